@@ -1,0 +1,187 @@
+'use strict';
+
+/**
+ * Every transport that the real sockjs-client offers in a modern browser, forced one at a time, with
+ * the page on the SockJS server's origin and on another one, through both doors of the server.
+ */
+
+const assert = require('node:assert/strict');
+const { once } = require('node:events');
+const { after, before, describe, it } = require('node:test');
+const { makeMessages } = require('./page/messages.js');
+const { DOORS, launch, oracle, startServer } = require('./support.js');
+
+/** Transport, as sockjs-client 1.6 names it → `conn.protocol` on the server. */
+const TRANSPORTS = {
+  websocket: 'websocket',
+  'xhr-streaming': 'xhr-streaming',
+  'xhr-polling': 'xhr-polling',
+  eventsource: 'eventsource',
+  htmlfile: 'htmlfile',
+  'jsonp-polling': 'jsonp-polling',
+  // The iframe transports check nothing but postMessage, so they are offered for any origin; the
+  // frame comes from the server and speaks to it as to its own origin.
+  'iframe-eventsource': 'eventsource',
+  'iframe-htmlfile': 'htmlfile',
+  'iframe-xhr-polling': 'xhr-polling',
+  'websocket-raw': 'websocket-raw', // the browser's own WebSocket, without sockjs-client
+};
+
+/**
+ * What sockjs-client refuses before it sends anything. htmlfile without an iframe works in modern
+ * browsers (it needs ActiveX only in name: a hidden frame does), but the frame calls into the page,
+ * so only on one origin. The xdr transports need Internet Explorer's XDomainRequest.
+ */
+const REFUSED = {
+  'same-origin': ['xdr-streaming', 'xdr-polling'],
+  'cross-origin': ['htmlfile', 'xdr-streaming', 'xdr-polling'],
+};
+
+/** Tests of one suite that run at the same time, each with servers and a profile of its own. */
+const concurrency = 5;
+
+/** Milliseconds after which a test has failed; the slowest takes about ten seconds. */
+const timeout = 45000;
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser?.close());
+
+/**
+ * Opens the test page against a fresh SockJS server, and closes everything afterwards.
+ *
+ * @param {{door: string, origin: string, options?: object}} setting
+ * @param {(page: import('playwright-core').Page, url: string, service: object) => Promise<void>} test
+ */
+async function withPage({ door, origin, options }, test) {
+  const server = await startServer(door, options);
+  const site = origin === 'same-origin' ? server : await startServer(door);
+  const context = await browser.newContext();
+  try {
+    const page = await context.newPage();
+    await page.goto(`${site.origin}/`);
+    await test(page, `${server.origin}/echo`, server.service);
+    assert.deepEqual(server.errors, [], 'the server logged errors');
+  } finally {
+    await context.close();
+    await server.close();
+    if (site !== server) await site.close();
+  }
+}
+
+/**
+ * @param {string} protocol `conn.protocol`
+ * @returns {{surrogates: boolean, markup: boolean}} what its messages may hold; `</script>` ends the
+ *   script of an htmlfile frame of sockjs 0.3.24, so that the message never arrives
+ */
+const speakable = (protocol) => ({
+  surrogates: protocol !== 'websocket-raw',
+  markup: !(oracle && protocol === 'htmlfile'),
+});
+
+/**
+ * @param {import('playwright-core').Page} page
+ * @param {object} what see `makeMessages`
+ * @returns {Promise<string[]>} what came back changed
+ */
+const echoMessages = (page, what) => page.evaluate((it) => window.echoMessages(it), what);
+
+/**
+ * @param {import('playwright-core').Page} page
+ * @param {string} url
+ * @param {string} [transport]
+ */
+const openSession = (page, url, transport) =>
+  page.evaluate((args) => window.openSession(...args), [url, transport]);
+
+for (const door of DOORS) {
+  for (const origin of ['same-origin', 'cross-origin']) {
+    describe(`${origin}, door: ${door}`, { concurrency }, () => {
+      const setting = { door, origin };
+      const works = Object.entries(TRANSPORTS).filter(([name]) => !REFUSED[origin].includes(name));
+
+      for (const [transport, protocol] of works) {
+        it(
+          `${transport} connects, echoes in order and closes from both sides`,
+          { timeout },
+          async () => {
+            await withPage(setting, async (page, url, service) => {
+              const connected = once(service, 'connection');
+              assert.deepEqual(await openSession(page, url, transport), { transport });
+              const [conn] = await connected;
+              assert.equal(conn.protocol, protocol);
+
+              const arrived = [];
+              conn.on('data', (message) => arrived.push(message));
+              const what = speakable(protocol);
+              assert.deepEqual(await echoMessages(page, what), []);
+              assert.deepEqual(arrived, makeMessages(what));
+
+              const gone = once(conn, 'close');
+              const { wasClean } = await page.evaluate(() => window.closeSession());
+              assert.equal(wasClean, true);
+              await gone;
+              assert.equal(conn.readyState, 3);
+
+              const again = once(service, 'connection');
+              await openSession(page, url, transport);
+              const [second] = await again;
+              assert.notEqual(second.id, conn.id);
+              const ended = once(second, 'close');
+              second.close(3210, 'Gone for “lunch”');
+              assert.deepEqual(await page.evaluate(() => window.sessionClosed()), {
+                code: 3210,
+                reason: 'Gone for “lunch”',
+                wasClean: true,
+              });
+              await ended;
+            });
+          },
+        );
+      }
+
+      for (const transport of REFUSED[origin]) {
+        it(`${transport} is not offered by the client`, { timeout }, async () => {
+          await withPage(setting, async (page, url, service) => {
+            service.on('connection', () => assert.fail('a connection came'));
+            assert.deepEqual(await openSession(page, url, transport), {
+              code: 2000,
+              reason: 'All transports failed',
+              wasClean: false,
+            });
+          });
+        });
+      }
+
+      it('picks websocket when nothing is forced', { timeout }, async () => {
+        await withPage(setting, async (page, url) => {
+          assert.deepEqual(await openSession(page, url), { transport: 'websocket' });
+        });
+      });
+
+      it(
+        'falls back to xhr-streaming where the server has websockets turned off',
+        { timeout },
+        async () => {
+          await withPage({ ...setting, options: { websocket: false } }, async (page, url) => {
+            assert.deepEqual(await openSession(page, url), { transport: 'xhr-streaming' });
+            assert.deepEqual(await echoMessages(page, speakable('xhr-streaming')), []);
+          });
+        },
+      );
+
+      it('goes on over many responses when each may hold little', { timeout }, async () => {
+        const options = { response_limit: 512 };
+        await withPage({ ...setting, options }, async (page, url) => {
+          for (const transport of ['xhr-streaming', 'eventsource', 'iframe-htmlfile']) {
+            assert.deepEqual(await openSession(page, url, transport), { transport });
+            assert.deepEqual(await echoMessages(page, speakable(TRANSPORTS[transport])), []);
+            await page.evaluate(() => window.closeSession());
+          }
+        });
+      });
+    });
+  }
+}

@@ -1,0 +1,106 @@
+'use strict';
+
+/*
+ * What well-known dependents of sockjs do with its internals: see ARCHITECTURE.md.
+ */
+
+const path = require('path');
+const { doors, libraryPath } = require('./support/library');
+const { startEcho, startService } = require('./support/server');
+
+const { Session } = require(path.join(path.dirname(libraryPath), 'lib', 'transport'));
+
+describe.each(doors)('internals, by the %s door', (door) => {
+  test('webpack-dev-server patches Session.prototype.decorateConnection', async () => {
+    const { decorateConnection } = Session.prototype;
+    Session.prototype.decorateConnection = function patched(req) {
+      decorateConnection.call(this, req);
+      this.connection.headers.patched = req.headers['x-patch'];
+    };
+    try {
+      const server = await startEcho(door);
+      const headers = { 'X-Patch': 'yes' };
+      await server.websocket('/s/0/0/websocket', { headers });
+      await server.websocket('/s/websocket', { headers });
+      await server.post(`${server.session('/s')}/xhr`, '', headers);
+      for (let i = 0; i < 3; i++) {
+        expect((await server.accept()).conn.headers.patched).toBe('yes');
+      }
+    } finally {
+      Session.prototype.decorateConnection = decorateConnection;
+    }
+  });
+
+  test('Primus puts an object into req.headers and reads that object back', async () => {
+    const via = { spark: 1 };
+    const server = await startService(door);
+    for (const event of ['request', 'upgrade']) {
+      const [listener] = server.http.listeners(event);
+      server.http.removeAllListeners(event);
+      server.http.on(event, (req, ...rest) => {
+        req.headers.via = via;
+        listener(req, ...rest);
+      });
+    }
+    await server.websocket('/s/0/0/websocket');
+    await server.websocket('/s/websocket');
+    await server.post(`${server.session('/s')}/xhr`);
+    for (let i = 0; i < 3; i++) expect((await server.accept()).conn.headers.via).toBe(via);
+  });
+
+  test('Meteor removes a request listener, installs, and adds it again', async () => {
+    const app = (req, res) => res.writableEnded || res.headersSent || res.end(`app ${req.url}`);
+    const server = await startEcho(door);
+    server.http.on('request', app);
+    server.http.removeListener('request', app);
+    server.service.installHandlers(server.http, { prefix: '/late' });
+    server.http.on('request', app);
+    expect((await server.get('/late/')).body).toBe('Welcome to SockJS!\n');
+    expect((await server.get('/app')).body).toBe('app /app');
+  });
+
+  test.each(['/s/0/0/websocket', '/s/websocket'])(
+    'Meteor sets a timeout on the socket of %s, and gets it',
+    async (target) => {
+      const server = await startService(door);
+      await server.websocket(target);
+      const { conn } = await server.accept();
+      const timedOut = new Promise((resolve) => {
+        conn._session.recv.connection.setTimeout(50, resolve);
+      });
+      await timedOut;
+    },
+  );
+
+  test('_session.recv.didClose() ends the websocket', async () => {
+    const server = await startService(door);
+    const ws = await server.websocket('/s/0/0/websocket');
+    expect(await ws.message()).toBe('o');
+    const peer = await server.accept();
+    peer.conn._session.recv.didClose();
+    expect(await ws.closeFrame()).toEqual([1000, 'Normal closure']);
+    await peer.until('close');
+    expect(peer.events).toEqual([['end'], ['close']]);
+  });
+
+  test('shoe replaces didTimeout and didClose of a session, and is called when it ends', async () => {
+    const server = await startService(door);
+    for (const target of ['/s/0/0/websocket', '/s/websocket']) {
+      const ws = await server.websocket(target);
+      const peer = await server.accept();
+      const session = peer.conn._session;
+      const calls = [];
+      for (const name of ['didTimeout', 'didClose']) {
+        const original = session[name];
+        if (!original) continue;
+        session[name] = function replaced(...args) {
+          calls.push(name);
+          return original.apply(this, args);
+        };
+      }
+      ws.abort();
+      await peer.until('close');
+      expect(calls.length).toBeGreaterThan(0);
+    }
+  });
+});

@@ -1,0 +1,100 @@
+'use strict';
+
+const { doors } = require('./support/library');
+const { startServer, startService } = require('./support/server');
+
+const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' };
+const PREFIX = '/cookie_needed_echo';
+
+describe.each(doors)('JSESSIONID, by the %s door', (door) => {
+  test.each([
+    ['POST', 'xhr'],
+    ['POST', 'xhr_streaming'],
+    ['GET', 'eventsource'],
+    ['GET', 'htmlfile?c=%63allback'],
+    ['GET', 'jsonp?c=%63allback'],
+    ['OPTIONS', 'xhr'],
+    ['OPTIONS', 'xhr_send'],
+    ['OPTIONS', 'xhr_streaming'],
+  ])('%s …/%s sets the cookie, or gives back the one it got', async (method, transport) => {
+    const server = await startServer(door);
+    const open = (headers) =>
+      server.open(method, `${server.session(PREFIX)}/${transport}`, { headers });
+    const dummy = await open();
+    expect(dummy.headers['set-cookie']).toBe('JSESSIONID=dummy; path=/');
+    const own = await open({ Cookie: 'a=b; JSESSIONID=abcdef ;c' });
+    expect(own.headers['set-cookie']).toBe('JSESSIONID=abcdef; path=/');
+  });
+
+  test('sending sets the cookie too', async () => {
+    const server = await startServer(door);
+    const session = server.session(PREFIX);
+    await server.post(`${session}/xhr`);
+    const xhr = await server.post(`${session}/xhr_send`, '["x"]');
+    expect(xhr.headers['set-cookie']).toBe('JSESSIONID=dummy; path=/');
+    const jsonp = await server.post(`${session}/jsonp_send`, 'd=%5B%22x%22%5D', FORM);
+    expect(jsonp.headers['set-cookie']).toBe('JSESSIONID=dummy; path=/');
+  });
+
+  test('GET /info does not set the cookie, OPTIONS /info does', async () => {
+    const server = await startServer(door);
+    const info = await server.get(`${PREFIX}/info`);
+    expect(info.headers).not.toHaveProperty('set-cookie');
+    expect(JSON.parse(info.body).cookie_needed).toBe(true);
+    const options = await server.options(`${PREFIX}/info`);
+    expect(options.headers['set-cookie']).toBe('JSESSIONID=dummy; path=/');
+  });
+
+  test('websockets do not set the cookie', async () => {
+    const server = await startServer(door);
+    for (const target of [`${server.session(PREFIX)}/websocket`, `${PREFIX}/websocket`]) {
+      const ws = await server.websocket(target);
+      expect(ws.response.headers).not.toHaveProperty('set-cookie');
+    }
+  });
+
+  test.each([
+    ['JSESSIONID=a=b', 'a'],
+    ['JSESSIONID=', 'dummy'],
+    ['JSESSIONID', 'dummy'],
+    ['JSESSIONID="q"', '"q"'],
+    ['JSESSIONID=a; JSESSIONID=b', 'b'],
+    ['xJSESSIONID=a', 'dummy'],
+  ])('the cookie header %s gives %s', async (cookie, value) => {
+    const server = await startServer(door);
+    const response = await server.post(`${server.session(PREFIX)}/xhr`, '', { Cookie: cookie });
+    expect(response.headers['set-cookie']).toBe(`JSESSIONID=${value}; path=/`);
+  });
+
+  test('without the option there is no cookie', async () => {
+    const server = await startServer(door);
+    const response = await server.post(`${server.session('/echo')}/xhr`, '', {
+      Cookie: 'JSESSIONID=a',
+    });
+    expect(response.headers).not.toHaveProperty('set-cookie');
+  });
+
+  test('a function may do what it wants with the answer, and knows the cookies', async () => {
+    const seen = [];
+    const server = await startService(door, {
+      jsessionid(req, res) {
+        seen.push([req.method, req.cookies.user]);
+        res.setHeader('Set-Cookie', `node=1; for=${req.cookies.user}`);
+      },
+    });
+    const session = server.session('/s');
+    const polled = await server.post(`${session}/xhr`, '', { Cookie: 'user=jo; x=y' });
+    expect(polled.body).toBe('o\n');
+    expect(polled.headers['set-cookie']).toBe('node=1; for=jo');
+    const sent = await server.post(`${session}/xhr_send`, '["a"]', { Cookie: 'user=al' });
+    expect(sent.status).toBe(204);
+    expect(sent.headers['set-cookie']).toBe('node=1; for=al');
+    expect(seen).toEqual([
+      ['POST', 'jo'],
+      ['POST', 'al'],
+    ]);
+    expect(JSON.parse((await server.get('/s/info')).body).cookie_needed).toBe(true);
+    const peer = await server.accept();
+    expect(peer.messages).toEqual(['a']);
+  });
+});

@@ -1,0 +1,86 @@
+'use strict';
+
+const { serveFixture } = require('./support/child');
+const { addition, doors } = require('./support/library');
+const { startService } = require('./support/server');
+
+describe.each(doors)('log, by the %s door', (door) => {
+  /** Starts a service that records its log lines. */
+  async function logged(options, listener) {
+    const lines = [];
+    const log = (severity, line) => lines.push([severity, line]);
+    const server = await startService(door, { log, ...options }, listener);
+    return { server, lines };
+  }
+
+  test('tells at debug which prefix is bound, for every installation', async () => {
+    const { server, lines } = await logged({ prefix: '/s' });
+    server.service.installHandlers(server.http, { prefix: '[/]t' });
+    expect(lines).toEqual([
+      ['debug', expect.stringMatching(/^SockJS v\d+\.\d+\.\d+\S* bound to "\/s"$/)],
+      ['debug', expect.stringMatching(/^SockJS v\d+\.\d+\.\d+\S* bound to "\[\/\]t"$/)],
+    ]);
+  });
+
+  test('tells at info what was asked, how long it took and the status', async () => {
+    const { server, lines } = await logged();
+    const session = server.session('/s');
+    lines.length = 0;
+    await server.get('/s/?x=y');
+    await server.get('/s/nowhere');
+    await server.post('/s/info');
+    await server.post(`${session}/xhr`);
+    await server.post(`${session}/xhr_send`, '["a"]');
+    await server.post(`${session}/xhr_send`, '["a');
+    expect(lines.every(([severity]) => severity === 'info')).toBe(true);
+    expect(lines.map(([, line]) => line.replace(/ \d+ms /, ' Nms '))).toEqual([
+      'GET /s/?x=y Nms 200',
+      'GET /s/nowhere Nms 404',
+      'POST /s/info Nms 405',
+      `POST ${session}/xhr Nms 200`,
+      `POST ${session}/xhr_send Nms 204`,
+      `POST ${session}/xhr_send Nms 500`,
+    ]);
+  });
+
+  test('calls an answer that goes on unfinished', async () => {
+    const { server, lines } = await logged();
+    const session = server.session('/s');
+    await (await server.open('POST', `${session}/xhr_streaming`)).until('o\n');
+    await server.websocket(`${session}/websocket`);
+    await server.websocket('/s/websocket');
+    // One more: whatever was to be told of the others has been told by then.
+    await server.get('/s/');
+    const told = lines.map(([, line]) => line.replace(/ \d+ms /, ' Nms '));
+    expect(told.slice(1)).toEqual([
+      `POST ${session}/xhr_streaming Nms (unfinished)`,
+      `GET ${session}/websocket Nms (unfinished)`,
+      'GET /s/websocket Nms (unfinished)',
+      'GET /s/ Nms 200',
+    ]);
+  });
+
+  test('tells at error of a content type it does not know', async () => {
+    const { server, lines } = await logged();
+    await server.post('/s/0/0/xhr_send', '["a"]', { 'Content-Type': 'text/html' });
+    expect(lines).toContainEqual(['error', 'Unsupported content-type text/html']);
+    await server.post('/s/0/0/jsonp_send', '["a"]', { 'Content-Type': 'text/css' });
+    expect(lines).toContainEqual(['error', 'Unsupported content-type text/css']);
+  });
+
+  test('left out, its lines are printed', async () => {
+    const { child, client } = await serveFixture(door, 'logs.js');
+    await client.get('/s/');
+    await child.line(/^SockJS v\S+ bound to "\/s"$/);
+    await child.line(/^GET \/s\/ \d+ms 200$/);
+  });
+
+  addition('null turns it off (deviation 8)', async () => {
+    const { child, client } = await serveFixture(door, 'logs.js', { LOG: 'null' });
+    await client.get('/s/');
+    await client.post('/s/0/0/xhr_send', '["a"]', { 'Content-Type': 'text/html' });
+    await client.get('/s/');
+    expect(child.lines).toEqual([`port ${client.address}`]);
+    expect(child.errors).toBe('');
+  });
+});

@@ -1,0 +1,87 @@
+'use strict';
+
+const http = require('http');
+const { addition, doors, sockjs, throughDoor } = require('./support/library');
+const { startService } = require('./support/server');
+
+describe.each(doors)('options, by the %s door', (door) => {
+  for (const [title, options] of [
+    ['a prefix that is no valid expression', { prefix: '/(' }],
+    ['a log that is not a function', { log: 'console' }],
+    ['a delay that is no number', { heartbeat_delay: 'soon' }],
+    ['a delay that is no number', { disconnect_delay: {} }],
+    ['a max_message_size below 1', { max_message_size: 0 }],
+    ['a max_buffered below 1', { max_buffered: -1 }],
+    ['a pong_timeout below 1', { pong_timeout: 0 }],
+  ]) {
+    addition(`${title} is refused with a coded error: ${JSON.stringify(options)}`, async () => {
+      const attempt = (fn) => {
+        try {
+          throughDoor(door, fn);
+        } catch (error) {
+          return error;
+        }
+        throw new Error('it was accepted');
+      };
+      const server = http.createServer();
+      const quiet = { log: () => {}, ...options };
+      const error = attempt(() => sockjs.createServer(quiet).installHandlers(server));
+      expect(['TypeError', 'RangeError']).toContain(error.name);
+      expect(error.code).toMatch(/^ERR_SOCKJS_/);
+      expect(error.message).toContain(Object.keys(options)[0]);
+      expect(server.listenerCount('request')).toBe(0);
+    });
+  }
+
+  test('unknown options are ignored', async () => {
+    const server = await startService(door, { debug: true, whatever: { x: 1 } });
+    expect((await server.get('/s/')).status).toBe(200);
+  });
+
+  addition('a body larger than max_message_size gets 413 with a short text', async () => {
+    const server = await startService(door, { max_message_size: 100 });
+    const session = server.session('/s');
+    await server.post(`${session}/xhr`);
+    const fits = `["${'x'.repeat(96)}"]`;
+    expect((await server.post(`${session}/xhr_send`, fits)).status).toBe(204);
+    const connection = server.connect();
+    connection.send('POST', `${session}/xhr_send`, { body: `["${'x'.repeat(97)}"]` });
+    const refused = await connection.response();
+    expect(refused.status).toBe(413);
+    expect((await refused.rest()).length).toBeGreaterThan(0);
+    const peer = await server.accept();
+    expect(peer.messages).toEqual(['x'.repeat(96)]);
+  });
+
+  addition('a websocket message larger than max_message_size closes with 1009', async () => {
+    const server = await startService(door, { max_message_size: 100 });
+    const ws = await server.websocket('/s/0/0/websocket');
+    expect(await ws.message()).toBe('o');
+    ws.send(`["${'x'.repeat(97)}"]`);
+    expect(await ws.closeFrame()).toEqual([1009, 'WebSocket frame length too large']);
+  });
+
+  addition('a client that takes nothing is closed when max_buffered is passed', async () => {
+    const errors = [];
+    const log = (severity, line) => severity === 'error' && errors.push(line);
+    const server = await startService(door, { max_buffered: 1000, log });
+    const session = server.session('/s');
+    await server.post(`${session}/xhr`);
+    const { conn } = await server.accept();
+    while (conn.readyState === 1 && errors.length === 0) {
+      if (!conn.write('x'.repeat(100))) break;
+      await new Promise(setImmediate);
+    }
+    expect((await server.post(`${session}/xhr`)).body).toBe('c[3001,"Client too slow"]\n');
+    expect(errors).toHaveLength(1);
+  });
+
+  test('handler options go before those of the server', async () => {
+    const server = await startService(door, { prefix: '/s', websocket: false });
+    throughDoor(door, () =>
+      server.service.installHandlers(server.http, { prefix: '/t', websocket: true }),
+    );
+    expect(JSON.parse((await server.get('/s/info')).body).websocket).toBe(false);
+    expect(JSON.parse((await server.get('/t/info')).body).websocket).toBe(true);
+  });
+});

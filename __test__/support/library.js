@@ -1,0 +1,85 @@
+'use strict';
+
+/*
+ * Which library the suite tests, and by which doors.
+ *
+ * SOCKJS_ORACLE=1 runs the same suite on npm sockjs@0.3.24: it shows that the suite itself is true.
+ */
+
+const isOracle = process.env.SOCKJS_ORACLE === '1';
+
+/** The file that `require` finds the library in: child processes need it by name. */
+const libraryPath = require.resolve(isOracle ? 'sockjs' : '../..');
+
+const sockjs = require(libraryPath);
+
+/** Every protocol test runs once for each: `describe.each(doors)`. */
+const doors = isOracle ? ['oracle'] : ['takeover', 'bridge'];
+
+/**
+ * Runs `install` with the door chosen that `installHandlers` inside it will use.
+ *
+ * @template T
+ * @param {string} door
+ * @param {() => T} install
+ * @returns {T}
+ */
+function throughDoor(door, install) {
+  const before = process.env.SOCKJS_RS_DOOR;
+  try {
+    setDoor(door === 'bridge' ? 'bridge' : undefined);
+    return install();
+  } finally {
+    setDoor(before);
+  }
+}
+
+/** @param {string | undefined} value */
+function setDoor(value) {
+  if (value === undefined) delete process.env.SOCKJS_RS_DOOR;
+  else process.env.SOCKJS_RS_DOOR = value;
+}
+
+/**
+ * A test of one of the deliberate deviations from 0.3.24, by its number in the README's table. On
+ * the oracle it has to fail.
+ *
+ * @param {number} number
+ * @param {string} title
+ * @param {() => Promise<void>} fn
+ */
+function deviation(number, title, fn) {
+  (isOracle ? test.failing : test)(`${title} (deviation ${number})`, fn);
+}
+
+/**
+ * As `deviation`, where the oracle's process would not live through it; skipped there.
+ *
+ * @param {number} number
+ * @param {string} title
+ * @param {() => Promise<void>} fn
+ */
+function survival(number, title, fn) {
+  (isOracle ? test.skip : test)(`${title} (deviation ${number})`, fn);
+}
+
+/**
+ * A test of what 0.3.24 does not have at all; skipped on the oracle.
+ *
+ * @param {string} title
+ * @param {() => Promise<void>} fn
+ */
+function addition(title, fn) {
+  (isOracle ? test.skip : test)(`${title} (new)`, fn);
+}
+
+module.exports = {
+  addition,
+  deviation,
+  doors,
+  isOracle,
+  libraryPath,
+  sockjs,
+  survival,
+  throughDoor,
+};

@@ -1,0 +1,173 @@
+'use strict';
+
+const http = require('http');
+const os = require('os');
+const path = require('path');
+const crypto = require('crypto');
+const { Bell } = require('./bell');
+const { Client } = require('./client');
+const { sockjs, throughDoor } = require('./library');
+const { install: installTestServices } = require('../../examples/test_server');
+
+/** What every service of the tests has unless a test says otherwise. */
+const DEFAULTS = { log: () => {}, disconnect_delay: 1500 };
+
+/** @type {Set<TestServer>} */
+const running = new Set();
+
+/** @type {Set<object>} connections whose 'close' has not come */
+const open = new Set();
+
+/** Rings when a connection has closed. */
+const closed = new Bell();
+
+/** A connection as the application sees it, and all that it was told, in order. */
+class Peer {
+  #bell = new Bell();
+
+  constructor(conn) {
+    this.conn = conn;
+    /** @type {Array<['data', unknown] | ['end'] | ['close']>} */
+    this.events = [];
+    for (const name of ['data', 'end', 'close']) {
+      conn.on(name, (...args) => {
+        this.events.push([name, ...args]);
+        this.#bell.ring();
+      });
+    }
+  }
+
+  /** @returns {unknown[]} the messages so far */
+  get messages() {
+    return this.events.filter(([name]) => name === 'data').map(([, message]) => message);
+  }
+
+  /**
+   * @param {string} name
+   * @param {number} [count]
+   */
+  until(name, count = 1) {
+    return this.#bell.wait(
+      () => this.events.filter((event) => event[0] === name).length >= count || undefined,
+      () => `${count} × '${name}'; events: ${JSON.stringify(this.events)}`,
+    );
+  }
+}
+
+/** An http server with SockJS services on it, and the clients that talk to it. */
+class TestServer extends Client {
+  #peers = [];
+  #accepted = new Bell();
+
+  constructor(httpServer, address) {
+    super(address);
+    this.http = httpServer;
+    /** The library's `Server`, where there is a single one. */
+    this.service = undefined;
+  }
+
+  /** @param {object} conn */
+  register(conn) {
+    this.#peers.push(new Peer(conn));
+    this.#accepted.ring();
+  }
+
+  /** @returns {Promise<Peer>} the next connection that the application was given */
+  accept() {
+    return this.#accepted.wait(
+      () => this.#peers.shift(),
+      () => 'a connection',
+    );
+  }
+
+  /** Ends all clients and closes the http server, which has to succeed then. */
+  async stop() {
+    running.delete(this);
+    this.disconnect();
+    if (this.http.listening) await new Promise((resolve) => this.http.close(resolve));
+  }
+}
+
+/**
+ * Starts an http server.
+ *
+ * @param {string} door
+ * @param {object} [options]
+ * @param {(server: http.Server, library: typeof sockjs) => void} [options.install] puts services on
+ *   the http server; by default those of the public protocol test suite
+ * @param {http.RequestListener} [options.app] what the server does besides
+ * @param {http.ServerOptions} [options.http]
+ * @param {boolean} [options.unix] listens on a unix socket
+ * @returns {Promise<TestServer>} closed by itself after the test
+ */
+async function startServer(
+  door,
+  { install = installTestServices, app, http: httpOptions = {}, unix } = {},
+) {
+  const httpServer = http.createServer(httpOptions);
+  if (app) httpServer.on('request', app);
+  throughDoor(door, () => install(httpServer, trackedLibrary));
+  const socketPath = path.join(os.tmpdir(), `sockjs-${crypto.randomUUID()}.sock`);
+  await new Promise((resolve, reject) => {
+    httpServer.once('error', reject);
+    httpServer.listen(unix ? { path: socketPath } : { port: 0, host: '127.0.0.1' }, resolve);
+  });
+  const server = new TestServer(httpServer, unix ? socketPath : httpServer.address().port);
+  running.add(server);
+  return server;
+}
+
+/**
+ * Starts an http server with one service, whose connections `server.accept()` gives.
+ *
+ * @param {string} door
+ * @param {object} options those of the service; its prefix is '/s' unless given
+ * @param {(conn: object) => void} [listener]
+ * @param {Parameters<typeof startServer>[1]} [rest]
+ */
+async function startService(door, options = {}, listener = () => {}, rest = {}) {
+  let service;
+  const install = (httpServer, library) => {
+    service = library.createServer({ prefix: '/s', ...options });
+    service.on('connection', (conn) => {
+      server.register(conn);
+      listener(conn);
+    });
+    service.installHandlers(httpServer);
+  };
+  const server = await startServer(door, { ...rest, install });
+  server.service = service;
+  return server;
+}
+
+/** As `startService`; every message is sent back. */
+function startEcho(door, options) {
+  return startService(door, options, (conn) => conn.on('data', (message) => conn.write(message)));
+}
+
+/** The library, with the defaults of the tests, and knowing which connections are open. */
+const trackedLibrary = { ...sockjs, createServer: createTrackedServer };
+
+function createTrackedServer(options) {
+  const service = sockjs.createServer({ ...DEFAULTS, ...options });
+  service.on('connection', (conn) => {
+    open.add(conn);
+    conn.on('close', () => {
+      open.delete(conn);
+      closed.ring();
+    });
+  });
+  return service;
+}
+
+afterEach(() => Promise.all([...running].map((server) => server.stop())));
+
+// Sessions outlive their server by `disconnect_delay`; all of them have to end.
+afterAll(() =>
+  closed.wait(
+    () => [...open].every((conn) => conn.listenerCount('close') === 0) || undefined,
+    () => `the end of ${open.size} sessions`,
+  ),
+);
+
+module.exports = { Peer, startEcho, startServer, startService };

@@ -1,0 +1,53 @@
+'use strict';
+
+const js = require('@eslint/js');
+const globals = require('globals');
+
+module.exports = [
+  {
+    ignores: [
+      'binding.js',
+      'target/',
+      'coverage/',
+      'test-results/',
+      '**/*.min.js',
+      'examples/demo/public/vendor/',
+    ],
+  },
+  js.configs.recommended,
+  {
+    files: ['**/*.js'],
+    languageOptions: { sourceType: 'commonjs', globals: globals.node },
+    linterOptions: { reportUnusedDisableDirectives: 'error' },
+    rules: {
+      strict: ['error', 'global'],
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+      curly: ['error', 'multi-line'],
+      'no-var': 'error',
+      'prefer-const': 'error',
+      'object-shorthand': 'error',
+      'no-shadow': 'error',
+      'no-implicit-globals': 'error',
+      'no-throw-literal': 'error',
+      'no-self-compare': 'error',
+      'no-template-curly-in-string': 'error',
+      'no-unmodified-loop-condition': 'error',
+      'no-use-before-define': ['error', { functions: false, classes: false, variables: false }],
+      'no-unused-vars': ['error', { args: 'after-used', caughtErrors: 'none' }],
+    },
+  },
+  {
+    files: ['**/*.mjs'],
+    languageOptions: { sourceType: 'module', globals: globals.node },
+  },
+  {
+    files: ['__test__/**/*.js'],
+    languageOptions: { globals: { ...globals.node, ...globals.jest } },
+  },
+  {
+    // Scripts that a browser loads as they are.
+    files: ['examples/*/public/**/*.js'],
+    languageOptions: { sourceType: 'script', globals: { ...globals.browser, SockJS: 'readonly' } },
+    rules: { 'no-implicit-globals': 'off' },
+  },
+];

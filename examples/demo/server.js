@@ -1,0 +1,132 @@
+'use strict';
+
+/**
+ * The demo's server: an echo and a chat on one http server, and the page that talks to them.
+ *
+ *     node examples/demo/server.js        (PORT, default 9999; HOST, default 127.0.0.1)
+ */
+
+const fs = require('node:fs');
+const http = require('node:http');
+const path = require('node:path');
+const sockjs = require('../..'); // in your application: require('sockjs-rs')
+
+/** Every file the server gives out; nothing else on the disk can be asked for. */
+const FILES = {
+  '/': [path.join(__dirname, 'public/index.html'), 'text/html; charset=utf-8'],
+  '/style.css': [path.join(__dirname, 'public/style.css'), 'text/css; charset=utf-8'],
+  '/app.js': [path.join(__dirname, 'public/app.js'), 'text/javascript; charset=utf-8'],
+  '/icon.svg': [path.join(__dirname, 'public/icon.svg'), 'image/svg+xml'],
+  '/sockjs.min.js': [require.resolve('sockjs-client/dist/sockjs.min.js'), 'text/javascript'],
+};
+
+/** The iframe transports load the client from here, so the demo works without internet. */
+const options = {
+  sockjs_url: '/sockjs.min.js',
+  log: (severity, line) => severity === 'error' && console.error(line),
+};
+
+/**
+ * @returns {http.Server} the demo, not yet listening
+ */
+function createDemo() {
+  const server = http.createServer(serveFile);
+
+  const echo = sockjs.createServer(options);
+  echo.on('connection', (conn) => conn.on('data', (message) => conn.write(message)));
+  echo.installHandlers(server, { prefix: '/echo' });
+
+  const chat = sockjs.createServer(options);
+  const people = new Map(); // connection → nickname
+  chat.on('connection', (conn) => join(people, conn));
+  chat.installHandlers(server, { prefix: '/chat' });
+
+  return server;
+}
+
+/**
+ * One visitor of the chat: `{"name": …}` enters or changes the nickname, `{"say": …}` speaks.
+ *
+ * @param {Map<object, string>} people everyone who has a nickname
+ * @param {object} conn the visitor's SockJS connection
+ */
+function join(people, conn) {
+  const tellAll = (event) => {
+    const text = JSON.stringify({ ...event, people: people.size });
+    for (const each of people.keys()) each.write(text);
+  };
+
+  conn.on('data', (text) => {
+    const { name, say } = parse(text);
+    const before = people.get(conn);
+    if (name && name !== before) {
+      people.set(conn, name);
+      tellAll({ type: before ? 'rename' : 'join', id: conn.id, name, before });
+    }
+    if (say && people.has(conn)) {
+      tellAll({ type: 'say', id: conn.id, name: people.get(conn), text: say });
+    }
+  });
+
+  conn.on('close', () => {
+    const name = people.get(conn);
+    if (people.delete(conn)) tellAll({ type: 'leave', id: conn.id, name });
+  });
+}
+
+/**
+ * @param {string} text a chat message from a browser, which may be anything
+ * @returns {{name: string, say: string}} what it holds, cut to size; `''` for what it lacks
+ */
+function parse(text) {
+  try {
+    const { name, say } = JSON.parse(text);
+    const clean = (value, length) =>
+      typeof value === 'string' ? value.trim().slice(0, length) : '';
+    return { name: clean(name, 24), say: clean(say, 500) };
+  } catch {
+    return { name: '', say: '' };
+  }
+}
+
+/** @type {http.RequestListener} */
+function serveFile(req, res) {
+  const file = FILES[req.url.split('?')[0]];
+  if (!file || !['GET', 'HEAD'].includes(req.method)) {
+    res.writeHead(file ? 405 : 404, { 'Content-Type': 'text/plain' });
+    res.end(file ? 'Method not allowed\n' : 'Not found\n');
+    return;
+  }
+  res.writeHead(200, { 'Content-Type': file[1], 'Cache-Control': 'no-cache' });
+  if (req.method === 'HEAD') res.end();
+  else fs.createReadStream(file[0]).pipe(res);
+}
+
+/** Starts the demo on PORT and HOST, and ends it at Ctrl-C. */
+function main() {
+  const { HOST: host = '127.0.0.1', PORT: given = '9999' } = process.env;
+  const fail = (line) => {
+    console.error(line);
+    process.exit(1);
+  };
+  if (!/^\d{1,5}$/.test(given) || Number(given) > 65535) {
+    fail(`PORT must be a number from 0 to 65535, not "${given}".`);
+  }
+
+  const server = createDemo();
+  server.on('error', (error) => {
+    if (error.code !== 'EADDRINUSE') fail(`The demo cannot listen: ${error.message}`);
+    fail(
+      `Port ${given} is in use. Choose another one, for example: PORT=${Number(given) + 1} npm start`,
+    );
+  });
+  server.listen(Number(given), host, () => {
+    const { port } = server.address();
+    console.log(`The sockjs-rs demo runs at http://${host}:${port}/ (Ctrl-C ends it)`);
+  });
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(0));
+}
+
+module.exports = { createDemo, main };
+
+if (require.main === module) main();

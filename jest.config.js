@@ -1,0 +1,11 @@
+'use strict';
+
+/** @type {import('jest').Config} */
+module.exports = {
+  testEnvironment: 'node',
+  testMatch: ['<rootDir>/__test__/**/*.test.js'],
+  modulePathIgnorePatterns: ['<rootDir>/target/'],
+  testTimeout: 15000,
+  // The tests wait more than they compute.
+  maxWorkers: '100%',
+};

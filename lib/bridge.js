@@ -1,0 +1,336 @@
+'use strict';
+
+/**
+ * @file The door that works everywhere: Node parses and writes, the native side answers.
+ */
+
+const { AsyncResource } = require('node:async_hooks');
+const { ServerResponse } = require('node:http');
+
+/** Request headers that the native side looks at. */
+const HEADERS = [
+  'origin',
+  'access-control-request-headers',
+  'cookie',
+  'if-none-match',
+  'content-type',
+];
+const UPGRADE_HEADERS = ['connection', 'upgrade', 'sec-websocket-version', 'sec-websocket-key'];
+
+const KEEP_ALIVE_DELAY = 5000;
+
+/**
+ * The handler of a listener, for those who dispatch requests themselves.
+ *
+ * @param {import('./server').Listener} listener
+ * @returns {(request: any, response: any, head?: Buffer) => boolean}
+ */
+function bridgeHandler(listener) {
+  return (request, response, head) => {
+    if (!listener.claims(request.url)) return false;
+    // An upgrade comes with its socket in the place of a response.
+    if (response instanceof ServerResponse || typeof response.writeHead === 'function') {
+      serveRequest(listener, request, response);
+    } else {
+      serveUpgrade(listener, request, response, head, undefined);
+    }
+    return true;
+  };
+}
+
+/**
+ * @param {import('./server').Listener} listener
+ * @param {any} request
+ * @param {any} response
+ */
+function serveRequest(listener, request, response) {
+  const { engine } = listener;
+  new BridgedResponse(engine, listener, request, response).begin();
+}
+
+/** One response that the native side writes through Node. */
+class BridgedResponse {
+  /**
+   * @param {import('./engine').Engine} engine
+   * @param {import('./server').Listener} listener
+   * @param {any} request
+   * @param {any} response
+   */
+  constructor(engine, listener, request, response) {
+    this.engine = engine;
+    this.listener = listener;
+    this.request = request;
+    this.response = response;
+    this.socket = request.socket;
+    /** @type {AsyncResource | undefined} */
+    this.resource = new AsyncResource('SOCKJS');
+    this.server = undefined;
+    /** @type {any} */
+    this.head = undefined;
+    this.blocked = false;
+    this.id = engine.remember(this);
+  }
+
+  begin() {
+    const { engine, listener, request } = this;
+    const headers = pick(request.headers, HEADERS);
+    const { native } = engine;
+    const answer = native.bridgeRequest(listener.id, this.id, request.method, request.url, headers);
+    if (answer.status === 0) this.readBody(answer.limit);
+    else this.play(answer);
+    process.nextTick(() => engine.drain());
+  }
+
+  /**
+   * A body is collected whole, up to its limit.
+   *
+   * @param {number} limit bytes
+   */
+  readBody(limit) {
+    const { request, engine } = this;
+    /** @type {Buffer[]} */
+    let chunks = [];
+    let length = 0;
+    const finish = (/** @type {Buffer | undefined} */ body) => {
+      request.removeListener('data', onData);
+      request.removeListener('end', onEnd);
+      chunks = [];
+      const answer = engine.native.bridgeBody(this.id, body);
+      if (answer) this.play(answer);
+      engine.drain();
+    };
+    const onData = (/** @type {Buffer | string} */ chunk) => {
+      const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+      length += bytes.length;
+      if (length > limit) finish(undefined);
+      else chunks.push(bytes);
+    };
+    const onEnd = () => finish(Buffer.concat(chunks, length));
+    request.on('data', onData);
+    request.on('end', onEnd);
+    request.on('close', () => {
+      if (!request.complete) this.end();
+    });
+  }
+
+  /** @param {any} answer */
+  play(answer) {
+    const { response } = this;
+    this.callJsessionid();
+    if (answer.body !== undefined) {
+      writeHead(response, answer);
+      response.end(answer.body);
+      this.end();
+      return;
+    }
+    // Node sends the head with the first bytes of the body, as it does in 0.3.24.
+    this.head = answer;
+    const socket = this.socket;
+    socket.setKeepAlive?.(true, KEEP_ALIVE_DELAY);
+    response.on('close', () => this.end());
+    // A half-closed connection counts as gone, although Node could still write to it.
+    this.onSocketEnd = () => this.end();
+    socket.on('end', this.onSocketEnd);
+  }
+
+  /** Lets a `jsessionid` function set what it wants, where 0.3.24 does. */
+  callJsessionid() {
+    const { jsessionid } = this.listener.options;
+    if (typeof jsessionid !== 'function') return;
+    this.request.cookies = parseCookies(this.request.headers.cookie);
+    jsessionid(this.request, this.response);
+  }
+
+  /** Writes what waits, as far as the client takes it. */
+  flush() {
+    const { response, engine } = this;
+    if (this.blocked) return;
+    const { bytes, ended } = engine.native.bridgeTake(this.id);
+    if (this.head !== undefined && (bytes || ended)) {
+      writeHead(response, this.head);
+      this.head = undefined;
+    }
+    if (bytes && !response.write(bytes)) {
+      this.blocked = true;
+      response.once('drain', () => {
+        this.blocked = false;
+        this.flush();
+      });
+    }
+    if (ended) {
+      response.end();
+      this.end();
+    }
+  }
+
+  /** The client is gone, or has everything. */
+  end() {
+    const { engine } = this;
+    if (!engine.pending.delete(this.id)) return;
+    if (this.onSocketEnd) this.socket.removeListener('end', this.onSocketEnd);
+    engine.native.bridgeEnd(this.id);
+    process.nextTick(() => engine.drain());
+  }
+}
+
+/**
+ * @param {any} response
+ * @param {{ status: number, headers: string[] }} answer
+ */
+function writeHead(response, answer) {
+  const { headers } = answer;
+  for (let index = 0; index < headers.length; index += 2) {
+    response.setHeader(headers[index], headers[index + 1]);
+  }
+  response.writeHead(answer.status);
+}
+
+/**
+ * @param {import('./server').Listener} listener
+ * @param {any} request
+ * @param {any} socket
+ * @param {Buffer} [head] what Node has read past the request
+ * @param {Function} [take] takes the socket over, if it can
+ */
+function serveUpgrade(listener, request, socket, head = Buffer.alloc(0), take) {
+  const { engine } = listener;
+  const headers = pick(request.headers, UPGRADE_HEADERS);
+  const judged = engine.native.judgeUpgrade(listener.id, request.method, request.url, headers);
+  if (judged.verdict === 'plain') return serveWithoutUpgrade(request, socket, head);
+  if (judged.verdict === 'refuse') {
+    socket.on('error', ignore);
+    socket.end(judged.response);
+    return process.nextTick(() => engine.drain());
+  }
+  if (!take?.(listener, request, socket, head, judged)) {
+    new BridgedWebsocket(engine, listener, request, socket).begin(judged, head);
+  }
+  // 'connection' follows in a tick of its own, after the first bytes.
+  process.nextTick(() => engine.drain());
+}
+
+function ignore() {}
+
+/** One websocket whose bytes go through a Node stream. */
+class BridgedWebsocket {
+  /**
+   * @param {import('./engine').Engine} engine
+   * @param {import('./server').Listener} listener
+   * @param {any} request
+   * @param {any} socket
+   */
+  constructor(engine, listener, request, socket) {
+    this.engine = engine;
+    this.listener = listener;
+    this.request = request;
+    this.socket = socket;
+    /** @type {AsyncResource | undefined} */
+    this.resource = new AsyncResource('SOCKJS');
+    this.server = undefined;
+    this.blocked = false;
+    this.id = engine.remember(this);
+  }
+
+  /**
+   * @param {{ raw: boolean, response: Buffer }} judged
+   * @param {Buffer} head
+   */
+  begin(judged, head) {
+    const { engine, listener, socket, id } = this;
+    socket.setTimeout?.(0);
+    socket.setNoDelay?.(true);
+    socket.setKeepAlive?.(true, KEEP_ALIVE_DELAY);
+    engine.native.bridgeWebsocket(listener.id, id, judged.raw, judged.response);
+    if (head.length > 0) engine.native.bridgeFeed(id, head);
+    socket.on('data', (/** @type {Buffer} */ chunk) => {
+      engine.native.bridgeFeed(id, chunk);
+      engine.drain();
+    });
+    const end = () => this.end();
+    socket.on('end', end);
+    socket.on('close', end);
+    socket.on('error', end);
+  }
+
+  /** Writes what waits, as far as the client takes it. */
+  flush() {
+    const { engine, socket } = this;
+    if (this.blocked) return;
+    const { bytes, ended } = engine.native.bridgeTake(this.id);
+    if (bytes && !socket.write(bytes)) {
+      this.blocked = true;
+      socket.once('drain', () => {
+        this.blocked = false;
+        this.flush();
+      });
+    }
+    if (ended) {
+      socket.end();
+      this.end();
+    }
+  }
+
+  /** The client is gone, or has everything. */
+  end() {
+    const { engine, socket } = this;
+    if (!engine.pending.delete(this.id)) return;
+    engine.native.bridgeEnd(this.id);
+    socket.destroySoon();
+    process.nextTick(() => engine.drain());
+  }
+}
+
+/**
+ * An upgrade request for a route that is no websocket is answered as the same request without
+ * `Upgrade`, and then its connection closes (deviation 3): Node reads it again in that form.
+ *
+ * @param {import('node:http').IncomingMessage} request
+ * @param {any} socket
+ * @param {Buffer} head
+ */
+function serveWithoutUpgrade(request, socket, head) {
+  const { method, url, httpVersion, rawHeaders } = request;
+  let text = `${method} ${url} HTTP/${httpVersion}\r\n`;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if (/^(?:connection|upgrade)$/i.test(rawHeaders[index])) continue;
+    text += `${rawHeaders[index]}: ${rawHeaders[index + 1]}\r\n`;
+  }
+  text += 'Connection: close\r\n\r\n';
+  socket.unshift(Buffer.concat([Buffer.from(text, 'latin1'), head]));
+  const { server } = socket;
+  server.emit(socket.encrypted ? 'secureConnection' : 'connection', socket);
+}
+
+/**
+ * The pairs of name and value of some headers.
+ *
+ * @param {Record<string, any>} headers
+ * @param {string[]} names
+ * @returns {string[]}
+ */
+function pick(headers, names) {
+  const pairs = [];
+  for (const name of names) {
+    const value = headers[name];
+    if (value !== undefined) pairs.push(name, String(value));
+  }
+  return pairs;
+}
+
+/**
+ * @param {string | undefined} header
+ * @returns {Record<string, string>}
+ */
+function parseCookies(header) {
+  /** @type {Record<string, string>} */
+  const cookies = Object.create(null);
+  if (!header) return cookies;
+  for (const cookie of header.split(';')) {
+    // 0.3.24 cuts a value at its second '='.
+    const [name, value = ''] = cookie.split('=');
+    cookies[name.trim()] = value.trim();
+  }
+  return cookies;
+}
+
+module.exports = { bridgeHandler, serveRequest, serveUpgrade };

@@ -1,0 +1,269 @@
+'use strict';
+
+/**
+ * @file `Connection`: what an application holds of one client.
+ */
+
+const { randomUUID } = require('node:crypto');
+const { Stream } = require('node:stream');
+
+const { Session } = require('./session');
+
+/** The values of `readyState`. */
+const CONNECTING = 0;
+const OPEN = 1;
+const CLOSING = 2;
+const CLOSED = 3;
+
+/** Transports by their number in `src/transport/mod.rs`; all others are HTTP requests. */
+const WEBSOCKET = 0;
+const RAW = 1;
+
+/** Headers that 0.3.24 shows to the application, and `origin` (deviation 1). */
+const HEADERS = [
+  'referer',
+  'x-client-ip',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-cluster-client-ip',
+  'via',
+  'x-real-ip',
+  'x-forwarded-proto',
+  'x-ssl',
+  'dnt',
+  'host',
+  'user-agent',
+  'accept-language',
+  'origin',
+];
+
+/**
+ * One client. A legacy stream, as in sockjs 0.3.24: `'data'`, `'end'`, `'close'`, `pipe` both ways.
+ */
+class Connection extends Stream {
+  /**
+   * @param {import('./engine').Engine} engine
+   * @param {number} key the native side's name for the connection
+   * @param {import('./server').Listener} listener
+   * @param {number} transport of its first receiver, by its number in `src/transport/mod.rs`
+   */
+  constructor(engine, key, listener, transport) {
+    super();
+    this.id = randomUUID();
+    this.prefix = listener.options.prefix;
+    this._engine = engine;
+    this._listener = listener;
+    this._key = key;
+    this._transport = transport;
+    this._state = OPEN;
+    this._request = undefined;
+    this._socket = undefined;
+    this._facade = undefined;
+    this._held = undefined;
+    this._round = 0;
+  }
+
+  get readable() {
+    return this._state === OPEN;
+  }
+
+  get writable() {
+    return this._state === OPEN;
+  }
+
+  get readyState() {
+    return this._state;
+  }
+
+  /** Bytes that have been written and that the client has not taken. */
+  get bufferedAmount() {
+    return this._state === CLOSED ? 0 : this._engine.native.buffered(this._key);
+  }
+
+  /** What other packages know as the session; see contract section 2. */
+  get _session() {
+    return (this._facade ??= new Session(this));
+  }
+
+  toString() {
+    return `<SockJSConnection ${this.id}>`;
+  }
+
+  /**
+   * Sends one message, as a string. False once the connection is not open, or when more than
+   * `high_water_mark` bytes wait: `'drain'` follows.
+   *
+   * @param {unknown} message
+   * @returns {boolean}
+   */
+  write(message) {
+    if (this._listener.options.binary && this._transport === RAW && ArrayBuffer.isView(message)) {
+      return this._state === OPEN && this._engine.writeBinary(this._key, message);
+    }
+    const text = '' + message;
+    return this._state === OPEN && this._engine.write(this._key, text);
+  }
+
+  /**
+   * Sends a last message, if there is one, and closes.
+   *
+   * @param {unknown} [message]
+   */
+  end(message) {
+    if (message) this.write(message);
+    this.close();
+    return null;
+  }
+
+  /**
+   * Closes the connection. For websockets `'end'` and `'close'` have been emitted when this returns;
+   * for the HTTP transports they follow after `disconnect_delay`, for raw websockets after the closing
+   * handshake.
+   *
+   * @param {number} [code]
+   * @param {string} [reason]
+   * @returns {boolean} whether it was open
+   */
+  close(code, reason) {
+    if (this._state !== OPEN) return false;
+    this._state = CLOSING;
+    const raw = this._transport === RAW;
+    this._engine.close(this._key, raw, code ?? 1000, reason ?? 'Normal closure');
+    if (this._transport === WEBSOCKET) this._finish();
+    return true;
+  }
+
+  destroy() {
+    this.end();
+    this.removeAllListeners();
+  }
+
+  destroySoon() {
+    this.destroy();
+  }
+
+  /** Whether its session ends with the client's connection. */
+  isWebsocket() {
+    return this._transport <= RAW;
+  }
+
+  /** Stops reading from the client; what has been read already waits here. */
+  pause() {
+    if (this._state !== OPEN || this._held) return this;
+    this._held = [];
+    this._engine.native.pause(this._key, true);
+    return this;
+  }
+
+  /** Goes on reading from the client. */
+  resume() {
+    const held = this._held;
+    if (!held) return this;
+    this._held = undefined;
+    if (this._state !== CLOSED) this._engine.native.pause(this._key, false);
+    // A listener may pause again in the middle.
+    for (let next = 0; next < held.length; next++) {
+      if (this._held) {
+        this._held = held.slice(next).concat(this._held);
+        break;
+      }
+      this._deliver(held[next]);
+    }
+    return this;
+  }
+
+  /**
+   * A message has come. Nothing is delivered after the application has closed (0.3.24).
+   *
+   * @param {unknown} message
+   */
+  _deliver(message) {
+    if (this._state !== OPEN) return;
+    if (this._held) this._held.push(message);
+    else this.emit('data', message);
+  }
+
+  /** The connection is over: `'end'` and `'close'`, once. */
+  _finish() {
+    if (this._state === CLOSED) return;
+    this._state = CLOSED;
+    this._held = undefined;
+    const facade = this._facade;
+    if (facade) facade.recv = null;
+    this.emit('end');
+    this.emit('close');
+  }
+
+  /**
+   * Takes the facts of the request that receives now.
+   *
+   * @param {import('node:http').IncomingMessage} request
+   * @param {string} protocol
+   */
+  _decorate(request, protocol) {
+    this._socket = request.socket;
+    this._request = {
+      url: request.url,
+      pathname: undefined,
+      protocol,
+      headers: pickHeaders(request.headers),
+    };
+  }
+
+  /** The facts as text are only looked at when somebody asks. */
+  _facts() {
+    const facts = this._request;
+    if (typeof facts === 'string') return (this._request = JSON.parse(facts));
+    return facts;
+  }
+}
+
+/** @param {import('node:http').IncomingHttpHeaders} all */
+function pickHeaders(all) {
+  /** @type {Record<string, any>} by reference: Primus puts an object into `via` */
+  const headers = {};
+  for (const name of HEADERS) if (all[name]) headers[name] = all[name];
+  return headers;
+}
+
+for (const name of ['url', 'pathname', 'protocol', 'headers']) {
+  Object.defineProperty(Connection.prototype, name, {
+    configurable: true,
+    get() {
+      const facts = this._facts();
+      if (name === 'pathname' && facts && facts.pathname === undefined) {
+        facts.pathname = this._engine.native.pathname(facts.url);
+      }
+      return facts?.[name];
+    },
+    /** Applications may assign these, as they can in 0.3.24; the next request overwrites it. */
+    set(value) {
+      const facts = this._facts();
+      if (facts) facts[name] = value;
+    },
+  });
+}
+
+/** @type {[string, (socket: import('node:net').Socket) => unknown][]} */
+const ADDRESSES = [
+  ['remoteAddress', (socket) => socket.remoteAddress],
+  ['remotePort', (socket) => socket.remotePort],
+  ['address', (socket) => socket.address()],
+];
+
+for (const [name, read] of ADDRESSES) {
+  Object.defineProperty(Connection.prototype, name, {
+    configurable: true,
+    get() {
+      // A unix socket has no address of its own: 0.3.24 leaves all three undefined.
+      return this._socket?.remoteAddress ? read(this._socket) : undefined;
+    },
+    set(value) {
+      const property = { value, writable: true, enumerable: true, configurable: true };
+      Object.defineProperty(this, name, property);
+    },
+  });
+}
+
+module.exports = { Connection, CONNECTING, OPEN, CLOSING, CLOSED };

@@ -1,0 +1,375 @@
+'use strict';
+
+/**
+ * @file The native side of this Node environment: its events come in here, in batches.
+ */
+
+const { Connection, CLOSED, CLOSING } = require('./connection');
+const { loadBinding } = require('./load');
+const { giveBack } = require('./takeover');
+
+/** Kinds of events; `src/addon/hot.rs` has the same list. */
+const OPEN_NODE = 0;
+const OPEN = 1;
+const ATTACHED_NODE = 2;
+const ATTACHED = 3;
+const MESSAGE = 4;
+const VALUE = 5;
+const CLOSING_BY_SERVER = 6;
+const ENDED_SESSION = 7;
+const DRAIN = 8;
+const OUTLET = 9;
+const ENDED_SOCKET = 10;
+const RETURNED = 11;
+const LOG = 12;
+
+/** Names of transports by their number in Rust (`src/transport/mod.rs`). */
+const PROTOCOLS = [
+  'websocket',
+  'websocket-raw',
+  'xhr-polling',
+  'xhr-streaming',
+  'eventsource',
+  'htmlfile',
+  'jsonp-polling',
+];
+
+/** Any transport over HTTP requests. */
+const XHR_POLLING = PROTOCOLS.indexOf('xhr-polling');
+
+const SEVERITIES = ['debug', 'info', 'error'];
+
+/** Numbers per event, and events per call of `drain`. */
+const COLUMNS = 4;
+const ROWS = 2048;
+
+/**
+ * A request that the native side knows by number: one on the bridge, or the one that a taken socket
+ * came with.
+ *
+ * @typedef {object} Pending
+ * @property {import('node:net').Socket} socket
+ * @property {import('node:http').IncomingMessage | undefined} request
+ * @property {import('node:http').Server | undefined} server where a taken socket came from
+ * @property {import('node:async_hooks').AsyncResource | undefined} resource the context in which `'connection'` is emitted
+ * @property {() => void} [flush] writes what waits for it on the bridge
+ */
+
+class Engine {
+  /** @param {number} ioThreads */
+  constructor(ioThreads) {
+    const binding = loadBinding();
+    this.native = new binding.Engine(ioThreads, () => this.drain());
+    this.hot = {};
+    this.native.installHot(this.hot);
+    this.values = new Array(ROWS).fill(undefined);
+    this.table = new Uint32Array(ROWS * COLUMNS);
+    /** Events in the table, and how many of them have been handled. */
+    this.filled = 0;
+    this.handled = 0;
+    this.draining = false;
+    this.flushing = false;
+    /** Counts the passes of the event loop that `drain` has begun in. */
+    this.round = 1;
+    /** @type {(Connection | undefined)[]} */
+    this.connections = [];
+    /** @type {import('./server').Listener[]} */
+    this.listeners = [];
+    /** @type {Map<number, Pending>} */
+    this.pending = new Map();
+    this.lastId = 0;
+    /** Sessions and taken sockets: as long as there is one, the process stays alive. */
+    this.alive = 0;
+    this.drainLater = () => this.drain();
+    this.flushSoon = () => {
+      this.flushing = false;
+      this.flush();
+    };
+    process.once('exit', () => this.flush());
+  }
+
+  /**
+   * @param {Pending} pending
+   * @returns {number} its number
+   */
+  remember(pending) {
+    this.lastId = (this.lastId + 1) >>> 0;
+    this.pending.set(this.lastId, pending);
+    return this.lastId;
+  }
+
+  /** Something began (1) or ended (-1) that keeps the process alive. */
+  hold(change) {
+    const before = this.alive;
+    this.alive += change;
+    if (before === 0) this.native.keepAlive(true);
+    else if (this.alive === 0) this.native.keepAlive(false);
+  }
+
+  /**
+   * @param {number} key
+   * @param {string} text
+   */
+  write(key, text) {
+    const sent = this.hot.write(key, text);
+    this.touch();
+    return sent === 1;
+  }
+
+  /**
+   * @param {number} key
+   * @param {ArrayBufferView} bytes
+   */
+  writeBinary(key, bytes) {
+    const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const sent = this.native.writeBinary(key, view);
+    this.touch();
+    return sent === 1;
+  }
+
+  /**
+   * @param {number} key
+   * @param {boolean} raw
+   * @param {any} code
+   * @param {any} reason
+   */
+  close(key, raw, code, reason) {
+    if (raw) {
+      if (code !== 1000 && !(code >= 3000 && code <= 4999)) {
+        // The words of faye-websocket, which applications may have met.
+        throw new Error(
+          "Failed to execute 'close' on WebSocket: " +
+            'The code must be either 1000, or between 3000 and 4999. ' +
+            `${code} is neither.`,
+        );
+      }
+      this.native.closeRaw(key, Number(code), String(reason));
+    } else {
+      this.native.close(key, 'c' + JSON.stringify([code, reason]));
+    }
+    this.touch();
+  }
+
+  /** Something has been written: it leaves at the end of the batch, or of the running callback. */
+  touch() {
+    if (this.draining || this.flushing) return;
+    this.flushing = true;
+    queueMicrotask(this.flushSoon);
+  }
+
+  flush() {
+    if (this.native.flush() && !this.draining) this.drain();
+  }
+
+  /** Handles all events that wait. Never throws. */
+  drain() {
+    if (this.draining) return;
+    this.draining = true;
+    this.round++;
+    try {
+      while (this.fill()) {
+        if (!this.handleAll()) {
+          setImmediate(this.drainLater);
+          break;
+        }
+      }
+    } catch (error) {
+      // The exception is the process's, as in 0.3.24, before anything else happens; the other events
+      // of the batch follow if the process lives on.
+      setImmediate(this.drainLater);
+      process.nextTick(() => {
+        throw error;
+      });
+    }
+    this.draining = false;
+    this.native.flush();
+  }
+
+  /** @returns {boolean} whether there is an event to handle */
+  fill() {
+    if (this.handled < this.filled) return true;
+    this.handled = 0;
+    this.filled = this.hot.drain(this.values, this.table);
+    if (this.filled > 0) return true;
+    // What has been written to the bridge comes back as events.
+    if (!this.native.flush()) return false;
+    this.filled = this.hot.drain(this.values, this.table);
+    return this.filled > 0;
+  }
+
+  /**
+   * @returns {boolean} false when the rest has to wait: promises that a 'connection' listener waits for
+   *   run before the first message of its connection
+   */
+  handleAll() {
+    const { table, values } = this;
+    while (this.handled < this.filled) {
+      const row = this.handled * COLUMNS;
+      const value = values[this.handled];
+      if (table[row] === MESSAGE || table[row] === VALUE) {
+        const connection = this.connections[table[row + 1]];
+        if (connection !== undefined && connection._round === this.round) {
+          return false;
+        }
+        values[this.handled++] = undefined;
+        if (connection !== undefined) {
+          this.deliver(connection, table[row] === VALUE ? JSON.parse(value) : value);
+        }
+      } else {
+        values[this.handled++] = undefined;
+        this.handle(table[row], table[row + 1], table[row + 2], table[row + 3], value);
+      }
+    }
+    return true;
+  }
+
+  /**
+   * @param {Connection} connection
+   * @param {unknown} message
+   */
+  deliver(connection, message) {
+    if (connection.isWebsocket()) {
+      connection._deliver(message);
+      return;
+    }
+    // 0.3.24 catches what a listener throws at a message of xhr_send or jsonp_send.
+    try {
+      connection._deliver(message);
+    } catch (error) {
+      connection._listener.log('error', `Exception in a 'data' listener: ${error?.stack ?? error}`);
+    }
+  }
+
+  /**
+   * @param {number} kind
+   * @param {number} subject
+   * @param {number} a
+   * @param {number} b
+   * @param {any} value
+   */
+  handle(kind, subject, a, b, value) {
+    switch (kind) {
+      case OPEN_NODE:
+        return this.openWithRequest(subject, this.listeners[a], value, b);
+      case OPEN: {
+        const connection = this.open(subject, this.listeners[a], XHR_POLLING);
+        connection._request = value;
+        connection._socket = this.pending.get(b)?.socket;
+        return this.announce(connection, undefined);
+      }
+      case ATTACHED_NODE: {
+        const request = this.pending.get(a)?.request;
+        if (request) this.connections[subject]?._decorate(request, PROTOCOLS[b]);
+        return;
+      }
+      case ATTACHED: {
+        const connection = this.connections[subject];
+        if (connection === undefined) return;
+        connection._request = value;
+        connection._socket = this.pending.get(b)?.socket ?? connection._socket;
+        return;
+      }
+      case CLOSING_BY_SERVER: {
+        const connection = this.connections[subject];
+        if (connection !== undefined && connection._state < CLOSING) connection._state = CLOSING;
+        return;
+      }
+      case ENDED_SESSION:
+        return this.end(subject);
+      case DRAIN: {
+        const connection = this.connections[subject];
+        if (connection !== undefined && connection._state !== CLOSED) connection.emit('drain');
+        return;
+      }
+      case OUTLET:
+        return this.pending.get(subject)?.flush?.();
+      case ENDED_SOCKET:
+        return this.release(subject)?.socket.destroy();
+      case RETURNED: {
+        const taken = this.release(subject);
+        if (taken) giveBack(taken, a, value);
+        return;
+      }
+      case LOG:
+        return this.listeners[subject].log(SEVERITIES[a], value);
+    }
+  }
+
+  /**
+   * @param {number} key
+   * @param {import('./server').Listener} listener
+   * @param {number} transport
+   */
+  open(key, listener, transport) {
+    this.hold(1);
+    const connection = new Connection(this, key, listener, transport);
+    this.connections[key] = connection;
+    return connection;
+  }
+
+  /**
+   * @param {number} key
+   * @param {import('./server').Listener} listener
+   * @param {number} id
+   * @param {number} transport
+   */
+  openWithRequest(key, listener, id, transport) {
+    const connection = this.open(key, listener, transport);
+    const pending = this.pending.get(id);
+    const resource = pending?.resource;
+    if (pending?.request) connection._decorate(pending.request, PROTOCOLS[transport]);
+    if (pending) {
+      // A taken socket lives long; what it came with is no longer needed.
+      pending.resource = undefined;
+      if (pending.server) pending.request = undefined;
+    }
+    this.announce(connection, resource);
+  }
+
+  /**
+   * @param {Connection} connection
+   * @param {import('node:async_hooks').AsyncResource | undefined} resource
+   */
+  announce(connection, resource) {
+    connection._round = this.round;
+    const { server } = connection._listener;
+    if (resource) resource.runInAsyncScope(server.emit, server, 'connection', connection);
+    else server.emit('connection', connection);
+  }
+
+  /** @param {number} key */
+  end(key) {
+    const connection = this.connections[key];
+    this.connections[key] = undefined;
+    if (connection === undefined) return;
+    this.hold(-1);
+    connection._finish();
+  }
+
+  /**
+   * A taken socket is no longer ours.
+   *
+   * @param {number} token
+   */
+  release(token) {
+    const taken = this.pending.get(token);
+    if (taken === undefined) return undefined;
+    this.pending.delete(token);
+    this.hold(-1);
+    return taken;
+  }
+}
+
+/** @type {Engine | undefined} */
+let engine;
+
+/**
+ * The engine of this environment; the first server decides how many I/O threads it has.
+ *
+ * @param {number} ioThreads
+ */
+function getEngine(ioThreads) {
+  return (engine ??= new Engine(ioThreads));
+}
+
+module.exports = { getEngine, Engine };

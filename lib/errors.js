@@ -1,0 +1,73 @@
+'use strict';
+
+/**
+ * @file The coded errors that wrong arguments get. `code` is stable; messages may change.
+ */
+
+/**
+ * @template {ErrorConstructor} T
+ * @param {T} Base
+ * @param {string} code
+ * @param {string} message
+ * @returns {InstanceType<T> & { code: string }}
+ */
+function coded(Base, code, message) {
+  const error = new Base(message);
+  Object.defineProperty(error, 'code', { value: code, enumerable: true, writable: true });
+  return error;
+}
+
+/**
+ * An option whose value cannot work.
+ *
+ * @param {string} name
+ * @param {string} expected
+ * @param {unknown} value
+ */
+function invalidOption(name, expected, value) {
+  return coded(
+    TypeError,
+    'ERR_SOCKJS_INVALID_OPTION',
+    `sockjs-rs: the option "${name}" must be ${expected}, but it is ${describe(value)}`,
+  );
+}
+
+/**
+ * An option that is a number, but not one that can work.
+ *
+ * @param {string} name
+ * @param {string} expected
+ * @param {unknown} value
+ */
+function optionOutOfRange(name, expected, value) {
+  return coded(
+    RangeError,
+    'ERR_SOCKJS_OPTION_RANGE',
+    `sockjs-rs: the option "${name}" must be ${expected}, but it is ${describe(value)}`,
+  );
+}
+
+/**
+ * An argument that is not what the method works on.
+ *
+ * @param {string} name
+ * @param {string} expected
+ * @param {unknown} value
+ */
+function invalidArgument(name, expected, value) {
+  return coded(
+    TypeError,
+    'ERR_SOCKJS_INVALID_ARGUMENT',
+    `sockjs-rs: ${name} must be ${expected}, but it is ${describe(value)}`,
+  );
+}
+
+/** @param {unknown} value */
+function describe(value) {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'object' && value !== null) return `an object (${value.constructor?.name})`;
+  return String(value);
+}
+
+module.exports = { coded, invalidOption, optionOutOfRange, invalidArgument };

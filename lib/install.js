@@ -1,0 +1,156 @@
+'use strict';
+
+/**
+ * @file An http server with services on it: who sees a request first, and by which door it goes.
+ */
+
+const { EventEmitter } = require('node:events');
+
+const { serveRequest, serveUpgrade } = require('./bridge');
+const { takeRequest, takeUpgrade } = require('./takeover');
+
+/**
+ * The listener functions that installations have put on http servers.
+ *
+ * @type {WeakMap<Function, Installation>}
+ */
+const installations = new WeakMap();
+
+/** The services that were put on one http server and share one listener on each of its events. */
+class Installation {
+  /**
+   * @param {import('node:http').Server} httpServer
+   * @param {import('./engine').Engine} engine
+   */
+  constructor(httpServer, engine) {
+    this.httpServer = httpServer;
+    this.engine = engine;
+    /** The native side's number for the http server. */
+    this.host = engine.native.createHost();
+    /** Newest first. @type {import('./server').Listener[]} */
+    this.listeners = [];
+    /** What was last said to the native side about the http server. */
+    this.settings = '';
+    this.bridgeOnly = process.env.SOCKJS_RS_DOOR === 'bridge' || process.platform === 'win32';
+    this.onRequest = this.overshadow('request', (request, response) => {
+      const listener = this.find(request.url);
+      if (listener === undefined) return false;
+      if (!takeRequest(this, listener, request, response))
+        serveRequest(listener, request, response);
+      return true;
+    });
+    this.overshadow('upgrade', (request, socket, head) => {
+      const listener = this.find(request.url);
+      if (listener === undefined) return false;
+      serveUpgrade(listener, request, socket, head, takeUpgrade(this));
+      return true;
+    });
+    this.followOtherListeners();
+    this.followIdleConnections();
+  }
+
+  /** @param {import('./server').Listener} listener */
+  add(listener) {
+    this.listeners.unshift(listener);
+    this.engine.native.hostInstall(this.host, listener.id);
+  }
+
+  /** @param {string} target */
+  find(target) {
+    for (const listener of this.listeners) if (listener.claims(target)) return listener;
+    return undefined;
+  }
+
+  /**
+   * Puts itself in the place of the listeners of an event, which it calls with what is not ours.
+   *
+   * @param {string} event
+   * @param {(...args: any[]) => boolean} handle
+   */
+  overshadow(event, handle) {
+    const { httpServer } = this;
+    const others = httpServer.listeners(event).slice();
+    httpServer.removeAllListeners(event);
+    /** @this {unknown} */
+    const listener = function (...args) {
+      if (handle(...args)) return true;
+      for (const other of others) other.apply(this, args);
+      return false;
+    };
+    installations.set(listener, this);
+    httpServer.on(event, listener);
+    return listener;
+  }
+
+  /**
+   * Whether nobody else sees the requests of the http server, neither by listening nor by having
+   * replaced its `emit`. Only then connections may leave Node.
+   */
+  isAlone() {
+    const { httpServer } = this;
+    const listeners = httpServer.listeners('request');
+    return (
+      !this.bridgeOnly &&
+      listeners.length === 1 &&
+      listeners[0] === this.onRequest &&
+      httpServer.emit === EventEmitter.prototype.emit
+    );
+  }
+
+  /** When somebody else begins to listen, connections that were taken go back with their next request. */
+  followOtherListeners() {
+    const { httpServer, engine, host } = this;
+    const update = (/** @type {string} */ event) => {
+      if (event !== 'request') return;
+      // The list changes after 'newListener'.
+      queueMicrotask(() => engine.native.hostWithdraw(host, !this.isAlone()));
+    };
+    httpServer.on('newListener', update);
+    httpServer.on('removeListener', update);
+  }
+
+  /** `closeIdleConnections`, which `close` calls on Node 19 and later, reaches taken connections too. */
+  followIdleConnections() {
+    const { httpServer, engine, host } = this;
+    const original = httpServer.closeIdleConnections;
+    if (typeof original !== 'function') return;
+    httpServer.closeIdleConnections = function closeIdleConnections() {
+      engine.native.hostCloseIdle(host);
+      return original.call(this);
+    };
+  }
+
+  /** Tells the native side about the http server's limits, when they have changed. */
+  configure() {
+    const { httpServer } = this;
+    const limits = [
+      httpServer.keepAliveTimeout ?? 0,
+      httpServer.headersTimeout ?? 0,
+      httpServer.requestTimeout ?? 0,
+      httpServer.maxHeaderSize || require('node:http').maxHeaderSize,
+    ];
+    const settings = limits.join();
+    if (settings === this.settings) return;
+    this.settings = settings;
+    this.engine.native.hostConfigure(this.host, ...limits);
+  }
+}
+
+/**
+ * @param {import('node:http').Server} httpServer
+ * @param {import('./server').Listener} listener
+ */
+function install(httpServer, listener) {
+  const requests = httpServer.listeners('request');
+  const upgrades = httpServer.listeners('upgrade');
+  const existing = requests.length === 1 ? installations.get(requests[0]) : undefined;
+  const shared =
+    existing !== undefined &&
+    upgrades.length === 1 &&
+    installations.get(upgrades[0]) === existing &&
+    existing.engine === listener.engine;
+  const installation = shared ? existing : new Installation(httpServer, listener.engine);
+  installation.add(listener);
+}
+
+module.exports = { install };

@@ -1,0 +1,163 @@
+'use strict';
+
+/**
+ * @file The options: defaults, checks, and their translation for the native side.
+ */
+
+const { invalidOption, optionOutOfRange } = require('./errors');
+
+/** Bytes of one message that faye-websocket accepts by default. */
+const MAX_MESSAGE_SIZE = 0x3ffffff;
+const MEBIBYTE = 1024 * 1024;
+
+/** The defaults of sockjs 0.3.24, and of the options that are new here. */
+const DEFAULTS = Object.freeze({
+  prefix: '',
+  response_limit: 128 * 1024,
+  websocket: true,
+  faye_server_options: null,
+  jsessionid: false,
+  heartbeat_delay: 25000,
+  disconnect_delay: 5000,
+  log: /** @type {(severity: string, line: string) => void} */ (
+    (severity, line) => console.log(line)
+  ),
+  sockjs_url: 'https://cdn.jsdelivr.net/npm/sockjs-client@1/dist/sockjs.min.js',
+  max_message_size: MAX_MESSAGE_SIZE,
+  max_buffered: 64 * MEBIBYTE,
+  binary: false,
+  io_threads: 1,
+  pong_timeout: 10000,
+});
+
+/** What of `faye_server_options` has an effect here. */
+const KNOWN_FAYE_OPTIONS = new Set(['maxLength', 'ping', 'headers', 'extensions']);
+
+/**
+ * Checks what cannot work. Unknown options are ignored: callers pass objects of their own.
+ *
+ * @param {Record<string, any>} options complete options
+ */
+function check(options) {
+  checkPrefix(options.prefix);
+  if (options.log !== null && typeof options.log !== 'function') {
+    throw invalidOption('log', 'a function or null', options.log);
+  }
+  for (const name of ['heartbeat_delay', 'disconnect_delay', 'response_limit']) {
+    // 0.3.24 passes them on, so that numeric strings work.
+    if (Number.isNaN(Number(options[name]))) throw invalidOption(name, 'a number', options[name]);
+  }
+  for (const name of ['max_message_size', 'max_buffered', 'io_threads', 'pong_timeout']) {
+    checkAtLeastOne(name, options[name]);
+  }
+  if (options.high_water_mark !== undefined && options.high_water_mark !== null) {
+    const mark = Number(options.high_water_mark);
+    if (Number.isNaN(mark)) {
+      throw invalidOption('high_water_mark', 'a number of bytes', options.high_water_mark);
+    }
+    if (mark < 0) throw optionOutOfRange('high_water_mark', '0 or more', options.high_water_mark);
+  }
+}
+
+/** @param {unknown} prefix */
+function checkPrefix(prefix) {
+  if (typeof prefix !== 'string') {
+    throw invalidOption('prefix', 'the source of a regular expression', prefix);
+  }
+  try {
+    // The way 0.3.24 composes it; a prefix may well be valid only on its own.
+    new RegExp(`^${prefix}([/].+|[/]?)$`);
+  } catch (error) {
+    throw invalidOption(
+      'prefix',
+      `the source of a regular expression (${/** @type {Error} */ (error).message})`,
+      prefix,
+    );
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {unknown} value
+ */
+function checkAtLeastOne(name, value) {
+  const number = Number(value);
+  if (Number.isNaN(number)) throw invalidOption(name, 'a number', value);
+  if (number < 1) throw optionOutOfRange(name, '1 or more', value);
+}
+
+/**
+ * The names of `faye_server_options` that have no effect, in words for the log.
+ *
+ * @param {Record<string, any>} options
+ * @returns {string[]}
+ */
+function remarks(options) {
+  const faye = options.faye_server_options;
+  if (!faye) return [];
+  const lines = [];
+  for (const name of Object.keys(faye)) {
+    if (!KNOWN_FAYE_OPTIONS.has(name)) {
+      lines.push(`faye_server_options.${name} is not known to sockjs-rs and has no effect`);
+    }
+  }
+  for (const extension of [].concat(faye.extensions || [])) {
+    const name = extension?.name;
+    lines.push(
+      name === 'permessage-deflate'
+        ? 'permessage-deflate is not available yet: websockets are not compressed'
+        : `the websocket extension ${JSON.stringify(name)} is not known to sockjs-rs and has no effect`,
+    );
+  }
+  return lines;
+}
+
+/**
+ * The options as the native side takes them; units are in `src/addon/mod.rs`.
+ *
+ * @param {Record<string, any>} options complete and checked
+ * @param {boolean} log whether anybody gets the lines
+ */
+function toNative(options, log) {
+  const faye = options.faye_server_options || {};
+  const baseUrl = options.base_url;
+  const needsFunction = typeof baseUrl === 'function';
+  return {
+    prefix: options.prefix,
+    heartbeatDelay: Number(options.heartbeat_delay),
+    disconnectDelay: Number(options.disconnect_delay),
+    pongTimeout: Number(options.pong_timeout),
+    responseLimit: Math.max(0, Number(options.response_limit)),
+    maxMessageSize: Number(options.max_message_size),
+    maxFrameSize: Number(faye.maxLength || options.max_message_size),
+    maxBuffered: Number(options.max_buffered),
+    highWaterMark: options.high_water_mark === null ? undefined : options.high_water_mark,
+    ping: faye.ping ? Number(faye.ping) * 1000 : undefined,
+    handshakeHeaders: Object.entries(faye.headers || {}).flatMap(([name, value]) =>
+      value === undefined ? [] : [headerText(name), headerText(value)],
+    ),
+    websocket: Boolean(options.websocket),
+    websocketInfo: JSON.stringify(options.websocket),
+    jsessionid: Boolean(options.jsessionid) && typeof options.jsessionid !== 'function',
+    cookieNeeded: Boolean(options.jsessionid),
+    disableCors: Boolean(options.disable_cors),
+    sockjsUrl: String(options.sockjs_url),
+    baseUrl: baseUrl && !needsFunction ? JSON.stringify(baseUrl) : undefined,
+    log,
+    needsNode: typeof options.jsessionid === 'function',
+    infoNeedsNode: needsFunction,
+  };
+}
+
+/**
+ * A header's name or value on one line: a line break in it would begin another header.
+ *
+ * @param {unknown} value
+ */
+function headerText(value) {
+  return String(value)
+    .replace(/[\r\n]+/g, ' ')
+    .trim();
+}
+
+module.exports = { DEFAULTS, check, remarks, toNative };

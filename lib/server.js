@@ -1,0 +1,129 @@
+'use strict';
+
+/**
+ * @file The module's face: `createServer`, `listen`, and the `Server` they make.
+ */
+
+const { EventEmitter } = require('node:events');
+
+const { version } = require('../package.json');
+const { bridgeHandler } = require('./bridge');
+const { getEngine } = require('./engine');
+const { invalidArgument } = require('./errors');
+const { install } = require('./install');
+const { DEFAULTS, check, remarks, toNative } = require('./options');
+
+/** A SockJS service. Emits `'connection'` with a `Connection`. */
+class Server extends EventEmitter {
+  /** @param {Record<string, any>} [options] */
+  constructor(options) {
+    super();
+    /** @type {Record<string, any>} */
+    this.options = { ...DEFAULTS, ...options };
+    check(this.options);
+    /**
+     * The sessions of this server, one registry for each prefix.
+     *
+     * @type {Map<string, number>}
+     */
+    this._registries = new Map();
+  }
+
+  /**
+   * A listener with these options, which are laid over those of the server.
+   *
+   * @param {Record<string, any>} [options]
+   */
+  listener(options) {
+    return new Listener(this, { ...this.options, ...options });
+  }
+
+  /**
+   * Lets this service answer requests under its prefix on an http or https server. May be called for
+   * several of them.
+   *
+   * @param {import('node:http').Server} httpServer
+   * @param {Record<string, any>} [options]
+   * @returns {true}
+   */
+  installHandlers(httpServer, options) {
+    if (typeof httpServer?.listeners !== 'function') {
+      throw invalidArgument('the first argument of installHandlers', 'an http server', httpServer);
+    }
+    install(httpServer, this.listener(options));
+    return true;
+  }
+
+  /**
+   * A handler for `request` and `upgrade` events: `(req, res, head) => boolean`. It does not call
+   * `next`; its answer says whether the request was the service's.
+   *
+   * @param {Record<string, any>} [options]
+   */
+  middleware(options) {
+    const handler = this.listener(options).getHandler();
+    return Object.assign(handler, { upgrade: handler });
+  }
+}
+
+/** A service under one prefix. */
+class Listener {
+  /**
+   * @param {Server} server
+   * @param {Record<string, any>} options complete
+   */
+  constructor(server, options) {
+    check(options);
+    this.server = server;
+    this.options = options;
+    this.engine = getEngine(Number(options.io_threads));
+    const { native, listeners } = this.engine;
+    let registry = server._registries.get(options.prefix);
+    if (registry === undefined) {
+      registry = native.createRegistry();
+      server._registries.set(options.prefix, registry);
+    }
+    /** The native side's number for this listener. */
+    this.id = native.createService(registry, toNative(options, options.log !== null));
+    listeners[this.id] = this;
+    this.log('debug', `SockJS v${version} bound to ${JSON.stringify(options.prefix)}`);
+    for (const line of remarks(options)) this.log('info', line);
+  }
+
+  /**
+   * @param {string} severity
+   * @param {string} line
+   */
+  log(severity, line) {
+    this.options.log?.(severity, line);
+  }
+
+  /** @param {string} target */
+  claims(target) {
+    return this.engine.native.claims(this.id, target);
+  }
+
+  /** @returns {(req: any, res: any, head?: Buffer) => boolean} */
+  getHandler() {
+    return bridgeHandler(this);
+  }
+}
+
+/**
+ * @param {Record<string, any>} [options]
+ */
+function createServer(options) {
+  return new Server(options);
+}
+
+/**
+ * @param {import('node:http').Server} [httpServer]
+ * @param {Record<string, any>} [options]
+ */
+function listen(httpServer, options) {
+  const server = createServer(options);
+  if (httpServer) server.installHandlers(httpServer);
+  return server;
+}
+
+module.exports = { createServer, listen, Server, Listener };

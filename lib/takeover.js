@@ -1,0 +1,157 @@
+'use strict';
+
+/**
+ * @file The fast door, as far as it is JavaScript's: sockets leave Node and come back.
+ */
+
+const diagnostics = require('node:diagnostics_channel');
+const { AsyncResource } = require('node:async_hooks');
+const { Socket } = require('node:net');
+
+/** Subscribers of this channel want to see every request. */
+const requestStart = diagnostics.channel('http.server.request.start');
+
+/** Milliseconds after which the kernel probes an idle connection, as in 0.3.24. */
+const KEEP_ALIVE_DELAY = 5000;
+
+/**
+ * Takes the connection of a request, if nobody but us can miss it.
+ *
+ * @param {import('./install').Installation} installation
+ * @param {import('./server').Listener} listener
+ * @param {import('node:http').IncomingMessage} request
+ * @param {import('node:http').ServerResponse} response
+ * @returns {boolean} false leaves everything as it was
+ */
+function takeRequest(installation, listener, request, response) {
+  const { httpServer, engine } = installation;
+  const { socket } = request;
+  if (
+    typeof listener.options.jsessionid === 'function' ||
+    !installation.isAlone() ||
+    requestStart.hasSubscribers ||
+    !isPlain(socket) ||
+    socket._httpMessage !== response ||
+    typeof socket.parser?.getCurrentBuffer !== 'function' ||
+    // What these do cannot be seen from here.
+    socket.timeout > 0 ||
+    httpServer.maxRequestsPerSocket > 0
+  ) {
+    return false;
+  }
+  const read = socket.parser.getCurrentBuffer();
+  const line = `${request.method} ${request.url} `;
+  if (!Buffer.isBuffer(read) || read.latin1Slice(0, line.length) !== line) return false;
+  installation.configure();
+  readAddresses(socket);
+  const taken = { socket, request: undefined, server: httpServer, resource: undefined };
+  const token = engine.remember(taken);
+  if (!engine.native.takeHttp(installation.host, socket._handle.fd, token, read)) {
+    engine.pending.delete(token);
+    return false;
+  }
+  letGo(engine, socket, token);
+  return true;
+}
+
+/**
+ * How the upgrades of an installation are taken.
+ *
+ * @param {import('./install').Installation} installation
+ */
+function takeUpgrade(installation) {
+  if (installation.bridgeOnly) return undefined;
+  /**
+   * @param {import('./server').Listener} listener
+   * @param {import('node:http').IncomingMessage} request
+   * @param {any} socket
+   * @param {Buffer} head
+   * @param {{ raw: boolean, response: Buffer }} judged
+   * @returns {boolean} false leaves everything as it was
+   */
+  return (listener, request, socket, head, judged) => {
+    const { engine } = listener;
+    if (!isPlain(socket) || socket.listenerCount('data') > 0) return false;
+    socket.setTimeout(0);
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_DELAY);
+    readAddresses(socket);
+    const resource = new AsyncResource('SOCKJS');
+    const token = engine.remember({ socket, request, server: installation.httpServer, resource });
+    const { fd } = socket._handle;
+    const { raw, response } = judged;
+    if (!engine.native.takeWebsocket(listener.id, fd, token, raw, response, head)) {
+      engine.pending.delete(token);
+      return false;
+    }
+    letGo(engine, socket, token);
+    return true;
+  };
+}
+
+/**
+ * Whether a socket is one of Node's own, with a descriptor and nothing on its way in either direction.
+ *
+ * @param {any} socket
+ */
+function isPlain(socket) {
+  return (
+    socket !== null &&
+    socket !== undefined &&
+    socket.constructor === Socket &&
+    !socket.destroyed &&
+    typeof socket._handle?.fd === 'number' &&
+    socket._handle.fd >= 0 &&
+    typeof socket._handle.close === 'function' &&
+    socket.writableLength === 0 &&
+    socket.readableLength === 0 &&
+    socket.write === Socket.prototype.write
+  );
+}
+
+/** Node keeps what has been read once, so that it is there when the handle is not. */
+function readAddresses(socket) {
+  void socket.remoteAddress;
+  void socket.localAddress;
+}
+
+/**
+ * The socket loses its handle without closing the connection, and stays as its token: Node's accounts
+ * go on counting it, and whoever destroys it ends the connection.
+ *
+ * @param {import('./engine').Engine} engine
+ * @param {any} socket
+ * @param {number} token
+ */
+function letGo(engine, socket, token) {
+  const handle = socket._handle;
+  socket._handle = null;
+  handle.onread = ignore;
+  handle.close();
+  engine.hold(1);
+  socket.once('close', () => {
+    if (engine.release(token)) engine.native.abandon(token);
+  });
+}
+
+function ignore() {}
+
+/**
+ * A taken HTTP connection whose next request is Node's comes back as a new socket.
+ *
+ * @param {{ socket: any, server: any }} taken
+ * @param {number} fd
+ * @param {Buffer} bytes what has been read of the next request
+ */
+function giveBack({ socket, server }, fd, bytes) {
+  const successor = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+  successor.server = server;
+  successor._server = server;
+  // The account passes from the token to its successor without ever reaching zero.
+  server._connections++;
+  socket.destroy();
+  successor.unshift(bytes);
+  server.emit('connection', successor);
+}
+
+module.exports = { takeRequest, takeUpgrade, giveBack };

@@ -1,0 +1,88 @@
+'use strict';
+
+/**
+ * @file Makes a fresh clone ready: packages and the release addon. Only Node's own modules are used,
+ * since nothing else may be installed yet.
+ */
+
+const { spawn, spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+
+const ROOT = path.join(__dirname, '..');
+
+/** What the addon is built from, relative to the root. */
+const SOURCES = ['src', 'build.rs', 'Cargo.toml', 'Cargo.lock'];
+
+/**
+ * @param {string} file relative to the root
+ * @returns {number} the newest modification time (ms) of a file or of all files in a folder; 0 for none
+ */
+function newest(file) {
+  const full = path.join(ROOT, file);
+  const stat = fs.statSync(full, { throwIfNoEntry: false });
+  if (!stat) return 0;
+  if (!stat.isDirectory()) return stat.mtimeMs;
+  return Math.max(0, ...fs.readdirSync(full).map((name) => newest(path.join(file, name))));
+}
+
+/** @returns {boolean} whether node_modules is missing or older than package-lock.json */
+function needsInstall() {
+  // npm writes this file at the end of every install.
+  return newest('node_modules/.package-lock.json') < Math.max(1, newest('package-lock.json'));
+}
+
+/** @returns {boolean} whether the addon is missing or older than one of its sources */
+function needsBuild() {
+  const addons = fs.readdirSync(ROOT).filter((name) => /^sockjs-rs\..*\.node$/.test(name));
+  const built = Math.max(0, ...addons.map(newest));
+  return built === 0 || SOURCES.some((file) => newest(file) > built);
+}
+
+/**
+ * Runs a command with its output shown, passing on the signals that would end us.
+ *
+ * @param {string} what it is, in words
+ * @param {string} command `npm` runs the npm that runs us, if one does
+ * @param {string[]} args
+ * @returns {Promise<void>} rejects when it fails
+ */
+function run(what, command, args) {
+  const cli = command === 'npm' && process.env.npm_execpath;
+  const [program, prefix] = cli ? [process.execPath, [cli]] : [command, []];
+  const options = { cwd: ROOT, stdio: 'inherit', shell: !cli && process.platform === 'win32' };
+  console.log(`\n— ${what}: ${command} ${args.join(' ')}`);
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, [...prefix, ...args], options);
+    const pass = (signal) => child.kill(signal);
+    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+    for (const signal of signals) process.on(signal, pass);
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      for (const each of signals) process.off(each, pass);
+      if (code === 0) resolve();
+      else reject(new Error(`${what}: ended with ${signal || `exit code ${code}`}.`));
+    });
+  });
+}
+
+/** @throws {Error} when there is no Rust to build with */
+function requireCargo() {
+  if (spawnSync('cargo', ['--version'], { stdio: 'ignore' }).status === 0) return;
+  throw new Error(
+    'Building the addon needs Rust, and `cargo` was not found on the PATH.\n' +
+      'Install it from https://rustup.rs/ (then open a new terminal), and try again.',
+  );
+}
+
+/** Installs and builds what is missing or older than what it is made from. */
+async function ready() {
+  if (needsInstall()) await run('Installing the packages', 'npm', ['ci']);
+  if (needsBuild()) {
+    requireCargo();
+    const what = 'Building the release addon, a few minutes on the first run';
+    await run(what, 'npm', ['run', 'build']);
+  }
+}
+
+module.exports = { ready, run };

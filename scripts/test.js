@@ -1,0 +1,25 @@
+'use strict';
+
+/**
+ * `npm test`: makes a fresh clone ready, then runs formatting, lints, Rust tests and the Jest suite,
+ * and ends at the first that fails. Only Node's own modules are used.
+ */
+
+const { ready, run } = require('./ready');
+
+async function main() {
+  await ready();
+  await run('formatting (Rust)', 'cargo', ['fmt', '--check']);
+  await run('formatting and lints (JavaScript)', 'npm', ['run', '--silent', 'lint']);
+  // Without features the crate is its pure core: it must build without napi and tokio.
+  await run('the pure core alone', 'cargo', ['build', '--locked', '--no-default-features']);
+  const clippy = ['clippy', '--locked', '--all-targets', '--', '-D', 'warnings'];
+  await run('lints (Rust)', 'cargo', clippy);
+  await run('Rust tests', 'cargo', ['test', '--locked', '--quiet']);
+  await run('Jest suite', 'npm', ['run', '--silent', 'test:jest']);
+}
+
+main().catch((error) => {
+  console.error(error.message);
+  process.exit(1);
+});

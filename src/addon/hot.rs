@@ -1,0 +1,361 @@
+//! The two functions that run for every message, on raw Node-API calls: a napi-rs `String` argument
+//! alone costs more than all of `write` does here.
+#![allow(unsafe_code, reason = "raw Node-API calls on the two hot paths")]
+
+use std::cell::RefCell;
+use std::ffi::{CStr, c_void};
+use std::os::fd::IntoRawFd;
+use std::ptr;
+use std::rc::Rc;
+
+use napi::bindgen_prelude::*;
+use napi::sys;
+
+use super::state::State;
+use crate::server::connection::{Outgoing, Sent};
+use crate::server::events::{Event, Facts};
+
+/// Kinds of events in the table that `drain` fills; `lib/engine.js` has the same list.
+mod kind {
+    pub(super) const OPEN_NODE: u32 = 0;
+    pub(super) const OPEN: u32 = 1;
+    pub(super) const ATTACHED_NODE: u32 = 2;
+    pub(super) const ATTACHED: u32 = 3;
+    pub(super) const MESSAGE: u32 = 4;
+    pub(super) const VALUE: u32 = 5;
+    pub(super) const CLOSING: u32 = 6;
+    pub(super) const CLOSED: u32 = 7;
+    pub(super) const DRAIN: u32 = 8;
+    pub(super) const OUTLET: u32 = 9;
+    pub(super) const ENDED: u32 = 10;
+    pub(super) const RETURNED: u32 = 11;
+    pub(super) const LOG: u32 = 12;
+}
+
+/// Numbers per event in the table: kind, subject, and two that depend on the kind.
+const COLUMNS: usize = 4;
+
+/// Puts `drain` and `write` on `target`.
+pub(super) fn install(
+    env: &Env,
+    target: &mut Object<'_>,
+    state: &Rc<RefCell<State>>,
+) -> Result<()> {
+    for (name, function) in [(c"drain", drain as Callback), (c"write", write as Callback)] {
+        let data = Rc::into_raw(state.clone()).cast_mut().cast::<c_void>();
+        let value = create_function(env, name, function, data)?;
+        // SAFETY: `target` and `value` are values of this call.
+        unsafe {
+            check_status!(sys::napi_set_named_property(
+                env.raw(),
+                target.raw(),
+                name.as_ptr(),
+                value
+            ))?;
+        }
+    }
+    Ok(())
+}
+
+type Callback = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
+
+fn create_function(
+    env: &Env,
+    name: &CStr,
+    function: Callback,
+    data: *mut c_void,
+) -> Result<sys::napi_value> {
+    let mut value = ptr::null_mut();
+    // SAFETY: the name is NUL-terminated and of the given length; `data` is a reference count of the
+    // state which is never given back, so it outlives every call.
+    unsafe {
+        check_status!(sys::napi_create_function(
+            env.raw(),
+            name.as_ptr(),
+            name.to_bytes().len().cast_signed(),
+            Some(function),
+            data,
+            &raw mut value
+        ))?;
+    }
+    Ok(value)
+}
+
+/// The two arguments and the state of a call.
+///
+/// # Safety
+/// Only for the callbacks made by [`install`], during the call.
+unsafe fn arguments<'a>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> ([sys::napi_value; 2], &'a RefCell<State>) {
+    let mut count = 2;
+    let mut values = [ptr::null_mut(); 2];
+    let mut data = ptr::null_mut();
+    // SAFETY: the caller passes on what Node has called it with; absent arguments become undefined.
+    unsafe {
+        sys::napi_get_cb_info(
+            env,
+            info,
+            &raw mut count,
+            values.as_mut_ptr(),
+            ptr::null_mut(),
+            &raw mut data,
+        );
+        (values, &*data.cast::<RefCell<State>>())
+    }
+}
+
+/// `write(key, text)` → 0 refused, 1 taken, 2 taken and full.
+unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: Node calls this with the values of a running call, for the function made by `install`.
+    let sent = unsafe {
+        let ([key_value, text], state) = arguments(env, info);
+        let state = &mut *state.borrow_mut();
+        let mut key = 0;
+        sys::napi_get_value_uint32(env, key_value, &raw mut key);
+        let mut units = std::mem::take(&mut state.units);
+        let sent = match state.connection(key) {
+            Some(connection) => {
+                read_utf16(env, text, &mut units);
+                connection.send(Outgoing::Text(&units))
+            }
+            // JavaScript has not heard yet that the connection ended, so it counts as open.
+            None => Sent::Taken,
+        };
+        state.units = units;
+        sent
+    };
+    let mut result = ptr::null_mut();
+    // SAFETY: as above.
+    unsafe { sys::napi_create_uint32(env, sent as u32, &raw mut result) };
+    result
+}
+
+/// Reads a JavaScript string as it is, lone surrogates included, into a buffer that is used again.
+///
+/// # Safety
+/// `text` must be a string value of `env`.
+unsafe fn read_utf16(env: sys::napi_env, text: sys::napi_value, units: &mut Vec<u16>) {
+    units.clear();
+    if units.capacity() < 1024 {
+        units.reserve(1024);
+    }
+    let mut len = 0;
+    // SAFETY: at most `capacity` units, the last of them a NUL, are written to the spare capacity; `len`
+    // says how many are initialised.
+    unsafe {
+        let spare = units.spare_capacity_mut();
+        sys::napi_get_value_string_utf16(
+            env,
+            text,
+            spare.as_mut_ptr().cast(),
+            spare.len(),
+            &raw mut len,
+        );
+        if len + 1 >= spare.len() {
+            // Perhaps cut: ask for the length and read again with room for all of it.
+            sys::napi_get_value_string_utf16(env, text, ptr::null_mut(), 0, &raw mut len);
+            units.reserve(len + 1);
+            sys::napi_get_value_string_utf16(
+                env,
+                text,
+                units.spare_capacity_mut().as_mut_ptr().cast(),
+                len + 1,
+                &raw mut len,
+            );
+        }
+        units.set_len(len);
+    }
+}
+
+/// `drain(values, table)` → number of events. Each has four numbers in the `Uint32Array` `table` and a
+/// value in the array `values`. 0 says that nothing waits.
+unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    let mut count = 0;
+    // SAFETY: Node calls this with the values of a running call, for the function made by `install`.
+    unsafe {
+        let ([values, table], state) = arguments(env, info);
+        let state = &mut *state.borrow_mut();
+        let mut len = 0;
+        let mut numbers = ptr::null_mut();
+        let status = sys::napi_get_typedarray_info(
+            env,
+            table,
+            ptr::null_mut(),
+            &raw mut len,
+            &raw mut numbers,
+            ptr::null_mut(),
+            ptr::null_mut(),
+        );
+        if status == sys::Status::napi_ok && !numbers.is_null() {
+            let table = std::slice::from_raw_parts_mut(numbers.cast::<u32>(), len);
+            let (rows, _) = table.as_chunks_mut::<COLUMNS>();
+            for row in rows {
+                let Some(event) = state.next_event() else {
+                    break;
+                };
+                let (numbers, value) = present(env, state, event);
+                *row = numbers;
+                if !value.is_null() {
+                    sys::napi_set_element(env, values, count, value);
+                }
+                count += 1;
+            }
+        }
+    }
+    let mut result = ptr::null_mut();
+    // SAFETY: as above.
+    unsafe { sys::napi_create_uint32(env, count, &raw mut result) };
+    result
+}
+
+/// An event as JavaScript gets it; a null value is none.
+///
+/// # Safety
+/// `env` is that of a running call.
+unsafe fn present(
+    env: sys::napi_env,
+    state: &mut State,
+    event: Event,
+) -> ([u32; COLUMNS], sys::napi_value) {
+    let none = ptr::null_mut();
+    // SAFETY: the slices that the values are made from live in the state's batch during this call.
+    unsafe {
+        match event {
+            Event::Open { connection, facts } => {
+                let (key, service) = (connection.key(), connection.service().id);
+                state.insert(connection);
+                match facts {
+                    Facts::Node { id, transport } => (
+                        [kind::OPEN_NODE, key, service, transport as u32],
+                        number(env, id),
+                    ),
+                    Facts::Request { token, json } => {
+                        ([kind::OPEN, key, service, token], text(env, &json))
+                    }
+                }
+            }
+            Event::Attached {
+                key,
+                facts: Facts::Node { id, transport },
+            } => ([kind::ATTACHED_NODE, key, id, transport as u32], none),
+            Event::Attached {
+                key,
+                facts: Facts::Request { token, json },
+            } => ([kind::ATTACHED, key, 0, token], text(env, &json)),
+            Event::Ascii(key, start, end) => (
+                [kind::MESSAGE, key, 0, 0],
+                latin1(env, &state.batch().bytes[start..end]),
+            ),
+            Event::Wide(key, start, end) => (
+                [kind::MESSAGE, key, 0, 0],
+                utf16(env, &state.batch().wide[start..end]),
+            ),
+            Event::Value(key, start, end) => {
+                let json = &state.batch().bytes[start..end];
+                ([kind::VALUE, key, 0, 0], utf8(env, json))
+            }
+            Event::Binary(key, start, end) => (
+                [kind::MESSAGE, key, 0, 0],
+                buffer(env, &state.batch().bytes[start..end]),
+            ),
+            Event::Closing(key) => ([kind::CLOSING, key, 0, 0], none),
+            Event::Closed(key) => {
+                state.remove(key);
+                ([kind::CLOSED, key, 0, 0], none)
+            }
+            Event::Drain(key) => ([kind::DRAIN, key, 0, 0], none),
+            Event::Outlet(id) => ([kind::OUTLET, id, 0, 0], none),
+            Event::Ended(token) => ([kind::ENDED, token, 0, 0], none),
+            Event::Returned(returned) => {
+                let value = buffer(env, &returned.bytes);
+                // From here on the descriptor is that of the socket which JavaScript makes of it.
+                let fd = returned.fd.into_raw_fd().cast_unsigned();
+                ([kind::RETURNED, returned.token, fd, 0], value)
+            }
+            Event::Log {
+                service,
+                severity,
+                line,
+            } => {
+                let severity = ["debug", "info", "error"]
+                    .iter()
+                    .position(|name| *name == severity);
+                let severity = severity.map_or(0, |index| u32::try_from(index).unwrap_or(0));
+                ([kind::LOG, service, severity, 0], text(env, &line))
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `env` is that of a running call; so for the functions below.
+unsafe fn number(env: sys::napi_env, number: u32) -> sys::napi_value {
+    let mut value = ptr::null_mut();
+    // SAFETY: see above; `value` is written before it is read, or stays null.
+    unsafe { sys::napi_create_uint32(env, number, &raw mut value) };
+    value
+}
+
+unsafe fn text(env: sys::napi_env, text: &str) -> sys::napi_value {
+    // SAFETY: the caller's promise.
+    unsafe { utf8(env, text.as_bytes()) }
+}
+
+unsafe fn utf8(env: sys::napi_env, bytes: &[u8]) -> sys::napi_value {
+    let mut value = ptr::null_mut();
+    // SAFETY: pointer and length are those of a live slice.
+    unsafe {
+        sys::napi_create_string_utf8(
+            env,
+            bytes.as_ptr().cast(),
+            bytes.len().cast_signed(),
+            &raw mut value,
+        )
+    };
+    value
+}
+
+unsafe fn latin1(env: sys::napi_env, bytes: &[u8]) -> sys::napi_value {
+    let mut value = ptr::null_mut();
+    // SAFETY: pointer and length are those of a live slice.
+    unsafe {
+        sys::napi_create_string_latin1(
+            env,
+            bytes.as_ptr().cast(),
+            bytes.len().cast_signed(),
+            &raw mut value,
+        )
+    };
+    value
+}
+
+unsafe fn utf16(env: sys::napi_env, units: &[u16]) -> sys::napi_value {
+    let mut value = ptr::null_mut();
+    // SAFETY: pointer and length are those of a live slice.
+    unsafe {
+        sys::napi_create_string_utf16(
+            env,
+            units.as_ptr(),
+            units.len().cast_signed(),
+            &raw mut value,
+        )
+    };
+    value
+}
+
+unsafe fn buffer(env: sys::napi_env, bytes: &[u8]) -> sys::napi_value {
+    let mut value = ptr::null_mut();
+    // SAFETY: pointer and length are those of a live slice, which is copied.
+    unsafe {
+        sys::napi_create_buffer_copy(
+            env,
+            bytes.len(),
+            bytes.as_ptr().cast(),
+            ptr::null_mut(),
+            &raw mut value,
+        )
+    };
+    value
+}

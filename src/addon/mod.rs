@@ -1,0 +1,544 @@
+//! The binding: what `lib/` calls. Ids, strings and batches cross here; `index.d.ts` does not show it.
+
+mod doorbell;
+mod hot;
+mod state;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use napi::bindgen_prelude::*;
+use napi_derive::napi;
+
+use crate::door::bridge::{Answer, Bridge};
+use crate::door::host::{Host, Timeouts};
+use crate::door::takeover;
+use crate::http::route::Router;
+use crate::http::rules::{self, Rules};
+use crate::http::target::parse_target;
+use crate::protocol::session::Delays;
+use crate::server;
+use crate::server::connection::{Outgoing, Sent};
+use crate::server::dispatch::{self, Head};
+use crate::server::engine::Silence;
+use crate::server::io::defer_flushes;
+use crate::server::registry::Registry;
+use crate::server::{Options, Service};
+use doorbell::Bell;
+use state::State;
+
+/// Everything of one Node environment.
+#[napi]
+pub struct Engine {
+    engine: Arc<server::Engine>,
+    bell: Bell,
+    state: Rc<RefCell<State>>,
+    bridge: Bridge,
+    registries: Vec<Arc<Registry>>,
+    services: Vec<Arc<Service>>,
+    hosts: Vec<Arc<Host>>,
+}
+
+/// The options of one listener, checked and in the units named here.
+#[napi(object)]
+pub struct ServiceOptions {
+    pub prefix: String,
+    /// Milliseconds.
+    pub heartbeat_delay: f64,
+    /// Milliseconds.
+    pub disconnect_delay: f64,
+    /// Milliseconds.
+    pub pong_timeout: f64,
+    /// UTF-16 units.
+    pub response_limit: f64,
+    /// Bytes.
+    pub max_message_size: f64,
+    /// Bytes.
+    pub max_frame_size: f64,
+    /// Bytes.
+    pub max_buffered: f64,
+    /// Bytes.
+    pub high_water_mark: Option<f64>,
+    /// Milliseconds.
+    pub ping: Option<f64>,
+    /// Name, value, name, value…
+    pub handshake_headers: Vec<String>,
+    pub websocket: bool,
+    /// What `/info` says of `websocket`: JSON text.
+    pub websocket_info: Option<String>,
+    pub jsessionid: bool,
+    pub cookie_needed: bool,
+    pub disable_cors: bool,
+    pub sockjs_url: String,
+    /// JSON text.
+    pub base_url: Option<String>,
+    pub log: bool,
+    pub needs_node: bool,
+    pub info_needs_node: bool,
+}
+
+/// How to answer an upgrade request.
+#[napi(object)]
+pub struct Upgrade {
+    /// `accept`, `refuse` (write the response and close), `plain` (serve it as a request without
+    /// `Upgrade`).
+    pub verdict: String,
+    pub raw: bool,
+    pub response: Option<Buffer>,
+}
+
+/// What to do with a request that came over the bridge.
+#[napi(object)]
+pub struct BridgeAnswer {
+    /// 0 asks for the body.
+    pub status: u16,
+    /// Name, value, name, value…
+    pub headers: Vec<String>,
+    /// Absent when what follows comes out of the outlet.
+    pub body: Option<Buffer>,
+    /// Bytes that the body may have.
+    pub limit: f64,
+}
+
+/// What waits in an outlet.
+#[napi(object)]
+pub struct Taken {
+    pub bytes: Option<Buffer>,
+    pub ended: bool,
+}
+
+#[napi]
+impl Engine {
+    /// Starts the I/O threads. `listener` is called when events wait.
+    #[napi(constructor)]
+    pub fn new(env: Env, io_threads: u32, listener: Function<'_, (), ()>) -> Result<Self> {
+        let silence = Arc::new(Silence::default());
+        let bell = Bell::new(&env, &listener, silence.clone())?;
+        defer_flushes();
+        let engine = server::Engine::start(io_threads as usize, Box::new(bell.handle()))
+            .map_err(|error| Error::from_reason(format!("cannot start an I/O thread: {error}")))?;
+        // Runs before Node frees the bell, because it is added after it.
+        env.add_env_cleanup_hook(engine.clone(), move |engine| {
+            silence.set();
+            engine.stop();
+        })?;
+        Ok(Self {
+            state: Rc::new(RefCell::new(State::new(engine.clone()))),
+            engine,
+            bell,
+            bridge: Bridge::default(),
+            registries: Vec::new(),
+            services: Vec::new(),
+            hosts: Vec::new(),
+        })
+    }
+
+    /// Puts the raw functions `drain` and `write` on an object.
+    #[napi]
+    pub fn install_hot(&self, env: Env, mut target: Object<'_>) -> Result<()> {
+        hot::install(&env, &mut target, &self.state)
+    }
+
+    /// Whether what may still happen keeps the process alive.
+    #[napi]
+    pub fn keep_alive(&self, env: Env, alive: bool) -> Result<()> {
+        self.bell.keep_alive(&env, alive)
+    }
+
+    /// Sends what has been written since the last call. True when events wait to be drained.
+    #[napi]
+    pub fn flush(&self) -> bool {
+        self.engine.flush();
+        !self.engine.events.is_empty()
+    }
+
+    /// A map of sessions.
+    #[napi]
+    pub fn create_registry(&mut self) -> Result<u32> {
+        self.registries.push(Arc::default());
+        index_of_last(self.registries.len())
+    }
+
+    /// A listener with the sessions of `registry`.
+    #[napi]
+    pub fn create_service(&mut self, registry: u32, options: ServiceOptions) -> Result<u32> {
+        let registry = get(&self.registries, registry)?.clone();
+        let id = index_of_last(self.services.len() + 1)?;
+        let router = Router::new(&options.prefix, options.websocket)
+            .map_err(|error| Error::new(Status::InvalidArg, error.0))?;
+        let rules = Rules::new(rules::Options {
+            disable_cors: options.disable_cors,
+            jsessionid: options.jsessionid,
+            cookie_needed: options.cookie_needed,
+            websocket: options.websocket_info.clone(),
+            transports: None,
+            sockjs_url: options.sockjs_url.clone(),
+        });
+        self.services.push(Arc::new(Service {
+            id,
+            engine: self.engine.clone(),
+            registry,
+            router,
+            rules,
+            options: service_options(options),
+        }));
+        Ok(id)
+    }
+
+    /// An http server.
+    #[napi]
+    pub fn create_host(&mut self) -> Result<u32> {
+        let id = index_of_last(self.hosts.len() + 1)?;
+        self.hosts.push(Arc::new(Host::new(id)));
+        Ok(id)
+    }
+
+    /// Puts a service in front of those that the host has.
+    #[napi]
+    pub fn host_install(&self, host: u32, service: u32) -> Result<()> {
+        get(&self.hosts, host)?.install(get(&self.services, service)?.clone());
+        Ok(())
+    }
+
+    /// Takes a service off a host.
+    #[napi]
+    pub fn host_remove(&self, host: u32, service: u32) -> Result<()> {
+        get(&self.hosts, host)?.remove(service);
+        Ok(())
+    }
+
+    /// Whether connections of the host keep to Node.
+    #[napi]
+    pub fn host_withdraw(&self, host: u32, withdrawn: bool) -> Result<()> {
+        get(&self.hosts, host)?.withdraw(withdrawn);
+        Ok(())
+    }
+
+    /// The http server's limits: milliseconds (0 for none) and bytes.
+    #[napi]
+    pub fn host_configure(
+        &self,
+        host: u32,
+        keep_alive: f64,
+        headers: f64,
+        request: f64,
+        max_header_size: f64,
+    ) -> Result<()> {
+        let timeouts = Timeouts {
+            keep_alive: limit(keep_alive),
+            headers: limit(headers),
+            request: limit(request),
+        };
+        get(&self.hosts, host)?.configure(timeouts, bytes(max_header_size));
+        Ok(())
+    }
+
+    /// Ends the connections of the host that wait for a request.
+    #[napi]
+    pub fn host_close_idle(&self, host: u32) {
+        self.engine.taken.close_idle(host);
+    }
+
+    /// Whether a request for this target is the service's.
+    #[napi]
+    pub fn claims(&self, service: u32, target: String) -> Result<bool> {
+        Ok(get(&self.services, service)?.router.claims(&target))
+    }
+
+    /// Takes the HTTP connection whose current request is all of `read`. False leaves it to Node.
+    #[napi]
+    pub fn take_http(&self, host: u32, fd: i32, token: u32, read: Buffer) -> Result<bool> {
+        Ok(takeover::take_http(
+            &self.engine,
+            get(&self.hosts, host)?,
+            fd,
+            token,
+            &read,
+        ))
+    }
+
+    /// Judges an upgrade request that the service claims; `headers` as for `bridge_request`.
+    #[napi]
+    pub fn judge_upgrade(
+        &self,
+        service: u32,
+        method: String,
+        target: String,
+        headers: Vec<String>,
+    ) -> Result<Upgrade> {
+        let headers = header_map(&headers);
+        let head = Head {
+            method: &method,
+            target: &target,
+            headers: &headers,
+        };
+        let judged = get(&self.services, service)?.judge_upgrade(&head);
+        let (verdict, raw, response) = match judged {
+            dispatch::Upgrade::Plain => ("plain", false, None),
+            dispatch::Upgrade::Refuse(response) => ("refuse", false, Some(response.into())),
+            dispatch::Upgrade::Accept { raw, response } => ("accept", raw, Some(response.into())),
+        };
+        Ok(Upgrade {
+            verdict: verdict.into(),
+            raw,
+            response,
+        })
+    }
+
+    /// The pathname of a request target, as legacy `url.parse` finds it.
+    #[napi]
+    pub fn pathname(&self, target: String) -> String {
+        parse_target(&target).pathname.into_owned()
+    }
+
+    /// Takes the socket of an accepted websocket. False leaves it to the bridge.
+    #[napi]
+    pub fn take_websocket(
+        &self,
+        service: u32,
+        fd: i32,
+        token: u32,
+        raw: bool,
+        response: Buffer,
+        head: Buffer,
+    ) -> Result<bool> {
+        let service = get(&self.services, service)?;
+        Ok(takeover::take_websocket(service, fd, token, raw, &response, &head).is_ok())
+    }
+
+    /// The token of a taken socket has been destroyed.
+    #[napi]
+    pub fn abandon(&self, token: u32) {
+        self.engine.taken.abandon(token);
+    }
+
+    /// Serves an accepted websocket whose bytes come by [`Engine::bridge_feed`].
+    #[napi]
+    pub fn bridge_websocket(
+        &mut self,
+        service: u32,
+        id: u32,
+        raw: bool,
+        response: Buffer,
+    ) -> Result<()> {
+        let service = get(&self.services, service)?.clone();
+        self.bridge.websocket(&service, id, raw, &response);
+        Ok(())
+    }
+
+    /// Bytes from the client of a bridged websocket.
+    #[napi]
+    pub fn bridge_feed(&mut self, id: u32, chunk: Buffer) {
+        self.bridge.feed(id, &chunk);
+    }
+
+    /// Answers a request. `headers` is name, value, name, value…, of those that matter.
+    #[napi]
+    pub fn bridge_request(
+        &mut self,
+        service: u32,
+        id: u32,
+        method: String,
+        target: String,
+        headers: Vec<String>,
+    ) -> Result<BridgeAnswer> {
+        let service = get(&self.services, service)?.clone();
+        let headers = header_map(&headers);
+        let head = Head {
+            method: &method,
+            target: &target,
+            headers: &headers,
+        };
+        Ok(self.bridge.request(&service, id, &head).into())
+    }
+
+    /// The body of a request that asked for it; none when it was too long.
+    #[napi]
+    pub fn bridge_body(&mut self, id: u32, body: Option<Buffer>) -> Option<BridgeAnswer> {
+        self.bridge.body(id, body.as_deref()).map(Into::into)
+    }
+
+    /// What is to be written to the client of `id` now.
+    #[napi]
+    pub fn bridge_take(&mut self, id: u32) -> Taken {
+        let (bytes, ended) = self.bridge.take(id);
+        Taken {
+            bytes: bytes.map(|bytes| Vec::from(bytes).into()),
+            ended,
+        }
+    }
+
+    /// The client of `id` is gone, or all has been written to it.
+    #[napi]
+    pub fn bridge_end(&mut self, id: u32) {
+        self.bridge.end(id);
+    }
+
+    /// Sends bytes over a raw websocket: 0 refused, 1 taken, 2 taken and full.
+    #[napi]
+    pub fn write_binary(&self, key: u32, bytes: Uint8Array) -> u32 {
+        let state = self.state.borrow();
+        let sent = state.connection(key).map_or(Sent::Taken, |connection| {
+            connection.send(Outgoing::Binary(&bytes))
+        });
+        sent as u32
+    }
+
+    /// Closes a session with this `c` frame.
+    #[napi]
+    pub fn close(&self, key: u32, frame: String) {
+        if let Some(connection) = self.state.borrow().connection(key) {
+            connection.close(frame.as_bytes());
+        }
+    }
+
+    /// Closes a raw websocket.
+    #[napi]
+    pub fn close_raw(&self, key: u32, code: u16, reason: String) {
+        if let Some(connection) = self.state.borrow().connection(key) {
+            connection.close_raw(code, &reason);
+        }
+    }
+
+    /// Stops or restarts reading from the client.
+    #[napi]
+    pub fn pause(&self, key: u32, paused: bool) {
+        if let Some(connection) = self.state.borrow().connection(key) {
+            connection.pause(paused);
+        }
+    }
+
+    /// Bytes that the client has not taken.
+    #[napi]
+    pub fn buffered(&self, key: u32) -> f64 {
+        let state = self.state.borrow();
+        let buffered = state
+            .connection(key)
+            .map_or(0, |connection| connection.buffered());
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "buffers are far below 2^53 bytes"
+        )]
+        let buffered = buffered as f64;
+        buffered
+    }
+}
+
+fn index_of_last(len: usize) -> Result<u32> {
+    u32::try_from(len - 1).map_err(|_| Error::from_reason("too many servers"))
+}
+
+fn get<T>(all: &[T], index: u32) -> Result<&T> {
+    all.get(index as usize)
+        .ok_or_else(|| Error::from_reason("no such number"))
+}
+
+fn service_options(options: ServiceOptions) -> Options {
+    let pairs = options.handshake_headers.chunks_exact(2);
+    Options {
+        delays: Delays {
+            heartbeat: delay(options.heartbeat_delay),
+            disconnect: delay(options.disconnect_delay),
+            pong: delay(options.pong_timeout),
+        },
+        response_limit: bytes(options.response_limit) as u64,
+        max_message_size: bytes(options.max_message_size),
+        max_frame_size: bytes(options.max_frame_size),
+        max_buffered: bytes(options.max_buffered),
+        high_water_mark: options.high_water_mark.map(bytes),
+        ping: options.ping.map(delay),
+        base_url: options.base_url,
+        handshake_headers: pairs
+            .map(|pair| (pair[0].clone(), pair[1].clone()))
+            .collect(),
+        log: options.log,
+        needs_node: options.needs_node,
+        info_needs_node: options.info_needs_node,
+    }
+}
+
+/// Milliseconds as JavaScript's timers take them: at least one.
+fn delay(milliseconds: f64) -> Duration {
+    // The longest that setTimeout knows.
+    const LONGEST: f64 = 2_147_483_647.0;
+    let milliseconds = if (1.0..=LONGEST).contains(&milliseconds) {
+        milliseconds
+    } else {
+        1.0
+    };
+    Duration::from_secs_f64(milliseconds / 1000.0)
+}
+
+fn limit(milliseconds: f64) -> Option<Duration> {
+    (milliseconds > 0.0).then(|| delay(milliseconds))
+}
+
+/// A number of bytes; what cannot be one is the largest there is.
+fn bytes(number: f64) -> usize {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "saturates, which is what is meant"
+    )]
+    #[expect(clippy::cast_sign_loss, reason = "saturates, which is what is meant")]
+    let bytes = number as usize;
+    bytes
+}
+
+fn header_map(pairs: &[String]) -> http::HeaderMap {
+    let mut map = http::HeaderMap::with_capacity(pairs.len() / 2);
+    for pair in pairs.chunks_exact(2) {
+        let name = http::HeaderName::from_bytes(pair[0].as_bytes());
+        // Node gives header values as latin1.
+        let value: Vec<u8> = pair[1]
+            .chars()
+            .map(|unit| u8::try_from(unit).unwrap_or(b'?'))
+            .collect();
+        if let (Ok(name), Ok(value)) = (name, http::HeaderValue::from_bytes(&value)) {
+            map.append(name, value);
+        }
+    }
+    map
+}
+
+fn header_list(map: &http::HeaderMap) -> Vec<String> {
+    map.iter()
+        .flat_map(|(name, value)| {
+            let value = value.as_bytes().iter().copied().map(char::from).collect();
+            [name.as_str().to_owned(), value]
+        })
+        .collect()
+}
+
+impl From<Answer> for BridgeAnswer {
+    fn from(answer: Answer) -> Self {
+        let none = Self {
+            status: 0,
+            headers: Vec::new(),
+            body: None,
+            limit: 0.0,
+        };
+        match answer {
+            Answer::Full(response) => Self {
+                status: response.status().as_u16(),
+                headers: header_list(response.headers()),
+                body: Some(Vec::from(response.into_body()).into()),
+                ..none
+            },
+            Answer::Stream(response) => Self {
+                status: response.status().as_u16(),
+                headers: header_list(response.headers()),
+                ..none
+            },
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a limit beyond 2^53 bytes is none"
+            )]
+            Answer::Body(limit) => Self {
+                limit: limit as f64,
+                ..none
+            },
+        }
+    }
+}

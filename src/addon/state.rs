@@ -1,0 +1,75 @@
+//! What the JavaScript thread knows: connections by key, and the batch that is being drained.
+
+use std::sync::Arc;
+
+use crate::server::Engine;
+use crate::server::connection::Connection;
+use crate::server::events::{Batch, Event};
+
+/// Used on the JavaScript thread only.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) engine: Arc<Engine>,
+    /// Index is the key. The table needs no lock: only this thread uses it.
+    connections: Vec<Option<Arc<Connection>>>,
+    batch: Batch,
+    /// Events of the batch that have been drained.
+    drained: usize,
+    /// Buffer for the strings that JavaScript writes.
+    pub(super) units: Vec<u16>,
+}
+
+/// A longer string than this does not leave its buffer behind.
+const KEEP_UNITS: usize = 64 << 10;
+
+impl State {
+    pub(super) fn new(engine: Arc<Engine>) -> Self {
+        Self {
+            engine,
+            connections: Vec::new(),
+            batch: Batch::default(),
+            drained: 0,
+            units: Vec::new(),
+        }
+    }
+
+    /// The connection of this key, if it is open as far as JavaScript has been told.
+    pub(super) fn connection(&self, key: u32) -> Option<&Arc<Connection>> {
+        self.connections.get(key as usize)?.as_ref()
+    }
+
+    pub(super) fn insert(&mut self, connection: Arc<Connection>) {
+        let index = connection.key() as usize;
+        if self.connections.len() <= index {
+            self.connections.resize(index + 1, None);
+        }
+        self.connections[index] = Some(connection);
+    }
+
+    pub(super) fn remove(&mut self, key: u32) {
+        if let Some(place) = self.connections.get_mut(key as usize) {
+            *place = None;
+        }
+        self.engine.keys.give(key);
+    }
+
+    pub(super) fn batch(&self) -> &Batch {
+        &self.batch
+    }
+
+    /// The next event, of this batch or of the next one.
+    pub(super) fn next_event(&mut self) -> Option<Event> {
+        if self.drained == self.batch.events.len() {
+            self.drained = 0;
+            self.engine.events.drain(&mut self.batch);
+            self.units.shrink_to(KEEP_UNITS);
+            if self.batch.events.is_empty() {
+                return None;
+            }
+        }
+        let next = &mut self.batch.events[self.drained];
+        self.drained += 1;
+        // What is left behind holds nothing.
+        Some(std::mem::replace(next, Event::Drain(0)))
+    }
+}

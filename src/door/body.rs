@@ -1,0 +1,102 @@
+//! Response bodies as hyper takes them.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use hyper::body::{Frame, SizeHint};
+
+use super::exchange::Exchange;
+use crate::server::connection::Attachment;
+use crate::server::outlet::Outlet;
+
+/// A response body. Dropping it, which hyper does when it has been written or cannot be, ends the
+/// exchange, and aborts a receiver that has not had its end.
+#[derive(Debug)]
+pub(super) struct Body {
+    content: Content,
+    _done: Done,
+}
+
+#[derive(Debug)]
+enum Content {
+    /// Sent with `Content-Length`.
+    Full(Bytes),
+    /// All there, but sent in chunks, as sockjs 0.3.24 does where it does not state a length.
+    Chunked(Bytes),
+    /// Comes in the course of time.
+    Stream(
+        Arc<Outlet>,
+        #[expect(dead_code, reason = "held to be dropped")] Option<Attachment>,
+    ),
+}
+
+#[derive(Debug)]
+struct Done(Arc<Exchange>);
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        self.0.response_complete();
+    }
+}
+
+impl Body {
+    /// A body of known length.
+    pub(super) fn full(bytes: Bytes, exchange: Arc<Exchange>) -> Self {
+        Self {
+            content: Content::Full(bytes),
+            _done: Done(exchange),
+        }
+    }
+
+    /// A body whose length is not stated.
+    pub(super) fn chunked(bytes: Bytes, exchange: Arc<Exchange>) -> Self {
+        Self {
+            content: Content::Chunked(bytes),
+            _done: Done(exchange),
+        }
+    }
+
+    /// What is written to the outlet, until its end.
+    pub(super) fn stream(
+        outlet: Arc<Outlet>,
+        attachment: Option<Attachment>,
+        exchange: Arc<Exchange>,
+    ) -> Self {
+        Self {
+            content: Content::Stream(outlet, attachment),
+            _done: Done(exchange),
+        }
+    }
+}
+
+impl hyper::body::Body for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let bytes = match &mut self.content {
+            Content::Full(bytes) | Content::Chunked(bytes) => {
+                Some(std::mem::take(bytes)).filter(|bytes| !bytes.is_empty())
+            }
+            Content::Stream(outlet, _) => std::task::ready!(outlet.poll_take(cx)),
+        };
+        Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(&self.content, Content::Full(bytes) if bytes.is_empty())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Chunked(_) | Content::Stream(..) => SizeHint::default(),
+        }
+    }
+}

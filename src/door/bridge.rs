@@ -1,0 +1,110 @@
+//! The door that works everywhere: JavaScript hands in requests and bytes, and writes what comes out.
+//!
+//! All of it runs on the JavaScript thread. What is written in the course of time is announced with
+//! `Event::Outlet`, and JavaScript takes it when its own stream can have more.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::server::Service;
+use crate::server::connection::Attachment;
+use crate::server::dispatch::{BodyPlan, Head, Plan, Reply};
+use crate::server::events::Facts;
+use crate::server::outlet::{Carrier, Outlet};
+use crate::server::websocket::Reader;
+
+/// What JavaScript holds by number: responses and websockets that are under way.
+#[derive(Debug, Default)]
+pub struct Bridge {
+    open: HashMap<u32, Open>,
+    bodies: HashMap<u32, (Arc<Service>, BodyPlan)>,
+}
+
+#[derive(Debug)]
+enum Open {
+    Response(
+        Arc<Outlet>,
+        #[expect(dead_code, reason = "held to be dropped")] Option<Attachment>,
+    ),
+    Websocket(Arc<Outlet>, Reader),
+}
+
+/// What JavaScript does with a request.
+#[derive(Debug)]
+pub enum Answer {
+    /// Write this response.
+    Full(http::Response<Bytes>),
+    /// Write this head, then what comes out of the outlet, whose number is that of the request.
+    Stream(http::Response<()>),
+    /// Read the body, at most so many bytes, and call again with it.
+    Body(usize),
+}
+
+impl Bridge {
+    /// Answers a request that JavaScript knows as `id`.
+    pub fn request(&mut self, service: &Arc<Service>, id: u32, head: &Head<'_>) -> Answer {
+        match service.plan(
+            head,
+            || Carrier::Node(id),
+            |transport| Facts::Node { id, transport },
+        ) {
+            Plan::Reply(reply) => self.answer(id, reply),
+            Plan::Body(plan) => {
+                self.bodies.insert(id, (service.clone(), plan));
+                Answer::Body(service.options.max_message_size)
+            }
+        }
+    }
+
+    /// Answers the request `id` now that its body is there; `None` is a body that is too long.
+    pub fn body(&mut self, id: u32, body: Option<&[u8]>) -> Option<Answer> {
+        let (service, plan) = self.bodies.remove(&id)?;
+        let reply = plan.finish_now(&service, body);
+        Some(self.answer(id, reply))
+    }
+
+    fn answer(&mut self, id: u32, reply: Reply) -> Answer {
+        match reply {
+            Reply::Full(response) => Answer::Full(response),
+            Reply::Stream {
+                response,
+                outlet,
+                attachment,
+            } => {
+                self.open.insert(id, Open::Response(outlet, attachment));
+                Answer::Stream(response)
+            }
+        }
+    }
+
+    /// Opens a websocket whose handshake has been accepted; its bytes come and go under `id`.
+    pub fn websocket(&mut self, service: &Arc<Service>, id: u32, raw: bool, response: &[u8]) {
+        let outlet = Outlet::new(Carrier::Node(id));
+        let reader = Reader::open(service, &outlet, raw, response, id);
+        self.open.insert(id, Open::Websocket(outlet, reader));
+    }
+
+    /// Bytes from the client of a websocket.
+    pub fn feed(&mut self, id: u32, bytes: &[u8]) {
+        if let Some(Open::Websocket(_, reader)) = self.open.get_mut(&id) {
+            // A copy, because others may look at the same Buffer and decoding unmasks in place.
+            reader.feed(&mut bytes.to_vec());
+        }
+    }
+
+    /// What JavaScript is to write, and whether nothing follows.
+    pub fn take(&mut self, id: u32) -> (Option<Bytes>, bool) {
+        match self.open.get(&id) {
+            Some(Open::Response(outlet, _) | Open::Websocket(outlet, _)) => outlet.take(),
+            None => (None, false),
+        }
+    }
+
+    /// The client of `id` is gone, or its response has been written.
+    pub fn end(&mut self, id: u32) {
+        self.open.remove(&id);
+        self.bodies.remove(&id);
+    }
+}

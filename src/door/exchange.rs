@@ -1,0 +1,119 @@
+//! Where a taken HTTP connection stands between two requests, shared by gate, service and driver.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use super::host::Timeouts;
+use crate::lock;
+use crate::server::Service;
+use crate::server::taken::Idle;
+
+/// The state of one connection. All of it is used from one task; locks are never contended.
+#[derive(Debug)]
+pub struct Exchange {
+    step: Mutex<Step>,
+    responding: AtomicBool,
+    service: Mutex<Option<Arc<Service>>>,
+    foreign: Mutex<Option<Vec<u8>>>,
+    idle: Idle,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// No byte of the next request has come since.
+    Idle(Instant),
+    /// The head is incomplete since.
+    Head(Instant),
+    /// The head is complete; the request began then.
+    Body(Instant),
+    /// The request is complete.
+    Response,
+}
+
+/// What to do when a deadline has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expired {
+    /// Close without a word, as Node does with idle connections.
+    Close,
+    /// Answer 408 and close.
+    RequestTimeout,
+}
+
+impl Exchange {
+    /// A connection whose first request is complete.
+    pub fn new(idle: Idle) -> Self {
+        Self {
+            step: Mutex::new(Step::Idle(Instant::now())),
+            responding: AtomicBool::new(false),
+            service: Mutex::default(),
+            foreign: Mutex::default(),
+            idle,
+        }
+    }
+
+    /// A request of ours begins to pass.
+    pub fn begin(&self, service: Arc<Service>) {
+        let mut step = lock(&self.step);
+        let since = match *step {
+            Step::Head(since) => since,
+            _ => Instant::now(),
+        };
+        *step = Step::Body(since);
+        self.responding.store(true, Ordering::Relaxed);
+        self.idle.set(false);
+        *lock(&self.service) = Some(service);
+    }
+
+    /// The body has been read.
+    pub fn request_complete(&self) {
+        *lock(&self.step) = Step::Response;
+    }
+
+    /// The response has been handed to the kernel or given up.
+    pub fn response_complete(&self) {
+        self.responding.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether a request is being answered.
+    pub fn is_responding(&self) -> bool {
+        self.responding.load(Ordering::Relaxed)
+    }
+
+    /// The gate needs more bytes to judge the next request, of which some have come if `begun`.
+    pub fn wait_for_head(&self, begun: bool) {
+        let mut step = lock(&self.step);
+        match (*step, begun) {
+            (Step::Head(_), true) | (Step::Idle(_), false) => {}
+            (_, true) => *step = Step::Head(Instant::now()),
+            (_, false) => *step = Step::Idle(Instant::now()),
+        }
+        self.idle.set(!begun);
+    }
+
+    /// The service that the current request is for.
+    pub fn service(&self) -> Option<Arc<Service>> {
+        lock(&self.service).clone()
+    }
+
+    /// The next request, of which these bytes have been read, is Node's.
+    pub fn give_back(&self, bytes: Vec<u8>) {
+        *lock(&self.foreign) = Some(bytes);
+    }
+
+    /// The bytes of [`Exchange::give_back`].
+    pub fn take_foreign(&self) -> Option<Vec<u8>> {
+        lock(&self.foreign).take()
+    }
+
+    /// When this step has taken too long, and what then.
+    pub fn deadline(&self, timeouts: &Timeouts) -> Option<(Instant, Expired)> {
+        let (since, limit, then) = match *lock(&self.step) {
+            Step::Idle(since) => (since, timeouts.keep_alive, Expired::Close),
+            Step::Head(since) => (since, timeouts.headers, Expired::RequestTimeout),
+            Step::Body(since) => (since, timeouts.request, Expired::RequestTimeout),
+            Step::Response => return None,
+        };
+        limit.map(|limit| (since + limit, then))
+    }
+}

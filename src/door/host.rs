@@ -1,0 +1,93 @@
+//! An http server of Node, as far as connections taken from it need to know it.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::lock;
+use crate::server::Service;
+
+/// One http server and the services that were installed on it.
+#[derive(Debug)]
+pub struct Host {
+    id: u32,
+    /// Newest first, the order in which they see a request.
+    services: Mutex<Vec<Arc<Service>>>,
+    /// Somebody else wants to see all requests: nothing is ours any more.
+    withdrawn: AtomicBool,
+    max_header_size: AtomicUsize,
+    timeouts: Mutex<Timeouts>,
+}
+
+/// The http server's own time limits, in force on connections taken from it. `None` is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timeouts {
+    /// `keepAliveTimeout`: between two requests.
+    pub keep_alive: Option<Duration>,
+    /// `headersTimeout`: from the first byte of a head to its end.
+    pub headers: Option<Duration>,
+    /// `requestTimeout`: from the first byte of a head to the end of the body.
+    pub request: Option<Duration>,
+}
+
+impl Host {
+    /// An http server without services. `id` names it in `closeIdleConnections`.
+    pub fn new(id: u32) -> Self {
+        Self {
+            id,
+            services: Mutex::default(),
+            withdrawn: AtomicBool::new(false),
+            max_header_size: AtomicUsize::new(16 << 10),
+            timeouts: Mutex::default(),
+        }
+    }
+
+    /// Its name.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Adds a service in front of the others.
+    pub fn install(&self, service: Arc<Service>) {
+        lock(&self.services).insert(0, service);
+    }
+
+    /// Takes a service away: requests for it are Node's again.
+    pub fn remove(&self, service: u32) {
+        lock(&self.services).retain(|other| other.id != service);
+    }
+
+    /// Whether connections keep to Node; those taken go back with their next request.
+    pub fn withdraw(&self, withdrawn: bool) {
+        self.withdrawn.store(withdrawn, Ordering::Relaxed);
+    }
+
+    /// Follows the http server's settings.
+    pub fn configure(&self, timeouts: Timeouts, max_header_size: usize) {
+        *lock(&self.timeouts) = timeouts;
+        self.max_header_size
+            .store(max_header_size, Ordering::Relaxed);
+    }
+
+    /// The http server's time limits.
+    pub fn timeouts(&self) -> Timeouts {
+        *lock(&self.timeouts)
+    }
+
+    /// Bytes that a head may have.
+    pub fn max_header_size(&self) -> usize {
+        self.max_header_size.load(Ordering::Relaxed)
+    }
+
+    /// The service that answers this target without Node's help.
+    pub fn claim_plain(&self, target: &str) -> Option<Arc<Service>> {
+        if self.withdrawn.load(Ordering::Relaxed) {
+            return None;
+        }
+        let services = lock(&self.services);
+        let service = services
+            .iter()
+            .find(|service| service.router.claims(target))?;
+        (!service.needs_node(target)).then(|| service.clone())
+    }
+}

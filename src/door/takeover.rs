@@ -1,0 +1,302 @@
+//! The fast door: sockets taken from Node's http server, served from their first bytes to their last.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use tokio::time::{Instant, sleep_until};
+
+use super::body::Body;
+use super::exchange::{Exchange, Expired};
+use super::gate::{Gate, Verdict, judge};
+use super::host::Host;
+use crate::server::dispatch::{Head, Plan, Reply};
+use crate::server::events::{Event, Facts};
+use crate::server::io::{Io, Socket};
+use crate::server::outlet::Carrier;
+use crate::server::taken::{Idle, Returned};
+use crate::server::{Engine, Service, websocket};
+
+/// A second descriptor of a socket that Node still holds.
+///
+/// The caller keeps the descriptor open during the call.
+#[allow(unsafe_code, reason = "Node gives descriptors as numbers")]
+fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: Node's handle owns `fd` and is not closed before the calling JavaScript goes on, so the
+    // descriptor is open for as long as this borrow lives.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
+    borrowed.try_clone_to_owned()
+}
+
+fn register(engine: &Engine, fd: RawFd) -> io::Result<(Arc<Socket>, Arc<Io>)> {
+    let io = engine.next_io();
+    let _entered = io.handle().enter();
+    Ok((Socket::register(duplicate(fd)?)?, io.clone()))
+}
+
+/// Takes a websocket whose handshake has been accepted. `head` is what Node has read past it.
+pub fn take_websocket(
+    service: &Arc<Service>,
+    fd: RawFd,
+    token: u32,
+    raw: bool,
+    response: &[u8],
+    head: &[u8],
+) -> io::Result<()> {
+    let (socket, io) = register(&service.engine, fd)?;
+    websocket::open_taken(service, io, socket, token, raw, response, head);
+    Ok(())
+}
+
+/// Takes an HTTP connection whose current request is all of `read`, if that request is ours and plain.
+/// False leaves everything as it was.
+pub fn take_http(
+    engine: &Arc<Engine>,
+    host: &Arc<Host>,
+    fd: RawFd,
+    token: u32,
+    read: &[u8],
+) -> bool {
+    match judge(read, host) {
+        Verdict::Ours(_, len) if len == read.len() => {}
+        _ => return false,
+    }
+    let Ok((socket, io)) = register(engine, fd) else {
+        return false;
+    };
+    let idle = Idle::default();
+    engine
+        .taken
+        .add_http(token, &socket, host.id(), idle.clone());
+    let exchange = Arc::new(Exchange::new(idle));
+    let gate = Gate::new(socket.clone(), host.clone(), exchange.clone(), read);
+    let driver = Driver {
+        engine: engine.clone(),
+        host: host.clone(),
+        socket,
+        exchange,
+        io: io.clone(),
+        token,
+    };
+    io.handle().spawn(driver.run(gate));
+    true
+}
+
+/// Serves one taken HTTP connection.
+struct Driver {
+    engine: Arc<Engine>,
+    host: Arc<Host>,
+    socket: Arc<Socket>,
+    exchange: Arc<Exchange>,
+    io: Arc<Io>,
+    token: u32,
+}
+
+/// How serving a connection ended.
+enum End {
+    /// Its next request is Node's.
+    Foreign(Vec<u8>),
+    /// It is over.
+    Closed,
+}
+
+/// Written when a request takes longer than the http server allows, as Node writes it.
+const REQUEST_TIMEOUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
+
+impl Driver {
+    async fn run(self, gate: Gate) {
+        let mut release = Release {
+            driver: self,
+            end: End::Closed,
+        };
+        release.end = release.driver.serve(gate).await;
+    }
+
+    async fn serve(&self, gate: Gate) -> End {
+        let service = service_fn(|request| self.respond(request));
+        let mut connection = pin!(
+            http1::Builder::new()
+                .title_case_headers(true)
+                .header_read_timeout(None)
+                .serve_connection(gate, service)
+        );
+        let mut alarm = pin!(sleep_until(Instant::now()));
+        let mut armed = None;
+        let ended = poll_fn(|cx| {
+            loop {
+                if connection.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(None);
+                }
+                let timeouts = self.host.timeouts();
+                let Some((at, then)) = self.exchange.deadline(&timeouts) else {
+                    return Poll::Pending;
+                };
+                // A deadline that moved later costs nothing: the alarm rings early and is set again.
+                if armed.is_none_or(|armed| at < armed) {
+                    armed = Some(at);
+                    alarm.as_mut().reset(at.into());
+                }
+                if alarm.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                if at <= std::time::Instant::now() {
+                    return Poll::Ready(Some(then));
+                }
+                armed = None;
+            }
+        })
+        .await;
+        match ended {
+            Some(Expired::RequestTimeout) => {
+                // One small write to a socket that has nothing else to send.
+                let _ = self.socket.try_write(REQUEST_TIMEOUT);
+                End::Closed
+            }
+            Some(Expired::Close) => End::Closed,
+            None => self
+                .exchange
+                .take_foreign()
+                .map_or(End::Closed, End::Foreign),
+        }
+    }
+
+    async fn respond(&self, request: Request<Incoming>) -> io::Result<Response<Body>> {
+        let Some(service) = self.exchange.service() else {
+            return Err(io::Error::other(
+                "the gate names the service before it opens",
+            ));
+        };
+        let (parts, mut body) = request.into_parts();
+        let close = parts
+            .headers
+            .get(CONNECTION)
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"));
+        let target = parts
+            .uri
+            .path_and_query()
+            .map_or("/", |target| target.as_str());
+        let head = Head {
+            method: parts.method.as_str(),
+            target,
+            headers: &parts.headers,
+        };
+        let carrier = || Carrier::Body(self.io.clone());
+        let facts = |transport| Facts::Request {
+            token: self.token,
+            json: head.facts(transport),
+        };
+        let reply = match service.plan(&head, carrier, facts) {
+            Plan::Reply(reply) => {
+                self.exchange.request_complete();
+                reply
+            }
+            Plan::Body(plan) => {
+                let bytes = collect(&mut body, service.options.max_message_size).await?;
+                self.exchange.request_complete();
+                plan.finish(&service, bytes.as_deref()).await
+            }
+        };
+        let mut response = self.body(reply).await;
+        let close = close || response.headers().contains_key(CONNECTION);
+        if !close && let Some(keep_alive) = self.keep_alive() {
+            let headers = response.headers_mut();
+            headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
+            headers.insert("keep-alive", keep_alive);
+        }
+        Ok(response)
+    }
+
+    async fn body(&self, reply: Reply) -> Response<Body> {
+        match reply {
+            Reply::Full(response) => {
+                let chunked = !response.headers().contains_key(CONTENT_LENGTH)
+                    && !matches!(
+                        response.status(),
+                        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+                    );
+                let exchange = self.exchange.clone();
+                response.map(|bytes| {
+                    if chunked {
+                        Body::chunked(bytes, exchange)
+                    } else {
+                        Body::full(bytes, exchange)
+                    }
+                })
+            }
+            Reply::Stream {
+                response,
+                outlet,
+                attachment,
+            } => {
+                // Node sends the head together with the first bytes of the body; so do we.
+                poll_fn(|cx| outlet.poll_ready(cx)).await;
+                response.map(|()| Body::stream(outlet, attachment, self.exchange.clone()))
+            }
+        }
+    }
+
+    /// The `Keep-Alive` header that Node would send.
+    fn keep_alive(&self) -> Option<HeaderValue> {
+        let seconds = self.host.timeouts().keep_alive?.as_secs();
+        HeaderValue::from_str(&format!("timeout={seconds}")).ok()
+    }
+}
+
+/// Gives the connection back or ends it, whatever way its task ends.
+struct Release {
+    driver: Driver,
+    end: End,
+}
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        let Driver {
+            engine,
+            socket,
+            token,
+            ..
+        } = &self.driver;
+        engine.taken.remove(*token);
+        if let End::Foreign(bytes) = std::mem::replace(&mut self.end, End::Closed)
+            && let Ok(fd) = socket.duplicate()
+        {
+            return engine.events.push(Event::Returned(Returned {
+                token: *token,
+                fd,
+                bytes,
+            }));
+        }
+        socket.shutdown();
+        engine.events.push(Event::Ended(*token));
+    }
+}
+
+/// Reads a body of at most `max` bytes; `None` for a longer one.
+async fn collect(body: &mut Incoming, max: usize) -> io::Result<Option<Vec<u8>>> {
+    const FIRST: u64 = 64 << 10;
+    let announced = body.size_hint().lower();
+    if usize::try_from(announced).map_or(true, |announced| announced > max) {
+        return Ok(None);
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(announced.min(FIRST)).unwrap_or(0));
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
+        let data: Bytes = match frame.map_err(io::Error::other)?.into_data() {
+            Ok(data) => data,
+            Err(_) => continue,
+        };
+        if bytes.len() + data.len() > max {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(Some(bytes))
+}

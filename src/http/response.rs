@@ -1,0 +1,233 @@
+//! The answers of sockjs 0.3.24 that are not streams, and the heads of those that are.
+//!
+//! Each takes the headers that the route's filters have set ([`Rules::filters`]), because in
+//! 0.3.24 these stay on whatever answer follows, errors included.
+//!
+//! [`Rules::filters`]: super::rules::Rules::filters
+
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+
+use super::rules::{self, request_header};
+use crate::protocol::json::PayloadError;
+use crate::transport::Transport;
+
+/// A request whose route exists but which cannot be served: a 500 with a short text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No body, not an array, or a content type that is not accepted.
+    PayloadExpected,
+    BrokenJson,
+    CallbackRequired,
+    InvalidCallback,
+}
+
+impl Refusal {
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::PayloadExpected => "Payload expected.",
+            Self::BrokenJson => "Broken JSON encoding.",
+            Self::CallbackRequired => "\"callback\" parameter required",
+            Self::InvalidCallback => "invalid \"callback\" parameter",
+        }
+    }
+
+    pub fn response(self, filters: HeaderMap) -> Response<Bytes> {
+        error(StatusCode::INTERNAL_SERVER_ERROR, self.message(), filters)
+    }
+}
+
+impl From<PayloadError> for Refusal {
+    fn from(error: PayloadError) -> Self {
+        match error {
+            PayloadError::Broken => Self::BrokenJson,
+            PayloadError::NotArray => Self::PayloadExpected,
+        }
+    }
+}
+
+/// Why a websocket handshake gets a 400.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HandshakeError {
+    /// Not `GET` with `Connection: Upgrade` and `Upgrade: websocket`.
+    NotWebsocket,
+    /// A raw websocket whose version is neither 8 nor 13.
+    RawVersion,
+    /// A version other than 13; holds it.
+    Version(String),
+    MissingKey,
+}
+
+impl HandshakeError {
+    /// 0.3.24 answers the first two itself (then the connection closes), the others by way of
+    /// faye-websocket. `upgrade` says whether the request was an upgrade; if not, its connection
+    /// can go on.
+    pub fn response(&self, upgrade: bool) -> Response<Bytes> {
+        let mut headers = HeaderMap::new();
+        let faye = |headers: &mut HeaderMap, text: String| {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+            headers.insert(CONTENT_LENGTH, text.len().into());
+            text.into()
+        };
+        let body = match self {
+            Self::NotWebsocket => Bytes::from_static(b"Not a valid websocket request"),
+            Self::RawVersion => {
+                Bytes::from_static(b"Only supported WebSocket protocol is RFC 6455.")
+            }
+            Self::Version(version) => faye(
+                &mut headers,
+                format!("Unsupported WebSocket version: {version}"),
+            ),
+            Self::MissingKey => faye(
+                &mut headers,
+                "Missing handshake request header: Sec-WebSocket-Key".into(),
+            ),
+        };
+        if upgrade && matches!(self, Self::NotWebsocket | Self::RawVersion) {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        respond(StatusCode::BAD_REQUEST, headers, body)
+    }
+}
+
+pub fn welcome(filters: HeaderMap) -> Response<Bytes> {
+    plain(StatusCode::OK, "Welcome to SockJS!\n", filters)
+}
+
+/// The 404 of an unknown path, a disabled transport and a missing session.
+pub fn not_found(filters: HeaderMap) -> Response<Bytes> {
+    plain(
+        StatusCode::NOT_FOUND,
+        "404 Error: Page not found\n",
+        filters,
+    )
+}
+
+/// `allow` is that of [`Resolved::MethodNotAllowed`](super::route::Resolved::MethodNotAllowed).
+/// No filter has run.
+pub fn method_not_allowed(allow: &str) -> Response<Bytes> {
+    let mut headers = HeaderMap::new();
+    set(&mut headers, header::ALLOW, allow.as_bytes());
+    respond(StatusCode::METHOD_NOT_ALLOWED, headers, Bytes::new())
+}
+
+/// A body beyond `max_message_size`, which 0.3.24 does not know.
+pub fn payload_too_large(filters: HeaderMap) -> Response<Bytes> {
+    plain(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "Payload too large.\n",
+        filters,
+    )
+}
+
+/// An error without a content type: no header but those of the filters.
+pub fn error(status: StatusCode, message: &'static str, filters: HeaderMap) -> Response<Bytes> {
+    respond(status, filters, Bytes::from_static(message.as_bytes()))
+}
+
+/// The answer to an `xhr_send` whose messages have been delivered.
+pub fn xhr_sent(mut filters: HeaderMap) -> Response<Bytes> {
+    filters.insert(CONTENT_TYPE, HeaderValue::from_static(TEXT));
+    respond(StatusCode::NO_CONTENT, filters, Bytes::new())
+}
+
+/// The answer to a `jsonp_send` whose messages have been delivered.
+pub fn jsonp_sent(mut filters: HeaderMap) -> Response<Bytes> {
+    filters.insert(CONTENT_LENGTH, 2.into());
+    plain(StatusCode::OK, "ok", filters)
+}
+
+/// The answer to any OPTIONS route; `/info` allows GET, all others POST.
+pub fn options(mut filters: HeaderMap, info: bool) -> Response<Bytes> {
+    let methods = if info {
+        "OPTIONS, GET"
+    } else {
+        "OPTIONS, POST"
+    };
+    filters.insert(
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static(methods),
+    );
+    filters.insert(header::ACCESS_CONTROL_MAX_AGE, rules::CACHE_SECONDS.into());
+    respond(StatusCode::NO_CONTENT, filters, Bytes::new())
+}
+
+/// The head of a receiver's response, after which come the wrapper's prelude and frames.
+pub fn receiver_head(
+    transport: Transport,
+    mut headers: HeaderMap,
+    request: &HeaderMap,
+) -> Response<()> {
+    let content_type = match transport {
+        Transport::Eventsource => {
+            // Unlike for xhr, an Origin `null` counts as none, and `disable_cors` does not matter.
+            let origin =
+                request_header(request, &header::ORIGIN).filter(|origin| **origin != *b"null");
+            rules::allow_origin(&mut headers, origin.as_deref(), request);
+            "text/event-stream"
+        }
+        Transport::Htmlfile => "text/html; charset=UTF-8",
+        Transport::JsonpPolling => {
+            headers.insert(
+                header::X_CONTENT_TYPE_OPTIONS,
+                HeaderValue::from_static("nosniff"),
+            );
+            SCRIPT
+        }
+        _ => SCRIPT,
+    };
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    respond(StatusCode::OK, headers, ())
+}
+
+/// The head of `/chunking_test`, after which come the [`CHUNKS`].
+pub fn chunking_test_head(mut filters: HeaderMap) -> Response<()> {
+    filters.insert(CONTENT_TYPE, HeaderValue::from_static(SCRIPT));
+    respond(StatusCode::OK, filters, ())
+}
+
+/// The body of `/chunking_test`: each chunk so many milliseconds after the one before.
+pub const CHUNKS: [(u64, &[u8]); 7] = [
+    (0, b"h\n"),
+    (1, &PADDED_CHUNK),
+    (5, b"h\n"),
+    (25, b"h\n"),
+    (125, b"h\n"),
+    (625, b"h\n"),
+    (3125, b"h\n"),
+];
+
+const PADDED_CHUNK: [u8; 2050] = {
+    let mut chunk = [b' '; 2050];
+    chunk[2048] = b'h';
+    chunk[2049] = b'\n';
+    chunk
+};
+
+/// Text with its content type.
+fn plain(status: StatusCode, text: &'static str, mut headers: HeaderMap) -> Response<Bytes> {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(TEXT));
+    respond(status, headers, Bytes::from_static(text.as_bytes()))
+}
+
+pub(super) fn respond<B>(status: StatusCode, headers: HeaderMap, body: B) -> Response<B> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// Sets a header from bytes of any origin; impossible ones are skipped.
+pub(super) fn set(headers: &mut HeaderMap, name: HeaderName, value: &[u8]) {
+    if let Ok(value) = HeaderValue::from_bytes(value) {
+        headers.insert(name, value);
+    }
+}
+
+const TEXT: &str = "text/plain; charset=UTF-8";
+const SCRIPT: &str = "application/javascript; charset=UTF-8";
+
+#[cfg(test)]
+#[path = "response_tests.rs"]
+mod tests;

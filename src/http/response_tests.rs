@@ -1,0 +1,333 @@
+//! Expected headers were read off the wire of sockjs 0.3.24 under Node 20 (without those that Node
+//! adds to every response).
+
+use std::time::{Duration, SystemTime};
+
+use super::super::route::{Endpoint, Route};
+use super::super::rules::{Options, Rules};
+use super::*;
+
+const NO_CACHE: &str =
+    "cache-control: no-store, no-cache, no-transform, must-revalidate, max-age=0";
+const CACHE: &str = "cache-control: public, max-age=31536000";
+const EXPIRES: &str = "expires: Mon, 06 Nov 1995 08:49:37 GMT";
+const COOKIE: &str = "set-cookie: JSESSIONID=ab; path=/";
+const CORS: [&str; 4] = [
+    "access-control-allow-credentials: true",
+    "access-control-allow-origin: http://o",
+    "vary: Origin",
+    "access-control-allow-headers: a, b",
+];
+
+fn rules() -> Rules {
+    Rules::new(Options {
+        jsessionid: true,
+        cookie_needed: true,
+        websocket: Some("true".into()),
+        sockjs_url: "https://cdn.jsdelivr.net/npm/sockjs-client@1/dist/sockjs.min.js".into(),
+        ..Options::default()
+    })
+}
+
+fn request(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+    lines
+        .iter()
+        .map(|&(name, value)| {
+            (
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )
+        })
+        .collect()
+}
+
+fn browser() -> HeaderMap {
+    request(&[
+        ("origin", "http://o"),
+        ("access-control-request-headers", "a, b"),
+        ("cookie", "JSESSIONID=ab=c"),
+    ])
+}
+
+fn filters(route: &Route<'_>) -> HeaderMap {
+    rules().filters(
+        route,
+        &browser(),
+        SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777),
+    )
+}
+
+fn session(endpoint: Endpoint) -> HeaderMap {
+    filters(&Route::Session {
+        session: "s",
+        endpoint,
+    })
+}
+
+#[track_caller]
+fn assert_headers<B>(response: &Response<B>, status: u16, groups: &[&[&str]]) {
+    let mut expected: Vec<String> = groups.concat().into_iter().map(String::from).collect();
+    let line = |(name, value): (&HeaderName, &HeaderValue)| {
+        format!("{name}: {}", String::from_utf8_lossy(value.as_bytes()))
+    };
+    let mut headers: Vec<String> = response.headers().iter().map(line).collect();
+    expected.sort();
+    headers.sort();
+    assert_eq!(headers, expected);
+    assert_eq!(response.status(), status);
+}
+
+#[test]
+fn errors_keep_the_headers_of_the_filters() {
+    let refused = Refusal::PayloadExpected.response(session(Endpoint::XhrSend));
+    assert_headers(&refused, 500, &[&[COOKIE, NO_CACHE], &CORS]);
+    assert_eq!(refused.body(), "Payload expected.");
+    let missing = not_found(session(Endpoint::XhrSend));
+    assert_headers(
+        &missing,
+        404,
+        &[
+            &[COOKIE, NO_CACHE, "content-type: text/plain; charset=UTF-8"],
+            &CORS,
+        ],
+    );
+    assert_headers(
+        &Refusal::BrokenJson.response(session(Endpoint::JsonpSend)),
+        500,
+        &[&[COOKIE, NO_CACHE]],
+    );
+    assert_headers(
+        &Refusal::CallbackRequired.response(session(Endpoint::Htmlfile)),
+        500,
+        &[&[COOKIE, NO_CACHE]],
+    );
+    let disabled = not_found(filters(&Route::WebsocketDisabled));
+    assert_headers(
+        &disabled,
+        404,
+        &[&[CACHE, EXPIRES, "content-type: text/plain; charset=UTF-8"]],
+    );
+}
+
+#[test]
+fn receivers_have_their_heads() {
+    let head = |transport, endpoint| receiver_head(transport, session(endpoint), &browser());
+    let script = "content-type: application/javascript; charset=UTF-8";
+    for (transport, endpoint) in [
+        (Transport::XhrPolling, Endpoint::Xhr),
+        (Transport::XhrStreaming, Endpoint::XhrStreaming),
+    ] {
+        assert_headers(
+            &head(transport, endpoint),
+            200,
+            &[&[COOKIE, NO_CACHE, script], &CORS],
+        );
+    }
+    let eventsource = head(Transport::Eventsource, Endpoint::Eventsource);
+    assert_headers(
+        &eventsource,
+        200,
+        &[
+            &[COOKIE, NO_CACHE, "content-type: text/event-stream"],
+            &CORS,
+        ],
+    );
+    let htmlfile = head(Transport::Htmlfile, Endpoint::Htmlfile);
+    assert_headers(
+        &htmlfile,
+        200,
+        &[&[COOKIE, NO_CACHE, "content-type: text/html; charset=UTF-8"]],
+    );
+    let jsonp = head(Transport::JsonpPolling, Endpoint::Jsonp);
+    assert_headers(
+        &jsonp,
+        200,
+        &[&[COOKIE, NO_CACHE, script, "x-content-type-options: nosniff"]],
+    );
+}
+
+#[test]
+fn a_null_origin_is_none_for_eventsource_alone() {
+    let null = request(&[("origin", "null")]);
+    let origin = |headers: &HeaderMap| headers[header::ACCESS_CONTROL_ALLOW_ORIGIN].clone();
+    let eventsource = receiver_head(Transport::Eventsource, HeaderMap::new(), &null);
+    assert_eq!(origin(eventsource.headers()), "*");
+    assert!(
+        !eventsource
+            .headers()
+            .contains_key(header::ACCESS_CONTROL_ALLOW_CREDENTIALS)
+    );
+    let info = rules().filters(&Route::Info, &null, SystemTime::UNIX_EPOCH);
+    assert_eq!(origin(&info), "null");
+    assert!(info.contains_key(header::ACCESS_CONTROL_ALLOW_CREDENTIALS));
+}
+
+#[test]
+fn disable_cors_does_not_touch_eventsource() {
+    let rules = Rules::new(Options {
+        disable_cors: true,
+        ..Options::default()
+    });
+    assert_eq!(
+        rules.filters(&Route::ChunkingTest, &browser(), SystemTime::UNIX_EPOCH),
+        HeaderMap::new()
+    );
+    let eventsource = receiver_head(Transport::Eventsource, HeaderMap::new(), &browser());
+    assert_headers(
+        &eventsource,
+        200,
+        &[&["content-type: text/event-stream"], &CORS],
+    );
+}
+
+#[test]
+fn senders_are_answered() {
+    let sent = xhr_sent(session(Endpoint::XhrSend));
+    assert_headers(
+        &sent,
+        204,
+        &[
+            &[COOKIE, NO_CACHE, "content-type: text/plain; charset=UTF-8"],
+            &CORS,
+        ],
+    );
+    let ok = jsonp_sent(session(Endpoint::JsonpSend));
+    let text = [
+        "content-length: 2",
+        "content-type: text/plain; charset=UTF-8",
+    ];
+    assert_headers(&ok, 200, &[&[COOKIE, NO_CACHE], &text]);
+    assert_eq!(ok.body(), "ok");
+}
+
+#[test]
+fn options_are_answered_with_the_cookie() {
+    let max_age = "access-control-max-age: 31536000";
+    let info = options(filters(&Route::InfoOptions), true);
+    let methods = "access-control-allow-methods: OPTIONS, GET";
+    assert_headers(
+        &info,
+        204,
+        &[&[COOKIE, CACHE, EXPIRES, max_age, methods], &CORS],
+    );
+    let xhr = options(session(Endpoint::XhrOptions), false);
+    let methods = "access-control-allow-methods: OPTIONS, POST";
+    assert_headers(
+        &xhr,
+        204,
+        &[&[COOKIE, CACHE, EXPIRES, max_age, methods], &CORS],
+    );
+}
+
+#[test]
+fn info_has_its_members_in_order_and_no_cookie() {
+    let info = rules().info(filters(&Route::Info), 7, None);
+    assert_headers(
+        &info,
+        200,
+        &[
+            &[NO_CACHE, "content-type: application/json; charset=UTF-8"],
+            &CORS,
+        ],
+    );
+    assert_eq!(
+        info.body(),
+        r#"{"websocket":true,"origins":["*:*"],"cookie_needed":true,"entropy":7}"#
+    );
+    let odd = Rules::new(Options {
+        disable_cors: true,
+        websocket: Some("\"yes\"".into()),
+        ..Options::default()
+    });
+    let info = odd.info(HeaderMap::new(), u32::MAX, Some("\"http://b\""));
+    assert_eq!(
+        info.body(),
+        r#"{"websocket":"yes","cookie_needed":false,"entropy":4294967295,"base_url":"http://b"}"#
+    );
+}
+
+#[test]
+fn the_iframe_page_has_the_tag_of_0_3_24() {
+    let page = rules().iframe(filters(&Route::Iframe), &browser());
+    let etag = "etag: \"08c88a6396a2481f245d665a53d9dc14\"";
+    assert_headers(
+        &page,
+        200,
+        &[&[
+            CACHE,
+            EXPIRES,
+            etag,
+            "content-type: text/html; charset=UTF-8",
+            "content-length: 472",
+        ]],
+    );
+    assert_eq!(page.body().len(), 472);
+    let known = request(&[("if-none-match", "\"08c88a6396a2481f245d665a53d9dc14\"")]);
+    let unchanged = rules().iframe(filters(&Route::Iframe), &known);
+    assert_headers(&unchanged, 304, &[&[CACHE, EXPIRES]]);
+    assert!(unchanged.body().is_empty());
+}
+
+#[test]
+fn the_iframe_length_is_in_bytes_and_the_url_is_taken_as_it_is() {
+    let rules = Rules::new(Options {
+        sockjs_url: "http://é/$&".into(),
+        ..Options::default()
+    });
+    let page = rules.iframe(HeaderMap::new(), &HeaderMap::new());
+    assert_eq!(
+        page.headers()[CONTENT_LENGTH],
+        page.body().len().to_string()
+    );
+    assert!(String::from_utf8_lossy(page.body()).contains("src=\"http://é/$&\""));
+}
+
+#[test]
+fn the_other_answers() {
+    assert_headers(
+        &welcome(HeaderMap::new()),
+        200,
+        &[&["content-type: text/plain; charset=UTF-8"]],
+    );
+    assert_headers(
+        &method_not_allowed("OPTIONS, GET"),
+        405,
+        &[&["allow: OPTIONS, GET"]],
+    );
+    let chunking = chunking_test_head(filters(&Route::ChunkingTest));
+    assert_headers(
+        &chunking,
+        200,
+        &[
+            &["content-type: application/javascript; charset=UTF-8"],
+            &CORS,
+        ],
+    );
+    assert_headers(&HandshakeError::NotWebsocket.response(false), 400, &[]);
+    assert_headers(
+        &HandshakeError::RawVersion.response(true),
+        400,
+        &[&["connection: close"]],
+    );
+    let version = HandshakeError::Version("12".into()).response(true);
+    assert_headers(
+        &version,
+        400,
+        &[&["content-type: text/plain", "content-length: 33"]],
+    );
+    let key = HandshakeError::MissingKey.response(true);
+    assert_headers(
+        &key,
+        400,
+        &[&["content-type: text/plain", "content-length: 51"]],
+    );
+}
+
+#[test]
+fn chunks_are_those_of_the_chunking_test() {
+    assert_eq!(
+        CHUNKS.map(|(delay, _)| delay),
+        [0, 1, 5, 25, 125, 625, 3125]
+    );
+    assert_eq!(CHUNKS[1].1, format!("{}h\n", " ".repeat(2048)).as_bytes());
+}

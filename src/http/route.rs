@@ -1,0 +1,349 @@
+//! Which request is for whom: the prefix of a listener and the routes below it.
+
+use fancy_regex::{Regex, RegexBuilder};
+
+pub use super::pattern::PrefixError;
+use super::pattern::{self, DOT};
+
+/// Finds the route of a request under one prefix.
+#[derive(Debug)]
+pub struct Router {
+    prefix: Prefix,
+    websocket_enabled: bool,
+}
+
+/// What a method and a path lead to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Resolved<'p> {
+    Found(Route<'p>),
+    /// The path is known; the value for `Allow` lists its methods in the order of the routes.
+    MethodNotAllowed(String),
+    NotFound,
+}
+
+/// A handler, and the session that its path names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route<'p> {
+    Welcome,
+    Iframe,
+    Info,
+    InfoOptions,
+    ChunkingTest,
+    ChunkingTestOptions,
+    RawWebsocket,
+    /// `/websocket` with the option `websocket: false`: a 404 that may be cached.
+    WebsocketDisabled,
+    /// The `<server>` part of the path is for load balancers and is ignored.
+    Session {
+        session: &'p str,
+        endpoint: Endpoint,
+    },
+}
+
+/// The last part of `/<server>/<session>/…`, with the method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    Websocket,
+    WebsocketDisabled,
+    Xhr,
+    XhrOptions,
+    XhrSend,
+    XhrSendOptions,
+    XhrStreaming,
+    XhrStreamingOptions,
+    Eventsource,
+    Htmlfile,
+    Jsonp,
+    JsonpSend,
+}
+
+impl Router {
+    /// `prefix` is the source of a regular expression that JavaScript accepts. Like 0.3.24, the
+    /// routes are matched with expressions that begin with it, so it may hold alternatives or be
+    /// unanchored; its groups are counted apart from ours (contract, deviation 6).
+    pub fn new(prefix: &str, websocket_enabled: bool) -> Result<Self, PrefixError> {
+        let pattern = pattern::translate(prefix)?;
+        let prefix = match pattern.literal {
+            Some(literal) => Prefix::Literal(literal),
+            None => Prefix::Pattern(Box::new(Patterns::new(&pattern.source)?)),
+        };
+        Ok(Self {
+            prefix,
+            websocket_enabled,
+        })
+    }
+
+    /// Whether a request with this raw target (query included) is ours at all.
+    pub fn claims(&self, target: &str) -> bool {
+        match &self.prefix {
+            Prefix::Literal(literal) => match target.strip_prefix(literal.as_str()) {
+                Some("") => true,
+                Some(rest) => rest.starts_with('/') && !rest.contains(LINE_TERMINATORS),
+                None => false,
+            },
+            Prefix::Pattern(patterns) => is_match(&patterns.claims, target),
+        }
+    }
+
+    /// `pathname` is that of [`parse_target`](super::target::parse_target). A request that is not
+    /// [claimed](Self::claims) must not come here: its path may match all the same.
+    pub fn resolve<'p>(&self, method: &str, pathname: &'p str) -> Resolved<'p> {
+        match &self.prefix {
+            Prefix::Literal(literal) => {
+                let hit = pathname.strip_prefix(literal.as_str()).and_then(match_path);
+                self.choose(method, hit.into_iter())
+            }
+            Prefix::Pattern(patterns) => self.choose(method, patterns.hits(pathname)),
+        }
+    }
+
+    /// The first route whose path (`hits` are in route order) and method both match.
+    fn choose<'p>(
+        &self,
+        method: &str,
+        hits: impl Iterator<Item = (Path, &'p str)>,
+    ) -> Resolved<'p> {
+        let mut allowed = Vec::new();
+        for (path, session) in hits {
+            for &(row_method, handler) in path.rows() {
+                // 0.3.24 looks for the row's method *within* the request's.
+                if method.contains(row_method) {
+                    return Resolved::Found(self.route(path, handler, session));
+                }
+                allowed.push(row_method);
+            }
+        }
+        if allowed.is_empty() {
+            Resolved::NotFound
+        } else {
+            Resolved::MethodNotAllowed(allowed.join(", "))
+        }
+    }
+
+    fn route<'p>(&self, path: Path, handler: Handler, session: &'p str) -> Route<'p> {
+        let endpoint = match (path, handler) {
+            (Path::Welcome, _) => return Route::Welcome,
+            (Path::Iframe, _) => return Route::Iframe,
+            (Path::Info, Handler::Main) => return Route::Info,
+            (Path::Info, Handler::Options) => return Route::InfoOptions,
+            (Path::ChunkingTest, Handler::Main) => return Route::ChunkingTest,
+            (Path::ChunkingTest, Handler::Options) => return Route::ChunkingTestOptions,
+            (Path::RawWebsocket, _) if self.websocket_enabled => return Route::RawWebsocket,
+            (Path::RawWebsocket, _) => return Route::WebsocketDisabled,
+            (Path::Jsonp, _) => Endpoint::Jsonp,
+            (Path::JsonpSend, _) => Endpoint::JsonpSend,
+            (Path::Xhr, Handler::Main) => Endpoint::Xhr,
+            (Path::Xhr, Handler::Options) => Endpoint::XhrOptions,
+            (Path::XhrSend, Handler::Main) => Endpoint::XhrSend,
+            (Path::XhrSend, Handler::Options) => Endpoint::XhrSendOptions,
+            (Path::XhrStreaming, Handler::Main) => Endpoint::XhrStreaming,
+            (Path::XhrStreaming, Handler::Options) => Endpoint::XhrStreamingOptions,
+            (Path::Eventsource, _) => Endpoint::Eventsource,
+            (Path::Htmlfile, _) => Endpoint::Htmlfile,
+            (Path::Websocket, _) if self.websocket_enabled => Endpoint::Websocket,
+            (Path::Websocket, _) => Endpoint::WebsocketDisabled,
+        };
+        Route::Session { session, endpoint }
+    }
+}
+
+/// The paths below the prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Path {
+    Welcome,
+    Iframe,
+    Info,
+    ChunkingTest,
+    RawWebsocket,
+    Jsonp,
+    JsonpSend,
+    Xhr,
+    XhrSend,
+    XhrStreaming,
+    Eventsource,
+    Htmlfile,
+    Websocket,
+}
+
+#[derive(Clone, Copy)]
+enum Handler {
+    Main,
+    Options,
+}
+
+impl Path {
+    /// In the order in which 0.3.24 tries them.
+    const ALL: [Self; 13] = [
+        Self::Welcome,
+        Self::Iframe,
+        Self::Info,
+        Self::ChunkingTest,
+        Self::RawWebsocket,
+        Self::Jsonp,
+        Self::JsonpSend,
+        Self::Xhr,
+        Self::XhrSend,
+        Self::XhrStreaming,
+        Self::Eventsource,
+        Self::Htmlfile,
+        Self::Websocket,
+    ];
+
+    fn rows(self) -> &'static [(&'static str, Handler)] {
+        match self {
+            Self::Info => &[("OPTIONS", Handler::Options), ("GET", Handler::Main)],
+            Self::ChunkingTest => &[("OPTIONS", Handler::Options), ("POST", Handler::Main)],
+            Self::Xhr | Self::XhrSend | Self::XhrStreaming => {
+                &[("POST", Handler::Main), ("OPTIONS", Handler::Options)]
+            }
+            Self::JsonpSend => &[("POST", Handler::Main)],
+            Self::Welcome
+            | Self::Iframe
+            | Self::RawWebsocket
+            | Self::Jsonp
+            | Self::Eventsource
+            | Self::Htmlfile
+            | Self::Websocket => &[("GET", Handler::Main)],
+        }
+    }
+
+    /// The endpoint of a session with this name.
+    fn of_session(name: &str) -> Option<Self> {
+        Some(match name {
+            "jsonp" => Self::Jsonp,
+            "jsonp_send" => Self::JsonpSend,
+            "xhr" => Self::Xhr,
+            "xhr_send" => Self::XhrSend,
+            "xhr_streaming" => Self::XhrStreaming,
+            "eventsource" => Self::Eventsource,
+            "htmlfile" => Self::Htmlfile,
+            "websocket" => Self::Websocket,
+            _ => return None,
+        })
+    }
+
+    /// The expression that follows the prefix, and whether it names a session in its last group.
+    fn source(self) -> (String, bool) {
+        let session = |name: &str| (format!("/([^/.]+)/([^/.]+)/{name}"), true);
+        match self {
+            Self::Welcome => (String::new(), false),
+            Self::Iframe => (format!("/iframe[-0-9.a-z_]*{DOT}html"), false),
+            Self::Info => ("/info".into(), false),
+            Self::ChunkingTest => ("/chunking_test".into(), false),
+            Self::RawWebsocket => ("/websocket".into(), false),
+            Self::Jsonp => session("jsonp"),
+            Self::JsonpSend => session("jsonp_send"),
+            Self::Xhr => session("xhr"),
+            Self::XhrSend => session("xhr_send"),
+            Self::XhrStreaming => session("xhr_streaming"),
+            Self::Eventsource => session("eventsource"),
+            Self::Htmlfile => session("htmlfile"),
+            Self::Websocket => session("websocket"),
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Prefix {
+    /// Nearly every prefix: compared as text.
+    Literal(String),
+    Pattern(Box<Patterns>),
+}
+
+/// One expression for the raw target and one for each path.
+#[derive(Debug)]
+struct Patterns {
+    claims: Regex,
+    paths: Vec<(Path, Regex, bool)>,
+}
+
+impl Patterns {
+    fn new(prefix: &str) -> Result<Self, PrefixError> {
+        let compile = |rest: &str| {
+            RegexBuilder::new(&format!(r"\A{prefix}{rest}\z"))
+                .backtrack_limit(BACKTRACK_LIMIT)
+                .build()
+                .map_err(|error| PrefixError(error.to_string()))
+        };
+        let path = |path: Path| {
+            let (source, session) = path.source();
+            Ok((path, compile(&format!("{source}/?"))?, session))
+        };
+        Ok(Self {
+            claims: compile(&format!("(?:/{DOT}+|/?)"))?,
+            paths: Path::ALL.into_iter().map(path).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The paths that match, each with its session.
+    fn hits<'p>(&self, pathname: &'p str) -> impl Iterator<Item = (Path, &'p str)> {
+        self.paths
+            .iter()
+            .filter_map(move |(path, regex, names_session)| {
+                if !names_session {
+                    return is_match(regex, pathname).then_some((*path, ""));
+                }
+                let captures = regex.captures(pathname).ok()??;
+                // An alternative within the prefix can match without reaching the session; other
+                // routes then match before this one.
+                let session = captures.get(regex.captures_len() - 1);
+                Some((*path, session.map_or("", |session| session.as_str())))
+            })
+    }
+}
+
+/// An exceeded limit is no match.
+fn is_match(regex: &Regex, text: &str) -> bool {
+    regex.is_match(text).unwrap_or(false)
+}
+
+/// [`Patterns::hits`] for what follows a literal prefix: no two paths match the same text.
+fn match_path(rest: &str) -> Option<(Path, &str)> {
+    let path = match rest.strip_suffix('/').unwrap_or(rest) {
+        "" => Path::Welcome,
+        "/info" => Path::Info,
+        "/chunking_test" => Path::ChunkingTest,
+        "/websocket" => Path::RawWebsocket,
+        path => {
+            return if is_iframe(path) {
+                Some((Path::Iframe, ""))
+            } else {
+                match_session(path)
+            };
+        }
+    };
+    Some((path, ""))
+}
+
+/// `/iframe[0-9-.a-z_]*.html`, in which the last dot is any character.
+fn is_iframe(path: &str) -> bool {
+    let Some(name) = path
+        .strip_prefix("/iframe")
+        .and_then(|path| path.strip_suffix("html"))
+    else {
+        return false;
+    };
+    let mut chars = name.chars();
+    chars
+        .next_back()
+        .is_some_and(|last| !LINE_TERMINATORS.contains(&last))
+        && chars.all(|c| matches!(c, '0'..='9' | '-' | '.' | 'a'..='z' | '_'))
+}
+
+fn match_session(path: &str) -> Option<(Path, &str)> {
+    let mut parts = path.strip_prefix('/')?.splitn(3, '/');
+    let (server, session, endpoint) = (parts.next()?, parts.next()?, parts.next()?);
+    let named = |part: &str| !part.is_empty() && !part.contains('.');
+    (named(server) && named(session)).then_some((Path::of_session(endpoint)?, session))
+}
+
+/// What `.` does not match in JavaScript.
+const LINE_TERMINATORS: [char; 4] = ['\n', '\r', '\u{2028}', '\u{2029}'];
+
+/// Steps that one match may take back, so that no target keeps the thread busy. Far more than any
+/// honest prefix needs; expressions without look-around and references take none.
+const BACKTRACK_LIMIT: usize = 100_000;
+
+#[cfg(test)]
+#[path = "route_tests.rs"]
+mod tests;

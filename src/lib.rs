@@ -1,0 +1,31 @@
+//! sockjs-rs: the SockJS protocol as a native addon for Node.js.
+//!
+//! The layers, each of which knows only those above it in this list:
+//!
+//! - [`protocol`], [`transport`], [`http`]: pure. No clock, socket, thread or Node; this is what
+//!   `--no-default-features` builds.
+//! - [`server`] (feature `server`): sessions and their clients on tokio threads. Speaks outward through
+//!   a queue of events.
+//! - [`door`] (feature `server`): how clients of Node's http server get to a service: by taking over
+//!   their socket, or through JavaScript.
+//! - `addon` (feature `addon`): the binding to Node; the only place that knows napi.
+
+pub mod http;
+pub mod protocol;
+pub mod transport;
+
+#[cfg(feature = "addon")]
+mod addon;
+#[cfg(feature = "server")]
+pub mod door;
+#[cfg(feature = "server")]
+pub mod server;
+
+/// Locks a mutex. A panic while it was held has been reported and has cost its own connection; the data
+/// of the others is whole, so poisoning is ignored.
+#[cfg(feature = "server")]
+pub(crate) fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}

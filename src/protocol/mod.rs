@@ -1,0 +1,5 @@
+//! The SockJS and websocket protocols: deterministic, without clock, socket, lock or thread.
+
+pub mod json;
+pub mod session;
+pub mod websocket;

@@ -1,0 +1,567 @@
+//! One SockJS session: its state, its queue of messages and its deadlines.
+//!
+//! Fully deterministic, no clock and no socket: time is an argument. Call order for the driver:
+//! an input (`attach`, `detach`, `send`, `close`, `handle_*`), then [`Session::poll_transmit`] until
+//! it is empty, then [`Session::poll_event`] until it is empty, then [`Session::poll_timeout`].
+
+use std::time::{Duration, Instant};
+
+use crate::transport::Transport;
+
+/// What the session is doing; the numbers are those of `conn.readyState`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Created, no receiver has been attached yet.
+    Connecting = 0,
+    /// Messages flow.
+    Open = 1,
+    /// Closed by the application; every receiver gets the close frame until the session times out.
+    Closing = 2,
+    /// Over. Nothing leaves the session any more.
+    Closed = 3,
+}
+
+/// Delays of a session, all measured from the event that starts them.
+#[derive(Clone, Copy, Debug)]
+pub struct Delays {
+    /// Period of heartbeats while a receiver is attached; traffic does not postpone them.
+    pub heartbeat: Duration,
+    /// How long a session lives without a receiver.
+    pub disconnect: Duration,
+    /// How long a websocket may take to answer a heartbeat ping.
+    pub pong: Duration,
+}
+
+/// Why a receiver left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detach {
+    /// Its response was complete: the client is expected to come back (HTTP transports).
+    Done,
+    /// The client went away in the middle: the session ends at once.
+    Aborted,
+}
+
+/// Answer to [`Session::attach`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attach {
+    /// The receiver is attached; `poll_transmit` says what to write to it.
+    Attached,
+    /// Another receiver is attached: write [`BUSY_FRAME`] to the new one and end it.
+    Busy,
+    /// The session ended meanwhile: look it up (or make it) again.
+    Gone,
+}
+
+/// Answer to [`Session::send`].
+#[derive(Debug)]
+pub enum Send<'a> {
+    /// Not open: the message is not taken, `write()` answers false.
+    Refused,
+    /// A receiver waits and nothing is queued before it: write one `a[…]` frame to it.
+    Direct,
+    /// No receiver now: push the quoted message.
+    Queued(&'a mut Queue),
+}
+
+/// What to write to the attached receiver.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Transmit {
+    /// The `o` frame.
+    Open,
+    /// A whole `a[…]` frame with all queued messages.
+    Messages(Vec<u8>),
+    /// The `h` frame.
+    Heartbeat,
+    /// An empty websocket ping, which takes the place of the `h` frame on websockets.
+    Ping,
+    /// The close frame; end the receiver after it, then call `detach(Done)`.
+    Close(Vec<u8>),
+}
+
+/// What the application has to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The session is open: `'connection'`.
+    Opened,
+    /// The server closed the session by itself; only the state changed so far.
+    Closing,
+    /// `'end'` and `'close'`. Always the last event.
+    Closed,
+}
+
+/// Written to a receiver that comes while another one is attached.
+pub const BUSY_FRAME: &[u8] = br#"c[2010,"Another connection still open"]"#;
+/// Written to a client whose unread messages outgrow `max_buffered`.
+pub const TOO_SLOW_FRAME: &[u8] = br#"c[3001,"Client too slow"]"#;
+/// Written to a websocket client that leaves a heartbeat ping unanswered.
+pub const NO_HEARTBEAT_FRAME: &[u8] = br#"c[3000,"No response from heartbeat"]"#;
+
+/// Quoted messages that wait for a receiver, kept as the inside of the frame they will leave in.
+#[derive(Debug, Default)]
+pub struct Queue {
+    joined: Vec<u8>,
+}
+
+impl Queue {
+    /// Adds one message; `quote` appends it in quotes.
+    pub fn push(&mut self, quote: impl FnOnce(&mut Vec<u8>)) {
+        if !self.joined.is_empty() {
+            self.joined.push(b',');
+        }
+        quote(&mut self.joined);
+    }
+
+    /// Bytes waiting.
+    pub fn len(&self) -> usize {
+        self.joined.len()
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.joined.is_empty()
+    }
+
+    fn take_frame(&mut self) -> Vec<u8> {
+        let joined = std::mem::take(&mut self.joined);
+        let mut frame = Vec::with_capacity(joined.len() + 3);
+        frame.extend_from_slice(b"a[");
+        frame.extend_from_slice(&joined);
+        frame.push(b']');
+        frame
+    }
+}
+
+/// The state machine. See the module for the order of calls.
+#[derive(Debug)]
+pub struct Session {
+    state: State,
+    receiver: Option<Transport>,
+    queue: Queue,
+    close_frame: Vec<u8>,
+    delays: Delays,
+    /// Heartbeat while a receiver is attached, disconnect while none is.
+    deadline: Option<Instant>,
+    pong_deadline: Option<Instant>,
+    pending: Pending,
+    events: [Option<Event>; 3],
+}
+
+/// Frames owed to the attached receiver, besides the queue.
+#[derive(Debug, Default)]
+struct Pending {
+    open: bool,
+    heartbeat: bool,
+    close: bool,
+}
+
+impl Session {
+    /// A session that nobody has attached to. It times out like one whose receiver has left.
+    pub fn new(now: Instant, delays: Delays) -> Self {
+        Self {
+            state: State::Connecting,
+            receiver: None,
+            queue: Queue::default(),
+            close_frame: Vec::new(),
+            delays,
+            deadline: Some(now + delays.disconnect),
+            pong_deadline: None,
+            pending: Pending::default(),
+            events: [None; 3],
+        }
+    }
+
+    /// Current state.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Whether a message from the client reaches the application now. A session is receptive from its
+    /// `o` frame until it closes, whether or not a receiver is attached.
+    pub fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
+    /// The transport of the attached receiver.
+    pub fn receiver(&self) -> Option<Transport> {
+        self.receiver
+    }
+
+    /// Bytes of messages that wait for a receiver.
+    pub fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// A receiver has come for this session.
+    pub fn attach(&mut self, now: Instant, transport: Transport) -> Attach {
+        if self.state == State::Closed {
+            return Attach::Gone;
+        }
+        if self.receiver.is_some() {
+            return Attach::Busy;
+        }
+        self.receiver = Some(transport);
+        self.deadline = match transport {
+            // Raw websockets have neither heartbeats nor a life after their connection.
+            Transport::WebsocketRaw => None,
+            _ => Some(now + self.delays.heartbeat),
+        };
+        match self.state {
+            State::Connecting => {
+                self.state = State::Open;
+                self.pending.open = transport != Transport::WebsocketRaw;
+                self.push_event(Event::Opened);
+            }
+            State::Closing => self.pending.close = true,
+            State::Open | State::Closed => {}
+        }
+        Attach::Attached
+    }
+
+    /// The attached receiver has left; without one this does nothing.
+    pub fn detach(&mut self, now: Instant, why: Detach) {
+        let Some(transport) = self.receiver.take() else {
+            return;
+        };
+        self.pending = Pending::default();
+        self.pong_deadline = None;
+        if why == Detach::Done && transport.outlives_detach() {
+            self.deadline = Some(now + self.delays.disconnect);
+        } else {
+            self.end();
+        }
+    }
+
+    /// The application sends a message. See [`Send`] for what to do with it.
+    pub fn send(&mut self) -> Send<'_> {
+        match (self.state, self.receiver) {
+            (State::Open, Some(_)) if self.queue.is_empty() => Send::Direct,
+            (State::Open, _) => Send::Queued(&mut self.queue),
+            _ => Send::Refused,
+        }
+    }
+
+    /// The application closes the session with this frame (`c[code,reason]`). False when it was not
+    /// open. A raw websocket stays `Closing` until its closing handshake is over.
+    pub fn close(&mut self, frame: &[u8]) -> bool {
+        if self.state != State::Open {
+            return false;
+        }
+        self.state = State::Closing;
+        if self.receiver == Some(Transport::WebsocketRaw) {
+            return true;
+        }
+        self.close_frame = frame.to_vec();
+        self.pending.close = self.receiver.is_some();
+        true
+    }
+
+    /// The client does not take its messages: they are dropped and the session closes.
+    pub fn overflow(&mut self) {
+        self.queue = Queue::default();
+        if self.close(TOO_SLOW_FRAME) {
+            self.push_event(Event::Closing);
+        }
+    }
+
+    /// The websocket has answered a heartbeat.
+    pub fn handle_pong(&mut self) {
+        self.pong_deadline = None;
+    }
+
+    /// Time has passed. Harmless before [`Session::poll_timeout`].
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.pong_deadline.is_some_and(|at| at <= now) {
+            self.pong_deadline = None;
+            if self.close(NO_HEARTBEAT_FRAME) {
+                self.push_event(Event::Closing);
+            }
+            return;
+        }
+        if self.deadline.is_none_or(|at| at > now) {
+            return;
+        }
+        let Some(transport) = self.receiver else {
+            return self.end();
+        };
+        self.deadline = Some(now + self.delays.heartbeat);
+        self.pending.heartbeat = true;
+        if transport == Transport::Websocket {
+            self.pong_deadline.get_or_insert(now + self.delays.pong);
+        }
+    }
+
+    /// The next frame for the attached receiver, in the order 0.3.24 writes them: `o`, queued
+    /// messages, heartbeat, close frame.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        let transport = self.receiver?;
+        if std::mem::take(&mut self.pending.open) {
+            return Some(Transmit::Open);
+        }
+        if !self.queue.is_empty() {
+            return Some(Transmit::Messages(self.queue.take_frame()));
+        }
+        if std::mem::take(&mut self.pending.heartbeat) {
+            let ping = transport == Transport::Websocket;
+            return Some(if ping {
+                Transmit::Ping
+            } else {
+                Transmit::Heartbeat
+            });
+        }
+        if std::mem::take(&mut self.pending.close) {
+            return Some(Transmit::Close(self.close_frame.clone()));
+        }
+        None
+    }
+
+    /// The next event for the application.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        let next = self.events[0].take();
+        self.events.rotate_left(1);
+        next
+    }
+
+    /// When [`Session::handle_timeout`] wants to be called.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match (self.deadline, self.pong_deadline) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// The one place where a session ends.
+    fn end(&mut self) {
+        if self.state == State::Closed {
+            return;
+        }
+        self.state = State::Closed;
+        self.receiver = None;
+        self.queue = Queue::default();
+        self.deadline = None;
+        self.pong_deadline = None;
+        self.push_event(Event::Closed);
+    }
+
+    fn push_event(&mut self, event: Event) {
+        // Opened, Closing and Closed happen once each, so three places are enough.
+        if let Some(free) = self.events.iter_mut().find(|place| place.is_none()) {
+            *free = Some(event);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DELAYS: Delays = Delays {
+        heartbeat: Duration::from_secs(25),
+        disconnect: Duration::from_secs(5),
+        pong: Duration::from_secs(10),
+    };
+
+    /// Attaches a receiver and takes what the session writes to it, as the driver does: a polling
+    /// receiver is done after one frame.
+    fn receive(session: &mut Session, now: Instant, transport: Transport) -> Vec<Transmit> {
+        assert_eq!(session.attach(now, transport), Attach::Attached);
+        transmit(session, now)
+    }
+
+    fn transmit(session: &mut Session, now: Instant) -> Vec<Transmit> {
+        let mut frames = Vec::new();
+        while let Some(frame) = session.poll_transmit() {
+            let ends = matches!(frame, Transmit::Close(_))
+                || session.receiver() == Some(Transport::XhrPolling);
+            frames.push(frame);
+            if ends {
+                session.detach(now, Detach::Done);
+            }
+        }
+        frames
+    }
+
+    fn events(session: &mut Session) -> Vec<Event> {
+        std::iter::from_fn(|| session.poll_event()).collect()
+    }
+
+    fn queue(session: &mut Session, text: &str) {
+        match session.send() {
+            Send::Queued(queue) => queue.push(|out| out.extend_from_slice(text.as_bytes())),
+            other => panic!("expected a queue, got {other:?}"),
+        }
+    }
+
+    fn open_polling(now: Instant) -> Session {
+        let mut session = Session::new(now, DELAYS);
+        assert_eq!(
+            receive(&mut session, now, Transport::XhrPolling),
+            [Transmit::Open]
+        );
+        assert_eq!(events(&mut session), [Event::Opened]);
+        session
+    }
+
+    fn open_websocket(now: Instant) -> Session {
+        let mut session = Session::new(now, DELAYS);
+        assert_eq!(
+            receive(&mut session, now, Transport::Websocket),
+            [Transmit::Open]
+        );
+        assert_eq!(events(&mut session), [Event::Opened]);
+        session
+    }
+
+    #[test]
+    fn messages_of_one_poll_leave_in_one_frame() {
+        let now = Instant::now();
+        let mut session = open_polling(now);
+        queue(&mut session, r#""a""#);
+        queue(&mut session, r#""b""#);
+        let frames = receive(&mut session, now, Transport::XhrPolling);
+        assert_eq!(frames, [Transmit::Messages(br#"a["a","b"]"#.to_vec())]);
+    }
+
+    #[test]
+    fn a_waiting_receiver_gets_messages_directly() {
+        let now = Instant::now();
+        let mut session = open_websocket(now);
+        assert!(matches!(session.send(), Send::Direct));
+    }
+
+    #[test]
+    fn a_second_receiver_is_refused_and_the_first_goes_on() {
+        let now = Instant::now();
+        let mut session = open_websocket(now);
+        assert_eq!(session.attach(now, Transport::XhrPolling), Attach::Busy);
+        assert_eq!(session.receiver(), Some(Transport::Websocket));
+    }
+
+    #[test]
+    fn polling_session_dies_disconnect_delay_after_its_last_poll() {
+        let now = Instant::now();
+        let mut session = open_polling(now);
+        assert_eq!(session.poll_timeout(), Some(now + DELAYS.disconnect));
+        session.handle_timeout(now + DELAYS.disconnect);
+        assert_eq!(session.state(), State::Closed);
+        assert_eq!(events(&mut session), [Event::Closed]);
+        assert_eq!(session.attach(now, Transport::XhrPolling), Attach::Gone);
+    }
+
+    #[test]
+    fn abort_ends_the_session_at_once() {
+        let now = Instant::now();
+        let mut session = open_polling(now);
+        assert!(receive(&mut session, now, Transport::XhrStreaming).is_empty());
+        session.detach(now, Detach::Aborted);
+        assert_eq!(events(&mut session), [Event::Closed]);
+    }
+
+    #[test]
+    fn closing_repeats_its_frame_and_restarts_the_delay() {
+        let start = Instant::now();
+        let mut session = open_polling(start);
+        assert!(session.close(b"c[3000,\"bye\"]"));
+        assert!(!session.close(b"c[3001,\"again\"]"));
+        for seconds in [1, 4, 8] {
+            let now = start + Duration::from_secs(seconds);
+            let frames = receive(&mut session, now, Transport::XhrPolling);
+            assert_eq!(frames, [Transmit::Close(b"c[3000,\"bye\"]".to_vec())]);
+            assert_eq!(session.poll_timeout(), Some(now + DELAYS.disconnect));
+        }
+        assert!(events(&mut session).is_empty());
+        session.handle_timeout(start + Duration::from_secs(13));
+        assert_eq!(events(&mut session), [Event::Closed]);
+    }
+
+    #[test]
+    fn queued_messages_leave_before_the_close_frame() {
+        let now = Instant::now();
+        let mut session = open_polling(now);
+        queue(&mut session, r#""a""#);
+        session.close(b"c[1000,\"Normal closure\"]");
+        let first = receive(&mut session, now, Transport::XhrPolling);
+        assert_eq!(first, [Transmit::Messages(br#"a["a"]"#.to_vec())]);
+        let both = receive(&mut session, now, Transport::XhrStreaming);
+        assert_eq!(
+            both,
+            [Transmit::Close(b"c[1000,\"Normal closure\"]".to_vec())]
+        );
+    }
+
+    #[test]
+    fn a_websocket_session_ends_with_its_close_frame() {
+        let now = Instant::now();
+        let mut session = open_websocket(now);
+        session.close(b"c[3000,\"bye\"]");
+        assert_eq!(
+            transmit(&mut session, now),
+            [Transmit::Close(b"c[3000,\"bye\"]".to_vec())]
+        );
+        assert_eq!(events(&mut session), [Event::Closed]);
+    }
+
+    #[test]
+    fn heartbeats_have_a_fixed_period() {
+        let start = Instant::now();
+        let mut session = open_polling(start);
+        receive(&mut session, start, Transport::XhrStreaming);
+        for period in 1..4 {
+            let now = start + DELAYS.heartbeat * period;
+            assert_eq!(session.poll_timeout(), Some(now));
+            session.handle_timeout(now);
+            assert_eq!(transmit(&mut session, now), [Transmit::Heartbeat]);
+        }
+    }
+
+    #[test]
+    fn an_unanswered_ping_closes_the_websocket() {
+        let start = Instant::now();
+        let mut session = open_websocket(start);
+        let beat = start + DELAYS.heartbeat;
+        session.handle_timeout(beat);
+        assert_eq!(transmit(&mut session, beat), [Transmit::Ping]);
+        let late = beat + DELAYS.pong;
+        assert_eq!(session.poll_timeout(), Some(late));
+        session.handle_timeout(late);
+        assert_eq!(
+            transmit(&mut session, late),
+            [Transmit::Close(NO_HEARTBEAT_FRAME.to_vec())]
+        );
+        assert_eq!(events(&mut session), [Event::Closing, Event::Closed]);
+    }
+
+    #[test]
+    fn a_pong_keeps_the_websocket() {
+        let start = Instant::now();
+        let mut session = open_websocket(start);
+        let beat = start + DELAYS.heartbeat;
+        session.handle_timeout(beat);
+        transmit(&mut session, beat);
+        session.handle_pong();
+        assert_eq!(session.poll_timeout(), Some(beat + DELAYS.heartbeat));
+    }
+
+    #[test]
+    fn overflow_drops_the_queue_and_tells_the_client_why() {
+        let now = Instant::now();
+        let mut session = open_polling(now);
+        queue(&mut session, r#""lost""#);
+        session.overflow();
+        assert_eq!(session.queued(), 0);
+        assert_eq!(events(&mut session), [Event::Closing]);
+        let frames = receive(&mut session, now, Transport::XhrPolling);
+        assert_eq!(frames, [Transmit::Close(TOO_SLOW_FRAME.to_vec())]);
+    }
+
+    #[test]
+    fn a_raw_websocket_has_no_frames_and_no_timers() {
+        let now = Instant::now();
+        let mut session = Session::new(now, DELAYS);
+        assert!(receive(&mut session, now, Transport::WebsocketRaw).is_empty());
+        assert_eq!(session.poll_timeout(), None);
+        assert!(session.close(b""));
+        assert_eq!(session.state(), State::Closing);
+        session.detach(now, Detach::Done);
+        assert_eq!(events(&mut session), [Event::Opened, Event::Closed]);
+    }
+}

@@ -1,0 +1,661 @@
+//! The websocket protocol (RFC 6455) as a pure state machine, with the verdicts of faye-websocket.
+//!
+//! Own code over tungstenite's frame types because sockjs 0.3.24 is held to faye's behaviour where the
+//! two differ: which errors get which close code and text, at which byte they are noticed, UTF-8 being
+//! judged when a message is complete, and the codes with which a close frame is answered.
+
+use crate::http::response::HandshakeError;
+use tungstenite::handshake::derive_accept_key;
+use tungstenite::protocol::frame::FrameHeader;
+use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+
+/// What the decoder finds. Payloads are borrowed from the bytes that were fed.
+pub trait Incoming {
+    /// A complete text message.
+    fn text(&mut self, text: &str);
+    /// A complete binary message.
+    fn binary(&mut self, bytes: &[u8]);
+    /// A ping; answer it with a pong of the same payload.
+    fn ping(&mut self, payload: &[u8]);
+    /// A pong.
+    fn pong(&mut self, payload: &[u8]);
+    /// The peer closes, or broke the protocol: answer with this close frame and drop the connection.
+    /// Nothing is decoded after it.
+    fn close(&mut self, code: u16, reason: &str);
+}
+
+/// Turns bytes of a client, split anywhere, into messages.
+#[derive(Debug)]
+pub struct Decoder {
+    /// Bound of one message in bytes, all fragments together.
+    max_message_size: usize,
+    header: [u8; MAX_HEADER],
+    header_len: usize,
+    frame: Option<Frame>,
+    /// The payload of a frame that came in several pieces, still masked.
+    partial: Vec<u8>,
+    /// The payloads of the fragments so far.
+    message: Vec<u8>,
+    /// Whether the message in `message` is text; `None` outside a fragmented message.
+    fragmented_text: Option<bool>,
+    closed: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    last: bool,
+    opcode: u8,
+    mask: [u8; 4],
+    len: usize,
+}
+
+/// A violation, as faye-websocket words it.
+struct Violation(u16, String);
+
+const MAX_HEADER: usize = 14;
+const CONTINUATION: u8 = 0;
+const TEXT: u8 = 1;
+const BINARY: u8 = 2;
+const CLOSE: u8 = 8;
+const PING: u8 = 9;
+const PONG: u8 = 10;
+
+const PROTOCOL_ERROR: u16 = 1002;
+const UNACCEPTABLE: u16 = 1003;
+const ENCODING_ERROR: u16 = 1007;
+const TOO_LARGE: u16 = 1009;
+
+impl Decoder {
+    /// A decoder for the bytes that follow the handshake.
+    pub fn new(max_message_size: usize) -> Self {
+        Self {
+            max_message_size,
+            header: [0; MAX_HEADER],
+            header_len: 0,
+            frame: None,
+            partial: Vec::new(),
+            message: Vec::new(),
+            fragmented_text: None,
+            closed: false,
+        }
+    }
+
+    /// Bytes held for frames and messages that are not complete.
+    pub fn buffered(&self) -> usize {
+        self.partial.len() + self.message.len()
+    }
+
+    /// Decodes `input`, unmasking it in place.
+    pub fn feed(&mut self, mut input: &mut [u8], to: &mut impl Incoming) {
+        while !self.closed {
+            let step = match self.frame {
+                None if input.is_empty() => return,
+                None => {
+                    let (byte, rest) = std::mem::take(&mut input).split_at_mut(1);
+                    input = rest;
+                    self.header_byte(byte[0])
+                }
+                Some(frame) => {
+                    let missing = frame.len - self.partial.len();
+                    if missing > input.len() {
+                        self.partial.extend_from_slice(input);
+                        return;
+                    }
+                    let (piece, rest) = std::mem::take(&mut input).split_at_mut(missing);
+                    input = rest;
+                    self.frame = None;
+                    self.header_len = 0;
+                    if self.partial.is_empty() {
+                        self.payload(frame, piece, to)
+                    } else {
+                        let mut whole = std::mem::take(&mut self.partial);
+                        whole.extend_from_slice(piece);
+                        self.payload(frame, &mut whole, to)
+                    }
+                }
+            };
+            if let Err(Violation(code, reason)) = step {
+                self.close(code, &reason, to);
+            }
+        }
+    }
+
+    fn close(&mut self, code: u16, reason: &str, to: &mut impl Incoming) {
+        self.closed = true;
+        self.message = Vec::new();
+        self.partial = Vec::new();
+        to.close(code, reason);
+    }
+
+    /// Takes one byte of a frame header and judges it at once, as faye does.
+    fn header_byte(&mut self, byte: u8) -> Result<(), Violation> {
+        self.header[self.header_len] = byte;
+        self.header_len += 1;
+        match self.header_len {
+            1 => self.check_opcode(byte),
+            2 => self.check_length_byte(byte),
+            len => {
+                let extended = extended_bytes(self.header[1]);
+                if extended > 0 && len == 2 + extended {
+                    self.check_extended_length()?;
+                }
+                if len == 2 + extended + 4 {
+                    self.frame = Some(self.parsed_header());
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn check_opcode(&self, byte: u8) -> Result<(), Violation> {
+        let opcode = byte & 0x0f;
+        if byte & 0x70 != 0 {
+            let bit = |mask: u8| u8::from(byte & mask != 0);
+            return Err(protocol_error(format!(
+                "One or more reserved bits are on: reserved1 = {}, reserved2 = {}, reserved3 = {}",
+                bit(0x40),
+                bit(0x20),
+                bit(0x10)
+            )));
+        }
+        if !matches!(opcode, CONTINUATION..=BINARY | CLOSE..=PONG) {
+            return Err(protocol_error(format!(
+                "Unrecognized frame opcode: {opcode}"
+            )));
+        }
+        if opcode >= CLOSE && byte & 0x80 == 0 {
+            return Err(protocol_error(format!(
+                "Received fragmented control frame: opcode = {opcode}"
+            )));
+        }
+        if self.fragmented_text.is_some() && matches!(opcode, TEXT | BINARY) {
+            return Err(protocol_error(
+                "Received new data frame but previous continuous frame is unfinished".into(),
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_length_byte(&self, byte: u8) -> Result<(), Violation> {
+        if extended_bytes(byte) == 0 {
+            self.check_length(u64::from(byte & 0x7f))?;
+        }
+        if byte & 0x80 == 0 {
+            // RFC 6455 5.1 asks for 1002 here at the server's choice; faye answers 1003.
+            let reason = "Received unmasked frame but masking is required";
+            return Err(Violation(UNACCEPTABLE, reason.into()));
+        }
+        Ok(())
+    }
+
+    fn check_extended_length(&self) -> Result<(), Violation> {
+        let len = self.payload_len();
+        if self.header[0] & 0x0f >= CLOSE && len > 125 {
+            return Err(protocol_error(format!(
+                "Received control frame having too long payload: {len}"
+            )));
+        }
+        self.check_length(len)
+    }
+
+    fn check_length(&self, len: u64) -> Result<(), Violation> {
+        let room = self.max_message_size.saturating_sub(self.message.len());
+        if usize::try_from(len).is_ok_and(|len| len <= room) {
+            Ok(())
+        } else {
+            Err(Violation(
+                TOO_LARGE,
+                "WebSocket frame length too large".into(),
+            ))
+        }
+    }
+
+    fn payload_len(&self) -> u64 {
+        let extended = extended_bytes(self.header[1]);
+        if extended == 0 {
+            return u64::from(self.header[1] & 0x7f);
+        }
+        self.header[2..2 + extended]
+            .iter()
+            .fold(0, |len, byte| len << 8 | u64::from(*byte))
+    }
+
+    fn parsed_header(&self) -> Frame {
+        let at = self.header_len - 4;
+        let mut mask = [0; 4];
+        mask.copy_from_slice(&self.header[at..self.header_len]);
+        Frame {
+            last: self.header[0] & 0x80 != 0,
+            opcode: self.header[0] & 0x0f,
+            mask,
+            // `check_length` has bounded it by `max_message_size`, which is a usize.
+            len: usize::try_from(self.payload_len()).unwrap_or(usize::MAX),
+        }
+    }
+
+    fn payload(
+        &mut self,
+        frame: Frame,
+        payload: &mut [u8],
+        to: &mut impl Incoming,
+    ) -> Result<(), Violation> {
+        unmask(payload, frame.mask);
+        match frame.opcode {
+            PING => to.ping(payload),
+            PONG => to.pong(payload),
+            CLOSE => {
+                let (code, reason) = close_answer(payload);
+                self.close(code, reason, to);
+            }
+            CONTINUATION => {
+                let Some(text) = self.fragmented_text else {
+                    let reason = "Received unexpected continuation frame";
+                    return Err(protocol_error(reason.into()));
+                };
+                self.message.extend_from_slice(payload);
+                if frame.last {
+                    self.fragmented_text = None;
+                    let message = std::mem::take(&mut self.message);
+                    return deliver(text, &message, to);
+                }
+            }
+            opcode if frame.last => return deliver(opcode == TEXT, payload, to),
+            opcode => {
+                self.fragmented_text = Some(opcode == TEXT);
+                self.message.extend_from_slice(payload);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn protocol_error(reason: String) -> Violation {
+    Violation(PROTOCOL_ERROR, reason)
+}
+
+/// Bytes of extended payload length that follow the second header byte.
+fn extended_bytes(second: u8) -> usize {
+    match second & 0x7f {
+        126 => 2,
+        127 => 8,
+        _ => 0,
+    }
+}
+
+fn deliver(text: bool, message: &[u8], to: &mut impl Incoming) -> Result<(), Violation> {
+    if !text {
+        to.binary(message);
+        return Ok(());
+    }
+    match std::str::from_utf8(message) {
+        Ok(text) => {
+            to.text(text);
+            Ok(())
+        }
+        Err(_) => Err(Violation(
+            ENCODING_ERROR,
+            "Could not decode a text frame as UTF-8".into(),
+        )),
+    }
+}
+
+/// The code and reason with which faye answers a close frame.
+fn close_answer(payload: &[u8]) -> (u16, &str) {
+    let Some((code, reason)) = payload.split_first_chunk::<2>() else {
+        return if payload.is_empty() {
+            (1000, "")
+        } else {
+            (PROTOCOL_ERROR, "")
+        };
+    };
+    let code = u16::from_be_bytes(*code);
+    let known = matches!(code, 1000..=1003 | 1007..=1011 | 3000..=4999);
+    match std::str::from_utf8(reason) {
+        Ok(reason) if known => (code, reason),
+        Ok(reason) => (PROTOCOL_ERROR, reason),
+        Err(_) => (PROTOCOL_ERROR, ""),
+    }
+}
+
+fn unmask(payload: &mut [u8], mask: [u8; 4]) {
+    let wide = u64::from_ne_bytes([
+        mask[0], mask[1], mask[2], mask[3], mask[0], mask[1], mask[2], mask[3],
+    ]);
+    let (chunks, rest) = payload.as_chunks_mut::<8>();
+    for chunk in chunks {
+        *chunk = (u64::from_ne_bytes(*chunk) ^ wide).to_ne_bytes();
+    }
+    for (byte, mask) in rest.iter_mut().zip(mask.iter().cycle()) {
+        *byte ^= mask;
+    }
+}
+
+/// What a server frame carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// UTF-8 text.
+    Text,
+    /// Bytes.
+    Binary,
+    /// Asks for a pong.
+    Ping,
+    /// Answers a ping.
+    Pong,
+    /// Begins or answers the closing handshake.
+    Close,
+}
+
+impl From<Kind> for OpCode {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Text => OpCode::Data(Data::Text),
+            Kind::Binary => OpCode::Data(Data::Binary),
+            Kind::Ping => OpCode::Control(Control::Ping),
+            Kind::Pong => OpCode::Control(Control::Pong),
+            Kind::Close => OpCode::Control(Control::Close),
+        }
+    }
+}
+
+/// Appends one unfragmented, unmasked frame.
+pub fn encode(kind: Kind, payload: &[u8], out: &mut Vec<u8>) {
+    header(kind, payload.len(), out);
+    out.extend_from_slice(payload);
+}
+
+/// Appends a close frame. The reason is cut at 123 bytes, the room RFC 6455 5.5 leaves for it.
+pub fn encode_close(code: u16, reason: &str, out: &mut Vec<u8>) {
+    let reason = &reason[..reason.floor_char_boundary(123)];
+    header(Kind::Close, 2 + reason.len(), out);
+    out.extend_from_slice(&code.to_be_bytes());
+    out.extend_from_slice(reason.as_bytes());
+}
+
+/// Appends one frame whose payload `fill` writes and whose length is known only afterwards. `least` is
+/// a lower bound of that length; when it is of the same order, nothing has to be moved.
+pub fn encode_with(kind: Kind, least: usize, out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    header(kind, least, out);
+    let guessed = out.len() - start;
+    fill(out);
+    let len = out.len() - start - guessed;
+    if len == least {
+        return;
+    }
+    let mut head = Vec::with_capacity(MAX_HEADER);
+    header(kind, len, &mut head);
+    if head.len() == guessed {
+        out[start..start + guessed].copy_from_slice(&head);
+    } else {
+        out.splice(start..start + guessed, head);
+    }
+}
+
+fn header(kind: Kind, len: usize, out: &mut Vec<u8>) {
+    let header = FrameHeader {
+        is_final: true,
+        opcode: kind.into(),
+        ..FrameHeader::default()
+    };
+    // Writing to a Vec does not fail.
+    let _ = header.format(len as u64, out);
+}
+
+/// The headers of a handshake that decide it, as Node gives them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Handshake<'a> {
+    /// `Connection`
+    pub connection: Option<&'a str>,
+    /// `Upgrade`
+    pub upgrade: Option<&'a str>,
+    /// `Sec-WebSocket-Version`
+    pub version: Option<&'a str>,
+    /// `Sec-WebSocket-Key`
+    pub key: Option<&'a str>,
+}
+
+impl Handshake<'_> {
+    /// Whether these headers ask for a websocket at all.
+    pub fn is_websocket(&self) -> bool {
+        let lists_upgrade = self.connection.is_some_and(|list| {
+            list.split(',')
+                .any(|token| token.trim_matches(' ').eq_ignore_ascii_case("upgrade"))
+        });
+        lists_upgrade
+            && self
+                .upgrade
+                .is_some_and(|to| to.eq_ignore_ascii_case("websocket"))
+    }
+
+    /// The `101` response, with `extra` headers (`faye_server_options.headers`) first, or why
+    /// there is none. A short or odd key is accepted, as in 0.3.24.
+    pub fn answer(&self, extra: &[(String, String)]) -> Result<Vec<u8>, HandshakeError> {
+        if self.version != Some("13") {
+            let version = self.version.unwrap_or("undefined");
+            return Err(HandshakeError::Version(version.into()));
+        }
+        let Some(key) = self.key else {
+            return Err(HandshakeError::MissingKey);
+        };
+        let accept = derive_accept_key(key.as_bytes());
+        let own = [
+            ("Upgrade", "websocket"),
+            ("Connection", "Upgrade"),
+            ("Sec-WebSocket-Accept", accept.as_str()),
+        ];
+        let mut sent: Vec<&str> = Vec::new();
+        let mut response = String::from("HTTP/1.1 101 Switching Protocols\r\n");
+        let extra = extra
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in extra.chain(own) {
+            // faye keeps the first of several headers of one name.
+            if !sent.iter().any(|other| other.eq_ignore_ascii_case(name)) {
+                sent.push(name);
+                response.push_str(&format!("{name}: {value}\r\n"));
+            }
+        }
+        response.push_str("\r\n");
+        Ok(response.into_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Log(Vec<String>);
+
+    impl Incoming for Log {
+        fn text(&mut self, text: &str) {
+            self.0.push(format!("text {text}"));
+        }
+        fn binary(&mut self, bytes: &[u8]) {
+            self.0.push(format!("binary {bytes:?}"));
+        }
+        fn ping(&mut self, payload: &[u8]) {
+            self.0.push(format!("ping {payload:?}"));
+        }
+        fn pong(&mut self, payload: &[u8]) {
+            self.0.push(format!("pong {payload:?}"));
+        }
+        fn close(&mut self, code: u16, reason: &str) {
+            self.0.push(format!("close {code} {reason}"));
+        }
+    }
+
+    fn client_frame(first: u8, payload: &[u8]) -> Vec<u8> {
+        let mask = [1, 2, 3, 4];
+        let mut bytes = vec![first];
+        match payload.len() {
+            len @ 0..=125 => bytes.push(0x80 | u8::try_from(len).unwrap()),
+            len => {
+                bytes.push(0xfe);
+                bytes.extend_from_slice(&u16::try_from(len).unwrap().to_be_bytes());
+            }
+        }
+        bytes.extend_from_slice(&mask);
+        bytes.extend(
+            payload
+                .iter()
+                .zip(mask.iter().cycle())
+                .map(|(byte, mask)| byte ^ mask),
+        );
+        bytes
+    }
+
+    fn decode(bytes: &[u8], piece: usize) -> Vec<String> {
+        let mut decoder = Decoder::new(1000);
+        let mut log = Log::default();
+        for piece in bytes.to_vec().chunks_mut(piece) {
+            decoder.feed(piece, &mut log);
+        }
+        log.0
+    }
+
+    #[test]
+    fn the_split_of_the_bytes_does_not_matter() {
+        let mut bytes = client_frame(0x81, "héllo".as_bytes());
+        bytes.extend(client_frame(0x01, b"frag"));
+        bytes.extend(client_frame(0x89, b""));
+        bytes.extend(client_frame(0x80, b"ment"));
+        bytes.extend(client_frame(0x82, &[7; 300]));
+        bytes.extend(client_frame(0x8a, b"x"));
+        bytes.extend(client_frame(0x88, &[0x0b, 0xb8, b'b', b'y', b'e']));
+        bytes.extend(client_frame(0x81, b"after"));
+        let whole = decode(&bytes, bytes.len());
+        assert_eq!(whole[0], "text héllo");
+        assert_eq!(whole[1], "ping []");
+        assert_eq!(whole[2], "text fragment");
+        assert_eq!(whole[5], "close 3000 bye");
+        assert_eq!(whole.len(), 6);
+        for piece in 1..20 {
+            assert_eq!(decode(&bytes, piece), whole, "pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn violations_get_the_codes_and_texts_of_faye() {
+        let cases: [(&[u8], &str); 8] = [
+            (
+                &[0xc1],
+                "close 1002 One or more reserved bits are on: reserved1 = 1, reserved2 = 0, reserved3 = 0",
+            ),
+            (&[0x83], "close 1002 Unrecognized frame opcode: 3"),
+            (
+                &[0x09],
+                "close 1002 Received fragmented control frame: opcode = 9",
+            ),
+            (
+                &[0x81, 0x01],
+                "close 1003 Received unmasked frame but masking is required",
+            ),
+            (
+                &[0x89, 0xfe, 0x00, 0x7e],
+                "close 1002 Received control frame having too long payload: 126",
+            ),
+            (
+                &[0x81, 0xfe, 0x03, 0xe9],
+                "close 1009 WebSocket frame length too large",
+            ),
+            (
+                &[0x81, 0x81, 0, 0, 0, 0, 0xff],
+                "close 1007 Could not decode a text frame as UTF-8",
+            ),
+            (
+                &[0x80, 0x80, 0, 0, 0, 0],
+                "close 1002 Received unexpected continuation frame",
+            ),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(decode(bytes, 1), [expected]);
+        }
+    }
+
+    #[test]
+    fn fragments_count_together_against_the_limit() {
+        let mut bytes = client_frame(0x01, &[b'x'; 600]);
+        bytes.extend(client_frame(0x80, &[b'x'; 401]));
+        assert_eq!(
+            decode(&bytes, 4096),
+            ["close 1009 WebSocket frame length too large"]
+        );
+    }
+
+    #[test]
+    fn close_frames_are_answered_as_faye_answers_them() {
+        let answer = |code: u16| close_answer(&code.to_be_bytes()).0;
+        assert_eq!(close_answer(b""), (1000, ""));
+        assert_eq!(close_answer(b"x"), (1002, ""));
+        assert_eq!(close_answer(&[0x03, 0xe8, 0xff]), (1002, ""));
+        for code in [1000, 1001, 1002, 1003, 1007, 1011, 3000, 4999] {
+            assert_eq!(answer(code), code);
+        }
+        for code in [0, 999, 1004, 1005, 1006, 1012, 1015, 2999, 5000, 65535] {
+            assert_eq!(answer(code), 1002);
+        }
+    }
+
+    #[test]
+    fn frames_grow_their_header_with_their_payload() {
+        for (least, len, header_len) in [
+            (5, 5, 2),
+            (5, 125, 2),
+            (5, 126, 4),
+            (126, 126, 4),
+            (100, 65536, 10),
+            (65536, 65536, 10),
+        ] {
+            let mut out = b"before".to_vec();
+            encode_with(Kind::Text, least, &mut out, |out| {
+                out.resize(out.len() + len, b'x')
+            });
+            let mut expected = b"before".to_vec();
+            encode(Kind::Text, &vec![b'x'; len], &mut expected);
+            assert_eq!(out, expected);
+            assert_eq!(out.len(), 6 + header_len + len);
+        }
+    }
+
+    #[test]
+    fn a_handshake_needs_a_version_and_a_key() {
+        let good = Handshake {
+            connection: Some("keep-alive, Upgrade"),
+            upgrade: Some("WebSocket"),
+            version: Some("13"),
+            key: Some("dGhlIHNhbXBsZSBub25jZQ=="),
+        };
+        assert!(good.is_websocket());
+        let response = String::from_utf8(good.answer(&[]).unwrap()).unwrap();
+        // The example of RFC 6455 1.3.
+        assert!(response.contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
+        let version = Handshake {
+            version: Some("8"),
+            ..good
+        }
+        .answer(&[]);
+        assert_eq!(version, Err(HandshakeError::Version("8".into())));
+        let key = Handshake { key: None, ..good }.answer(&[]);
+        assert_eq!(key, Err(HandshakeError::MissingKey));
+        assert!(
+            !Handshake {
+                upgrade: None,
+                ..good
+            }
+            .is_websocket()
+        );
+    }
+
+    #[test]
+    fn the_first_of_several_handshake_headers_wins() {
+        let good = Handshake {
+            version: Some("13"),
+            key: Some("k"),
+            ..Handshake::default()
+        };
+        let extra = [("X-A".into(), "1".into()), ("x-a".into(), "2".into())];
+        let response = String::from_utf8(good.answer(&extra).unwrap()).unwrap();
+        assert!(response.contains("X-A: 1\r\n") && !response.contains("x-a: 2"));
+    }
+}

@@ -1,0 +1,620 @@
+//! A session with the client that is attached to it: what one `conn` in JavaScript stands for.
+//!
+//! Any thread may call in; one lock a connection keeps the order. Everything that happens goes through
+//! `settle`, which carries out what the protocol core decided.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::engine::Engine;
+use super::events::{Event, Facts, Inbox};
+use super::outlet::Outlet;
+use super::service::Service;
+use crate::lock;
+use crate::protocol::json;
+use crate::protocol::session::{
+    Attach, BUSY_FRAME, Detach, Event as SessionEvent, Send, Session, Transmit,
+};
+use crate::protocol::websocket::{Kind, encode, encode_close, encode_with};
+use crate::transport::{Transport, Wrapper};
+
+/// One session of a service.
+#[derive(Debug)]
+pub struct Connection {
+    /// Names the connection in events; free for another once `Event::Closed` has been handled.
+    key: u32,
+    service: Arc<Service>,
+    /// Its name in the registry; websockets have none.
+    session_id: Option<Box<str>>,
+    // A std Mutex: never held across an await.
+    inner: Mutex<Inner>,
+    paused: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Inner {
+    session: Session,
+    receiver: Option<Receiver>,
+    /// Names the receivers one after the other, so that a late abort hits none but its own.
+    last_receiver: u64,
+    websocket: Option<Websocket>,
+    /// The entry in the timer queue.
+    scheduled: Option<Instant>,
+    /// The application was told "no more" by `write()` and waits for `'drain'`.
+    wants_drain: bool,
+}
+
+/// The response, or the websocket, that frames go to.
+#[derive(Debug)]
+enum Receiver {
+    Response {
+        id: u64,
+        wrapper: Wrapper,
+        outlet: Arc<Outlet>,
+        written: u64,
+        limit: Option<u64>,
+    },
+    Websocket(Arc<Outlet>),
+}
+
+/// The sending side of a websocket, which outlives its session by the closing handshake.
+#[derive(Debug)]
+struct Websocket {
+    outlet: Arc<Outlet>,
+    phase: Phase,
+    /// When an unanswered close frame is given up.
+    close_deadline: Option<Instant>,
+    /// When the next ping of `faye_server_options.ping` is due, and its number.
+    ping: Option<(Instant, u64)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    CloseSent,
+    Over,
+}
+
+/// What the application wants to send.
+#[derive(Clone, Copy, Debug)]
+pub enum Outgoing<'a> {
+    /// A JavaScript string.
+    Text(&'a [u16]),
+    /// Bytes; a binary frame on raw websockets.
+    Binary(&'a [u8]),
+}
+
+/// Answer to a `write()`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// The connection is not open.
+    Refused,
+    /// Taken.
+    Taken,
+    /// Taken, and more than `high_water_mark` bytes wait: `'drain'` follows.
+    Full,
+}
+
+/// How long a websocket may leave a close frame unanswered (faye-websocket: `CLOSE_TIMEOUT`).
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
+/// With which every SockJS websocket closes after its `c` frame.
+const NORMAL_CLOSURE: (u16, &str) = (1000, "Normal closure");
+
+/// Keeps a response attached. Dropping it before the response has ended is an abort by the client.
+#[derive(Debug)]
+pub struct Attachment {
+    connection: Arc<Connection>,
+    receiver: u64,
+}
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        self.connection.abort(self.receiver);
+    }
+}
+
+impl Connection {
+    /// A connection without receiver.
+    pub fn new(service: Arc<Service>, session_id: Option<&str>, now: Instant) -> Arc<Self> {
+        let session = Session::new(now, service.options.delays);
+        Arc::new(Self {
+            key: service.engine.keys.take(),
+            service,
+            session_id: session_id.map(Into::into),
+            inner: Mutex::new(Inner {
+                session,
+                receiver: None,
+                last_receiver: 0,
+                websocket: None,
+                scheduled: None,
+                wants_drain: false,
+            }),
+            paused: AtomicBool::new(false),
+        })
+    }
+
+    /// Its name in events.
+    pub fn key(&self) -> u32 {
+        self.key
+    }
+
+    /// The service it belongs to.
+    pub fn service(&self) -> &Arc<Service> {
+        &self.service
+    }
+
+    fn engine(&self) -> &Engine {
+        &self.service.engine
+    }
+
+    /// A response has come to receive frames. `None` when the session ended meanwhile; the caller then
+    /// makes a new one. A second receiver is told so and ended; its attachment is empty.
+    pub fn attach_response(
+        self: &Arc<Self>,
+        wrapper: &Wrapper,
+        outlet: &Arc<Outlet>,
+        facts: &mut Option<Facts>,
+    ) -> Option<Option<Attachment>> {
+        let now = Instant::now();
+        let mut inner = lock(&self.inner);
+        match inner.session.attach(now, wrapper.transport()) {
+            Attach::Gone => return None,
+            Attach::Busy => {
+                drop(inner);
+                outlet.write(self.engine(), |out| {
+                    wrapper.wrap(BUSY_FRAME, out);
+                });
+                outlet.end(self.engine());
+                return Some(None);
+            }
+            Attach::Attached => {}
+        }
+        inner.last_receiver += 1;
+        let id = inner.last_receiver;
+        inner.receiver = Some(Receiver::Response {
+            id,
+            wrapper: wrapper.clone(),
+            outlet: outlet.clone(),
+            written: 0,
+            limit: wrapper
+                .transport()
+                .limit(self.service.options.response_limit),
+        });
+        // 0.3.24 does not decorate the connection with a request that only fetches the close frame.
+        if inner.session.is_open()
+            && let Some(facts) = facts.take()
+        {
+            self.announce(&mut inner, facts);
+        }
+        self.settle(&mut inner, now);
+        Some(Some(Attachment {
+            connection: self.clone(),
+            receiver: id,
+        }))
+    }
+
+    /// A websocket has been accepted.
+    pub fn attach_websocket(
+        self: &Arc<Self>,
+        outlet: &Arc<Outlet>,
+        transport: Transport,
+        facts: Facts,
+    ) {
+        let now = Instant::now();
+        let mut inner = lock(&self.inner);
+        inner.session.attach(now, transport);
+        inner.receiver = Some(Receiver::Websocket(outlet.clone()));
+        inner.websocket = Some(Websocket {
+            outlet: outlet.clone(),
+            phase: Phase::Open,
+            close_deadline: None,
+            ping: self.service.options.ping.map(|every| (now + every, 1)),
+        });
+        self.announce(&mut inner, facts);
+        self.settle(&mut inner, now);
+    }
+
+    /// Messages from the client: `decode` adds them. They are dropped unless the session is open.
+    pub fn receive<E>(
+        &self,
+        decode: impl FnOnce(&mut Inbox<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        // The lock is held while the events are queued: that keeps them before a later `Closed`.
+        let inner = lock(&self.inner);
+        let open = inner.session.is_open();
+        self.engine().events.push_messages(self.key, open, decode)
+    }
+
+    /// The application sends.
+    pub fn send(self: &Arc<Self>, message: Outgoing<'_>) -> Sent {
+        let mut inner = lock(&self.inner);
+        let inner = &mut *inner;
+        match inner.session.send() {
+            Send::Refused => return Sent::Refused,
+            Send::Queued(queue) => queue.push(|out| {
+                if let Outgoing::Text(units) = message {
+                    json::quote(units, out);
+                }
+            }),
+            Send::Direct => match &inner.receiver {
+                Some(Receiver::Websocket(outlet)) => {
+                    let raw = inner.session.receiver() == Some(Transport::WebsocketRaw);
+                    outlet.write(self.engine(), |out| frame_message(message, raw, out));
+                }
+                Some(Receiver::Response { .. }) => {
+                    let Outgoing::Text(units) = message else {
+                        return Sent::Refused;
+                    };
+                    let mut frame = Vec::with_capacity(units.len() + 5);
+                    frame_text(units, &mut frame);
+                    let now = Instant::now();
+                    self.transmit(inner, &frame, now);
+                    self.settle(inner, now);
+                }
+                None => return Sent::Refused,
+            },
+        }
+        self.after_send(inner)
+    }
+
+    /// Bounds what waits for the client and says whether the application should pause.
+    fn after_send(self: &Arc<Self>, inner: &mut Inner) -> Sent {
+        let buffered = inner.buffered();
+        if buffered > self.service.options.max_buffered {
+            self.overflow(inner);
+            return Sent::Taken;
+        }
+        match self.service.options.high_water_mark {
+            Some(mark) if buffered > mark => {
+                inner.wants_drain = true;
+                if let Some(outlet) = inner.outlet() {
+                    outlet.notify_drain(self);
+                }
+                Sent::Full
+            }
+            _ => Sent::Taken,
+        }
+    }
+
+    fn overflow(self: &Arc<Self>, inner: &mut Inner) {
+        self.service.log("error", || {
+            format!(
+                "Session closed: its client has left {} bytes unread",
+                inner.buffered()
+            )
+        });
+        inner.session.overflow();
+        self.settle(inner, Instant::now());
+        if inner.session.receiver() == Some(Transport::WebsocketRaw) {
+            self.close_websocket(inner, 1008, "Client too slow");
+        }
+    }
+
+    /// What has been sent has left; tells the application if it waits for that.
+    pub fn drained(&self) {
+        let mut inner = lock(&self.inner);
+        if std::mem::take(&mut inner.wants_drain) && inner.session.is_open() {
+            self.engine().events.push(Event::Drain(self.key));
+        }
+    }
+
+    /// Bytes that the client has not taken.
+    pub fn buffered(&self) -> usize {
+        lock(&self.inner).buffered()
+    }
+
+    /// The application closes with this `c` frame.
+    pub fn close(self: &Arc<Self>, frame: &[u8]) {
+        let mut inner = lock(&self.inner);
+        if inner.session.close(frame) {
+            self.settle(&mut inner, Instant::now());
+        }
+    }
+
+    /// The application closes a raw websocket.
+    pub fn close_raw(self: &Arc<Self>, code: u16, reason: &str) {
+        let mut inner = lock(&self.inner);
+        if inner.session.close(&[]) {
+            self.close_websocket(&mut inner, code, reason);
+        }
+    }
+
+    /// Stops or restarts reading from the client.
+    pub fn pause(&self, paused: bool) {
+        self.paused.store(paused, Ordering::Release);
+        if !paused {
+            self.engine().resumed.notify_waiters();
+        }
+    }
+
+    /// Whether the application has paused the connection.
+    pub fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Acquire)
+    }
+
+    /// Waits until more may be read from the client: it is not paused and JavaScript keeps up.
+    pub async fn may_read(&self) {
+        loop {
+            let resumed = self.engine().resumed.notified();
+            if !self.is_paused() {
+                break;
+            }
+            resumed.await;
+        }
+        self.engine().events.room().await;
+    }
+
+    /// Whether [`Connection::may_read`] would not wait.
+    pub fn may_read_now(&self) -> bool {
+        !self.is_paused() && !self.engine().events.is_full()
+    }
+
+    /// The client of this response went away in the middle.
+    fn abort(self: &Arc<Self>, receiver: u64) {
+        let mut inner = lock(&self.inner);
+        if matches!(&inner.receiver, Some(Receiver::Response { id, .. }) if *id == receiver) {
+            self.detach(&mut inner, Instant::now(), Detach::Aborted);
+        }
+    }
+
+    /// A deadline may have come.
+    pub fn handle_timeout(self: &Arc<Self>, now: Instant) {
+        let mut inner = lock(&self.inner);
+        inner.scheduled = None;
+        inner.session.handle_timeout(now);
+        if let Some(websocket) = &mut inner.websocket {
+            websocket.handle_timeout(now, self.service.options.ping, self.engine());
+        }
+        self.settle(&mut inner, now);
+    }
+
+    /// The client pinged its websocket.
+    pub fn handle_ping(self: &Arc<Self>, payload: &[u8]) {
+        let mut inner = lock(&self.inner);
+        if let Some(websocket) = &inner.websocket {
+            if websocket.phase != Phase::Over {
+                websocket
+                    .outlet
+                    .write(self.engine(), |out| encode(Kind::Pong, payload, out));
+            }
+        }
+        if inner.buffered() > self.service.options.max_buffered {
+            self.overflow(&mut inner);
+        }
+    }
+
+    /// The client answered a ping. Only the empty payload is that of a heartbeat.
+    pub fn handle_pong(&self, payload: &[u8]) {
+        if payload.is_empty() {
+            lock(&self.inner).session.handle_pong();
+        }
+    }
+
+    /// The client closes its websocket, or broke the protocol: both get this answer.
+    pub fn handle_close(self: &Arc<Self>, code: u16, reason: &str) {
+        let mut inner = lock(&self.inner);
+        self.close_websocket(&mut inner, code, reason);
+        self.end_websocket(&mut inner);
+    }
+
+    /// The websocket's connection ended.
+    pub fn handle_end(self: &Arc<Self>) {
+        self.end_websocket(&mut lock(&self.inner));
+    }
+
+    /// A message that is no JSON: the websocket closes without a `c` frame.
+    pub fn handle_broken_framing(self: &Arc<Self>) {
+        let mut inner = lock(&self.inner);
+        self.close_websocket(&mut inner, 3000, "Broken framing.");
+        self.detach(&mut inner, Instant::now(), Detach::Aborted);
+    }
+
+    fn close_websocket(self: &Arc<Self>, inner: &mut Inner, code: u16, reason: &str) {
+        let now = Instant::now();
+        if let Some(websocket) = &mut inner.websocket {
+            if websocket.phase == Phase::Open {
+                websocket.phase = Phase::CloseSent;
+                websocket.close_deadline = Some(now + CLOSE_TIMEOUT);
+                websocket.ping = None;
+                websocket
+                    .outlet
+                    .write(self.engine(), |out| encode_close(code, reason, out));
+            }
+        }
+        self.schedule(inner);
+    }
+
+    fn end_websocket(self: &Arc<Self>, inner: &mut Inner) {
+        if let Some(websocket) = &mut inner.websocket {
+            websocket.end(self.engine());
+        }
+        self.detach(inner, Instant::now(), Detach::Aborted);
+    }
+
+    fn detach(self: &Arc<Self>, inner: &mut Inner, now: Instant, why: Detach) {
+        inner.receiver = None;
+        inner.session.detach(now, why);
+        self.settle(inner, now);
+    }
+
+    /// A receiver has attached: the application learns of a new connection, or of the new request.
+    fn announce(self: &Arc<Self>, inner: &mut Inner, facts: Facts) {
+        let event = match inner.session.poll_event() {
+            Some(SessionEvent::Opened) => Event::Open {
+                connection: self.clone(),
+                facts,
+            },
+            _ => Event::Attached {
+                key: self.key,
+                facts,
+            },
+        };
+        self.engine().events.push(event);
+    }
+
+    /// Carries out what the session has decided: frames to its receiver, events to the application,
+    /// its deadline to the timers.
+    fn settle(self: &Arc<Self>, inner: &mut Inner, now: Instant) {
+        while let Some(transmit) = inner.session.poll_transmit() {
+            match transmit {
+                Transmit::Open => self.transmit(inner, b"o", now),
+                Transmit::Heartbeat => self.transmit(inner, b"h", now),
+                Transmit::Messages(frame) => self.transmit(inner, &frame, now),
+                Transmit::Ping => {
+                    if let Some(websocket) = &inner.websocket {
+                        websocket
+                            .outlet
+                            .write(self.engine(), |out| encode(Kind::Ping, b"", out));
+                    }
+                }
+                Transmit::Close(frame) => {
+                    self.transmit(inner, &frame, now);
+                    self.finish(inner, now);
+                }
+            }
+        }
+        while let Some(event) = inner.session.poll_event() {
+            match event {
+                // `announce` has taken it.
+                SessionEvent::Opened => {}
+                SessionEvent::Closing => self.engine().events.push(Event::Closing(self.key)),
+                SessionEvent::Closed => {
+                    if let Some(id) = &self.session_id {
+                        self.service.registry.remove(id, self.key);
+                    }
+                    self.engine().events.push(Event::Closed(self.key));
+                }
+            }
+        }
+        self.schedule(inner);
+    }
+
+    /// Writes one frame to the receiver, which is done when its limit is reached.
+    fn transmit(self: &Arc<Self>, inner: &mut Inner, frame: &[u8], now: Instant) {
+        match &mut inner.receiver {
+            Some(Receiver::Response {
+                wrapper,
+                outlet,
+                written,
+                limit,
+                ..
+            }) => {
+                outlet.write(&self.service.engine, |out| {
+                    *written += wrapper.wrap(frame, out)
+                });
+                if limit.is_some_and(|limit| *written >= limit) {
+                    self.finish(inner, now);
+                }
+            }
+            Some(Receiver::Websocket(outlet)) => {
+                outlet.write(self.engine(), |out| encode(Kind::Text, frame, out));
+            }
+            None => {}
+        }
+    }
+
+    /// The receiver has all it gets.
+    fn finish(self: &Arc<Self>, inner: &mut Inner, now: Instant) {
+        match inner.receiver.take() {
+            Some(Receiver::Response { outlet, .. }) => outlet.end(self.engine()),
+            Some(Receiver::Websocket(_)) => {
+                self.close_websocket(inner, NORMAL_CLOSURE.0, NORMAL_CLOSURE.1);
+            }
+            None => return,
+        }
+        inner.session.detach(now, Detach::Done);
+    }
+
+    /// Keeps the one entry in the timer queue no later than the next deadline.
+    fn schedule(self: &Arc<Self>, inner: &mut Inner) {
+        let websocket = inner.websocket.as_ref().and_then(Websocket::poll_timeout);
+        let next = match (inner.session.poll_timeout(), websocket) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        let timers = &self.engine().timers;
+        match (next, inner.scheduled) {
+            (Some(next), Some(scheduled)) if scheduled <= next => {}
+            (Some(next), scheduled) => {
+                if let Some(scheduled) = scheduled {
+                    timers.remove(scheduled, self.key);
+                }
+                timers.add(next, self.key, Arc::downgrade(self));
+                inner.scheduled = Some(next);
+            }
+            (None, Some(scheduled)) => {
+                timers.remove(scheduled, self.key);
+                inner.scheduled = None;
+            }
+            (None, None) => {}
+        }
+    }
+}
+
+impl Inner {
+    fn outlet(&self) -> Option<&Arc<Outlet>> {
+        match &self.receiver {
+            Some(Receiver::Response { outlet, .. } | Receiver::Websocket(outlet)) => Some(outlet),
+            None => None,
+        }
+    }
+
+    fn buffered(&self) -> usize {
+        self.session.queued() + self.outlet().map_or(0, |outlet| outlet.buffered())
+    }
+}
+
+impl Websocket {
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.close_deadline.or(self.ping.map(|(at, _)| at))
+    }
+
+    fn handle_timeout(&mut self, now: Instant, every: Option<Duration>, engine: &Engine) {
+        if self.close_deadline.is_some_and(|at| at <= now) {
+            return self.end(engine);
+        }
+        if let (Some((at, number)), Some(every)) = (self.ping, every)
+            && at <= now
+        {
+            self.ping = Some((now + every, number + 1));
+            let payload = number.to_string();
+            self.outlet
+                .write(engine, |out| encode(Kind::Ping, payload.as_bytes(), out));
+        }
+    }
+
+    fn end(&mut self, engine: &Engine) {
+        self.phase = Phase::Over;
+        self.close_deadline = None;
+        self.ping = None;
+        self.outlet.end(engine);
+    }
+}
+
+fn frame_text(units: &[u16], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"a[");
+    json::quote(units, out);
+    out.push(b']');
+}
+
+/// One message as a websocket frame. Bytes are for raw websockets only.
+fn frame_message(message: Outgoing<'_>, raw: bool, out: &mut Vec<u8>) {
+    match message {
+        Outgoing::Text(units) if raw => encode_with(Kind::Text, units.len(), out, |out| {
+            // A lone surrogate becomes U+FFFD: raw websockets carry UTF-8.
+            let chars = char::decode_utf16(units.iter().copied());
+            let mut utf8 = [0; 4];
+            for char in chars {
+                let char = char.unwrap_or(char::REPLACEMENT_CHARACTER);
+                out.extend_from_slice(char.encode_utf8(&mut utf8).as_bytes());
+            }
+        }),
+        Outgoing::Text(units) => {
+            encode_with(Kind::Text, units.len() + 5, out, |out| {
+                frame_text(units, out)
+            });
+        }
+        Outgoing::Binary(bytes) => encode(Kind::Binary, bytes, out),
+    }
+}

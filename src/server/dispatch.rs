@@ -1,0 +1,474 @@
+//! From a request to its answer: the one place where routes meet sessions, for both doors.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Response, StatusCode, header};
+
+use super::connection::{Attachment, Connection};
+use super::events::Facts;
+use super::outlet::{Carrier, Outlet};
+use super::service::Service;
+use crate::http::payload::{JsonpPayload, jsonp_send_payload, xhr_send_payload};
+use crate::http::query::callback;
+use crate::http::response::{self, HandshakeError, Refusal};
+use crate::http::route::{Endpoint, Resolved, Route};
+use crate::http::target::parse_target;
+use crate::protocol::json::{Messages, quote_str};
+use crate::protocol::websocket::Handshake;
+use crate::transport::{Transport, Wrapper};
+
+/// The head of a request, from whichever door.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'a> {
+    /// `GET` and so on.
+    pub method: &'a str,
+    /// The raw target; bytes above ASCII are latin1, as Node gives them.
+    pub target: &'a str,
+    /// At least those that sockjs 0.3.24 looks at.
+    pub headers: &'a HeaderMap,
+}
+
+/// What a request leads to.
+#[derive(Debug)]
+pub enum Plan {
+    /// This answer.
+    Reply(Reply),
+    /// Read the body, then call [`BodyPlan::finish`].
+    Body(BodyPlan),
+}
+
+/// An answer.
+#[derive(Debug)]
+pub enum Reply {
+    /// All of it. It is sent chunked unless it states its length or has no body (204, 304).
+    Full(Response<Bytes>),
+    /// A head, then what the outlet gets until its end. The attachment is kept as long as the client
+    /// is there.
+    Stream {
+        /// Status and headers.
+        response: Response<()>,
+        /// The body.
+        outlet: Arc<Outlet>,
+        /// The tie to the session.
+        attachment: Option<Attachment>,
+    },
+}
+
+/// `xhr_send` or `jsonp_send`, waiting for its body.
+#[derive(Debug)]
+pub struct BodyPlan {
+    jsonp: bool,
+    session: String,
+    filters: HeaderMap,
+    content_type: Option<String>,
+    log: LogLine,
+}
+
+/// How to answer an upgrade request.
+#[derive(Debug)]
+pub enum Upgrade {
+    /// As the same request without `Upgrade`; then the connection closes.
+    Plain,
+    /// With these bytes; then the connection closes.
+    Refuse(Vec<u8>),
+    /// With these bytes; then it is a websocket, `raw` or not.
+    Accept {
+        /// Without SockJS framing.
+        raw: bool,
+        /// The `101`.
+        response: Vec<u8>,
+    },
+}
+
+/// `jsonp` callbacks may have so many characters.
+const JSONP_CALLBACK: usize = 32;
+
+/// Request headers that the application sees: those of 0.3.24, and `origin` (deviation 1).
+/// `lib/connection.js` has the same list.
+const SHOWN_HEADERS: [HeaderName; 15] = [
+    header::REFERER,
+    HeaderName::from_static("x-client-ip"),
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-port"),
+    HeaderName::from_static("x-cluster-client-ip"),
+    header::VIA,
+    HeaderName::from_static("x-real-ip"),
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-ssl"),
+    header::DNT,
+    header::HOST,
+    header::USER_AGENT,
+    header::ACCEPT_LANGUAGE,
+    header::ORIGIN,
+];
+
+impl Head<'_> {
+    fn text(&self, name: &HeaderName) -> Option<String> {
+        self.headers
+            .get(name)
+            .map(|value| latin1(value.as_bytes()).into_owned())
+    }
+
+    /// What `Connection` shows of this request, as JSON text.
+    pub fn facts(&self, transport: Transport) -> String {
+        let mut json = Vec::with_capacity(256);
+        json.extend_from_slice(b"{\"url\":");
+        quote_str(self.target, &mut json);
+        json.extend_from_slice(b",\"pathname\":");
+        quote_str(&parse_target(self.target).pathname, &mut json);
+        json.extend_from_slice(b",\"protocol\":");
+        quote_str(transport.protocol(), &mut json);
+        json.extend_from_slice(b",\"headers\":{");
+        let mut first = true;
+        for name in &SHOWN_HEADERS {
+            let Some(value) = self.headers.get(name).filter(|value| !value.is_empty()) else {
+                continue;
+            };
+            if !std::mem::take(&mut first) {
+                json.push(b',');
+            }
+            quote_str(name.as_str(), &mut json);
+            json.push(b':');
+            quote_str(&latin1(value.as_bytes()), &mut json);
+        }
+        json.extend_from_slice(b"}}");
+        // `quote_str` appends UTF-8 only.
+        String::from_utf8(json).unwrap_or_default()
+    }
+}
+
+fn latin1(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if text.is_ascii() => text.into(),
+        _ => bytes
+            .iter()
+            .copied()
+            .map(char::from)
+            .collect::<String>()
+            .into(),
+    }
+}
+
+/// A request's line for the log, complete but for its status.
+#[derive(Debug)]
+struct LogLine {
+    request: Option<String>,
+    start: Instant,
+}
+
+impl LogLine {
+    fn new(service: &Service, head: &Head<'_>) -> Self {
+        let request = service
+            .options
+            .log
+            .then(|| format!("{} {}", head.method, head.target));
+        Self {
+            request,
+            start: Instant::now(),
+        }
+    }
+
+    /// 0.3.24 logs a response that goes on as `(unfinished)`.
+    fn write(self, service: &Service, status: Option<StatusCode>) {
+        let Some(request) = self.request else { return };
+        let elapsed = self.start.elapsed().as_millis();
+        let status = status.map_or("(unfinished)".into(), |status| status.as_u16().to_string());
+        service.log("info", || format!("{request} {elapsed}ms {status}"));
+    }
+}
+
+impl Service {
+    /// Answers a request that the router claims. `carrier` is asked for when the answer goes on in
+    /// time, `facts` when it receives for a session.
+    pub fn plan(
+        self: &Arc<Self>,
+        head: &Head<'_>,
+        carrier: impl FnOnce() -> Carrier,
+        facts: impl FnOnce(Transport) -> Facts,
+    ) -> Plan {
+        let log = LogLine::new(self, head);
+        let target = parse_target(head.target);
+        let query = target.query.as_deref();
+        let route = match self.router.resolve(head.method, &target.pathname) {
+            Resolved::Found(route) => route,
+            Resolved::MethodNotAllowed(allow) => {
+                return self.full(log, response::method_not_allowed(&allow));
+            }
+            Resolved::NotFound => return self.full(log, response::not_found(HeaderMap::new())),
+        };
+        let filters = self.rules.filters(&route, head.headers, SystemTime::now());
+        let (session, endpoint) = match route {
+            Route::Session { session, endpoint } => (session, endpoint),
+            Route::ChunkingTest => return Plan::Reply(self.chunking_test(log, filters, carrier())),
+            _ => return self.full(log, self.answer_alone(&route, filters, head)),
+        };
+        let (transport, callback) = match endpoint {
+            Endpoint::Xhr => (Transport::XhrPolling, Ok(None)),
+            Endpoint::XhrStreaming => (Transport::XhrStreaming, Ok(None)),
+            Endpoint::Eventsource => (Transport::Eventsource, Ok(None)),
+            Endpoint::Htmlfile => (Transport::Htmlfile, callback(query, None).map(Some)),
+            Endpoint::Jsonp => (
+                Transport::JsonpPolling,
+                callback(query, Some(JSONP_CALLBACK)).map(Some),
+            ),
+            Endpoint::XhrSend | Endpoint::JsonpSend => {
+                return Plan::Body(BodyPlan {
+                    jsonp: endpoint == Endpoint::JsonpSend,
+                    session: session.to_owned(),
+                    filters,
+                    content_type: head.text(&header::CONTENT_TYPE),
+                    log,
+                });
+            }
+            Endpoint::XhrOptions | Endpoint::XhrSendOptions | Endpoint::XhrStreamingOptions => {
+                return self.full(log, response::options(filters, false));
+            }
+            Endpoint::Websocket => {
+                return self.full(log, HandshakeError::NotWebsocket.response(false));
+            }
+            Endpoint::WebsocketDisabled => return self.full(log, response::not_found(filters)),
+        };
+        let callback = match callback {
+            Ok(callback) => callback,
+            Err(refusal) => return self.full(log, refusal.response(filters)),
+        };
+        let wrapper = Wrapper::new(transport, callback);
+        let response = response::receiver_head(transport, filters, head.headers);
+        let outlet = Outlet::new(carrier());
+        outlet.write(&self.engine, |out| wrapper.prelude(out));
+        let attachment = self.attach(session, &wrapper, &outlet, facts(transport));
+        log.write(self, outlet.has_ended().then_some(StatusCode::OK));
+        Plan::Reply(Reply::Stream {
+            response,
+            outlet,
+            attachment,
+        })
+    }
+
+    fn full(&self, log: LogLine, response: Response<Bytes>) -> Plan {
+        log.write(self, Some(response.status()));
+        Plan::Reply(Reply::Full(response))
+    }
+
+    /// Routes that need neither a session nor time.
+    fn answer_alone(
+        &self,
+        route: &Route<'_>,
+        filters: HeaderMap,
+        head: &Head<'_>,
+    ) -> Response<Bytes> {
+        match route {
+            Route::Welcome => response::welcome(filters),
+            Route::Iframe => self.rules.iframe(filters, head.headers),
+            Route::InfoOptions => response::options(filters, true),
+            Route::ChunkingTestOptions => response::options(filters, false),
+            Route::RawWebsocket => HandshakeError::NotWebsocket.response(false),
+            Route::Info => {
+                let base_url = self.options.base_url.as_deref();
+                self.rules.info(filters, entropy(), base_url)
+            }
+            Route::WebsocketDisabled | Route::ChunkingTest | Route::Session { .. } => {
+                response::not_found(filters)
+            }
+        }
+    }
+
+    /// Makes a response the receiver of a session, which is created if it is not there.
+    fn attach(
+        self: &Arc<Self>,
+        session: &str,
+        wrapper: &Wrapper,
+        outlet: &Arc<Outlet>,
+        facts: Facts,
+    ) -> Option<Attachment> {
+        let mut facts = Some(facts);
+        loop {
+            let connection = self.registry.get_or_insert(session, || {
+                Connection::new(self.clone(), Some(session), Instant::now())
+            });
+            // A session that ended between the look-up and this is no longer in the registry.
+            if let Some(attachment) = connection.attach_response(wrapper, outlet, &mut facts) {
+                return attachment;
+            }
+        }
+    }
+
+    fn chunking_test(
+        self: &Arc<Self>,
+        log: LogLine,
+        filters: HeaderMap,
+        carrier: Carrier,
+    ) -> Reply {
+        log.write(self, None);
+        let outlet = Outlet::new(carrier);
+        let service = self.clone();
+        let chunks = outlet.clone();
+        self.engine.next_io().handle().spawn(async move {
+            for (delay, chunk) in response::CHUNKS {
+                tokio::time::sleep(Duration::from_millis(delay)).await;
+                chunks.write(&service.engine, |out| out.extend_from_slice(chunk));
+            }
+            chunks.end(&service.engine);
+        });
+        let response = response::chunking_test_head(filters);
+        Reply::Stream {
+            response,
+            outlet,
+            attachment: None,
+        }
+    }
+
+    /// Judges an upgrade request that the router claims.
+    pub fn judge_upgrade(&self, head: &Head<'_>) -> Upgrade {
+        let text = |name: HeaderName| head.text(&name);
+        let (connection, upgrade) = (text(header::CONNECTION), text(header::UPGRADE));
+        let version = text(header::SEC_WEBSOCKET_VERSION);
+        let key = text(header::SEC_WEBSOCKET_KEY);
+        let handshake = Handshake {
+            connection: connection.as_deref(),
+            upgrade: upgrade.as_deref(),
+            version: version.as_deref(),
+            key: key.as_deref(),
+        };
+        let target = parse_target(head.target);
+        let raw = match self.router.resolve(head.method, &target.pathname) {
+            Resolved::Found(Route::RawWebsocket) => true,
+            Resolved::Found(Route::Session {
+                endpoint: Endpoint::Websocket,
+                ..
+            }) => false,
+            _ => return Upgrade::Plain,
+        };
+        let log = LogLine::new(self, head);
+        let judged = if !handshake.is_websocket() {
+            Err(HandshakeError::NotWebsocket)
+        } else if raw && !matches!(handshake.version, Some("8" | "13")) {
+            Err(HandshakeError::RawVersion)
+        } else {
+            handshake.answer(&self.options.handshake_headers)
+        };
+        match judged {
+            Ok(response) => {
+                log.write(self, None);
+                Upgrade::Accept { raw, response }
+            }
+            Err(error) => {
+                let response = error.response(true);
+                log.write(self, Some(response.status()));
+                Upgrade::Refuse(serialize(&response))
+            }
+        }
+    }
+}
+
+/// A whole response as it goes over the wire before the connection closes.
+fn serialize(response: &Response<Bytes>) -> Vec<u8> {
+    let status = response.status();
+    let mut bytes = format!(
+        "HTTP/1.1 {} {}\r\n",
+        status.as_str(),
+        status.canonical_reason().unwrap_or("")
+    )
+    .into_bytes();
+    for (name, value) in response.headers() {
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(response.body());
+    bytes
+}
+
+/// A random number for `/info`, by which clients seed theirs.
+fn entropy() -> u32 {
+    getrandom::u32().unwrap_or_default()
+}
+
+impl BodyPlan {
+    /// Answers when the body is there; `None` is a body longer than `max_message_size`. Waits while
+    /// the application has paused the connection or is far behind: that holds the client back.
+    pub async fn finish(self, service: &Service, body: Option<&[u8]>) -> Reply {
+        if body.is_some()
+            && let Some(connection) = service.registry.get(&self.session)
+        {
+            connection.may_read().await;
+        }
+        self.finish_now(service, body)
+    }
+
+    /// [`BodyPlan::finish`] for those who cannot wait.
+    pub fn finish_now(self, service: &Service, body: Option<&[u8]>) -> Reply {
+        let Self {
+            jsonp,
+            session,
+            filters,
+            content_type,
+            log,
+        } = self;
+        let delivered = match body {
+            None => Err(Failure::TooLarge),
+            Some(body) => deliver(service, jsonp, &session, content_type.as_deref(), body),
+        };
+        let response = match delivered {
+            Ok(()) if jsonp => response::jsonp_sent(filters),
+            Ok(()) => response::xhr_sent(filters),
+            Err(Failure::Refused(refusal)) => refusal.response(filters),
+            Err(Failure::NoSession) => response::not_found(filters),
+            Err(Failure::TooLarge) => {
+                let mut response = response::payload_too_large(filters);
+                let close = header::HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+                response
+            }
+        };
+        log.write(service, Some(response.status()));
+        Reply::Full(response)
+    }
+}
+
+enum Failure {
+    Refused(Refusal),
+    NoSession,
+    TooLarge,
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// Delivers a body's messages. 0.3.24 judges the body (500) before it looks for the session (404).
+fn deliver(
+    service: &Service,
+    jsonp: bool,
+    session: &str,
+    content_type: Option<&str>,
+    body: &[u8],
+) -> Result<(), Failure> {
+    let payload = if jsonp {
+        jsonp_send_payload(content_type, body)?
+    } else {
+        JsonpPayload::Json(xhr_send_payload(content_type, body)?)
+    };
+    if let Some(connection) = service.registry.get(session) {
+        return Ok(connection.receive(|inbox| payload.deliver(inbox))?);
+    }
+    payload.deliver(&mut Nobody)?;
+    Err(Failure::NoSession)
+}
+
+/// Judges messages without keeping them.
+struct Nobody;
+
+impl Messages for Nobody {
+    fn ascii(&mut self, _text: &[u8]) {}
+    fn wide(&mut self, _fill: &mut dyn FnMut(&mut Vec<u16>)) {}
+    fn value(&mut self, _json: &str) {}
+}

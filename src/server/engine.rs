@@ -1,0 +1,126 @@
+//! What all services of one Node environment share: I/O threads, events, timers, keys.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::Notify;
+
+use super::events::{Batch, Doorbell, EventQueue};
+use super::io::{Io, IoThread};
+use super::taken::Taken;
+use super::timers::Timers;
+use crate::lock;
+
+/// One per Node environment; nothing is global to the process.
+pub struct Engine {
+    /// For JavaScript.
+    pub events: Arc<EventQueue>,
+    /// Deadlines of all connections.
+    pub timers: Arc<Timers>,
+    /// Names of connections.
+    pub keys: Keys,
+    /// Sockets taken from Node.
+    pub taken: Taken,
+    /// Some connection is no longer paused.
+    pub resumed: Notify,
+    ios: Vec<Arc<Io>>,
+    next_io: AtomicUsize,
+    threads: Mutex<Vec<IoThread>>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("io_threads", &self.ios.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Starts `io_threads` threads (at least one). They end with [`Engine::stop`].
+    pub fn start(io_threads: usize, doorbell: Box<dyn Doorbell>) -> io::Result<Arc<Self>> {
+        let events = Arc::new(EventQueue::new(doorbell));
+        let timers = Arc::new(Timers::default());
+        let mut ios = Vec::new();
+        let mut threads = Vec::new();
+        for number in 0..io_threads.max(1) {
+            let at_rest = events.clone();
+            let (io, thread) = Io::start(&format!("sockjs-io-{number}"), move || {
+                at_rest.ring_if_waiting()
+            })?;
+            ios.push(io);
+            threads.push(thread);
+        }
+        ios[0].handle().spawn(timers.clone().run());
+        Ok(Arc::new(Self {
+            events,
+            timers,
+            keys: Keys::default(),
+            taken: Taken::default(),
+            resumed: Notify::new(),
+            ios,
+            next_io: AtomicUsize::new(0),
+            threads: Mutex::new(threads),
+        }))
+    }
+
+    /// The I/O threads.
+    pub fn ios(&self) -> &[Arc<Io>] {
+        &self.ios
+    }
+
+    /// The I/O thread for the next connection, which then stays on it.
+    pub fn next_io(&self) -> Arc<Io> {
+        let next = self.next_io.fetch_add(1, Ordering::Relaxed);
+        self.ios[next % self.ios.len()].clone()
+    }
+
+    /// Sends what can be sent at once, ends the threads and waits for them. Connections are cut.
+    pub fn stop(&self) {
+        for io in &self.ios {
+            io.flush_last();
+        }
+        lock(&self.threads).clear();
+        // Events hold connections, which hold the engine.
+        self.events.drain(&mut Batch::default());
+    }
+}
+
+/// Small numbers that name connections; a number is used again after it was given back.
+#[derive(Debug, Default)]
+pub struct Keys {
+    pool: Mutex<(u32, Vec<u32>)>,
+}
+
+impl Keys {
+    /// A number that no open connection has.
+    pub fn take(&self) -> u32 {
+        let mut pool = lock(&self.pool);
+        pool.1.pop().unwrap_or_else(|| {
+            pool.0 += 1;
+            pool.0 - 1
+        })
+    }
+
+    /// The number is free again.
+    pub fn give(&self, key: u32) {
+        lock(&self.pool).1.push(key);
+    }
+}
+
+/// A doorbell that can be taken off, for the end of an environment.
+#[derive(Debug, Default)]
+pub struct Silence(AtomicBool);
+
+impl Silence {
+    /// From now on nobody listens.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether somebody listens.
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}

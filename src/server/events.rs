@@ -1,0 +1,371 @@
+//! What the application has to be told, queued in batches until the JavaScript thread drains it.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::Notify;
+
+use super::connection::Connection;
+use super::taken::Returned;
+use crate::lock;
+use crate::protocol::json::Messages;
+use crate::transport::Transport;
+
+/// The request by which a client receives, as far as `Connection` shows it to the application.
+#[derive(Debug)]
+pub enum Facts {
+    /// JavaScript has the request object.
+    Node {
+        /// Under this number.
+        id: u32,
+        /// How it receives.
+        transport: Transport,
+    },
+    /// The request was read here.
+    Request {
+        /// The taken socket that it came by.
+        token: u32,
+        /// `{url, pathname, protocol, headers}`, for JavaScript to parse if somebody looks at it.
+        json: String,
+    },
+}
+
+/// One thing that happened. `key` is the connection's, `start..end` a range of the batch's text.
+#[derive(Debug)]
+pub enum Event {
+    /// A session opened.
+    Open {
+        /// The new connection.
+        connection: Arc<Connection>,
+        /// The request that opened it.
+        facts: Facts,
+    },
+    /// Another request receives for the session.
+    Attached {
+        /// Whose.
+        key: u32,
+        /// The request.
+        facts: Facts,
+    },
+    /// A message of ASCII characters only, in `Batch::bytes`.
+    Ascii(u32, usize, usize),
+    /// Any other text message, in `Batch::wide`.
+    Wide(u32, usize, usize),
+    /// A message that is no string: JSON text in `Batch::bytes`.
+    Value(u32, usize, usize),
+    /// A binary message in `Batch::bytes`.
+    Binary(u32, usize, usize),
+    /// The server began to close the session by itself.
+    Closing(u32),
+    /// The session is over. The key is free once this has been handled.
+    Closed(u32),
+    /// Enough has left for more to be written.
+    Drain(u32),
+    /// Bytes wait in an outlet that JavaScript writes.
+    Outlet(u32),
+    /// A taken socket has ended: its token is to be destroyed.
+    Ended(u32),
+    /// A taken HTTP connection goes back to Node.
+    Returned(Returned),
+    /// A line for the listener's `log`.
+    Log {
+        /// The service that logs.
+        service: u32,
+        /// `error`, `info` or `debug`.
+        severity: &'static str,
+        /// The line.
+        line: String,
+    },
+}
+
+/// Events in order, with the text of the messages in two shared buffers.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// In the order in which they happened.
+    pub events: Vec<Event>,
+    /// ASCII and binary messages, JSON texts.
+    pub bytes: Vec<u8>,
+    /// UTF-16 messages.
+    pub wide: Vec<u16>,
+}
+
+/// Buffers larger than this are given back to the allocator after they were drained.
+const KEEP_CAPACITY: usize = 1 << 20;
+
+impl Batch {
+    /// Empties the batch and keeps its buffers, unless they have grown large.
+    pub fn clear(&mut self) {
+        self.events.clear();
+        self.bytes.clear();
+        self.wide.clear();
+        self.bytes.shrink_to(KEEP_CAPACITY);
+        self.wide.shrink_to(KEEP_CAPACITY);
+        self.events.shrink_to(KEEP_CAPACITY / size_of::<Event>());
+    }
+
+    /// Bytes of memory that this batch stands for.
+    fn weight(&self) -> usize {
+        self.bytes.len() + 2 * self.wide.len() + self.events.len() * size_of::<Event>()
+    }
+
+    fn mark(&self) -> (usize, usize, usize) {
+        (self.events.len(), self.bytes.len(), self.wide.len())
+    }
+
+    fn rewind(&mut self, (events, bytes, wide): (usize, usize, usize)) {
+        self.events.truncate(events);
+        self.bytes.truncate(bytes);
+        self.wide.truncate(wide);
+    }
+}
+
+/// Appends the messages of one connection to a batch.
+pub struct Inbox<'a> {
+    batch: &'a mut Batch,
+    key: u32,
+}
+
+impl Inbox<'_> {
+    /// A binary message.
+    pub fn binary(&mut self, message: &[u8]) {
+        let start = self.batch.bytes.len();
+        self.batch.bytes.extend_from_slice(message);
+        self.batch
+            .events
+            .push(Event::Binary(self.key, start, self.batch.bytes.len()));
+    }
+
+    /// A text message as it is.
+    pub fn text(&mut self, message: &str) {
+        if message.is_ascii() {
+            self.ascii(message.as_bytes());
+        } else {
+            self.wide(&mut |units| units.extend(message.encode_utf16()));
+        }
+    }
+}
+
+impl Messages for Inbox<'_> {
+    fn ascii(&mut self, text: &[u8]) {
+        let start = self.batch.bytes.len();
+        self.batch.bytes.extend_from_slice(text);
+        self.batch
+            .events
+            .push(Event::Ascii(self.key, start, self.batch.bytes.len()));
+    }
+
+    fn wide(&mut self, fill: &mut dyn FnMut(&mut Vec<u16>)) {
+        let start = self.batch.wide.len();
+        fill(&mut self.batch.wide);
+        self.batch
+            .events
+            .push(Event::Wide(self.key, start, self.batch.wide.len()));
+    }
+
+    fn value(&mut self, json: &str) {
+        let start = self.batch.bytes.len();
+        self.batch.bytes.extend_from_slice(json.as_bytes());
+        self.batch
+            .events
+            .push(Event::Value(self.key, start, self.batch.bytes.len()));
+    }
+}
+
+/// Wakes the JavaScript thread, which then drains the queue. Called from any thread.
+pub trait Doorbell: Send + Sync {
+    /// Must not block.
+    fn ring(&self);
+}
+
+/// The queue between the threads that do network work and the JavaScript thread.
+pub struct EventQueue {
+    // A std Mutex: held for the copying of one message, never across an await.
+    batch: Mutex<Batch>,
+    len: AtomicUsize,
+    weight: AtomicUsize,
+    /// Rung and not yet answered.
+    rung: AtomicBool,
+    doorbell: Box<dyn Doorbell>,
+    drained: Notify,
+}
+
+/// Rings at this many events even when the I/O thread does not come to rest.
+const RING_AT: usize = 256;
+/// Above this many bytes the I/O threads stop reading from clients until JavaScript has caught up.
+const FULL_AT: usize = 16 << 20;
+
+impl EventQueue {
+    /// An empty queue.
+    pub fn new(doorbell: Box<dyn Doorbell>) -> Self {
+        Self {
+            batch: Mutex::default(),
+            len: AtomicUsize::new(0),
+            weight: AtomicUsize::new(0),
+            rung: AtomicBool::new(false),
+            doorbell,
+            drained: Notify::new(),
+        }
+    }
+
+    /// Adds one event. The bell rings when the I/O thread comes to rest.
+    pub fn push(&self, event: Event) {
+        let mut batch = lock(&self.batch);
+        batch.events.push(event);
+        self.pushed(&batch);
+    }
+
+    /// Adds messages for the connection `key`; all of them, or none when `fill` fails or they are not
+    /// `wanted`.
+    pub fn push_messages<E>(
+        &self,
+        key: u32,
+        wanted: bool,
+        fill: impl FnOnce(&mut Inbox<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut batch = lock(&self.batch);
+        let mark = batch.mark();
+        let filled = fill(&mut Inbox {
+            batch: &mut batch,
+            key,
+        });
+        if filled.is_err() || !wanted {
+            batch.rewind(mark);
+        }
+        self.pushed(&batch);
+        filled
+    }
+
+    fn pushed(&self, batch: &Batch) {
+        self.len.store(batch.events.len(), Ordering::Relaxed);
+        self.weight.store(batch.weight(), Ordering::Relaxed);
+        if batch.events.len() >= RING_AT {
+            self.ring();
+        }
+    }
+
+    /// Whether anything waits.
+    pub fn is_empty(&self) -> bool {
+        self.len.load(Ordering::Relaxed) == 0
+    }
+
+    /// Rings when something waits and nobody has been called yet.
+    pub fn ring_if_waiting(&self) {
+        if !self.is_empty() {
+            self.ring();
+        }
+    }
+
+    fn ring(&self) {
+        if !self.rung.swap(true, Ordering::AcqRel) {
+            self.doorbell.ring();
+        }
+    }
+
+    /// Takes what waits in exchange for an empty batch.
+    pub fn drain(&self, into: &mut Batch) {
+        into.clear();
+        // Before the swap: what is pushed after it has to ring again.
+        self.rung.store(false, Ordering::Release);
+        let mut batch = lock(&self.batch);
+        std::mem::swap(&mut *batch, into);
+        self.len.store(0, Ordering::Relaxed);
+        let was_full = self.weight.swap(0, Ordering::Relaxed) > FULL_AT;
+        drop(batch);
+        if was_full {
+            self.drained.notify_waiters();
+        }
+    }
+
+    /// Waits while JavaScript is so far behind that no more should be read from clients.
+    pub async fn room(&self) {
+        while self.weight.load(Ordering::Relaxed) > FULL_AT {
+            let drained = self.drained.notified();
+            if self.weight.load(Ordering::Relaxed) > FULL_AT {
+                drained.await;
+            }
+        }
+    }
+
+    /// Whether [`EventQueue::room`] would wait.
+    pub fn is_full(&self) -> bool {
+        self.weight.load(Ordering::Relaxed) > FULL_AT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Bell(Arc<AtomicUsize>);
+
+    impl Doorbell for Bell {
+        fn ring(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn queue() -> (EventQueue, Bell) {
+        let bell = Bell::default();
+        (EventQueue::new(Box::new(bell.clone())), bell)
+    }
+
+    fn say(queue: &EventQueue, text: &str) {
+        let said: Result<(), ()> = queue.push_messages(1, true, |inbox| {
+            inbox.text(text);
+            Ok(())
+        });
+        said.unwrap();
+    }
+
+    #[test]
+    fn one_ring_announces_any_number_of_events() {
+        let (queue, bell) = queue();
+        say(&queue, "a");
+        say(&queue, "b");
+        assert_eq!(bell.0.load(Ordering::Relaxed), 0);
+        queue.ring_if_waiting();
+        queue.ring_if_waiting();
+        assert_eq!(bell.0.load(Ordering::Relaxed), 1);
+        let mut batch = Batch::default();
+        queue.drain(&mut batch);
+        assert_eq!(batch.events.len(), 2);
+        assert_eq!(batch.bytes, b"ab");
+        queue.ring_if_waiting();
+        assert_eq!(bell.0.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_busy_thread_still_rings_after_a_while() {
+        let (queue, bell) = queue();
+        for _ in 0..RING_AT {
+            say(&queue, "x");
+        }
+        assert_eq!(bell.0.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_broken_payload_leaves_nothing_behind() {
+        let (queue, _bell) = queue();
+        say(&queue, "before");
+        let broken = queue.push_messages(1, true, |inbox| {
+            inbox.text("half");
+            inbox.text("é");
+            Err("broken")
+        });
+        assert_eq!(broken, Err("broken"));
+        let mut batch = Batch::default();
+        queue.drain(&mut batch);
+        assert_eq!(batch.bytes, b"before");
+        assert!(batch.wide.is_empty());
+    }
+
+    #[test]
+    fn reading_stops_while_javascript_is_far_behind() {
+        let (queue, _bell) = queue();
+        say(&queue, &"x".repeat(FULL_AT + 1));
+        assert!(queue.is_full());
+        queue.drain(&mut Batch::default());
+        assert!(!queue.is_full());
+    }
+}

@@ -1,0 +1,19 @@
+//! The service behind both doors: sessions, their clients, and the threads that do the network work.
+//!
+//! It speaks outward only through [`events::EventQueue`]; whoever rings at its doorbell (the addon, or a
+//! test) drains it.
+
+pub mod connection;
+pub mod dispatch;
+pub mod engine;
+pub mod events;
+pub mod io;
+pub mod outlet;
+pub mod registry;
+pub mod service;
+pub mod taken;
+pub mod timers;
+pub mod websocket;
+
+pub use engine::Engine;
+pub use service::{Options, Service};

@@ -1,0 +1,254 @@
+//! Bytes on their way to one client: written by any thread, sent by the one that owns the socket.
+
+use std::sync::{Arc, Mutex, Weak};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+
+use super::connection::Connection;
+use super::engine::Engine;
+use super::events::Event;
+use super::io::{Io, Socket};
+use crate::lock;
+
+/// Who carries the bytes away.
+#[derive(Debug)]
+pub enum Carrier {
+    /// A websocket on a taken socket.
+    Socket(Arc<Socket>, Arc<Io>),
+    /// A response body that hyper polls.
+    Body(Arc<Io>),
+    /// JavaScript, which knows the outlet by this id.
+    Node(u32),
+}
+
+/// One direction of one client: a response body or the sending side of a websocket.
+#[derive(Debug)]
+pub struct Outlet {
+    // A std Mutex: held for the appending of one frame or one `send`, never across an await.
+    state: Mutex<State>,
+    carrier: Carrier,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    out: Vec<u8>,
+    /// Bytes at the start of `out` that the socket has taken.
+    sent: usize,
+    /// Nothing follows `out`.
+    ended: bool,
+    /// In somebody's list of outlets to flush.
+    marked: bool,
+    /// The socket's buffer is full and somebody waits for it.
+    blocked: bool,
+    /// Whom to tell when `out` has become small.
+    drain: Option<Weak<Connection>>,
+    waker: Option<Waker>,
+}
+
+/// What a flush has left to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flush {
+    /// Everything has left.
+    Done,
+    /// The socket takes no more now: wait until it is writable.
+    Blocked,
+    /// The client is gone, or everything incl. the end has been sent.
+    Over,
+}
+
+/// An emptied buffer larger than this is given back: an idle client should cost little.
+const KEEP_CAPACITY: usize = 4096;
+
+impl Outlet {
+    /// An outlet with nothing in it.
+    pub fn new(carrier: Carrier) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::default(),
+            carrier,
+        })
+    }
+
+    /// Appends bytes and marks the outlet for the next flush. Nothing is added after the end.
+    pub fn write(self: &Arc<Self>, engine: &Engine, append: impl FnOnce(&mut Vec<u8>)) {
+        let mut state = lock(&self.state);
+        if !state.ended {
+            append(&mut state.out);
+            self.mark(&mut state, engine);
+        }
+    }
+
+    /// Says that nothing follows. Idempotent.
+    pub fn end(self: &Arc<Self>, engine: &Engine) {
+        let mut state = lock(&self.state);
+        if !state.ended {
+            state.ended = true;
+            self.mark(&mut state, engine);
+        }
+    }
+
+    fn mark(self: &Arc<Self>, state: &mut State, engine: &Engine) {
+        if state.marked {
+            return;
+        }
+        state.marked = true;
+        match &self.carrier {
+            Carrier::Node(id) => engine.events.push(Event::Outlet(*id)),
+            Carrier::Socket(_, io) | Carrier::Body(io) => io.mark(self.clone()),
+        }
+    }
+
+    /// Bytes that have not left.
+    pub fn buffered(&self) -> usize {
+        let state = lock(&self.state);
+        state.out.len() - state.sent
+    }
+
+    /// Whether [`Outlet::end`] has been called.
+    pub fn has_ended(&self) -> bool {
+        lock(&self.state).ended
+    }
+
+    /// Asks for one [`Event::Drain`] when the bytes have left.
+    pub fn notify_drain(&self, connection: &Arc<Connection>) {
+        lock(&self.state).drain = Some(Arc::downgrade(connection));
+    }
+
+    /// Whether the bytes can be sent from any thread, without the help of the I/O thread.
+    pub fn is_socket(&self) -> bool {
+        matches!(self.carrier, Carrier::Socket(..))
+    }
+
+    /// Lets the bytes go: one `send` for a socket, a wake-up for a response body.
+    pub fn flush(&self) -> Flush {
+        let mut state = lock(&self.state);
+        state.marked = false;
+        match &self.carrier {
+            Carrier::Socket(socket, _) => {
+                let flushed = state.send(socket);
+                let drain = state.take_drain();
+                drop(state);
+                notify(drain);
+                flushed
+            }
+            Carrier::Body(_) => {
+                let waker = state.waker.take();
+                drop(state);
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+                Flush::Done
+            }
+            Carrier::Node(_) => Flush::Done,
+        }
+    }
+
+    /// Whether this caller is the one that has to wait for the socket to become writable.
+    pub fn begin_waiting(&self) -> bool {
+        !std::mem::replace(&mut lock(&self.state).blocked, true)
+    }
+
+    /// The socket is writable again.
+    pub fn end_waiting(&self) {
+        lock(&self.state).blocked = false;
+    }
+
+    /// The socket under a websocket that was taken over.
+    pub fn socket(&self) -> Option<&Arc<Socket>> {
+        match &self.carrier {
+            Carrier::Socket(socket, _) => Some(socket),
+            _ => None,
+        }
+    }
+
+    /// Next bytes of a response body: `None` at its end.
+    pub fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let mut state = lock(&self.state);
+        if let Some(bytes) = state.take() {
+            let drain = state.take_drain();
+            drop(state);
+            notify(drain);
+            return Poll::Ready(Some(bytes));
+        }
+        if state.ended {
+            return Poll::Ready(None);
+        }
+        state.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Waits until there is something to take, or nothing will follow.
+    pub fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = lock(&self.state);
+        if state.ended || !state.out.is_empty() {
+            return Poll::Ready(());
+        }
+        state.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// What JavaScript has to write now, and whether that is all there will be.
+    pub fn take(&self) -> (Option<Bytes>, bool) {
+        let mut state = lock(&self.state);
+        state.marked = false;
+        let bytes = state.take();
+        let (drain, ended) = (state.take_drain(), state.ended);
+        drop(state);
+        notify(drain);
+        (bytes, ended)
+    }
+}
+
+impl State {
+    fn send(&mut self, socket: &Socket) -> Flush {
+        while self.sent < self.out.len() {
+            match socket.try_write(&self.out[self.sent..]) {
+                Ok(sent) => self.sent += sent,
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    // Linear even when a slow client takes a large buffer in small pieces.
+                    if self.sent > self.out.len() / 2 {
+                        self.out.drain(..self.sent);
+                        self.sent = 0;
+                    }
+                    return Flush::Blocked;
+                }
+                Err(_) => {
+                    self.reset();
+                    self.ended = true;
+                    return Flush::Over;
+                }
+            }
+        }
+        self.reset();
+        if !self.ended {
+            return Flush::Done;
+        }
+        // Whoever reads the socket sees its end and lets go of it.
+        socket.shutdown();
+        Flush::Over
+    }
+
+    fn reset(&mut self) {
+        self.out.clear();
+        self.out.shrink_to(KEEP_CAPACITY);
+        self.sent = 0;
+    }
+
+    fn take(&mut self) -> Option<Bytes> {
+        (!self.out.is_empty()).then(|| Bytes::from(std::mem::take(&mut self.out)))
+    }
+
+    fn take_drain(&mut self) -> Option<Weak<Connection>> {
+        if self.out.is_empty() {
+            self.drain.take()
+        } else {
+            None
+        }
+    }
+}
+
+fn notify(connection: Option<Weak<Connection>>) {
+    if let Some(connection) = connection.and_then(|weak| weak.upgrade()) {
+        connection.drained();
+    }
+}

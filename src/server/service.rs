@@ -1,0 +1,77 @@
+//! One listener: a prefix with its options, answering for one `Server` object.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::engine::Engine;
+use super::events::Event;
+use super::registry::Registry;
+use crate::http::route::Router;
+use crate::http::rules::Rules;
+use crate::protocol::session::Delays;
+
+/// What the application chose, checked by JavaScript.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Heartbeats, disconnection, unanswered pings.
+    pub delays: Delays,
+    /// UTF-16 units after which a streaming response ends; 0 for never.
+    pub response_limit: u64,
+    /// Bytes of one request body.
+    pub max_message_size: usize,
+    /// Bytes of one websocket message (`faye_server_options.maxLength`, else `max_message_size`).
+    pub max_frame_size: usize,
+    /// Bytes that may wait for one client before its session is closed.
+    pub max_buffered: usize,
+    /// Bytes above which `write()` answers false; `None` for never.
+    pub high_water_mark: Option<usize>,
+    /// Period of `faye_server_options.ping`.
+    pub ping: Option<Duration>,
+    /// `faye_server_options.headers`, for the handshake's answer.
+    pub handshake_headers: Vec<(String, String)>,
+    /// What `/info` says of `base_url`: JSON text.
+    pub base_url: Option<String>,
+    /// Whether anybody listens to `log`.
+    pub log: bool,
+    /// Whether all HTTP requests need Node's request and response objects (a `jsessionid` function).
+    pub needs_node: bool,
+    /// Whether `/info` needs JavaScript (a `base_url` function).
+    pub info_needs_node: bool,
+}
+
+/// A listener. Services of one `Server` with the same prefix share a registry.
+#[derive(Debug)]
+pub struct Service {
+    /// Its name in events.
+    pub id: u32,
+    /// The environment it runs in.
+    pub engine: Arc<Engine>,
+    /// Its sessions.
+    pub registry: Arc<Registry>,
+    /// Which requests are for whom.
+    pub router: Router,
+    /// What its HTTP answers say.
+    pub rules: Rules,
+    /// The rest of the options.
+    pub options: Options,
+}
+
+impl Service {
+    /// Passes a line to the listener's `log`, if it has one.
+    pub fn log(&self, severity: &'static str, line: impl FnOnce() -> String) {
+        if self.options.log {
+            let line = line();
+            self.engine.events.push(Event::Log {
+                service: self.id,
+                severity,
+                line,
+            });
+        }
+    }
+
+    /// Whether a request for this target, which the router claims, can only be answered with Node's
+    /// own objects.
+    pub fn needs_node(&self, target: &str) -> bool {
+        self.options.needs_node || (self.options.info_needs_node && target.contains("/info"))
+    }
+}

@@ -1,0 +1,69 @@
+//! One queue of deadlines for all connections of an engine, served by one task.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Instant;
+
+use tokio::sync::Notify;
+use tokio::time::timeout_at;
+
+use super::connection::Connection;
+use crate::lock;
+
+/// Deadlines in order. A connection has at most one entry; it may fire early and is then renewed, so
+/// that a deadline which moves later costs nothing.
+#[derive(Debug, Default)]
+pub struct Timers {
+    // A std Mutex: never held across an await.
+    queue: Mutex<BTreeMap<(Instant, u32), Weak<Connection>>>,
+    earlier: Notify,
+}
+
+impl Timers {
+    /// Calls `handle_timeout` of the connection at `at`.
+    pub fn add(&self, at: Instant, key: u32, connection: Weak<Connection>) {
+        let mut queue = lock(&self.queue);
+        let first = queue
+            .first_key_value()
+            .is_none_or(|((first, _), _)| at < *first);
+        queue.insert((at, key), connection);
+        drop(queue);
+        if first {
+            self.earlier.notify_one();
+        }
+    }
+
+    /// Forgets an entry, so that a connection which is gone does not wait here for its deadline.
+    pub fn remove(&self, at: Instant, key: u32) {
+        lock(&self.queue).remove(&(at, key));
+    }
+
+    /// Serves the queue for ever.
+    pub async fn run(self: Arc<Self>) {
+        loop {
+            let next = lock(&self.queue).first_key_value().map(|((at, _), _)| *at);
+            let earlier = self.earlier.notified();
+            match next {
+                None => earlier.await,
+                // Either an earlier deadline came or the time of this one: look again.
+                Some(at) => drop(timeout_at(at.into(), earlier).await),
+            }
+            self.fire(Instant::now());
+        }
+    }
+
+    fn fire(&self, now: Instant) {
+        loop {
+            let due = {
+                let mut queue = lock(&self.queue);
+                match queue.first_entry() {
+                    Some(entry) if entry.key().0 <= now => entry.remove(),
+                    _ => return,
+                }
+            };
+            if let Some(connection) = due.upgrade() {
+                connection.handle_timeout(now);
+            }
+        }
+    }
+}
