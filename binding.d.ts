@@ -51,8 +51,11 @@ export declare class Engine {
   bridgeWebsocket(service: number, id: number, raw: boolean, response: Buffer): void
   /** Bytes from the client of a bridged websocket. */
   bridgeFeed(id: number, chunk: Buffer): void
-  /** Answers a request. `headers` is name, value, name, value…, of those that matter. */
-  bridgeRequest(service: number, id: number, method: string, target: string, headers: Array<string>): BridgeAnswer
+  /**
+   * Answers a request. `headers` is name, value, name, value…, of those that matter; `base_url` is
+   * what the function of that option said, as JSON text.
+   */
+  bridgeRequest(service: number, id: number, method: string, target: string, headers: Array<string>, baseUrl?: string | undefined | null): BridgeAnswer
   /** The body of a request that asked for it; none when it was too long. */
   bridgeBody(id: number, body?: Buffer | undefined | null): BridgeAnswer | null
   /** What is to be written to the client of `id` now. */
@@ -65,6 +68,8 @@ export declare class Engine {
   close(key: number, frame: string): void
   /** Closes a raw websocket. */
   closeRaw(key: number, code: number, reason: string): void
+  /** Ends the websocket of a session without a `c` frame. */
+  endReceiver(key: number): void
   /** Stops or restarts reading from the client. */
   pause(key: number, paused: boolean): void
   /** Bytes that the client has not taken. */
@@ -109,6 +114,10 @@ export interface ServiceOptions {
   websocket: boolean
   /** What `/info` says of `websocket`: JSON text. */
   websocketInfo?: string
+  /** Names of the transports that are served; absent for all. */
+  transports?: Array<string>
+  /** What `/info` says of them: JSON text. */
+  transportsInfo?: string
   jsessionid: boolean
   cookieNeeded: boolean
   disableCors: boolean

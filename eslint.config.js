@@ -45,9 +45,18 @@ module.exports = [
     languageOptions: { globals: { ...globals.node, ...globals.jest } },
   },
   {
+    // Functions in them run in the page.
+    files: ['__browser__/*.js'],
+    languageOptions: { globals: { ...globals.node, ...globals.browser } },
+  },
+  {
     // Scripts that a browser loads as they are.
-    files: ['examples/*/public/**/*.js'],
-    languageOptions: { sourceType: 'script', globals: { ...globals.browser, SockJS: 'readonly' } },
-    rules: { 'no-implicit-globals': 'off' },
+    files: ['examples/*/public/**/*.js', '__browser__/page/*.js'],
+    languageOptions: { sourceType: 'script', globals: globals.browser },
+    rules: {
+      'no-implicit-globals': 'off',
+      'no-redeclare': ['error', { builtinGlobals: false }],
+      'no-unused-vars': ['error', { vars: 'local' }],
+    },
   },
 ];

@@ -94,7 +94,10 @@ const waitForChat = (page) => page.waitForSelector('#say:not([disabled])');
  * @param {string} text
  */
 const waitForWords = (page, text) =>
-  page.waitForFunction((it) => document.querySelector('#chat-log').innerText.includes(it), text);
+  page.waitForFunction(
+    (words) => document.querySelector('#chat-log').innerText.includes(words),
+    text,
+  );
 
 for (const door of DOORS) {
   describe(`the demo, door: ${door}`, { concurrency: 3 }, () => {

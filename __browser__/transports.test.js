@@ -86,7 +86,7 @@ const speakable = (protocol) => ({
  * @param {object} what see `makeMessages`
  * @returns {Promise<string[]>} what came back changed
  */
-const echoMessages = (page, what) => page.evaluate((it) => window.echoMessages(it), what);
+const echoMessages = (page, what) => page.evaluate((kind) => window.echoMessages(kind), what);
 
 /**
  * @param {import('playwright-core').Page} page

@@ -1,5 +1,6 @@
 'use strict';
 
+const { Bell } = require('./support/bell');
 const { serveFixture } = require('./support/child');
 const { addition, doors } = require('./support/library');
 const { startService } = require('./support/server');
@@ -8,9 +9,19 @@ describe.each(doors)('log, by the %s door', (door) => {
   /** Starts a service that records its log lines. */
   async function logged(options, listener) {
     const lines = [];
-    const log = (severity, line) => lines.push([severity, line]);
+    const bell = new Bell();
+    const log = (severity, line) => {
+      lines.push([severity, line]);
+      bell.ring();
+    };
     const server = await startService(door, { log, ...options }, listener);
-    return { server, lines };
+    /** A line may be told after its answer has been received. */
+    const told = (count) =>
+      bell.wait(
+        () => (lines.length >= count ? lines : undefined),
+        () => `${count} lines: ${JSON.stringify(lines)}`,
+      );
+    return { server, lines, told };
   }
 
   test('tells at debug which prefix is bound, for every installation', async () => {
@@ -23,7 +34,7 @@ describe.each(doors)('log, by the %s door', (door) => {
   });
 
   test('tells at info what was asked, how long it took and the status', async () => {
-    const { server, lines } = await logged();
+    const { server, lines, told } = await logged();
     const session = server.session('/s');
     lines.length = 0;
     await server.get('/s/?x=y');
@@ -32,6 +43,7 @@ describe.each(doors)('log, by the %s door', (door) => {
     await server.post(`${session}/xhr`);
     await server.post(`${session}/xhr_send`, '["a"]');
     await server.post(`${session}/xhr_send`, '["a');
+    await told(6);
     expect(lines.every(([severity]) => severity === 'info')).toBe(true);
     expect(lines.map(([, line]) => line.replace(/ \d+ms /, ' Nms '))).toEqual([
       'GET /s/?x=y Nms 200',
@@ -44,15 +56,15 @@ describe.each(doors)('log, by the %s door', (door) => {
   });
 
   test('calls an answer that goes on unfinished', async () => {
-    const { server, lines } = await logged();
+    const { server, told } = await logged();
     const session = server.session('/s');
     await (await server.open('POST', `${session}/xhr_streaming`)).until('o\n');
     await server.websocket(`${session}/websocket`);
     await server.websocket('/s/websocket');
     // One more: whatever was to be told of the others has been told by then.
     await server.get('/s/');
-    const told = lines.map(([, line]) => line.replace(/ \d+ms /, ' Nms '));
-    expect(told.slice(1)).toEqual([
+    const lines = (await told(5)).map(([, line]) => line.replace(/ \d+ms /, ' Nms '));
+    expect(lines.slice(1)).toEqual([
       `POST ${session}/xhr_streaming Nms (unfinished)`,
       `GET ${session}/websocket Nms (unfinished)`,
       'GET /s/websocket Nms (unfinished)',
@@ -61,10 +73,12 @@ describe.each(doors)('log, by the %s door', (door) => {
   });
 
   test('tells at error of a content type it does not know', async () => {
-    const { server, lines } = await logged();
+    const { server, lines, told } = await logged();
     await server.post('/s/0/0/xhr_send', '["a"]', { 'Content-Type': 'text/html' });
+    await told(3);
     expect(lines).toContainEqual(['error', 'Unsupported content-type text/html']);
     await server.post('/s/0/0/jsonp_send', '["a"]', { 'Content-Type': 'text/css' });
+    await told(5);
     expect(lines).toContainEqual(['error', 'Unsupported content-type text/css']);
   });
 

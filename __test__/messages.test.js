@@ -94,6 +94,8 @@ describe.each(doors)('messages to the application, by the %s door', (door) => {
     await server.post(`${session}/xhr`);
     expect((await server.post(`${session}/xhr_send`, '["a","b"]')).status).toBe(204);
     const peer = await server.accept();
+    await peer.until('data');
+    await peer.until('close');
     expect(peer.messages).toEqual(['a']);
   });
 

@@ -107,6 +107,7 @@ describe.each(doors)('unicode, by the %s door', (door) => {
     const body = Buffer.from([0x5b, 0x22, 0x61, 0xff, 0xc3, 0x22, 0x5d]);
     expect((await server.post(`${session}/xhr_send`, body)).status).toBe(204);
     const peer = await server.accept();
+    await peer.until('data');
     expect(peer.messages).toEqual(['a\ufffd\ufffd']);
   });
 

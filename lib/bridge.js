@@ -17,7 +17,11 @@ const HEADERS = [
 ];
 const UPGRADE_HEADERS = ['connection', 'upgrade', 'sec-websocket-version', 'sec-websocket-key'];
 
+/** Milliseconds after which the kernel probes an idle connection, as in 0.3.24. */
 const KEEP_ALIVE_DELAY = 5000;
+
+/** Targets for which a `base_url` function is called. */
+const INFO = /\/info\/?(?:\?.*)?$/;
 
 /**
  * The handler of a listener, for those who dispatch requests themselves.
@@ -75,10 +79,41 @@ class BridgedResponse {
     const { engine, listener, request } = this;
     const headers = pick(request.headers, HEADERS);
     const { native } = engine;
-    const answer = native.bridgeRequest(listener.id, this.id, request.method, request.url, headers);
-    if (answer.status === 0) this.readBody(answer.limit);
-    else this.play(answer);
+    try {
+      const { method, url } = request;
+      const baseUrl = this.callBaseUrl();
+      const answer = native.bridgeRequest(listener.id, this.id, method, url, headers, baseUrl);
+      if (answer.status === 0) this.readBody(answer.limit);
+      else this.play(answer);
+    } catch (error) {
+      this.fail(error);
+    }
     process.nextTick(() => engine.drain());
+  }
+
+  /** `base_url` may be a function, which is called for every `GET /info`. */
+  callBaseUrl() {
+    const { base_url: baseUrl } = this.listener.options;
+    const { method, url } = this.request;
+    if (typeof baseUrl !== 'function' || method !== 'GET' || !INFO.test(url)) return undefined;
+    const value = baseUrl();
+    return value === undefined ? undefined : JSON.stringify(value);
+  }
+
+  /**
+   * A function among the options threw: 0.3.24 answers 500 and logs it.
+   *
+   * @param {any} error
+   */
+  fail(error) {
+    const { request, response, listener } = this;
+    const what = `"${request.method} ${request.url}"`;
+    listener.log('error', `Exception on ${what}:\n${error?.stack ?? error}`);
+    if (!response.headersSent) {
+      response.writeHead(500);
+      response.end('500 - Internal Server Error');
+    }
+    this.end();
   }
 
   /**
@@ -166,7 +201,7 @@ class BridgedResponse {
   /** The client is gone, or has everything. */
   end() {
     const { engine } = this;
-    if (!engine.pending.delete(this.id)) return;
+    if (!engine.retire(this.id)) return;
     if (this.onSocketEnd) this.socket.removeListener('end', this.onSocketEnd);
     engine.native.bridgeEnd(this.id);
     process.nextTick(() => engine.drain());
@@ -273,7 +308,7 @@ class BridgedWebsocket {
   /** The client is gone, or has everything. */
   end() {
     const { engine, socket } = this;
-    if (!engine.pending.delete(this.id)) return;
+    if (!engine.retire(this.id)) return;
     engine.native.bridgeEnd(this.id);
     socket.destroySoon();
     process.nextTick(() => engine.drain());

@@ -130,7 +130,7 @@ class Connection extends Stream {
     this._state = CLOSING;
     const raw = this._transport === RAW;
     this._engine.close(this._key, raw, code ?? 1000, reason ?? 'Normal closure');
-    if (this._transport === WEBSOCKET) this._finish();
+    if (this._transport === WEBSOCKET) this._end();
     return true;
   }
 
@@ -184,13 +184,28 @@ class Connection extends Stream {
     else this.emit('data', message);
   }
 
+  /** What `conn._session.recv.didClose()` does in 0.3.24: the websocket closes without a `c` frame. */
+  _endReceiver() {
+    if (this._state !== OPEN) return;
+    this._engine.native.endReceiver(this._key);
+    this._engine.touch();
+    this._end();
+  }
+
+  /** The session has ended. Packages that replaced its methods expect to be called. */
+  _end() {
+    const facade = this._facade;
+    if (facade === undefined || this._state === CLOSED) this._finish();
+    else if (this._transport === RAW) facade.didClose();
+    else facade.didTimeout();
+  }
+
   /** The connection is over: `'end'` and `'close'`, once. */
   _finish() {
     if (this._state === CLOSED) return;
     this._state = CLOSED;
     this._held = undefined;
-    const facade = this._facade;
-    if (facade) facade.recv = null;
+    if (this._facade) this._facade.recv = null;
     this.emit('end');
     this.emit('close');
   }

@@ -6,6 +6,7 @@
 
 const { Connection, CLOSED, CLOSING } = require('./connection');
 const { loadBinding } = require('./load');
+const { Session } = require('./session');
 const { giveBack } = require('./takeover');
 
 /** Kinds of events; `src/addon/hot.rs` has the same list. */
@@ -77,6 +78,8 @@ class Engine {
     this.listeners = [];
     /** @type {Map<number, Pending>} */
     this.pending = new Map();
+    /** Requests to forget when all events have been handled. @type {Set<number>} */
+    this.retired = new Set();
     this.lastId = 0;
     /** Sessions and taken sockets: as long as there is one, the process stays alive. */
     this.alive = 0;
@@ -96,6 +99,19 @@ class Engine {
     this.lastId = (this.lastId + 1) >>> 0;
     this.pending.set(this.lastId, pending);
     return this.lastId;
+  }
+
+  /**
+   * A request on the bridge is over; events that are on their way may still name it.
+   *
+   * @param {number} id
+   * @returns {boolean} false if it was over before
+   */
+  retire(id) {
+    const pending = this.pending.get(id);
+    if (pending === undefined || this.retired.has(id)) return false;
+    this.retired.add(id);
+    return true;
   }
 
   /** Something began (1) or ended (-1) that keeps the process alive. */
@@ -192,9 +208,15 @@ class Engine {
     this.filled = this.hot.drain(this.values, this.table);
     if (this.filled > 0) return true;
     // What has been written to the bridge comes back as events.
-    if (!this.native.flush()) return false;
-    this.filled = this.hot.drain(this.values, this.table);
+    if (this.native.flush()) this.filled = this.hot.drain(this.values, this.table);
+    if (this.filled === 0) this.forgetRetired();
     return this.filled > 0;
+  }
+
+  forgetRetired() {
+    if (this.retired.size === 0) return;
+    for (const id of this.retired) this.pending.delete(id);
+    this.retired.clear();
   }
 
   /**
@@ -259,7 +281,8 @@ class Engine {
       }
       case ATTACHED_NODE: {
         const request = this.pending.get(a)?.request;
-        if (request) this.connections[subject]?._decorate(request, PROTOCOLS[b]);
+        const connection = this.connections[subject];
+        if (request && connection) this.decorate(connection, request, PROTOCOLS[b]);
         return;
       }
       case ATTACHED: {
@@ -317,7 +340,7 @@ class Engine {
     const connection = this.open(key, listener, transport);
     const pending = this.pending.get(id);
     const resource = pending?.resource;
-    if (pending?.request) connection._decorate(pending.request, PROTOCOLS[transport]);
+    if (pending?.request) this.decorate(connection, pending.request, PROTOCOLS[transport]);
     if (pending) {
       // A taken socket lives long; what it came with is no longer needed.
       pending.resource = undefined;
@@ -328,13 +351,23 @@ class Engine {
 
   /**
    * @param {Connection} connection
+   * @param {import('node:http').IncomingMessage} request
+   * @param {string} protocol
+   */
+  decorate(connection, request, protocol) {
+    connection._decorate(request, protocol);
+    if (Session.isPatched()) connection._session.decorateConnection(request);
+  }
+
+  /**
+   * @param {Connection} connection
    * @param {import('node:async_hooks').AsyncResource | undefined} resource
    */
   announce(connection, resource) {
     connection._round = this.round;
     const { server } = connection._listener;
-    if (resource) resource.runInAsyncScope(server.emit, server, 'connection', connection);
-    else server.emit('connection', connection);
+    if (resource) resource.runInAsyncScope(server._announce, server, connection);
+    else server._announce(connection);
   }
 
   /** @param {number} key */
@@ -343,7 +376,7 @@ class Engine {
     this.connections[key] = undefined;
     if (connection === undefined) return;
     this.hold(-1);
-    connection._finish();
+    connection._end();
   }
 
   /**

@@ -7,6 +7,7 @@
 const { EventEmitter } = require('node:events');
 
 const { serveRequest, serveUpgrade } = require('./bridge');
+const { Session } = require('./session');
 const { takeRequest, takeUpgrade } = require('./takeover');
 
 /**
@@ -15,6 +16,13 @@ const { takeRequest, takeUpgrade } = require('./takeover');
  * @type {WeakMap<Function, Installation>}
  */
 const installations = new WeakMap();
+
+/**
+ * All installations on an http server; more than one when others listened in between.
+ *
+ * @type {WeakMap<import('node:http').Server, Installation[]>}
+ */
+const byHttpServer = new WeakMap();
 
 /** The services that were put on one http server and share one listener on each of its events. */
 class Installation {
@@ -35,8 +43,9 @@ class Installation {
     this.onRequest = this.overshadow('request', (request, response) => {
       const listener = this.find(request.url);
       if (listener === undefined) return false;
-      if (!takeRequest(this, listener, request, response))
+      if (!takeRequest(this, listener, request, response)) {
         serveRequest(listener, request, response);
+      }
       return true;
     });
     this.overshadow('upgrade', (request, socket, head) => {
@@ -53,6 +62,18 @@ class Installation {
   add(listener) {
     this.listeners.unshift(listener);
     this.engine.native.hostInstall(this.host, listener.id);
+  }
+
+  /**
+   * Takes the listeners of a server away.
+   *
+   * @param {import('./server').Server} server
+   */
+  remove(server) {
+    for (const listener of this.listeners) {
+      if (listener.server === server) this.engine.native.hostRemove(this.host, listener.id);
+    }
+    this.listeners = this.listeners.filter((listener) => listener.server !== server);
   }
 
   /** @param {string} target */
@@ -93,20 +114,21 @@ class Installation {
       !this.bridgeOnly &&
       listeners.length === 1 &&
       listeners[0] === this.onRequest &&
-      httpServer.emit === EventEmitter.prototype.emit
+      httpServer.emit === EventEmitter.prototype.emit &&
+      // A patched one wants to see the request.
+      !Session.isPatched()
     );
   }
 
   /** When somebody else begins to listen, connections that were taken go back with their next request. */
   followOtherListeners() {
     const { httpServer, engine, host } = this;
-    const update = (/** @type {string} */ event) => {
-      if (event !== 'request') return;
-      // The list changes after 'newListener'.
-      queueMicrotask(() => engine.native.hostWithdraw(host, !this.isAlone()));
-    };
-    httpServer.on('newListener', update);
-    httpServer.on('removeListener', update);
+    httpServer.on('newListener', (event) => {
+      if (event === 'request') engine.native.hostWithdraw(host, true);
+    });
+    httpServer.on('removeListener', (event) => {
+      if (event === 'request') engine.native.hostWithdraw(host, !this.isAlone());
+    });
   }
 
   /** `closeIdleConnections`, which `close` calls on Node 19 and later, reaches taken connections too. */
@@ -150,7 +172,18 @@ function install(httpServer, listener) {
     installations.get(upgrades[0]) === existing &&
     existing.engine === listener.engine;
   const installation = shared ? existing : new Installation(httpServer, listener.engine);
+  if (!shared) {
+    byHttpServer.set(httpServer, [...(byHttpServer.get(httpServer) ?? []), installation]);
+  }
   installation.add(listener);
 }
 
-module.exports = { install };
+/**
+ * @param {import('node:http').Server} httpServer
+ * @param {import('./server').Server} server
+ */
+function uninstall(httpServer, server) {
+  for (const installation of byHttpServer.get(httpServer) ?? []) installation.remove(server);
+}
+
+module.exports = { install, uninstall };

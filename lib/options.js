@@ -30,6 +30,17 @@ const DEFAULTS = Object.freeze({
   pong_timeout: 10000,
 });
 
+/** The names of the option `transports`. */
+const TRANSPORTS = [
+  'eventsource',
+  'htmlfile',
+  'jsonp-polling',
+  'websocket',
+  'websocket-raw',
+  'xhr-polling',
+  'xhr-streaming',
+];
+
 /** What of `faye_server_options` has an effect here. */
 const KNOWN_FAYE_OPTIONS = new Set(['maxLength', 'ping', 'headers', 'extensions']);
 
@@ -43,6 +54,7 @@ function check(options) {
   if (options.log !== null && typeof options.log !== 'function') {
     throw invalidOption('log', 'a function or null', options.log);
   }
+  checkTransports(options);
   for (const name of ['heartbeat_delay', 'disconnect_delay', 'response_limit']) {
     // 0.3.24 passes them on, so that numeric strings work.
     if (Number.isNaN(Number(options[name]))) throw invalidOption(name, 'a number', options[name]);
@@ -57,6 +69,32 @@ function check(options) {
     }
     if (mark < 0) throw optionOutOfRange('high_water_mark', '0 or more', options.high_water_mark);
   }
+}
+
+/** @param {Record<string, any>} options */
+function checkTransports({ transports, disabled_transports: disabled }) {
+  for (const [option, names] of Object.entries({ transports, disabled_transports: disabled })) {
+    if (names === undefined || names === null) continue;
+    if (!Array.isArray(names)) throw invalidOption(option, 'an array of names', names);
+    for (const name of names) {
+      // The old interface knew names of its own, such as 'iframe-eventsource'; they disable nothing.
+      if (option === 'transports' && !TRANSPORTS.includes(name)) {
+        throw invalidOption(option, `an array of ${TRANSPORTS.join(', ')}`, name);
+      }
+    }
+  }
+}
+
+/**
+ * The transports that are served; undefined for all.
+ *
+ * @param {Record<string, any>} options
+ * @returns {string[] | undefined}
+ */
+function servedTransports({ transports, disabled_transports: disabled }) {
+  if (!transports && !disabled) return undefined;
+  const served = transports ?? TRANSPORTS;
+  return served.filter((/** @type {string} */ name) => !disabled?.includes(name));
 }
 
 /** @param {unknown} prefix */
@@ -122,6 +160,8 @@ function toNative(options, log) {
   const faye = options.faye_server_options || {};
   const baseUrl = options.base_url;
   const needsFunction = typeof baseUrl === 'function';
+  const transports = servedTransports(options);
+  const websocket = transports && !transports.includes('websocket') ? false : options.websocket;
   return {
     prefix: options.prefix,
     heartbeatDelay: Number(options.heartbeat_delay),
@@ -137,7 +177,9 @@ function toNative(options, log) {
       value === undefined ? [] : [headerText(name), headerText(value)],
     ),
     websocket: Boolean(options.websocket),
-    websocketInfo: JSON.stringify(options.websocket),
+    websocketInfo: JSON.stringify(websocket),
+    transports,
+    transportsInfo: options.transports ? JSON.stringify(transports) : undefined,
     jsessionid: Boolean(options.jsessionid) && typeof options.jsessionid !== 'function',
     cookieNeeded: Boolean(options.jsessionid),
     disableCors: Boolean(options.disable_cors),

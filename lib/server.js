@@ -10,7 +10,7 @@ const { version } = require('../package.json');
 const { bridgeHandler } = require('./bridge');
 const { getEngine } = require('./engine');
 const { invalidArgument } = require('./errors');
-const { install } = require('./install');
+const { install, uninstall } = require('./install');
 const { DEFAULTS, check, remarks, toNative } = require('./options');
 
 /** A SockJS service. Emits `'connection'` with a `Connection`. */
@@ -55,6 +55,32 @@ class Server extends EventEmitter {
   }
 
   /**
+   * sockjs 0.4: the same as `installHandlers`.
+   *
+   * @param {import('node:http').Server} httpServer
+   */
+  attach(httpServer) {
+    this.installHandlers(httpServer);
+  }
+
+  /**
+   * sockjs 0.4: takes this service off an http server. Later requests under its prefix are the
+   * application's; open connections stay.
+   *
+   * @param {import('node:http').Server} httpServer
+   */
+  detach(httpServer) {
+    uninstall(httpServer, this);
+  }
+
+  /**
+   * @param {import('./connection').Connection} connection
+   */
+  _announce(connection) {
+    this.emit('connection', connection);
+  }
+
+  /**
    * A handler for `request` and `upgrade` events: `(req, res, head) => boolean`. It does not call
    * `next`; its answer says whether the request was the service's.
    *
@@ -64,6 +90,36 @@ class Server extends EventEmitter {
     const handler = this.listener(options).getHandler();
     return Object.assign(handler, { upgrade: handler });
   }
+}
+
+/**
+ * The interface as first published (0.0.x to 0.2), beside that of today: the server event `'open'`, the
+ * connection event `'message'` with `{ data }`, and `conn.send(message)`.
+ */
+class FirstServer extends Server {
+  /** @param {import('./connection').Connection} connection */
+  _announce(connection) {
+    connection.send = sendAsWrite;
+    connection.on('data', emitAsMessage);
+    super._announce(connection);
+    this.emit('open', connection);
+  }
+}
+
+/**
+ * @this {import('./connection').Connection}
+ * @param {unknown} message
+ */
+function sendAsWrite(message) {
+  return this.write(message);
+}
+
+/**
+ * @this {import('./connection').Connection}
+ * @param {unknown} data
+ */
+function emitAsMessage(data) {
+  this.emit('message', { data });
 }
 
 /** A service under one prefix. */
@@ -126,4 +182,4 @@ function listen(httpServer, options) {
   return server;
 }
 
-module.exports = { createServer, listen, Server, Listener };
+module.exports = { createServer, listen, Server: FirstServer };

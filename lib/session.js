@@ -17,9 +17,14 @@ class Session {
      *
      * @type {{ connection: import('node:net').Socket, protocol: string, didClose: () => void } | null}
      */
-    this.recv = protocol.startsWith('websocket')
-      ? { connection: connection._socket, protocol, didClose: () => connection._finish() }
+    this.recv = connection.isWebsocket()
+      ? { connection: connection._socket, protocol, didClose: () => connection._endReceiver() }
       : null;
+  }
+
+  /** Whether somebody replaced `Session.prototype.decorateConnection`, as webpack-dev-server does. */
+  static isPatched() {
+    return Session.prototype.decorateConnection !== decorateConnection;
   }
 
   get readyState() {
@@ -28,6 +33,16 @@ class Session {
 
   get prefix() {
     return this.connection.prefix;
+  }
+
+  /** Called when the session of a SockJS transport has ended; others replace it. */
+  didTimeout() {
+    this.connection._finish();
+  }
+
+  /** Called when a raw websocket has ended; others replace it. */
+  didClose() {
+    this.connection._finish();
   }
 
   /** @param {unknown} message */
@@ -43,5 +58,18 @@ class Session {
     return this.connection.close(code, reason);
   }
 }
+
+/**
+ * Shows the application the request that receives now.
+ *
+ * @this {Session}
+ * @param {import('node:http').IncomingMessage} request
+ */
+function decorateConnection(request) {
+  const { connection } = this;
+  connection._decorate(request, connection.protocol);
+}
+
+Session.prototype.decorateConnection = decorateConnection;
 
 module.exports = { Session };

@@ -109,10 +109,16 @@ function isPlain(socket) {
   );
 }
 
-/** Node keeps what has been read once, so that it is there when the handle is not. */
+/** Reads both addresses while there is a handle to ask; Node keeps them, but forgets that it has the local one. */
 function readAddresses(socket) {
   void socket.remoteAddress;
   void socket.localAddress;
+  socket._getsockname = keptLocalAddress;
+}
+
+/** @this {any} */
+function keptLocalAddress() {
+  return this._sockname ?? {};
 }
 
 /**

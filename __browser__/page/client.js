@@ -10,7 +10,7 @@ let socket;
 let received = [];
 let wake = () => {};
 /** Resolves with the session's close event. */
-let closed;
+let ending;
 
 /**
  * @param {string} url of the service
@@ -24,7 +24,7 @@ function openSession(url, transport) {
     transport === 'websocket-raw'
       ? new WebSocket(`${url.replace(/^http/, 'ws')}/websocket`)
       : new SockJS(url, null, { transports: transport, timeout: 15000 });
-  closed = new Promise((resolve) => {
+  ending = new Promise((resolve) => {
     socket.onclose = ({ code, reason, wasClean }) => resolve({ code, reason, wasClean });
   });
   socket.onmessage = ({ data }) => {
@@ -34,12 +34,12 @@ function openSession(url, transport) {
   const opened = new Promise((resolve) => {
     socket.onopen = () => resolve({ transport: socket.transport || transport });
   });
-  return Promise.race([opened, closed]);
+  return Promise.race([opened, ending]);
 }
 
 /** @returns {Promise<string>} the next message; rejects when the session closes before it comes */
 async function nextMessage() {
-  const fail = closed.then(({ code, reason }) => {
+  const fail = ending.then(({ code, reason }) => {
     throw new Error(`closed with ${code} ${reason}`);
   });
   while (received.length === 0) {
@@ -76,10 +76,10 @@ async function echoMessages(what) {
 /** @returns {Promise<{code: number, reason: string, wasClean: boolean}>} the close event */
 function closeSession() {
   socket.close();
-  return closed;
+  return ending;
 }
 
 /** @returns {Promise<{code: number, reason: string, wasClean: boolean}>} the close event, when it comes */
 function sessionClosed() {
-  return closed;
+  return ending;
 }

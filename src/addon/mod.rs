@@ -1,5 +1,10 @@
 //! The binding: what `lib/` calls. Ids, strings and batches cross here; `index.d.ts` does not show it.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "napi-rs hands arguments over by value"
+)]
+
 mod doorbell;
 mod hot;
 mod state;
@@ -26,10 +31,15 @@ use crate::server::engine::Silence;
 use crate::server::io::defer_flushes;
 use crate::server::registry::Registry;
 use crate::server::{Options, Service};
+use crate::transport::Transport;
 use doorbell::Bell;
 use state::State;
 
 /// Everything of one Node environment.
+#[allow(
+    clippy::struct_field_names,
+    reason = "an engine of JavaScript's holds one of Rust's"
+)]
 #[napi]
 pub struct Engine {
     engine: Arc<server::Engine>,
@@ -42,6 +52,10 @@ pub struct Engine {
 }
 
 /// The options of one listener, checked and in the units named here.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "they are options, each on its own"
+)]
 #[napi(object)]
 pub struct ServiceOptions {
     pub prefix: String,
@@ -68,6 +82,10 @@ pub struct ServiceOptions {
     pub websocket: bool,
     /// What `/info` says of `websocket`: JSON text.
     pub websocket_info: Option<String>,
+    /// Names of the transports that are served; absent for all.
+    pub transports: Option<Vec<String>>,
+    /// What `/info` says of them: JSON text.
+    pub transports_info: Option<String>,
     pub jsessionid: bool,
     pub cookie_needed: bool,
     pub disable_cors: bool,
@@ -173,7 +191,7 @@ impl Engine {
             jsessionid: options.jsessionid,
             cookie_needed: options.cookie_needed,
             websocket: options.websocket_info.clone(),
-            transports: None,
+            transports: options.transports_info.clone(),
             sockjs_url: options.sockjs_url.clone(),
         });
         self.services.push(Arc::new(Service {
@@ -273,6 +291,7 @@ impl Engine {
             method: &method,
             target: &target,
             headers: &headers,
+            base_url: None,
         };
         let judged = get(&self.services, service)?.judge_upgrade(&head);
         let (verdict, raw, response) = match judged {
@@ -289,6 +308,7 @@ impl Engine {
 
     /// The pathname of a request target, as legacy `url.parse` finds it.
     #[napi]
+    #[allow(clippy::unused_self, reason = "a method like the others")]
     pub fn pathname(&self, target: String) -> String {
         parse_target(&target).pathname.into_owned()
     }
@@ -334,7 +354,8 @@ impl Engine {
         self.bridge.feed(id, &chunk);
     }
 
-    /// Answers a request. `headers` is name, value, name, value…, of those that matter.
+    /// Answers a request. `headers` is name, value, name, value…, of those that matter; `base_url` is
+    /// what the function of that option said, as JSON text.
     #[napi]
     pub fn bridge_request(
         &mut self,
@@ -343,6 +364,7 @@ impl Engine {
         method: String,
         target: String,
         headers: Vec<String>,
+        base_url: Option<String>,
     ) -> Result<BridgeAnswer> {
         let service = get(&self.services, service)?.clone();
         let headers = header_map(&headers);
@@ -350,6 +372,7 @@ impl Engine {
             method: &method,
             target: &target,
             headers: &headers,
+            base_url: base_url.as_deref(),
         };
         Ok(self.bridge.request(&service, id, &head).into())
     }
@@ -402,6 +425,14 @@ impl Engine {
         }
     }
 
+    /// Ends the websocket of a session without a `c` frame.
+    #[napi]
+    pub fn end_receiver(&self, key: u32) {
+        if let Some(connection) = self.state.borrow().connection(key) {
+            connection.end_receiver();
+        }
+    }
+
     /// Stops or restarts reading from the client.
     #[napi]
     pub fn pause(&self, key: u32, paused: bool) {
@@ -450,6 +481,12 @@ fn service_options(options: ServiceOptions) -> Options {
         high_water_mark: options.high_water_mark.map(bytes),
         ping: options.ping.map(delay),
         base_url: options.base_url,
+        transports: options.transports.map(|names| {
+            names
+                .iter()
+                .filter_map(|name| Transport::from_name(name))
+                .collect()
+        }),
         handshake_headers: pairs
             .map(|pair| (pair[0].clone(), pair[1].clone()))
             .collect(),

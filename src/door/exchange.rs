@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Waker;
 use std::time::Instant;
 
 use super::host::Timeouts;
@@ -16,6 +17,7 @@ pub struct Exchange {
     responding: AtomicBool,
     service: Mutex<Option<Arc<Service>>>,
     foreign: Mutex<Option<Vec<u8>>>,
+    held: Mutex<Option<Waker>>,
     idle: Idle,
 }
 
@@ -48,6 +50,7 @@ impl Exchange {
             responding: AtomicBool::new(false),
             service: Mutex::default(),
             foreign: Mutex::default(),
+            held: Mutex::default(),
             idle,
         }
     }
@@ -70,9 +73,20 @@ impl Exchange {
         *lock(&self.step) = Step::Response;
     }
 
-    /// The response has been handed to the kernel or given up.
+    /// The response has been written or given up. hyper does not ask a reader again that had nothing
+    /// for it, so the gate is woken when it holds a pipelined request.
     pub fn response_complete(&self) {
         self.responding.store(false, Ordering::Relaxed);
+        if let Some(waker) = lock(&self.held).take() {
+            waker.wake();
+        } else {
+            self.wait_for_head(false);
+        }
+    }
+
+    /// The gate holds bytes until the response is complete, and is then to be woken.
+    pub fn hold(&self, waker: &Waker) {
+        *lock(&self.held) = Some(waker.clone());
     }
 
     /// Whether a request is being answered.

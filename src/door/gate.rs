@@ -241,10 +241,14 @@ impl hyper::rt::Read for Gate {
                     return Poll::Ready(Ok(()));
                 }
                 Phase::Hold if !this.exchange.is_responding() => this.phase = Phase::Head,
-                // hyper asks again when the response is done.
-                Phase::Hold if this.held.len() >= HOLD_MAX => return Poll::Pending,
-                // Reading on while a response waits is how its client is seen to go away.
                 Phase::Hold => {
+                    if !this.held.is_empty() {
+                        this.exchange.hold(cx.waker());
+                    }
+                    if this.held.len() >= HOLD_MAX {
+                        return Poll::Pending;
+                    }
+                    // Reading on while a response waits is how its client is seen to go away.
                     if ready!(this.fill(cx))? == 0 {
                         this.phase = Phase::Ended;
                     }

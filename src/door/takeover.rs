@@ -53,7 +53,7 @@ pub fn take_websocket(
     head: &[u8],
 ) -> io::Result<()> {
     let (socket, io) = register(&service.engine, fd)?;
-    websocket::open_taken(service, io, socket, token, raw, response, head);
+    websocket::open_taken(service, &io, socket, token, raw, response, head);
     Ok(())
 }
 
@@ -188,6 +188,7 @@ impl Driver {
             method: parts.method.as_str(),
             target,
             headers: &parts.headers,
+            base_url: None,
         };
         let carrier = || Carrier::Body(self.io.clone());
         let facts = |transport| Facts::Request {

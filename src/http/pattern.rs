@@ -1,8 +1,9 @@
 //! JavaScript regular expressions (no flags) in the syntax of `fancy-regex`.
 //!
-//! Only the prefix of a listener is translated. The result matches what JavaScript matches, with
-//! two simplifications: characters beyond U+FFFF count as one (no request target holds any), and
-//! groups keep their last capture where JavaScript forgets it at each turn of a loop.
+//! Only the prefix of a listener is translated. The result matches what JavaScript matches, but
+//! for two things: characters beyond U+FFFF count as one (no request target holds any), and a
+//! group inside a loop that is referred to later (`(a+)+\1`): it keeps a capture that JavaScript
+//! forgets at each turn, and `fancy-regex` 0.20 does not try every way to divide the loop.
 
 use std::fmt::{self, Write};
 

@@ -15,6 +15,13 @@ pub enum JsonpPayload<'a> {
     Strings(Vec<String>),
 }
 
+/// Whether `xhr_send` (or `jsonp_send`) reads bodies of this content type. 0.3.24 logs those it does
+/// not know.
+pub fn is_known_content_type(content_type: Option<&str>, jsonp: bool) -> bool {
+    let form = ["application/x-www-form-urlencoded", "text/plain"];
+    accepted_content_type(content_type, if jsonp { &form } else { XHR_TYPES })
+}
+
 /// The JSON text of an `xhr_send` body. `content_type` is compared without its parameters and
 /// exactly: `TEXT/PLAIN` and `text/plain ;x` are refused, as in 0.3.24.
 pub fn xhr_send_payload<'a>(

@@ -102,7 +102,7 @@ fn claims_are_made_on_the_raw_target() {
             true,
         ),
         (r".*/__sockjs__(/[no]=\w+)?", "/__sockjs__x", false),
-        ("(?:[^/]+)?", "http://h/echo", false),
+        ("(?:[^/]+)?", "http://h/echo", true),
         ("(?:[^/]+)?", "foo/info", true),
         ("/a|/b", "/aXYZ", true),
         ("/a|/b", "/x/b/info", true),
@@ -177,7 +177,7 @@ fn escaped_literals_are_compared_as_text() {
 fn excessive_backtracking_is_no_match() {
     let router = router(r"/(a+)+\1b");
     assert!(!router.claims(&format!("/{}", "a".repeat(200))));
-    assert!(router.claims("/aaab/info"));
+    assert!(router.claims("/aab/info"));
 }
 
 #[test]

@@ -365,7 +365,11 @@ pub fn encode(kind: Kind, payload: &[u8], out: &mut Vec<u8>) {
 
 /// Appends a close frame. The reason is cut at 123 bytes, the room RFC 6455 5.5 leaves for it.
 pub fn encode_close(code: u16, reason: &str, out: &mut Vec<u8>) {
-    let reason = &reason[..reason.floor_char_boundary(123)];
+    let mut room = reason.len().min(123);
+    while !reason.is_char_boundary(room) {
+        room -= 1;
+    }
+    let reason = &reason[..room];
     header(Kind::Close, 2 + reason.len(), out);
     out.extend_from_slice(&code.to_be_bytes());
     out.extend_from_slice(reason.as_bytes());
@@ -452,7 +456,9 @@ impl Handshake<'_> {
             // faye keeps the first of several headers of one name.
             if !sent.iter().any(|other| other.eq_ignore_ascii_case(name)) {
                 sent.push(name);
-                response.push_str(&format!("{name}: {value}\r\n"));
+                for part in [name, ": ", value, "\r\n"] {
+                    response.push_str(part);
+                }
             }
         }
         response.push_str("\r\n");
@@ -609,7 +615,7 @@ mod tests {
         ] {
             let mut out = b"before".to_vec();
             encode_with(Kind::Text, least, &mut out, |out| {
-                out.resize(out.len() + len, b'x')
+                out.resize(out.len() + len, b'x');
             });
             let mut expected = b"before".to_vec();
             encode(Kind::Text, &vec![b'x'; len], &mut expected);

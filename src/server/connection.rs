@@ -320,6 +320,14 @@ impl Connection {
         }
     }
 
+    /// Ends the receiver as if it had all it gets: a websocket closes without a `c` frame.
+    pub fn end_receiver(self: &Arc<Self>) {
+        let mut inner = lock(&self.inner);
+        let now = Instant::now();
+        self.finish(&mut inner, now);
+        self.settle(&mut inner, now);
+    }
+
     /// Stops or restarts reading from the client.
     pub fn pause(&self, paused: bool) {
         self.paused.store(paused, Ordering::Release);
@@ -372,12 +380,12 @@ impl Connection {
     /// The client pinged its websocket.
     pub fn handle_ping(self: &Arc<Self>, payload: &[u8]) {
         let mut inner = lock(&self.inner);
-        if let Some(websocket) = &inner.websocket {
-            if websocket.phase != Phase::Over {
-                websocket
-                    .outlet
-                    .write(self.engine(), |out| encode(Kind::Pong, payload, out));
-            }
+        if let Some(websocket) = &inner.websocket
+            && websocket.phase != Phase::Over
+        {
+            websocket
+                .outlet
+                .write(self.engine(), |out| encode(Kind::Pong, payload, out));
         }
         if inner.buffered() > self.service.options.max_buffered {
             self.overflow(&mut inner);
@@ -412,15 +420,15 @@ impl Connection {
 
     fn close_websocket(self: &Arc<Self>, inner: &mut Inner, code: u16, reason: &str) {
         let now = Instant::now();
-        if let Some(websocket) = &mut inner.websocket {
-            if websocket.phase == Phase::Open {
-                websocket.phase = Phase::CloseSent;
-                websocket.close_deadline = Some(now + CLOSE_TIMEOUT);
-                websocket.ping = None;
-                websocket
-                    .outlet
-                    .write(self.engine(), |out| encode_close(code, reason, out));
-            }
+        if let Some(websocket) = &mut inner.websocket
+            && websocket.phase == Phase::Open
+        {
+            websocket.phase = Phase::CloseSent;
+            websocket.close_deadline = Some(now + CLOSE_TIMEOUT);
+            websocket.ping = None;
+            websocket
+                .outlet
+                .write(self.engine(), |out| encode_close(code, reason, out));
         }
         self.schedule(inner);
     }
@@ -501,7 +509,7 @@ impl Connection {
                 ..
             }) => {
                 outlet.write(&self.service.engine, |out| {
-                    *written += wrapper.wrap(frame, out)
+                    *written += wrapper.wrap(frame, out);
                 });
                 if limit.is_some_and(|limit| *written >= limit) {
                     self.finish(inner, now);
@@ -612,7 +620,7 @@ fn frame_message(message: Outgoing<'_>, raw: bool, out: &mut Vec<u8>) {
         }),
         Outgoing::Text(units) => {
             encode_with(Kind::Text, units.len() + 5, out, |out| {
-                frame_text(units, out)
+                frame_text(units, out);
             });
         }
         Outgoing::Binary(bytes) => encode(Kind::Binary, bytes, out),

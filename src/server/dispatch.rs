@@ -11,7 +11,9 @@ use super::connection::{Attachment, Connection};
 use super::events::Facts;
 use super::outlet::{Carrier, Outlet};
 use super::service::Service;
-use crate::http::payload::{JsonpPayload, jsonp_send_payload, xhr_send_payload};
+use crate::http::payload::{
+    JsonpPayload, is_known_content_type, jsonp_send_payload, xhr_send_payload,
+};
 use crate::http::query::callback;
 use crate::http::response::{self, HandshakeError, Refusal};
 use crate::http::route::{Endpoint, Resolved, Route};
@@ -29,6 +31,8 @@ pub struct Head<'a> {
     pub target: &'a str,
     /// At least those that sockjs 0.3.24 looks at.
     pub headers: &'a HeaderMap,
+    /// What a `base_url` function has said for this request: JSON text.
+    pub base_url: Option<&'a str>,
 }
 
 /// What a request leads to.
@@ -203,6 +207,9 @@ impl Service {
         let filters = self.rules.filters(&route, head.headers, SystemTime::now());
         let (session, endpoint) = match route {
             Route::Session { session, endpoint } => (session, endpoint),
+            Route::RawWebsocket if !self.options.allows(Transport::WebsocketRaw) => {
+                return self.full(log, response::not_found(HeaderMap::new()));
+            }
             Route::ChunkingTest => return Plan::Reply(self.chunking_test(log, filters, carrier())),
             _ => return self.full(log, self.answer_alone(&route, filters, head)),
         };
@@ -227,11 +234,16 @@ impl Service {
             Endpoint::XhrOptions | Endpoint::XhrSendOptions | Endpoint::XhrStreamingOptions => {
                 return self.full(log, response::options(filters, false));
             }
-            Endpoint::Websocket => {
+            Endpoint::Websocket if self.options.allows(Transport::Websocket) => {
                 return self.full(log, HandshakeError::NotWebsocket.response(false));
             }
-            Endpoint::WebsocketDisabled => return self.full(log, response::not_found(filters)),
+            Endpoint::Websocket | Endpoint::WebsocketDisabled => {
+                return self.full(log, response::not_found(filters));
+            }
         };
+        if !self.options.allows(transport) {
+            return self.full(log, response::not_found(HeaderMap::new()));
+        }
         let callback = match callback {
             Ok(callback) => callback,
             Err(refusal) => return self.full(log, refusal.response(filters)),
@@ -268,7 +280,7 @@ impl Service {
             Route::ChunkingTestOptions => response::options(filters, false),
             Route::RawWebsocket => HandshakeError::NotWebsocket.response(false),
             Route::Info => {
-                let base_url = self.options.base_url.as_deref();
+                let base_url = head.base_url.or(self.options.base_url.as_deref());
                 self.rules.info(filters, entropy(), base_url)
             }
             Route::WebsocketDisabled | Route::ChunkingTest | Route::Session { .. } => {
@@ -343,6 +355,14 @@ impl Service {
             }) => false,
             _ => return Upgrade::Plain,
         };
+        let transport = if raw {
+            Transport::WebsocketRaw
+        } else {
+            Transport::Websocket
+        };
+        if !self.options.allows(transport) {
+            return Upgrade::Plain;
+        }
         let log = LogLine::new(self, head);
         let judged = if !handshake.is_websocket() {
             Err(HandshakeError::NotWebsocket)
@@ -452,6 +472,10 @@ fn deliver(
     content_type: Option<&str>,
     body: &[u8],
 ) -> Result<(), Failure> {
+    if !is_known_content_type(content_type, jsonp) {
+        let name = content_type.unwrap_or_default();
+        service.log("error", || format!("Unsupported content-type {name}"));
+    }
     let payload = if jsonp {
         jsonp_send_payload(content_type, body)?
     } else {

@@ -47,7 +47,7 @@ impl Engine {
         for number in 0..io_threads.max(1) {
             let at_rest = events.clone();
             let (io, thread) = Io::start(&format!("sockjs-io-{number}"), move || {
-                at_rest.ring_if_waiting()
+                at_rest.ring_if_waiting();
             })?;
             ios.push(io);
             threads.push(thread);

@@ -9,6 +9,7 @@ use super::registry::Registry;
 use crate::http::route::Router;
 use crate::http::rules::Rules;
 use crate::protocol::session::Delays;
+use crate::transport::Transport;
 
 /// What the application chose, checked by JavaScript.
 #[derive(Clone, Debug)]
@@ -31,12 +32,23 @@ pub struct Options {
     pub handshake_headers: Vec<(String, String)>,
     /// What `/info` says of `base_url`: JSON text.
     pub base_url: Option<String>,
+    /// The transports that are served; `None` for all.
+    pub transports: Option<Vec<Transport>>,
     /// Whether anybody listens to `log`.
     pub log: bool,
     /// Whether all HTTP requests need Node's request and response objects (a `jsessionid` function).
     pub needs_node: bool,
     /// Whether `/info` needs JavaScript (a `base_url` function).
     pub info_needs_node: bool,
+}
+
+impl Options {
+    /// Whether this transport is served.
+    pub fn allows(&self, transport: Transport) -> bool {
+        self.transports
+            .as_ref()
+            .is_none_or(|transports| transports.contains(&transport))
+    }
 }
 
 /// A listener. Services of one `Server` with the same prefix share a registry.

@@ -130,7 +130,7 @@ impl Incoming for Receiver<'_> {
 /// Opens a websocket on a socket taken from Node. `head` is what Node had read past the handshake.
 pub fn open_taken(
     service: &Arc<Service>,
-    io: Arc<Io>,
+    io: &Arc<Io>,
     socket: Arc<Socket>,
     token: u32,
     raw: bool,
