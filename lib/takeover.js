@@ -43,6 +43,7 @@ function takeRequest(installation, listener, request, response) {
   const line = `${request.method} ${request.url} `;
   if (!Buffer.isBuffer(read) || read.latin1Slice(0, line.length) !== line) return false;
   installation.configure();
+  socket.setKeepAlive(true, KEEP_ALIVE_DELAY);
   readAddresses(socket);
   const taken = { socket, request: undefined, server: httpServer, resource: undefined };
   const token = engine.remember(taken);

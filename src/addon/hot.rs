@@ -67,7 +67,7 @@ fn create_function(
 ) -> Result<sys::napi_value> {
     let mut value = ptr::null_mut();
     // SAFETY: the name is NUL-terminated and of the given length; `data` is a reference count of the
-    // state which is never given back, so it outlives every call.
+    // state, which the finalizer gives back when the function can no longer be called.
     unsafe {
         check_status!(sys::napi_create_function(
             env.raw(),
@@ -77,8 +77,22 @@ fn create_function(
             data,
             &raw mut value
         ))?;
+        check_status!(sys::napi_add_finalizer(
+            env.raw(),
+            value,
+            data,
+            Some(release),
+            ptr::null_mut(),
+            ptr::null_mut()
+        ))?;
     }
     Ok(value)
+}
+
+/// Gives back the reference that a function of [`install`] held.
+unsafe extern "C" fn release(_env: sys::napi_env, data: *mut c_void, _hint: *mut c_void) {
+    // SAFETY: `data` came from `Rc::into_raw` for this one function, which is gone.
+    drop(unsafe { Rc::from_raw(data.cast::<RefCell<State>>()) });
 }
 
 /// The two arguments and the state of a call.

@@ -137,13 +137,15 @@ impl Engine {
         defer_flushes();
         let engine = server::Engine::start(io_threads as usize, Box::new(bell.handle()))
             .map_err(|error| Error::from_reason(format!("cannot start an I/O thread: {error}")))?;
+        let state = Rc::new(RefCell::new(State::new(engine.clone())));
         // Runs before Node frees the bell, because it is added after it.
-        env.add_env_cleanup_hook(engine.clone(), move |engine| {
+        env.add_env_cleanup_hook((engine.clone(), state.clone()), move |(engine, state)| {
             silence.set();
             engine.stop();
+            state.borrow_mut().clear();
         })?;
         Ok(Self {
-            state: Rc::new(RefCell::new(State::new(engine.clone()))),
+            state,
             engine,
             bell,
             bridge: Bridge::default(),

@@ -53,6 +53,13 @@ impl State {
         self.engine.keys.give(key);
     }
 
+    /// Lets go of everything, at the end of the environment.
+    pub(super) fn clear(&mut self) {
+        self.connections.clear();
+        self.batch = Batch::default();
+        self.drained = 0;
+    }
+
     pub(super) fn batch(&self) -> &Batch {
         &self.batch
     }

@@ -268,9 +268,7 @@ impl Connection {
         match self.service.options.high_water_mark {
             Some(mark) if buffered > mark => {
                 inner.wants_drain = true;
-                if let Some(outlet) = inner.outlet() {
-                    outlet.notify_drain(self);
-                }
+                self.watch_drain(inner);
                 Sent::Full
             }
             _ => Sent::Taken,
@@ -468,7 +466,10 @@ impl Connection {
             match transmit {
                 Transmit::Open => self.transmit(inner, b"o", now),
                 Transmit::Heartbeat => self.transmit(inner, b"h", now),
-                Transmit::Messages(frame) => self.transmit(inner, &frame, now),
+                Transmit::Messages(frame) => {
+                    self.watch_drain(inner);
+                    self.transmit(inner, &frame, now);
+                }
                 Transmit::Ping => {
                     if let Some(websocket) = &inner.websocket {
                         websocket
@@ -496,6 +497,15 @@ impl Connection {
             }
         }
         self.schedule(inner);
+    }
+
+    /// Whoever waits for `'drain'` learns of it when this receiver has taken its bytes.
+    fn watch_drain(self: &Arc<Self>, inner: &Inner) {
+        if inner.wants_drain
+            && let Some(outlet) = inner.outlet()
+        {
+            outlet.notify_drain(self);
+        }
     }
 
     /// Writes one frame to the receiver, which is done when its limit is reached.

@@ -78,12 +78,18 @@ impl Engine {
 
     /// Sends what can be sent at once, ends the threads and waits for them. Connections are cut.
     pub fn stop(&self) {
-        for io in &self.ios {
-            io.flush_last();
-        }
+        self.flush_last();
         lock(&self.threads).clear();
         // Events hold connections, which hold the engine.
         self.events.drain(&mut Batch::default());
+        // The tasks that ended with their threads have left the ends of their connections to send.
+        self.flush_last();
+    }
+
+    fn flush_last(&self) {
+        for io in &self.ios {
+            io.flush_last();
+        }
     }
 }
 
