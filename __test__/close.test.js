@@ -96,6 +96,19 @@ describe.each(doors)('handling close, by the %s door', (door) => {
     await peer.until('close');
   });
 
+  test('a request that comes together with the end of its client is answered, or aborted', async () => {
+    const server = await startEcho(door, { disconnect_delay: 60_000 });
+    const session = server.session('/s');
+    const info = server.connect();
+    info.wire.socket.end('GET /s/info HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    expect((await info.response()).status).toBe(200);
+    await server.post(`${session}/xhr`);
+    const peer = await server.accept();
+    const poll = `POST ${session}/xhr HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n`;
+    server.connect().wire.socket.end(poll);
+    await peer.until('close');
+  });
+
   test('a connection dropped after a finished poll waits for disconnect_delay', async () => {
     const server = await startEcho(door, { disconnect_delay: 500 });
     const session = server.session('/s');

@@ -1,6 +1,6 @@
 //! Response bodies as hyper takes them.
 
-use std::convert::Infallible;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -17,7 +17,7 @@ use crate::server::outlet::Outlet;
 #[derive(Debug)]
 pub(super) struct Body {
     content: Content,
-    _done: Done,
+    done: Done,
 }
 
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Body {
     pub(super) fn full(bytes: Bytes, exchange: Arc<Exchange>) -> Self {
         Self {
             content: Content::Full(bytes),
-            _done: Done(exchange),
+            done: Done(exchange),
         }
     }
 
@@ -55,7 +55,7 @@ impl Body {
     pub(super) fn chunked(bytes: Bytes, exchange: Arc<Exchange>) -> Self {
         Self {
             content: Content::Chunked(bytes),
-            _done: Done(exchange),
+            done: Done(exchange),
         }
     }
 
@@ -67,24 +67,31 @@ impl Body {
     ) -> Self {
         Self {
             content: Content::Stream(outlet, attachment),
-            _done: Done(exchange),
+            done: Done(exchange),
         }
     }
 }
 
 impl hyper::body::Body for Body {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = io::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let bytes = match &mut self.content {
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let this = &mut *self;
+        let bytes = match &mut this.content {
             Content::Full(bytes) | Content::Chunked(bytes) => {
                 Some(std::mem::take(bytes)).filter(|bytes| !bytes.is_empty())
             }
-            Content::Stream(outlet, _) => std::task::ready!(outlet.poll_take(cx)),
+            Content::Stream(outlet, _) => match outlet.poll_take(cx) {
+                Poll::Ready(bytes) => bytes,
+                Poll::Pending if this.done.0.is_client_gone() => {
+                    return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
+                }
+                Poll::Pending => return Poll::Pending,
+            },
         };
         Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
     }

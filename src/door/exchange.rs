@@ -15,6 +15,7 @@ use crate::server::taken::Idle;
 pub struct Exchange {
     step: Mutex<Step>,
     responding: AtomicBool,
+    gone: AtomicBool,
     service: Mutex<Option<Arc<Service>>>,
     foreign: Mutex<Option<Vec<u8>>>,
     held: Mutex<Option<Waker>>,
@@ -48,6 +49,7 @@ impl Exchange {
         Self {
             step: Mutex::new(Step::Idle(Instant::now())),
             responding: AtomicBool::new(false),
+            gone: AtomicBool::new(false),
             service: Mutex::default(),
             foreign: Mutex::default(),
             held: Mutex::default(),
@@ -82,6 +84,19 @@ impl Exchange {
         } else {
             self.wait_for_head(false);
         }
+    }
+
+    /// The client has closed its side. What is complete still goes to it; a receiver is aborted, as
+    /// in 0.3.24.
+    pub fn client_gone(&self, waker: &Waker) {
+        self.gone.store(true, Ordering::Relaxed);
+        self.hold(waker);
+        waker.wake_by_ref();
+    }
+
+    /// Whether the client has closed its side.
+    pub fn is_client_gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed)
     }
 
     /// The gate holds bytes until the response is complete, and is then to be woken.

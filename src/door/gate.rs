@@ -51,6 +51,8 @@ enum Phase {
     Hold,
     /// The next request is Node's.
     Foreign,
+    /// The client has closed its side while its request was being answered.
+    Gone,
     /// The client has closed.
     Ended,
 }
@@ -250,9 +252,14 @@ impl hyper::rt::Read for Gate {
                     }
                     // Reading on while a response waits is how its client is seen to go away.
                     if ready!(this.fill(cx))? == 0 {
-                        this.phase = Phase::Ended;
+                        this.phase = Phase::Gone;
+                        this.exchange.client_gone(cx.waker());
+                        return Poll::Pending;
                     }
                 }
+                // hyper would drop the request at once, even one that has its answer already.
+                Phase::Gone if this.exchange.is_responding() => return Poll::Pending,
+                Phase::Gone => this.phase = Phase::Ended,
             }
         }
     }

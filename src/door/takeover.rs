@@ -206,7 +206,7 @@ impl Driver {
                 plan.finish(&service, bytes.as_deref()).await
             }
         };
-        let mut response = self.body(reply).await;
+        let mut response = self.body(reply).await?;
         let close = close || response.headers().contains_key(CONNECTION);
         if !close && let Some(keep_alive) = self.keep_alive() {
             let headers = response.headers_mut();
@@ -216,8 +216,8 @@ impl Driver {
         Ok(response)
     }
 
-    async fn body(&self, reply: Reply) -> Response<Body> {
-        match reply {
+    async fn body(&self, reply: Reply) -> io::Result<Response<Body>> {
+        Ok(match reply {
             Reply::Full(response) => {
                 let chunked = !response.headers().contains_key(CONTENT_LENGTH)
                     && !matches!(
@@ -239,10 +239,16 @@ impl Driver {
                 attachment,
             } => {
                 // Node sends the head together with the first bytes of the body; so do we.
-                poll_fn(|cx| outlet.poll_ready(cx)).await;
+                poll_fn(|cx| match outlet.poll_ready(cx) {
+                    Poll::Pending if self.exchange.is_client_gone() => {
+                        Poll::Ready(Err(io::Error::from(io::ErrorKind::ConnectionAborted)))
+                    }
+                    ready => ready.map(Ok),
+                })
+                .await?;
                 response.map(|()| Body::stream(outlet, attachment, self.exchange.clone()))
             }
-        }
+        })
     }
 
     /// The `Keep-Alive` header that Node would send.
