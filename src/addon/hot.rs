@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 use std::ffi::{CStr, c_void};
 use std::os::fd::IntoRawFd;
+use std::panic::AssertUnwindSafe;
 use std::ptr;
 use std::rc::Rc;
 
@@ -120,10 +121,16 @@ unsafe fn arguments<'a>(
     }
 }
 
+/// Runs a callback. A panic must not cross into Node: it has been reported, and the call answers what
+/// `T` is by default.
+fn contain<T: Default>(callback: impl FnOnce() -> T) -> T {
+    std::panic::catch_unwind(AssertUnwindSafe(callback)).unwrap_or_default()
+}
+
 /// `write(key, text)` → 0 refused, 1 taken, 2 taken and full.
 unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: Node calls this with the values of a running call, for the function made by `install`.
-    let sent = unsafe {
+    let sent = contain(|| unsafe {
         let ([key_value, text], state) = arguments(env, info);
         let state = &mut *state.borrow_mut();
         let mut key = 0;
@@ -138,12 +145,10 @@ unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) ->
             None => Sent::Taken,
         };
         state.units = units;
-        sent
-    };
-    let mut result = ptr::null_mut();
+        sent as u32
+    });
     // SAFETY: as above.
-    unsafe { sys::napi_create_uint32(env, sent as u32, &raw mut result) };
-    result
+    unsafe { number(env, sent) }
 }
 
 /// Reads a JavaScript string as it is, lone surrogates included, into a buffer that is used again.
@@ -186,9 +191,9 @@ unsafe fn read_utf16(env: sys::napi_env, text: sys::napi_value, units: &mut Vec<
 /// `drain(values, table)` → number of events. Each has four numbers in the `Uint32Array` `table` and a
 /// value in the array `values`. 0 says that nothing waits.
 unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    let mut count = 0;
     // SAFETY: Node calls this with the values of a running call, for the function made by `install`.
-    unsafe {
+    let count = contain(|| unsafe {
+        let mut count = 0;
         let ([values, table], state) = arguments(env, info);
         let state = &mut *state.borrow_mut();
         let mut len = 0;
@@ -217,11 +222,10 @@ unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) ->
                 count += 1;
             }
         }
-    }
-    let mut result = ptr::null_mut();
+        count
+    });
     // SAFETY: as above.
-    unsafe { sys::napi_create_uint32(env, count, &raw mut result) };
-    result
+    unsafe { number(env, count) }
 }
 
 /// An event as JavaScript gets it; a null value is none.

@@ -156,33 +156,33 @@ impl Engine {
     }
 
     /// Puts the raw functions `drain` and `write` on an object.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn install_hot(&self, env: Env, mut target: Object<'_>) -> Result<()> {
         hot::install(&env, &mut target, &self.state)
     }
 
     /// Whether what may still happen keeps the process alive.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn keep_alive(&self, env: Env, alive: bool) -> Result<()> {
         self.bell.keep_alive(&env, alive)
     }
 
     /// Sends what has been written since the last call. True when events wait to be drained.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn flush(&self) -> bool {
         self.engine.flush();
         !self.engine.events.is_empty()
     }
 
     /// A map of sessions.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn create_registry(&mut self) -> Result<u32> {
         self.registries.push(Arc::default());
         index_of_last(self.registries.len())
     }
 
     /// A listener with the sessions of `registry`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn create_service(&mut self, registry: u32, options: ServiceOptions) -> Result<u32> {
         let registry = get(&self.registries, registry)?.clone();
         let id = index_of_last(self.services.len() + 1)?;
@@ -208,7 +208,7 @@ impl Engine {
     }
 
     /// An http server.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn create_host(&mut self) -> Result<u32> {
         let id = index_of_last(self.hosts.len() + 1)?;
         self.hosts.push(Arc::new(Host::new(id)));
@@ -216,28 +216,28 @@ impl Engine {
     }
 
     /// Puts a service in front of those that the host has.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn host_install(&self, host: u32, service: u32) -> Result<()> {
         get(&self.hosts, host)?.install(get(&self.services, service)?.clone());
         Ok(())
     }
 
     /// Takes a service off a host.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn host_remove(&self, host: u32, service: u32) -> Result<()> {
         get(&self.hosts, host)?.remove(service);
         Ok(())
     }
 
     /// Whether connections of the host keep to Node.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn host_withdraw(&self, host: u32, withdrawn: bool) -> Result<()> {
         get(&self.hosts, host)?.withdraw(withdrawn);
         Ok(())
     }
 
     /// The http server's limits: milliseconds (0 for none) and bytes.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn host_configure(
         &self,
         host: u32,
@@ -256,19 +256,19 @@ impl Engine {
     }
 
     /// Ends the connections of the host that wait for a request.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn host_close_idle(&self, host: u32) {
         self.engine.taken.close_idle(host);
     }
 
     /// Whether a request for this target is the service's.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn claims(&self, service: u32, target: String) -> Result<bool> {
         Ok(get(&self.services, service)?.router.claims(&target))
     }
 
     /// Takes the HTTP connection whose current request is all of `read`. False leaves it to Node.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn take_http(&self, host: u32, fd: i32, token: u32, read: Buffer) -> Result<bool> {
         Ok(takeover::take_http(
             &self.engine,
@@ -280,7 +280,7 @@ impl Engine {
     }
 
     /// Judges an upgrade request that the service claims; `headers` as for `bridge_request`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn judge_upgrade(
         &self,
         service: u32,
@@ -309,14 +309,14 @@ impl Engine {
     }
 
     /// The pathname of a request target, as legacy `url.parse` finds it.
-    #[napi]
+    #[napi(catch_unwind)]
     #[allow(clippy::unused_self, reason = "a method like the others")]
     pub fn pathname(&self, target: String) -> String {
         parse_target(&target).pathname.into_owned()
     }
 
     /// Takes the socket of an accepted websocket. False leaves it to the bridge.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn take_websocket(
         &self,
         service: u32,
@@ -331,13 +331,13 @@ impl Engine {
     }
 
     /// The token of a taken socket has been destroyed.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn abandon(&self, token: u32) {
         self.engine.taken.abandon(token);
     }
 
     /// Serves an accepted websocket whose bytes come by [`Engine::bridge_feed`].
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn bridge_websocket(
         &mut self,
         service: u32,
@@ -351,14 +351,14 @@ impl Engine {
     }
 
     /// Bytes from the client of a bridged websocket.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn bridge_feed(&mut self, id: u32, chunk: Buffer) {
         self.bridge.feed(id, &chunk);
     }
 
     /// Answers a request. `headers` is name, value, name, value…, of those that matter; `base_url` is
     /// what the function of that option said, as JSON text.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn bridge_request(
         &mut self,
         service: u32,
@@ -380,13 +380,13 @@ impl Engine {
     }
 
     /// The body of a request that asked for it; none when it was too long.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn bridge_body(&mut self, id: u32, body: Option<Buffer>) -> Option<BridgeAnswer> {
         self.bridge.body(id, body.as_deref()).map(Into::into)
     }
 
     /// What is to be written to the client of `id` now.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn bridge_take(&mut self, id: u32) -> Taken {
         let (bytes, ended) = self.bridge.take(id);
         Taken {
@@ -396,13 +396,13 @@ impl Engine {
     }
 
     /// The client of `id` is gone, or all has been written to it.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn bridge_end(&mut self, id: u32) {
         self.bridge.end(id);
     }
 
     /// Sends bytes over a raw websocket: 0 refused, 1 taken, 2 taken and full.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn write_binary(&self, key: u32, bytes: Uint8Array) -> u32 {
         let state = self.state.borrow();
         let sent = state.connection(key).map_or(Sent::Taken, |connection| {
@@ -412,7 +412,7 @@ impl Engine {
     }
 
     /// Closes a session with this `c` frame.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn close(&self, key: u32, frame: String) {
         if let Some(connection) = self.state.borrow().connection(key) {
             connection.close(frame.as_bytes());
@@ -420,7 +420,7 @@ impl Engine {
     }
 
     /// Closes a raw websocket.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn close_raw(&self, key: u32, code: u16, reason: String) {
         if let Some(connection) = self.state.borrow().connection(key) {
             connection.close_raw(code, &reason);
@@ -428,7 +428,7 @@ impl Engine {
     }
 
     /// Ends the websocket of a session without a `c` frame.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn end_receiver(&self, key: u32) {
         if let Some(connection) = self.state.borrow().connection(key) {
             connection.end_receiver();
@@ -436,7 +436,7 @@ impl Engine {
     }
 
     /// Stops or restarts reading from the client.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn pause(&self, key: u32, paused: bool) {
         if let Some(connection) = self.state.borrow().connection(key) {
             connection.pause(paused);
@@ -444,7 +444,7 @@ impl Engine {
     }
 
     /// Bytes that the client has not taken.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn buffered(&self, key: u32) -> f64 {
         let state = self.state.borrow();
         let buffered = state
