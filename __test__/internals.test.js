@@ -6,6 +6,7 @@
 
 const path = require('path');
 const { doors, libraryPath } = require('./support/library');
+const { delay } = require('./support/bell');
 const { startEcho, startService } = require('./support/server');
 
 const { Session } = require(path.join(path.dirname(libraryPath), 'lib', 'transport'));
@@ -71,6 +72,21 @@ describe.each(doors)('internals, by the %s door', (door) => {
       await timedOut;
     },
   );
+
+  test('a timeout on the socket of a websocket is an idle timeout: traffic postpones it', async () => {
+    const server = await startEcho(door);
+    const ws = await server.websocket('/s/websocket');
+    const { conn } = await server.accept();
+    let timedOut = false;
+    const start = Date.now();
+    conn._session.recv.connection.setTimeout(400, () => (timedOut = true));
+    while (Date.now() - start < 1200) {
+      ws.send('x');
+      expect(await ws.message()).toBe('x');
+      await delay(20);
+    }
+    expect(timedOut).toBe(false);
+  });
 
   test('_session.recv.didClose() ends the websocket', async () => {
     const server = await startService(door);

@@ -305,6 +305,12 @@ class BridgedWebsocket {
     }
   }
 
+  /** @param {boolean} paused whether to stop reading from the client */
+  pause(paused) {
+    if (paused) this.socket.pause();
+    else this.socket.resume();
+  }
+
   /** The client is gone, or has everything. */
   end() {
     const { engine, socket } = this;

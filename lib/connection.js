@@ -62,6 +62,8 @@ class Connection extends Stream {
     this._facade = undefined;
     this._held = undefined;
     this._round = 0;
+    /** The request on the bridge whose socket brings the messages; 0 for none. */
+    this._bridge = 0;
   }
 
   get readable() {
@@ -152,7 +154,7 @@ class Connection extends Stream {
   pause() {
     if (this._state !== OPEN || this._held) return this;
     this._held = [];
-    this._engine.native.pause(this._key, true);
+    this._engine.pause(this, true);
     return this;
   }
 
@@ -161,7 +163,7 @@ class Connection extends Stream {
     const held = this._held;
     if (!held) return this;
     this._held = undefined;
-    if (this._state !== CLOSED) this._engine.native.pause(this._key, false);
+    if (this._state !== CLOSED) this._engine.pause(this, false);
     // A listener may pause again in the middle.
     for (let next = 0; next < held.length; next++) {
       if (this._held) {

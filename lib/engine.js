@@ -54,6 +54,7 @@ const ROWS = 2048;
  * @property {import('node:http').Server | undefined} server where a taken socket came from
  * @property {import('node:async_hooks').AsyncResource | undefined} resource the context in which `'connection'` is emitted
  * @property {() => void} [flush] writes what waits for it on the bridge
+ * @property {(paused: boolean) => void} [pause] stops or restarts reading from the client
  */
 
 class Engine {
@@ -88,7 +89,6 @@ class Engine {
       this.flushing = false;
       this.flush();
     };
-    process.once('exit', () => this.flush());
   }
 
   /**
@@ -164,6 +164,15 @@ class Engine {
       this.native.close(key, 'c' + JSON.stringify([code, reason]));
     }
     this.touch();
+  }
+
+  /**
+   * @param {Connection} connection
+   * @param {boolean} paused
+   */
+  pause(connection, paused) {
+    this.native.pause(connection._key, paused);
+    if (connection._bridge) this.pending.get(connection._bridge)?.pause?.(paused);
   }
 
   /** Something has been written: it leaves at the end of the batch, or of the running callback. */
@@ -341,6 +350,7 @@ class Engine {
     const pending = this.pending.get(id);
     const resource = pending?.resource;
     if (pending?.request) this.decorate(connection, pending.request, PROTOCOLS[transport]);
+    if (pending?.pause) connection._bridge = id;
     if (pending) {
       // A taken socket lives long; what it came with is no longer needed.
       pending.resource = undefined;

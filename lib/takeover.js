@@ -136,10 +136,54 @@ function letGo(engine, socket, token) {
   handle.onread = ignore;
   handle.close();
   engine.hold(1);
+  socket.setTimeout = (milliseconds, callback) => {
+    idleTimers.get(socket)?.stop();
+    if (callback) socket.once('timeout', callback);
+    if (milliseconds > 0)
+      idleTimers.set(socket, new IdleTimer(engine, socket, token, milliseconds));
+    return socket;
+  };
   socket.once('close', () => {
+    idleTimers.get(socket)?.stop();
     if (engine.release(token)) engine.native.abandon(token);
   });
 }
+
+/** @type {WeakMap<object, IdleTimer>} */
+const idleTimers = new WeakMap();
+
+/**
+ * `setTimeout` of a token, as Meteor calls it: the traffic is on the native side, so its counter is
+ * looked at four times in the period, and `'timeout'` comes when it has not moved for all of it.
+ */
+class IdleTimer {
+  /**
+   * @param {import('./engine').Engine} engine
+   * @param {import('node:net').Socket} socket
+   * @param {number} token
+   * @param {number} milliseconds
+   */
+  constructor(engine, socket, token, milliseconds) {
+    let seen = engine.native.transfers(token);
+    let quiet = 0;
+    const look = () => {
+      const now = engine.native.transfers(token);
+      quiet = now === seen ? quiet + 1 : 0;
+      seen = now;
+      if (quiet < LOOKS) return;
+      quiet = 0;
+      socket.emit('timeout');
+    };
+    this.timer = setInterval(look, milliseconds / LOOKS).unref();
+  }
+
+  stop() {
+    clearInterval(this.timer);
+  }
+}
+
+/** How often in a period the traffic is looked at. */
+const LOOKS = 4;
 
 function ignore() {}
 

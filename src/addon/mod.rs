@@ -336,6 +336,12 @@ impl Engine {
         self.engine.taken.abandon(token);
     }
 
+    /// How many reads and writes a taken socket has seen; wraps around.
+    #[napi(catch_unwind)]
+    pub fn transfers(&self, token: u32) -> u32 {
+        self.engine.taken.transfers(token)
+    }
+
     /// Serves an accepted websocket whose bytes come by [`Engine::bridge_feed`].
     #[napi(catch_unwind)]
     pub fn bridge_websocket(

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
@@ -21,6 +22,8 @@ use crate::lock;
 #[derive(Debug)]
 pub struct Socket {
     stream: AsyncFd<TcpStream>,
+    /// Counts reads and writes, for whoever wants to know whether there is traffic.
+    transfers: AtomicU32,
 }
 
 impl Socket {
@@ -35,12 +38,19 @@ impl Socket {
         // SAFETY: the `AsyncFd` owns the stream, whose descriptor neither changes nor closes before the
         // stream is dropped, which is after the `AsyncFd` has taken back its registration.
         let stream = unsafe { AsyncFd::register(stream)? };
-        Ok(Arc::new(Self { stream }))
+        let transfers = AtomicU32::new(0);
+        Ok(Arc::new(Self { stream, transfers }))
     }
 
     /// Writes what the kernel takes. From any thread.
     pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.transfers.fetch_add(1, Ordering::Relaxed);
         self.stream.get_ref().write(bytes)
+    }
+
+    /// How many reads and writes there have been; wraps around.
+    pub fn transfers(&self) -> u32 {
+        self.transfers.load(Ordering::Relaxed)
     }
 
     /// Reads into `buffer`, or waits. A short read saves the second `recv` that would only say that
@@ -50,6 +60,7 @@ impl Socket {
             let mut guard = std::task::ready!(self.stream.poll_read_ready(cx))?;
             match guard.get_inner().read(buffer) {
                 Ok(read) => {
+                    self.transfers.fetch_add(1, Ordering::Relaxed);
                     if 0 < read && read < buffer.len() {
                         guard.clear_ready();
                     }

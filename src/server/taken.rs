@@ -80,6 +80,13 @@ impl Taken {
         }
     }
 
+    /// How many reads and writes a socket has seen; wraps around.
+    pub fn transfers(&self, token: u32) -> u32 {
+        let sockets = lock(&self.sockets);
+        let socket = sockets.get(&token).and_then(|entry| entry.socket.upgrade());
+        socket.map_or(0, |socket| socket.transfers())
+    }
+
     /// Ends the HTTP connections of an http server that wait for a request.
     pub fn close_idle(&self, host: u32) {
         for entry in lock(&self.sockets).values() {

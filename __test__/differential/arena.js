@@ -1,0 +1,117 @@
+'use strict';
+
+const path = require('path');
+const { differences } = require('./compare');
+const { allowed } = require('./deviations');
+const { play } = require('./play');
+const { Subject } = require('./subject');
+
+/**
+ * What came of a case.
+ *
+ * @typedef {object} Outcome
+ * @property {import('./script').Script} script
+ * @property {import('./compare').Difference[]} differences that no deviation allows
+ * @property {Set<number | string>} deviations that were met
+ * @property {{oracle: any, ours: any}} both
+ */
+
+/** The two libraries side by side. */
+class Arena {
+  #attempts = 0;
+
+  /** @param {string} door 'takeover' or 'bridge' */
+  constructor(door) {
+    const env = { SOCKJS_RS_DOOR: door === 'bridge' ? 'bridge' : '' };
+    this.oracle = new Subject('sockjs', require.resolve('sockjs'), {});
+    this.ours = new Subject('sockjs-rs', path.join(__dirname, '..', '..'), env);
+  }
+
+  /**
+   * Plays one case on both.
+   *
+   * @param {(id: string) => import('./script').Script} write
+   * @param {string} name letters and digits
+   * @returns {Promise<{outcome: Promise<Outcome>}>} when it has been played; its sessions end later
+   */
+  async play(write, name) {
+    const script = write(`case-${name}x${(this.#attempts++).toString(36)}`);
+    const [oracle, ours] = await Promise.all([play(this.oracle, script), play(this.ours, script)]);
+    const outcome = Promise.all([oracle.observe(), ours.observe()]).then((observed) =>
+      judge(script, observed[0], observed[1]),
+    );
+    return { outcome };
+  }
+
+  /**
+   * Plays one case while nothing else is played, so that what nobody caught is its own.
+   *
+   * @returns {Promise<Outcome>}
+   */
+  async alone(write, name) {
+    const { outcome } = await this.play(write, name);
+    return outcome;
+  }
+
+  /**
+   * Plays many cases, several at a time; those that differ once more alone.
+   *
+   * @param {{name: string, write: (id: string) => import('./script').Script}[]} cases
+   * @param {object} [options]
+   * @param {number} [options.parallel]
+   * @param {(name: string, outcome: Outcome) => void} [options.onOutcome]
+   * @returns {Promise<{failures: Map<string, Outcome>, unsteady: Map<string, Outcome>, deviations: Map<number | string, number>}>}
+   */
+  async playAll(cases, { parallel = 20, onOutcome } = {}) {
+    const queue = cases.values();
+    const suspects = [];
+    const pending = [];
+    const deviations = new Map();
+    const collect = (one, outcome) => {
+      onOutcome?.(one.name, outcome);
+      for (const met of outcome.deviations) deviations.set(met, (deviations.get(met) ?? 0) + 1);
+      if (outcome.differences.length > 0) suspects.push({ ...one, first: outcome });
+    };
+    const worker = async () => {
+      for (const one of queue) {
+        const { outcome } = await this.play(one.write, one.name);
+        pending.push(outcome.then((result) => collect(one, result)));
+      }
+    };
+    await Promise.all(Array.from({ length: parallel }, worker));
+    await Promise.all(pending);
+    const failures = new Map();
+    const unsteady = new Map();
+    for (const { name, write, first } of suspects) {
+      const second = await this.alone(write, name);
+      for (const met of second.deviations) deviations.set(met, (deviations.get(met) ?? 0) + 1);
+      if (second.differences.length > 0) failures.set(name, second);
+      else if (!isStray(first)) unsteady.set(name, first);
+    }
+    return { failures, unsteady, deviations };
+  }
+
+  stop() {
+    this.oracle.stop();
+    this.ours.stop();
+  }
+}
+
+/** Whether a case only differed in what another case, played at the same time, did to a process. */
+function isStray({ differences: found }) {
+  return found.every(({ path: where }) => /^(?:uncaught|died)\b/.test(where));
+}
+
+/** @returns {Outcome} */
+function judge(script, oracle, ours) {
+  const both = { oracle, ours };
+  const deviations = new Set();
+  const found = differences(oracle, ours).filter((difference) => {
+    const deviation = allowed(difference, both, script);
+    if (deviation) deviations.add(deviation.contract);
+    return !deviation;
+  });
+  return { script, differences: found, deviations, both };
+}
+
+module.exports = { Arena };

@@ -1,0 +1,188 @@
+'use strict';
+
+const net = require('net');
+const { encodeFrame } = require('../support/websocket-client');
+const { Bell } = require('./bell');
+const { encodeRequest } = require('./script');
+const { Transcript } = require('./transcript');
+
+/** Milliseconds after which a wait is given up; only cases that differ should wait so long. */
+const PATIENCE = 2500;
+
+/** One connection of a case. */
+class Line {
+  constructor(port) {
+    this.transcript = new Transcript();
+    this.isStopped = false;
+    this.hasFinished = false;
+    this.bell = new Bell();
+    this.socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    this.socket.setNoDelay(true);
+    this.socket.on('connect', () => (this.localPort = this.socket.localPort));
+    this.socket.on('data', (chunk) => {
+      if (this.isStopped) return;
+      this.transcript.feed(chunk);
+      this.bell.ring();
+    });
+    const close = () => {
+      if (!this.isStopped) this.transcript.close();
+      this.bell.ring();
+    };
+    for (const event of ['end', 'close', 'error']) this.socket.on(event, close);
+  }
+
+  /** Writes bytes in segments of their own. */
+  async write(bytes, cuts) {
+    let from = 0;
+    for (const to of [...cuts, bytes.length]) {
+      if (this.transcript.isClosed && from > 0) return;
+      await new Promise((resolve) => this.socket.write(bytes.subarray(from, to), resolve));
+      if (to < bytes.length) await new Promise(setImmediate);
+      from = to;
+    }
+  }
+
+  /** @returns {Promise<boolean>} false if it has waited in vain */
+  until(what, value) {
+    const { transcript } = this;
+    const holds = {
+      answers: () => transcript.isWebsocket || transcript.answered >= transcript.methods.length,
+      head: () => transcript.begun >= transcript.methods.length,
+      frames: () => transcript.frames.length >= value,
+      text: () => transcript.includes(value) || isOver(transcript),
+      pong: () => transcript.frames.some(({ payload }) => payload.includes(value)),
+      closed: () => false,
+    }[what];
+    return this.bell.wait(() => this.isStopped || transcript.isClosed || holds(), PATIENCE);
+  }
+
+  /** Finds out whether the connection is still open, by using it. */
+  async probe(id) {
+    const { transcript } = this;
+    if (transcript.isClosed || this.isStopped || this.hasFinished) return;
+    if (transcript.isWebsocket) {
+      this.socket.write(encodeFrame({ opcode: 9, payload: 'probe' }));
+      await this.until('pong', 'probe');
+    } else if (isOver(transcript)) {
+      transcript.methods.push('GET');
+      this.socket.write(encodeRequest(id, 'GET', '/probe', {}));
+      await this.until('answers');
+    }
+  }
+}
+
+/** Whether all that was asked is answered. */
+function isOver(transcript) {
+  return !transcript.isWebsocket && transcript.answered >= transcript.methods.length;
+}
+
+/**
+ * Plays a script against one subject.
+ *
+ * @param {import('./subject').Subject} subject
+ * @param {import('./script').Script} script
+ * @returns {Promise<{observe: () => Promise<object>}>} when all is said; the observation follows when
+ *   all its sessions have ended
+ */
+async function play(subject, script) {
+  const ports = await subject.ports();
+  const { deaths } = subject;
+  /** @type {Map<string, Line>} */
+  const lines = new Map();
+  const inVain = [];
+  for (const [index, step] of script.steps.entries()) {
+    let line = lines.get(step.on);
+    switch (step.do) {
+      case 'send':
+        if (!line) lines.set(step.on, (line = new Line(ports[step.server])));
+        line.transcript.methods.push(...step.methods);
+        await line.write(step.bytes, step.cuts);
+        break;
+      case 'until':
+        if (line && !(await line.until(step.what, step.value))) inVain.push(index);
+        break;
+      case 'settle':
+        await subject.ask('settle');
+        break;
+      case 'stop':
+        if (line) line.isStopped = true;
+        break;
+      case 'abort':
+        if (line) line.isStopped = true;
+        line?.socket.destroy();
+        break;
+      case 'finish':
+        if (line) line.hasFinished = true;
+        line?.socket.end();
+        break;
+    }
+  }
+  await subject.ask('settle');
+  for (const [name, line] of lines) {
+    if (!script.broken.has(name)) await line.probe(script.id);
+  }
+  const connections = {};
+  const names = new Map();
+  for (const [name, line] of lines) {
+    connections[name] = observeConnection(line.transcript, line.isStopped);
+    names.set(line.localPort, name);
+    line.isStopped = true;
+    line.socket.destroy();
+  }
+  return {
+    async observe() {
+      const report = await subject.ask('report', script.id);
+      if (!report || subject.deaths !== deaths) {
+        return { connections, inVain, died: subject.lastWords || 'the process died' };
+      }
+      const { sessions, log, unfinished, uncaught } = report;
+      for (const entry of sessions.flat()) {
+        if ('remotePort' in entry) {
+          entry.remotePort = names.get(entry.remotePort) ?? `unknown ${entry.remotePort}`;
+        }
+      }
+      return { connections, inVain, sessions, log, unfinished, uncaught };
+    },
+  };
+}
+
+/** What of a transcript is compared. */
+function observeConnection(transcript, isStopped) {
+  return {
+    responses: transcript.responses.map(observeResponse),
+    frames: transcript.frames.filter(({ first }) => (first & 0x0f) !== 10).map(observeFrame),
+    pongs: transcript.frames.filter(({ first }) => (first & 0x0f) === 10).map(observeFrame),
+    isClosed: isStopped || transcript.isClosed,
+    rest: transcript.rest,
+  };
+}
+
+function observeResponse({ line, headers, framing, body, complete }) {
+  const kept = { ...headers };
+  delete kept.date;
+  if (kept.expires) {
+    // To be the same within seconds.
+    const ahead = (Date.parse(kept.expires[0]) - Date.now()) / 1000;
+    kept.expires = `in ${Math.round(ahead / 30) * 30} s`;
+  }
+  if (typeof framing === 'number') framing = 'length';
+  const text = body.toString('latin1').replace(/"entropy":\d{1,10}\b/, '"entropy":#');
+  if (text.includes('"entropy":#')) delete kept['content-length'];
+  // `complete` of an answer to a CONNECT or the like is of no interest.
+  return { line, headers: kept, framing, complete, body: shorten(text) };
+}
+
+function observeFrame({ first, masked, start, payload }) {
+  const text =
+    (first & 0x0f) === 8 && payload.length >= 2
+      ? `close ${payload.readUInt16BE(0)} ${payload.toString('utf8', 2)}`
+      : payload.toString('latin1');
+  return `${first.toString(16)}${masked ? ' masked' : ''} ${start}: ${shorten(text)}`;
+}
+
+/** Preludes are long. */
+function shorten(text) {
+  return text.replace(/(h{40}|x{40}| {40})\1*(h|x| )*/g, (run) => `<${run[0]} × ${run.length}>`);
+}
+
+module.exports = { play };

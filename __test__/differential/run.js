@@ -1,0 +1,93 @@
+'use strict';
+
+/*
+ * node __test__/differential/run.js [--cases N] [--seed S] [--case K] [--door takeover|bridge]
+ *
+ * Compares sockjs-rs with sockjs 0.3.24: the named scenarios and N random cases, or one of either.
+ */
+
+const { Arena } = require('./arena');
+const { generate } = require('./generate');
+const { printOutcome } = require('./print');
+const { scenarios } = require('./scenarios');
+const { shrink } = require('./shrink');
+
+const USAGE =
+  'run.js [--cases N] [--seed S] [--case K] [--door takeover|bridge] [--parallel N] [--shrink] [--print]';
+
+function readArguments(words) {
+  const options = { cases: 1000, seed: 1, case: undefined, door: undefined, parallel: 20 };
+  for (let at = 0; at < words.length; at++) {
+    const name = words[at].slice(2);
+    if (name === 'shrink' || name === 'print') options[name] = true;
+    else if (words[at].startsWith('--') && name in options) options[name] = words[++at];
+    else throw new Error(USAGE);
+  }
+  return options;
+}
+
+/** @returns {{name: string, write: (id: string) => import('./script').Script}[]} */
+function chooseCases(options) {
+  const random = (number) => ({
+    name: String(number),
+    write: (id) => generate(id, Number(options.seed), number),
+  });
+  const named = scenarios.map(({ name, write }) => ({ name, write }));
+  if (options.case !== undefined) {
+    const found = named.filter(({ name }) => name === options.case);
+    return found.length > 0 ? found : [random(Number(options.case))];
+  }
+  return [...named, ...Array.from({ length: Number(options.cases) }, (_, n) => random(n))];
+}
+
+async function runDoor(door, options) {
+  const cases = chooseCases(options);
+  const arena = new Arena(door);
+  const begun = Date.now();
+  let waited = 0;
+  let done = 0;
+  const { failures, unsteady, deviations } = await arena.playAll(cases, {
+    parallel: Number(options.parallel),
+    onOutcome: (name, outcome) => {
+      done++;
+      if (outcome.both.oracle.inVain.length > 0) {
+        waited++;
+        if (options.print) console.log(`case ${name} waits in vain`);
+      }
+      if (done % 1000 === 0) console.log(`… ${done}`);
+      if (options.print && cases.length === 1) printOutcome(name, outcome, {});
+    },
+  });
+  const replay = (name) =>
+    `node __test__/differential/run.js --door ${door} --seed ${options.seed} --case ${name}`;
+  for (const [name, outcome] of failures) {
+    const { write } = cases.find((one) => one.name === name);
+    const smallest = options.shrink ? await shrink(arena, write, name, outcome) : outcome;
+    printOutcome(name, smallest, { replay: replay(name) });
+  }
+  for (const [name, outcome] of unsteady) {
+    printOutcome(name, outcome, { replay: `${replay(name)} (differed once, not again)` });
+  }
+  arena.stop();
+  const seconds = Math.round((Date.now() - begun) / 100) / 10;
+  const met = [...deviations].map(([contract, count]) => `${contract}: ${count}`).join(', ');
+  console.log(
+    `${door}: ${cases.length} cases in ${seconds} s, ${failures.size} differ, ` +
+      `${unsteady.size} differed once; ${waited} waited in vain; ` +
+      `deviations met: ${met || 'none'}; deaths: sockjs ${arena.oracle.deaths}, ours ${arena.ours.deaths}`,
+  );
+  return failures.size;
+}
+
+async function main() {
+  const options = readArguments(process.argv.slice(2));
+  const doors = options.door ? [options.door] : ['takeover', 'bridge'];
+  let failures = 0;
+  for (const door of doors) failures += await runDoor(door, options);
+  process.exitCode = failures > 0 ? 1 : 0;
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});

@@ -1,0 +1,170 @@
+'use strict';
+
+const { encodeClose, encodeFrame } = require('../support/websocket-client');
+
+/** The handshake of RFC 6455 section 4.1. */
+const HANDSHAKE = {
+  Upgrade: 'websocket',
+  Connection: 'Upgrade',
+  'Sec-WebSocket-Version': '13',
+  'Sec-WebSocket-Key': 'x3JJHMbDL1EzLkh9GBhXDw==',
+};
+
+/**
+ * The steps of one case, in order. Connections have names and open with their first bytes.
+ *
+ * | step | |
+ * |---|---|
+ * | `send` | writes bytes, cut into segments; `methods` are those of the requests that they contain |
+ * | `until` | waits for `answers` to all requests so far, the `head` of the last, a `text`, a number of `frames`, or `closed` |
+ * | `settle` | waits until what is under way inside the server has arrived |
+ * | `stop` | reads a connection no further |
+ * | `abort`, `finish` | closes a connection, or the client's half of it |
+ */
+class Script {
+  /** @param {string} id of the case; it is in each User-Agent and in the names of sessions */
+  constructor(id) {
+    this.id = id;
+    this.steps = [];
+    /** Connections in the middle of a request or frame: nothing more can be asked on them. */
+    this.broken = new Set();
+  }
+
+  /**
+   * @param {string} service
+   * @param {string} [name]
+   * @param {string} [server] the part of the path that is ignored
+   * @returns {string} the URL of a session that only this case uses
+   */
+  session(service, name = 's', server = '000') {
+    return `${service}/${server}/${this.id}-${name}-${service.replace(/\W/g, '')}`;
+  }
+
+  /**
+   * @param {string} on
+   * @param {string | Buffer} bytes
+   * @param {object} [options]
+   * @param {string[]} [options.methods]
+   * @param {number[]} [options.cuts]
+   * @param {number} [options.server] 0 or 1, the one whose service has an empty prefix
+   */
+  send(on, bytes, { methods = [], cuts = [], server = 0 } = {}) {
+    this.steps.push({ do: 'send', on, bytes: Buffer.from(bytes), methods, cuts, server });
+    return this;
+  }
+
+  /**
+   * @param {string} on
+   * @param {string} method
+   * @param {string} target
+   * @param {object} [options] and those of `send`
+   * @param {Record<string, string | undefined>} [options.headers] undefined leaves one out
+   * @param {string | Buffer} [options.body]
+   * @param {string} [options.version]
+   */
+  request(on, method, target, options = {}) {
+    const bytes = encodeRequest(this.id, method, target, options);
+    return this.send(on, bytes, { ...options, methods: [method] });
+  }
+
+  /** A request, and waiting for its answer. */
+  ask(on, method, target, options) {
+    return this.request(on, method, target, options).until(on, 'answers');
+  }
+
+  get(on, target, headers) {
+    return this.ask(on, 'GET', target, { headers });
+  }
+
+  post(on, target, body, headers) {
+    return this.ask(on, 'POST', target, { body, headers });
+  }
+
+  /** Messages on a session over a connection of their own. */
+  say(url, ...messages) {
+    return this.post(`say${this.steps.length}`, `${url}/xhr_send`, JSON.stringify(messages), {
+      'Content-Type': 'text/plain',
+    }).settle();
+  }
+
+  /**
+   * @param {string} on
+   * @param {string} target
+   * @param {object} [options]
+   * @param {Record<string, string | undefined>} [options.headers]
+   * @param {Buffer} [options.early] bytes in the same segment
+   */
+  handshake(on, target, { headers = {}, early = Buffer.alloc(0), method = 'GET', ...rest } = {}) {
+    const all = { ...HANDSHAKE, ...headers };
+    const head = encodeRequest(this.id, method, target, { headers: all });
+    return this.send(on, Buffer.concat([head, early]), { ...rest, methods: [method] }).until(
+      on,
+      'head',
+    );
+  }
+
+  /** @param {...(string | object)} frames texts, or what `encodeFrame` takes */
+  frames(on, ...frames) {
+    const bytes = frames.map((frame) =>
+      encodeFrame(typeof frame === 'string' ? { payload: frame } : frame),
+    );
+    return this.send(on, Buffer.concat(bytes));
+  }
+
+  closeFrame(on, code, reason) {
+    return this.send(on, encodeClose(code, reason));
+  }
+
+  /**
+   * @param {string} on
+   * @param {'answers' | 'head' | 'text' | 'frames' | 'closed'} what
+   * @param {string | number} [value]
+   */
+  until(on, what, value) {
+    this.steps.push({ do: 'until', on, what, value });
+    return this;
+  }
+
+  settle() {
+    this.steps.push({ do: 'settle' });
+    return this;
+  }
+
+  stop(on) {
+    this.steps.push({ do: 'stop', on });
+    return this;
+  }
+
+  abort(on) {
+    this.steps.push({ do: 'abort', on });
+    return this;
+  }
+
+  finish(on) {
+    this.steps.push({ do: 'finish', on });
+    return this;
+  }
+
+  /** Nothing more can be asked on this connection. */
+  breaks(on) {
+    this.broken.add(on);
+    return this;
+  }
+}
+
+/** @returns {Buffer} */
+function encodeRequest(id, method, target, { headers = {}, body = '', version = '1.1' } = {}) {
+  const all = { Host: 'localhost', 'User-Agent': id, ...headers };
+  const names = Object.keys(all).map((name) => name.toLowerCase());
+  const isMarked = names.includes('content-length') || names.includes('transfer-encoding');
+  if (!isMarked && (body.length > 0 || method === 'POST')) {
+    all['Content-Length'] = String(Buffer.byteLength(body));
+  }
+  const lines = Object.entries(all)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name}: ${value}\r\n`);
+  const head = `${method} ${target} HTTP/${version}\r\n${lines.join('')}\r\n`;
+  return Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body)]);
+}
+
+module.exports = { HANDSHAKE, Script, encodeRequest };

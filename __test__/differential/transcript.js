@@ -1,0 +1,148 @@
+'use strict';
+
+/** Statuses whose answers have no body, whatever their headers say. */
+const BODYLESS = [204, 304];
+
+/** What a server has sent on one connection, parsed as it comes. */
+class Transcript {
+  #buffer = Buffer.alloc(0);
+  #current;
+
+  constructor() {
+    /** Methods of the requests that were sent: answers to HEAD have no body. @type {string[]} */
+    this.methods = [];
+    this.responses = [];
+    this.frames = [];
+    this.isWebsocket = false;
+    this.isClosed = false;
+  }
+
+  /** @returns {number} final answers whose body is complete */
+  get answered() {
+    return this.responses.filter(({ complete, status }) => complete && status >= 200).length;
+  }
+
+  /** @returns {number} final answers that have begun */
+  get begun() {
+    return this.responses.filter(({ status }) => status >= 200 || status === 101).length;
+  }
+
+  /** @param {Buffer} chunk */
+  feed(chunk) {
+    this.#buffer = Buffer.concat([this.#buffer, chunk]);
+    while (this.isWebsocket ? this.#frame() : this.#http());
+  }
+
+  close() {
+    this.isClosed = true;
+    const current = this.#current;
+    if (current?.framing === 'close') current.complete = true;
+  }
+
+  /** @param {string} text */
+  includes(text) {
+    if (this.isWebsocket) return this.frames.some(({ payload }) => payload.includes(text));
+    return this.responses.some(({ body }) => body.includes(text));
+  }
+
+  /** @returns {string} what could not be parsed */
+  get rest() {
+    return this.#buffer.toString('latin1', 0, 500);
+  }
+
+  #take(length) {
+    const taken = this.#buffer.subarray(0, length);
+    this.#buffer = this.#buffer.subarray(length);
+    return taken;
+  }
+
+  #http() {
+    return this.#current && !this.#current.complete ? this.#body() : this.#head();
+  }
+
+  #head() {
+    const end = this.#buffer.indexOf('\r\n\r\n');
+    if (end < 0) return false;
+    const text = this.#buffer.toString('latin1', 0, end);
+    const match = /^HTTP\/(1\.[01]) (\d{3})(?: ([^\r\n]*))?/.exec(text);
+    if (!match) return false;
+    this.#take(end + 4);
+    const headers = {};
+    for (const line of text.split('\r\n').slice(1)) {
+      const colon = line.indexOf(':');
+      const name = line.slice(0, colon).toLowerCase();
+      (headers[name] ??= []).push(line.slice(colon + 1).trim());
+    }
+    const status = Number(match[2]);
+    const method = this.methods[this.begun];
+    const response = {
+      line: match[0],
+      status,
+      headers,
+      framing: framingOf(method, status, headers),
+      body: Buffer.alloc(0),
+      complete: false,
+    };
+    this.responses.push(response);
+    this.#current = response;
+    if (status === 101) this.isWebsocket = true;
+    response.complete = response.framing === 'none' || response.framing === 0;
+    response.left = response.framing;
+    return true;
+  }
+
+  #body() {
+    const response = this.#current;
+    const buffer = this.#buffer;
+    if (response.framing === 'chunked') {
+      const line = buffer.indexOf('\r\n');
+      if (line < 0) return false;
+      const size = parseInt(buffer.toString('latin1', 0, line), 16);
+      if (!(buffer.length >= line + 2 + size + 2)) return false;
+      this.#take(line + 2);
+      response.body = Buffer.concat([response.body, this.#take(size)]);
+      this.#take(2);
+      response.complete = size === 0;
+      return true;
+    }
+    if (buffer.length === 0) return false;
+    const length = response.framing === 'close' ? buffer.length : response.left;
+    const bytes = this.#take(length);
+    response.body = Buffer.concat([response.body, bytes]);
+    if (response.framing !== 'close') {
+      response.left -= bytes.length;
+      response.complete = response.left === 0;
+    }
+    return true;
+  }
+
+  #frame() {
+    const buffer = this.#buffer;
+    if (buffer.length < 2) return false;
+    let length = buffer[1] & 0x7f;
+    let start = 2;
+    if (length === 126) {
+      if (buffer.length < 4) return false;
+      length = buffer.readUInt16BE(2);
+      start = 4;
+    } else if (length === 127) {
+      if (buffer.length < 10) return false;
+      length = Number(buffer.readBigUInt64BE(2));
+      start = 10;
+    }
+    if (buffer.length < start + length) return false;
+    const payload = this.#take(start + length).subarray(start);
+    this.frames.push({ first: buffer[0], masked: buffer[1] >= 0x80, start, payload });
+    return true;
+  }
+}
+
+/** @returns {number | 'chunked' | 'close' | 'none'} how the end of a body is marked */
+function framingOf(method, status, headers) {
+  if (method === 'HEAD' || status < 200 || BODYLESS.includes(status)) return 'none';
+  if (headers['transfer-encoding']?.[0] === 'chunked') return 'chunked';
+  const length = headers['content-length']?.[0];
+  return length === undefined ? 'close' : Number(length);
+}
+
+module.exports = { Transcript };
