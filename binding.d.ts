@@ -47,6 +47,8 @@ export declare class Engine {
   takeWebsocket(service: number, fd: number, token: number, raw: boolean, response: Buffer, head: Buffer): boolean
   /** The token of a taken socket has been destroyed. */
   abandon(token: number): void
+  /** How many reads and writes a taken socket has seen; wraps around. */
+  transfers(token: number): number
   /** Serves an accepted websocket whose bytes come by [`Engine::bridge_feed`]. */
   bridgeWebsocket(service: number, id: number, raw: boolean, response: Buffer): void
   /** Bytes from the client of a bridged websocket. */

@@ -139,8 +139,9 @@ function letGo(engine, socket, token) {
   socket.setTimeout = (milliseconds, callback) => {
     idleTimers.get(socket)?.stop();
     if (callback) socket.once('timeout', callback);
-    if (milliseconds > 0)
+    if (milliseconds > 0) {
       idleTimers.set(socket, new IdleTimer(engine, socket, token, milliseconds));
+    }
     return socket;
   };
   socket.once('close', () => {

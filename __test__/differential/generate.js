@@ -1,13 +1,28 @@
 'use strict';
 
+const { abortedRequest, requests } = require('./generate-http');
+const { session } = require('./generate-session');
+const { websocket } = require('./generate-websocket');
 const { Random } = require('./prng');
 const { Script } = require('./script');
 
-/** @returns {Script} the case of this number */
+/**
+ * @param {string} id
+ * @param {number} seed
+ * @param {number} number
+ * @returns {Script} the random case of this seed and number
+ */
 function generate(id, seed, number) {
   const random = new Random(seed, number);
   const script = new Script(id);
-  script.get('a', random.pick(['/echo', '/echo/', '/echo/info']));
+  const kind = random.weighted([
+    [5, requests],
+    [1, abortedRequest],
+    [4, session],
+    [5, websocket],
+  ]);
+  kind(random, script);
   return script;
 }
+
 module.exports = { generate };

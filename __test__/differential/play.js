@@ -71,6 +71,20 @@ class Line {
   }
 }
 
+/** Whether a line can take another request. */
+function isIdle(line) {
+  return isOver(line.transcript) && !line.transcript.isClosed && !line.isStopped;
+}
+
+/** Waits until a text has come on any line, or no line is waiting for anything. */
+async function untilAny(lines, text) {
+  const waiting = lines.filter(
+    ({ transcript, isStopped }) => !isStopped && !transcript.isClosed && !isOver(transcript),
+  );
+  const holds = await Promise.all(waiting.map((line) => line.until('text', text)));
+  return holds.every(Boolean);
+}
+
 /** Whether all that was asked is answered. */
 function isOver(transcript) {
   return !transcript.isWebsocket && transcript.answered >= transcript.methods.length;
@@ -91,15 +105,20 @@ async function play(subject, script) {
   const lines = new Map();
   const inVain = [];
   for (const [index, step] of script.steps.entries()) {
-    let line = lines.get(step.on);
+    let name = step.on;
+    let line = lines.get(name);
     switch (step.do) {
       case 'send':
-        if (!line) lines.set(step.on, (line = new Line(ports[step.server])));
+        // What is busy cannot take another request: one of its successors does.
+        while (step.idle && line && !isIdle(line)) line = lines.get((name += '+'));
+        if (!line) lines.set(name, (line = new Line(ports[step.server])));
         line.transcript.methods.push(...step.methods);
         await line.write(step.bytes, step.cuts);
         break;
       case 'until':
-        if (line && !(await line.until(step.what, step.value))) inVain.push(index);
+        if (step.on === '*') {
+          if (!(await untilAny([...lines.values()], step.value))) inVain.push(index);
+        } else if (line && !(await line.until(step.what, step.value))) inVain.push(index);
         break;
       case 'settle':
         await subject.ask('settle');

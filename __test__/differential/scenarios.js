@@ -30,6 +30,12 @@ const STREAMS = [
   ['GET', 'eventsource'],
   ['GET', 'htmlfile?c=cb'],
 ];
+/** The end of the second heartbeat of a stream. */
+const BEATS = {
+  xhr_streaming: 'o\nh\nh\n',
+  eventsource: 'data: h\r\n\r\ndata: h\r\n\r\n',
+  'htmlfile?c=cb': 'p("h");\n</script>\r\n<script>\np("h");',
+};
 const POLLS = [
   ['POST', 'xhr'],
   ['GET', 'jsonp?c=cb'],
@@ -52,7 +58,9 @@ for (const [method, receiver] of [...STREAMS, ...POLLS]) {
 
   scenario(`${receiver} repeats the close frame until the delay has passed`, (s) => {
     const url = s.session('/echo');
-    s.request('r', method, `${url}/${receiver}`).until('r', isPoll ? 'answers' : 'head').settle();
+    s.request('r', method, `${url}/${receiver}`)
+      .until('r', isPoll ? 'answers' : 'head')
+      .settle();
     s.say(url, '!close 3001 Go away');
     s.until('r', 'answers');
     s.ask('r', method, `${url}/${receiver}`).ask('q', method, `${url}/${receiver}`);
@@ -112,14 +120,16 @@ for (const [method, receiver] of [...STREAMS, ...POLLS]) {
 
   scenario(`${receiver} beats`, (s) => {
     const url = s.session('/beat');
-    if (isPoll) s.ask('r', method, `${url}/${receiver}`);
-    s.ask('r', method, `${url}/${receiver}`);
-    if (!isPoll) s.steps.pop() && s.until('r', 'text', 'NEVER').abort('r');
+    s.request('r', method, `${url}/${receiver}`);
+    if (isPoll) s.until('r', 'answers').ask('r', method, `${url}/${receiver}`);
+    else s.until('r', 'text', BEATS[receiver]).stop('r');
   });
 
   scenario(`${receiver} outlives a message without a receiver but not its delay`, (s) => {
     const url = s.session('/echo');
-    s.request('r', method, `${url}/${receiver}`).until('r', isPoll ? 'answers' : 'head').settle();
+    s.request('r', method, `${url}/${receiver}`)
+      .until('r', isPoll ? 'answers' : 'head')
+      .settle();
     if (!isPoll) s.abort('r').settle();
     s.post('q', `${url}/xhr_send`, '["lost"]', PLAIN).settle();
   });

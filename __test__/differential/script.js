@@ -46,10 +46,11 @@ class Script {
    * @param {object} [options]
    * @param {string[]} [options.methods]
    * @param {number[]} [options.cuts]
+   * @param {boolean} [options.idle] takes another connection if this one is busy
    * @param {number} [options.server] 0 or 1, the one whose service has an empty prefix
    */
-  send(on, bytes, { methods = [], cuts = [], server = 0 } = {}) {
-    this.steps.push({ do: 'send', on, bytes: Buffer.from(bytes), methods, cuts, server });
+  send(on, bytes, { methods = [], cuts = [], server = 0, idle = false } = {}) {
+    this.steps.push({ do: 'send', on, bytes: Buffer.from(bytes), methods, cuts, server, idle });
     return this;
   }
 

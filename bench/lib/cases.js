@@ -1,0 +1,259 @@
+'use strict';
+
+/**
+ * @file What is measured: the peers, and the cases with the bounds they must hold.
+ *
+ * @typedef {object} Peer
+ * @property {string} title
+ * @property {string} [script] a file in `servers/`
+ * @property {string} [floor] a mode of the Rust binary `floor`
+ * @property {string[]} [args] of the server
+ * @property {string} [websocket] the protocol it speaks where a case says `websocket`
+ *
+ * @typedef {object} Bound
+ * @property {'cpu' | 'js' | 'rate' | 'p50' | 'bytes'} figure
+ * @property {number} [atLeast] ratio to `than`, higher is better
+ * @property {number} [atMost] of the figure itself
+ * @property {string} [than] a peer; `sockjs` by default
+ * @property {string} [peer] who must hold it; `sockjs-rs` by default
+ *
+ * @typedef {object} Case
+ * @property {string} name
+ * @property {string[]} peers
+ * @property {Record<string, string | number | boolean>} load arguments of the load generator
+ * @property {string[]} [server] arguments of the servers
+ * @property {boolean} [pinned] server on CPU 0, load on CPU 1; true by default
+ * @property {Bound[]} bounds
+ */
+
+/** @type {Record<string, Peer>} */
+const PEERS = {
+  sockjs: { title: 'sockjs', script: 'sockjs.js' },
+  'sockjs-rs': { title: 'sockjs-rs', script: 'sockjs-rs.js' },
+  // The same once more, for the A/A rows.
+  'sockjs-again': { title: 'sockjs again', script: 'sockjs.js' },
+  'sockjs-rs-again': { title: 'sockjs-rs again', script: 'sockjs-rs.js' },
+  'sockjs-rs-2': {
+    title: 'sockjs-rs, 2 I/O threads',
+    script: 'sockjs-rs.js',
+    args: ['--io-threads', '2'],
+  },
+  ws: { title: 'ws', script: 'ws.js', websocket: 'raw-websocket' },
+  'socket.io': { title: 'socket.io', script: 'socket.io.js', websocket: 'socket-io' },
+  'node-http': { title: 'node http', script: 'node-http.js' },
+  tungstenite: { title: 'tungstenite (Rust)', floor: 'tungstenite' },
+  hyper: { title: 'hyper (Rust)', floor: 'hyper' },
+};
+
+const BOTH = ['sockjs', 'sockjs-rs'];
+const ALL = [...BOTH, 'ws', 'socket.io', 'tungstenite'];
+const NEVER_SLOWER = [{ figure: 'cpu', atLeast: 1 }];
+
+/**
+ * @param {number} ratio
+ * @returns {Bound[]}
+ */
+function cpu(ratio) {
+  return [{ figure: 'cpu', atLeast: ratio }];
+}
+
+/**
+ * @param {string} protocol
+ * @param {number} connections
+ * @param {number} inFlight
+ * @param {number} [size]
+ */
+function load(protocol, connections, inFlight, size = 32) {
+  return { protocol, connections, 'in-flight': inFlight, size };
+}
+
+/** @type {Case[]} */
+const CASES = [
+  {
+    name: 'websocket echo, 100 × 1, 32 B',
+    peers: [...ALL, 'sockjs-again', 'sockjs-rs-again'],
+    load: load('websocket', 100, 1),
+    bounds: [...cpu(1.7), { figure: 'js', atLeast: 10 }],
+  },
+  {
+    name: 'websocket echo, 100 × 16, 32 B',
+    peers: [...ALL, 'sockjs-again', 'sockjs-rs-again'],
+    load: load('websocket', 100, 16),
+    bounds: cpu(12),
+  },
+  {
+    name: 'websocket echo, 1 × 1, 32 B',
+    peers: ALL,
+    load: load('websocket', 1, 1),
+    bounds: [
+      { figure: 'rate', atLeast: 1 },
+      { figure: 'p50', atLeast: 1 },
+    ],
+  },
+  {
+    name: 'websocket echo, 1 × 16, 32 B',
+    peers: ALL,
+    load: load('websocket', 1, 16),
+    bounds: cpu(3),
+  },
+  {
+    name: 'websocket echo, 100 × 16, 1 KiB',
+    peers: ALL,
+    load: load('websocket', 100, 16, 1024),
+    bounds: cpu(15),
+  },
+  {
+    name: 'websocket echo, 100 × 1, 1 KiB ASCII',
+    peers: ALL,
+    load: load('websocket', 100, 1, 1024),
+    bounds: cpu(2.3),
+  },
+  {
+    name: 'websocket echo, 100 × 1, 1 KiB JSON text',
+    peers: [...BOTH, 'ws', 'socket.io'],
+    load: { ...load('websocket', 100, 1, 1024), kind: 'json' },
+    bounds: cpu(3),
+  },
+  {
+    name: 'websocket echo, 100 × 1, 1 KiB multi-byte',
+    peers: [...BOTH, 'ws', 'socket.io'],
+    load: { ...load('websocket', 100, 1, 1024), kind: 'multibyte' },
+    bounds: cpu(3),
+  },
+  {
+    name: 'websocket echo, 10 × 1, 64 KiB',
+    peers: ALL,
+    load: load('websocket', 10, 1, 65536),
+    bounds: cpu(8),
+  },
+  {
+    name: 'raw websocket echo, 100 × 1, 32 B',
+    peers: [...BOTH, 'ws', 'tungstenite'],
+    load: load('raw-websocket', 100, 1),
+    bounds: [{ figure: 'cpu', atLeast: 1.3, than: 'ws' }, ...NEVER_SLOWER],
+  },
+  {
+    name: 'raw websocket echo, 100 × 16, 32 B',
+    peers: [...BOTH, 'ws', 'tungstenite'],
+    load: load('raw-websocket', 100, 16),
+    bounds: [{ figure: 'cpu', atLeast: 8, than: 'ws' }, ...NEVER_SLOWER],
+  },
+  {
+    name: 'xhr-polling, 100 sessions',
+    peers: [...BOTH, 'hyper'],
+    load: load('xhr-polling', 100, 1),
+    bounds: cpu(2.4),
+  },
+  {
+    name: 'xhr-streaming, 100 × 1',
+    peers: BOTH,
+    load: load('xhr-streaming', 100, 1),
+    bounds: cpu(2),
+  },
+  {
+    name: 'eventsource, 100 × 1',
+    peers: BOTH,
+    load: load('eventsource', 100, 1),
+    bounds: cpu(2),
+  },
+  {
+    name: 'fan-out, 10 senders to 1000 connections',
+    peers: [...BOTH, 'ws', 'socket.io'],
+    load: { ...load('websocket', 1000, 1), scenario: 'fan-out', senders: 10 },
+    server: ['--fan-out'],
+    bounds: cpu(3),
+  },
+  {
+    name: 'connect, handshake, one echo, close',
+    peers: ALL,
+    load: { ...load('websocket', 16, 1), scenario: 'churn' },
+    bounds: cpu(1.3),
+  },
+  {
+    name: 'GET /info, 50 connections',
+    peers: [...BOTH, 'node-http', 'hyper'],
+    load: load('info', 50, 1),
+    bounds: cpu(2.5),
+  },
+  {
+    name: 'idle websocket, 5000 connections',
+    peers: [...BOTH, 'ws', 'socket.io'],
+    load: { ...load('websocket', 5000, 1), scenario: 'idle' },
+    bounds: [
+      { figure: 'bytes', atMost: 9000 },
+      { figure: 'bytes', atLeast: 1 },
+    ],
+  },
+  {
+    name: 'https, websocket echo, 100 × 1',
+    peers: [...BOTH, 'ws'],
+    load: { ...load('websocket', 100, 1), tls: true },
+    server: ['--tls'],
+    bounds: NEVER_SLOWER,
+  },
+  {
+    name: 'https, xhr-polling, 100 sessions',
+    peers: BOTH,
+    load: { ...load('xhr-polling', 100, 1), tls: true },
+    server: ['--tls'],
+    bounds: NEVER_SLOWER,
+  },
+  ...[
+    ['websocket echo, 100 × 1, 32 B', load('websocket', 100, 1)],
+    ['websocket echo, 100 × 16, 32 B', load('websocket', 100, 16)],
+    ['websocket echo, 1 × 1, 32 B', load('websocket', 1, 1)],
+    ['xhr-polling, 100 sessions', load('xhr-polling', 100, 1)],
+  ].map(([name, parameters]) => ({
+    name: `unpinned, ${name}`,
+    peers: [...BOTH, 'sockjs-rs-2'],
+    load: parameters,
+    pinned: false,
+    bounds: [
+      ...NEVER_SLOWER,
+      { figure: 'rate', atLeast: 1 },
+      { figure: 'rate', atLeast: 1, than: 'sockjs-rs', peer: 'sockjs-rs-2' },
+    ],
+  })),
+  ...[10, 100, 1000, 5000].map((connections) => ({
+    name: `8000 messages a second over ${connections} connections`,
+    peers: BOTH,
+    load: { ...load('websocket', connections, 4), rate: 8000 },
+    bounds: NEVER_SLOWER,
+  })),
+  ...[1, 4, 16].map((mebibytes) => ({
+    name: `one xhr_send of ${mebibytes} MiB and its echo`,
+    peers: BOTH,
+    load: {
+      ...load('xhr-polling', 1, 1, mebibytes * 1024 * 1024),
+      // Counted, not timed: sockjs takes seconds for the largest.
+      messages: 64 / mebibytes,
+      seconds: 60,
+      'warmup-messages': 2,
+      'warmup-seconds': 60,
+      'stall-seconds': 60,
+    },
+    bounds: NEVER_SLOWER,
+  })),
+];
+
+/**
+ * Costs that must grow in proportion: between the cases of a group, the CPU time of sockjs-rs for one
+ * unit differs by no more than `atMost`. Quadratic cost would be a factor of 16 in the second group,
+ * where caches alone make one of 2.
+ */
+const GROWTH = [
+  {
+    name: 'same rate over 10 to 5000 connections: CPU per message, largest to smallest',
+    cases: /^8000 messages a second/,
+    unit: () => 1,
+    atMost: 1.25,
+  },
+  {
+    name: 'xhr_send of 1 to 16 MiB: CPU per byte, largest to smallest',
+    cases: /^one xhr_send/,
+    unit: (parameters) => parameters.size,
+    atMost: 2,
+  },
+];
+
+module.exports = { CASES, GROWTH, PEERS };

@@ -1,0 +1,198 @@
+//! One connection to the server, plain or TLS, that never blocks.
+
+use anyhow::{Context, Result, bail};
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
+use std::io::{ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Where connections go, and how.
+pub struct Dialer {
+    pub registry: Registry,
+    pub target: SocketAddr,
+    pub tls: Option<Arc<ClientConfig>>,
+}
+
+impl Dialer {
+    pub fn dial(&self, token: Token) -> Result<Connection> {
+        let mut socket = TcpStream::connect(self.target).context("connect")?;
+        socket.set_nodelay(true)?;
+        self.registry
+            .register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
+        let stream = match &self.tls {
+            None => Stream::Plain(socket),
+            Some(config) => {
+                let name = ServerName::try_from("localhost")?;
+                let session = ClientConnection::new(config.clone(), name)?;
+                Stream::Tls(Box::new(StreamOwned::new(session, socket)))
+            }
+        };
+        Ok(Connection {
+            stream,
+            partial: Vec::new(),
+            out: Vec::new(),
+            sent: 0,
+        })
+    }
+}
+
+/// A connection and its buffers. Dropping it closes it.
+pub struct Connection {
+    stream: Stream,
+    /// Bytes received that do not yet make a whole.
+    partial: Vec<u8>,
+    /// Bytes to send, of which `sent` are gone.
+    out: Vec<u8>,
+    sent: usize,
+}
+
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Connection {
+    /// What is to be sent by the next [`flush`](Self::flush).
+    pub fn out(&mut self) -> &mut Vec<u8> {
+        &mut self.out
+    }
+
+    /// Sends as much as the kernel takes; the rest goes when the socket is writable again.
+    pub fn flush(&mut self) -> Result<()> {
+        while self.sent < self.out.len() {
+            match self.stream.writer().write(&self.out[self.sent..]) {
+                Ok(0) => bail!("the connection takes no more bytes"),
+                Ok(len) => self.sent += len,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error).context("write"),
+            }
+        }
+        if self.sent == self.out.len() {
+            self.out.clear();
+            self.sent = 0;
+        }
+        if let Stream::Tls(stream) = &mut self.stream {
+            match stream.flush() {
+                Err(error) if error.kind() != ErrorKind::WouldBlock => {
+                    return Err(error).context("TLS");
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads once what has arrived into `buffer` and gives it to `take`, which answers how many bytes
+    /// it is done with. The rest is kept and given again with what follows.
+    pub fn read(
+        &mut self,
+        buffer: &mut [u8],
+        take: impl FnOnce(&[u8], &mut Vec<u8>) -> Result<usize>,
+    ) -> Result<Progress> {
+        let len = match self.stream.reader().read(buffer) {
+            Ok(0) => return Ok(Progress::Closed),
+            Ok(len) => len,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Progress::Drained),
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(Progress::More),
+            Err(error) => return Err(error).context("read"),
+        };
+        if self.partial.is_empty() {
+            let used = take(&buffer[..len], &mut self.out)?;
+            self.partial.extend_from_slice(&buffer[used..len]);
+        } else {
+            self.partial.extend_from_slice(&buffer[..len]);
+            let used = take(&self.partial, &mut self.out)?;
+            self.partial.drain(..used);
+        }
+        // epoll(7): after a short read there is no need to wait for EAGAIN.
+        if len < buffer.len() && matches!(self.stream, Stream::Plain(_)) {
+            Ok(Progress::Drained)
+        } else {
+            Ok(Progress::More)
+        }
+    }
+}
+
+/// What a read tells about the next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// There may be more to read.
+    More,
+    /// The next event will tell.
+    Drained,
+    /// The server has ended the connection.
+    Closed,
+}
+
+impl Stream {
+    fn reader(&mut self) -> &mut dyn Read {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream,
+        }
+    }
+
+    fn writer(&mut self) -> &mut dyn Write {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream,
+        }
+    }
+}
+
+/// A TLS configuration that takes any certificate: the server is our own child on this machine.
+pub fn tls_config() -> Result<Arc<ClientConfig>> {
+    let provider = Arc::new(ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, cert, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, cert, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

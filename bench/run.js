@@ -1,0 +1,280 @@
+'use strict';
+
+/**
+ * @file `npm run bench`: measures sockjs-rs beside its peers, prints the table, writes JSON.
+ *
+ * See README.md for what is measured and how.
+ */
+
+const { spawnSync } = require('node:child_process');
+const { existsSync, mkdirSync, statSync, writeFileSync } = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { setTimeout: sleep } = require('node:timers/promises');
+const { parseArgs } = require('node:util');
+
+const { CASES, PEERS } = require('./lib/cases');
+const {
+  killChildren,
+  residentBytes,
+  run,
+  runLoad,
+  startLoad,
+  startServer,
+} = require('./lib/processes');
+const { checks, growth, summarise, table, verdict } = require('./lib/summary');
+
+const OPTIONS = {
+  rounds: { type: 'string', default: '5' },
+  seconds: { type: 'string', default: '2' },
+  warmup: { type: 'string', default: '2' },
+  case: { type: 'string', default: '' },
+  peer: { type: 'string', default: '' },
+  quiet: { type: 'string', default: '5' },
+  out: { type: 'string' },
+  'allow-debug': { type: 'boolean', default: false },
+  strict: { type: 'boolean', default: false },
+  list: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+};
+
+const USAGE = `Usage: npm run bench -- [options]
+  --rounds N      rounds of every case; medians are printed (${OPTIONS.rounds.default})
+  --seconds N     length of one measurement (${OPTIONS.seconds.default})
+  --warmup N      seconds of load before it (${OPTIONS.warmup.default})
+  --case REGEX    only cases whose name matches
+  --peer REGEX    only peers whose name matches
+  --quiet N       a round is disturbed when other processes took more than N % of one CPU (${OPTIONS.quiet.default})
+  --out FILE      where the JSON goes (bench/results/<date>.json)
+  --allow-debug   measure a debug build of the addon all the same
+  --strict        exit with 1 when a bound is missed
+  --list          print the cases and end`;
+
+/** Larger addons have not been stripped and optimised. */
+const LARGEST_RELEASE = 16 * 1024 * 1024;
+
+async function main() {
+  const { values: options } = parseArgs({ options: OPTIONS });
+  if (options.help) return console.log(USAGE);
+  const cases = select(options);
+  if (options.list) return console.log(cases.map((test) => test.name).join('\n'));
+
+  checkMachine(cases);
+  if (!options['allow-debug']) refuseDebugBuild();
+  const settings = {
+    rounds: positive(options, 'rounds'),
+    seconds: positive(options, 'seconds'),
+    warmup: positive(options, 'warmup'),
+    quiet: positive(options, 'quiet'),
+    binaries: await buildLoad(),
+  };
+
+  const results = [];
+  for (const test of cases) {
+    const result = await measure(test, settings);
+    results.push(result);
+    console.log(`${result.error ? `${test.name}\n  FAILED ${result.error}` : table(result)}\n`);
+  }
+  const between = growth(results);
+  if (between.length > 0) console.log(`${between.map(verdict).join('\n')}\n`);
+
+  const all = [...results.flatMap((result) => result.checks), ...between];
+  const missed = all.filter((check) => !check.ok).length;
+  console.log(`${all.length - missed} of ${all.length} bounds hold`);
+  const out = options.out ?? path.join(__dirname, 'results', `${stamp()}.json`);
+  mkdirSync(path.dirname(out), { recursive: true });
+  const report = { ...environment(settings), cases: results, growth: between };
+  writeFileSync(out, `${JSON.stringify(report, null, 1)}\n`);
+  console.log(`written to ${path.relative(process.cwd(), out)}`);
+  const failed = results.filter((result) => result.error).length;
+  if (failed > 0) throw new Error(`${failed} cases failed`);
+  if (options.strict && missed > 0) process.exitCode = 1;
+}
+
+/** The cases and peers that were asked for. */
+function select(options) {
+  const [name, peer] = [new RegExp(options.case, 'i'), new RegExp(options.peer, 'i')];
+  const cases = CASES.filter((test) => name.test(test.name))
+    .map((test) => ({ ...test, peers: test.peers.filter((other) => peer.test(other)) }))
+    .filter((test) => test.peers.length > 0);
+  if (cases.length === 0) throw new Error('no case matches; --list prints them');
+  return cases;
+}
+
+function positive(options, name) {
+  const value = Number(options[name]);
+  if (!(value > 0)) throw new Error(`--${name} must be a number above 0, not ${options[name]}`);
+  return value;
+}
+
+/** Says what is missing before anything has been measured. */
+function checkMachine(cases) {
+  if (process.platform !== 'linux') throw new Error('the benchmarks need Linux: /proc and taskset');
+  if (os.cpus().length < 2) throw new Error('the benchmarks need two CPUs, one for the load');
+  const peers = new Set(cases.flatMap((test) => test.peers));
+  for (const name of ['sockjs', 'ws', 'socket.io']) {
+    if (!peers.has(name)) continue;
+    try {
+      require.resolve(name);
+    } catch {
+      throw new Error(`the peer ${name} is not installed: run npm install`);
+    }
+  }
+}
+
+function refuseDebugBuild() {
+  require('..');
+  const addon = Object.keys(require.cache).find((file) => file.endsWith('.node'));
+  if (addon && statSync(addon).size > LARGEST_RELEASE) {
+    throw new Error(`${addon} is a debug build: run npm run build`);
+  }
+}
+
+/** Builds the load generator and returns the folder of its programs. */
+async function buildLoad() {
+  const folder = path.join(__dirname, 'load');
+  await run(['cargo', 'build', '--release', '--locked', '--quiet'], { cwd: folder });
+  const target = process.env.CARGO_TARGET_DIR ?? path.join(folder, 'target');
+  const binaries = path.resolve(folder, target, 'release');
+  if (!existsSync(path.join(binaries, 'load'))) throw new Error(`no load generator in ${binaries}`);
+  return binaries;
+}
+
+/** One case with its figures; one that fails says why, and the others go on. */
+async function measure(test, settings) {
+  const { name, load, server = [], pinned = true } = test;
+  const result = { name, load, server, pinned, summaries: {}, checks: [], rounds: [] };
+  try {
+    await measureRounds(test, settings, result.rounds);
+  } catch (error) {
+    return { ...result, error: error.message };
+  } finally {
+    progress('');
+  }
+  for (const peer of test.peers) {
+    const summary = summarise(result.rounds.filter((round) => round.peer === peer));
+    // A floor has no JavaScript.
+    if (PEERS[peer].floor) delete summary.js;
+    result.summaries[peer] = summary;
+  }
+  result.checks = checks(test, result.summaries);
+  return result;
+}
+
+/** All rounds of a case: in each, every peer has its turn, and another one begins. */
+async function measureRounds(test, settings, rounds) {
+  for (let round = 0; round < settings.rounds; round++) {
+    const first = round % test.peers.length;
+    const peers = [...test.peers.slice(first), ...test.peers.slice(0, first)];
+    for (const peer of peers) {
+      progress(`${test.name}: round ${round + 1} of ${settings.rounds}, ${peer}`);
+      const report = await once(test, peer, settings);
+      rounds.push({ round: round + 1, peer, disturbed: isDisturbed(report, settings), report });
+    }
+  }
+}
+
+/** One measurement, with a server of its own. */
+async function once(test, peer, settings) {
+  const { load, server: args = [], pinned = true } = test;
+  const target = await startServer(peer, args, pinned, settings.binaries);
+  try {
+    if (load.scenario === 'idle') return await memory(test, peer, target, settings);
+    const { seconds, warmup } = settings;
+    const parameters = { seconds, 'warmup-seconds': warmup, ...load };
+    return await runLoad(peer, parameters, target, pinned, settings.binaries);
+  } catch (error) {
+    const said = target.server.errors.trim();
+    const suffix = said ? `\nthe server said: ${said}` : '';
+    throw new Error(`${test.name}, ${peer}: ${error.message}${suffix}`, { cause: error });
+  } finally {
+    await target.server.end();
+  }
+}
+
+/** Resident memory for each of many connections that do nothing. */
+async function memory({ load, pinned = true }, peer, target, { binaries }) {
+  // A few connections first, so that code and tables loaded by the first one are not counted.
+  const hold = async (connections) => {
+    const clients = startLoad(peer, { ...load, connections }, target, pinned, binaries);
+    try {
+      await clients.line();
+      return await collected(target.server);
+    } finally {
+      await clients.end();
+      await sleep(200);
+    }
+  };
+  await hold(WARMUP_CONNECTIONS);
+  const before = await collected(target.server);
+  const after = await hold(load.connections);
+  return { before, after, bytes: (after - before) / load.connections };
+}
+
+const WARMUP_CONNECTIONS = 50;
+
+/** Resident bytes of a server after a collection. */
+async function collected(server) {
+  await sleep(300);
+  server.process.kill('SIGUSR2');
+  if ((await server.line()) !== 'collected') throw new Error(`${server.title} did not collect`);
+  return residentBytes(server.process.pid);
+}
+
+/** Whether other processes took so much of the machine that the round is worth little. */
+function isDisturbed(report, { quiet }) {
+  if (!report.cpu) return false;
+  const others = report.cpu.others_ns + report.cpu.stolen_ns;
+  return (others / (report.seconds * 1e9)) * 100 > quiet;
+}
+
+/** What the figures were measured on. */
+function environment({ rounds, seconds, warmup, quiet }) {
+  const version = (name) => require(`${name}/package.json`).version;
+  const versions = { node: process.version };
+  for (const name of ['sockjs', 'ws', 'socket.io']) {
+    try {
+      versions[name] = version(name);
+    } catch {
+      versions[name] = null;
+    }
+  }
+  versions['sockjs-rs'] = require('../package.json').version;
+  const head = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: __dirname, encoding: 'utf8' });
+  return {
+    date: new Date().toISOString(),
+    commit: head.status === 0 ? head.stdout.trim() : null,
+    machine: {
+      cpu: os.cpus()[0].model,
+      cpus: os.cpus().length,
+      memory: os.totalmem(),
+      kernel: `${os.type()} ${os.release()}`,
+      arch: os.arch(),
+    },
+    versions,
+    settings: { rounds, seconds, warmup, quiet },
+  };
+}
+
+function stamp() {
+  return new Date().toISOString().slice(0, 16).replace(':', '');
+}
+
+/** @param {string} text shown on a terminal only, in place of the last */
+function progress(text) {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.once(signal, () => {
+    killChildren();
+    process.exit(130);
+  });
+}
+process.on('exit', killChildren);
+
+main().catch((error) => {
+  progress('');
+  console.error(`bench: ${error.message}`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,111 @@
+'use strict';
+
+/**
+ * @file What the echo servers share: an http or https server on a free port, the service of the two
+ * SockJS packages, and the runner's commands.
+ *
+ * Arguments: `--tls`, `--fan-out`, `--io-threads N`. The environment variable PORT defaults to 0; the
+ * first line printed is the port. SIGUSR2 collects garbage and prints `collected`; the end of standard
+ * input ends the process, so that no server outlives its runner.
+ */
+
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const http = require('node:http');
+const https = require('node:https');
+const os = require('node:os');
+const path = require('node:path');
+
+const argv = process.argv.slice(2);
+
+/** Whether every message goes to all connections instead of back to its sender. */
+const fanOut = argv.includes('--fan-out');
+
+/** @returns {import('node:http').Server} */
+function createServer() {
+  if (!argv.includes('--tls')) return http.createServer(notFound);
+  return https.createServer(certificate(), notFound);
+}
+
+/** A key and a certificate that it signed itself, for this process only. */
+function certificate() {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sockjs-bench-'));
+  try {
+    const [key, cert] = [path.join(folder, 'key.pem'), path.join(folder, 'cert.pem')];
+    execFileSync('openssl', [...OPENSSL, '-keyout', key, '-out', cert], { stdio: 'pipe' });
+    return { key: fs.readFileSync(key), cert: fs.readFileSync(cert) };
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+}
+
+/**
+ * @param {import('node:http').IncomingMessage} req
+ * @param {import('node:http').ServerResponse} res
+ */
+function notFound(req, res) {
+  res.writeHead(404).end();
+}
+
+/**
+ * Listens, prints the port and obeys the runner.
+ *
+ * @param {import('node:http').Server} server
+ */
+function listen(server) {
+  server.listen(Number(process.env.PORT || 0), '127.0.0.1', () => {
+    console.log(server.address().port);
+  });
+  process.on('SIGUSR2', () => {
+    // What the first collection finalises, the second frees.
+    globalThis.gc();
+    setImmediate(() => {
+      globalThis.gc();
+      console.log('collected');
+    });
+  });
+  process.stdin.on('end', () => process.exit()).resume();
+}
+
+/**
+ * Serves `/echo` with a SockJS package.
+ *
+ * @param {typeof import('sockjs')} sockjs
+ * @param {Record<string, any>} options
+ */
+function serveSockjs(sockjs, options) {
+  const service = sockjs.createServer({ prefix: '/echo', ...options });
+  const connections = new Set();
+  service.on('connection', (conn) => {
+    if (!fanOut) {
+      conn.on('data', (message) => conn.write(message));
+      return;
+    }
+    connections.add(conn);
+    conn.on('close', () => connections.delete(conn));
+    conn.on('data', (message) => {
+      for (const to of connections) to.write(message);
+    });
+  });
+  const server = createServer();
+  service.installHandlers(server);
+  listen(server);
+}
+
+/**
+ * The number given with an argument.
+ *
+ * @param {string} name
+ * @returns {number | undefined}
+ */
+function numberAfter(name) {
+  const at = argv.indexOf(name);
+  return at === -1 ? undefined : Number(argv[at + 1]);
+}
+
+const OPENSSL = [
+  ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
+  ...['-subj', '/CN=localhost', '-days', '2'],
+];
+
+module.exports = { createServer, fanOut, listen, numberAfter, serveSockjs };

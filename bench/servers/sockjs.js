@@ -1,0 +1,5 @@
+'use strict';
+
+const { serveSockjs } = require('./common');
+
+serveSockjs(require('sockjs'), { log: () => {} });
