@@ -53,6 +53,8 @@ export declare class Engine {
   bridgeWebsocket(service: number, id: number, raw: boolean, response: Buffer): void
   /** Bytes from the client of a bridged websocket. */
   bridgeFeed(id: number, chunk: Buffer): void
+  /** Whether a `jsessionid` function is called for this request. */
+  hasCookie(service: number, method: string, target: string): boolean
   /**
    * Answers a request. `headers` is name, value, name, value…, of those that matter; `base_url` is
    * what the function of that option said, as JSON text.
@@ -62,6 +64,8 @@ export declare class Engine {
   bridgeBody(id: number, body?: Buffer | undefined | null): BridgeAnswer | null
   /** What is to be written to the client of `id` now. */
   bridgeTake(id: number): Taken
+  /** Whether the client of `id` has been given up: its socket is to be destroyed. */
+  bridgeAborted(id: number): boolean
   /** The client of `id` is gone, or all has been written to it. */
   bridgeEnd(id: number): void
   /** Sends bytes over a raw websocket: 0 refused, 1 taken, 2 taken and full. */

@@ -81,6 +81,7 @@ class BridgedResponse {
     const { native } = engine;
     try {
       const { method, url } = request;
+      this.callJsessionid();
       const baseUrl = this.callBaseUrl();
       const answer = native.bridgeRequest(listener.id, this.id, method, url, headers, baseUrl);
       if (answer.status === 0) this.readBody(answer.limit);
@@ -93,10 +94,12 @@ class BridgedResponse {
 
   /** `base_url` may be a function, which is called for every `GET /info`. */
   callBaseUrl() {
-    const { base_url: baseUrl } = this.listener.options;
+    const { options } = this.listener;
     const { method, url } = this.request;
-    if (typeof baseUrl !== 'function' || method !== 'GET' || !INFO.test(url)) return undefined;
-    const value = baseUrl();
+    if (typeof options.base_url !== 'function' || method !== 'GET' || !INFO.test(url)) {
+      return undefined;
+    }
+    const value = options.base_url();
     return value === undefined ? undefined : JSON.stringify(value);
   }
 
@@ -151,7 +154,6 @@ class BridgedResponse {
   /** @param {any} answer */
   play(answer) {
     const { response } = this;
-    this.callJsessionid();
     if (answer.body !== undefined) {
       writeHead(response, answer);
       response.end(answer.body);
@@ -168,12 +170,14 @@ class BridgedResponse {
     socket.on('end', this.onSocketEnd);
   }
 
-  /** Lets a `jsessionid` function set what it wants, where 0.3.24 does. */
+  /** Lets a `jsessionid` function set what it wants, on the routes where 0.3.24 does. */
   callJsessionid() {
-    const { jsessionid } = this.listener.options;
-    if (typeof jsessionid !== 'function') return;
-    this.request.cookies = parseCookies(this.request.headers.cookie);
-    jsessionid(this.request, this.response);
+    const { listener, engine, request, response } = this;
+    const { options } = listener;
+    if (typeof options.jsessionid !== 'function') return;
+    if (!engine.native.hasCookie(listener.id, request.method, request.url)) return;
+    request.cookies = parseCookies(request.headers.cookie);
+    options.jsessionid(request, response);
   }
 
   /** Writes what waits, as far as the client takes it. */
@@ -231,7 +235,7 @@ function serveUpgrade(listener, request, socket, head = Buffer.alloc(0), take) {
   const { engine } = listener;
   const headers = pick(request.headers, UPGRADE_HEADERS);
   const judged = engine.native.judgeUpgrade(listener.id, request.method, request.url, headers);
-  if (judged.verdict === 'plain') return serveWithoutUpgrade(request, socket, head);
+  if (judged.verdict === 'plain') return serveWithoutUpgrade(listener, request, socket, head);
   if (judged.verdict === 'refuse') {
     socket.on('error', ignore);
     socket.end(judged.response);
@@ -290,6 +294,7 @@ class BridgedWebsocket {
   /** Writes what waits, as far as the client takes it. */
   flush() {
     const { engine, socket } = this;
+    if (engine.native.bridgeAborted(this.id)) return socket.destroy();
     if (this.blocked) return;
     const { bytes, ended } = engine.native.bridgeTake(this.id);
     if (bytes && !socket.write(bytes)) {
@@ -325,11 +330,21 @@ class BridgedWebsocket {
  * An upgrade request for a route that is no websocket is answered as the same request without
  * `Upgrade`, and then its connection closes (deviation 3): Node reads it again in that form.
  *
+ * @param {import('./server').Listener} listener
  * @param {import('node:http').IncomingMessage} request
  * @param {any} socket
  * @param {Buffer} head
  */
-function serveWithoutUpgrade(request, socket, head) {
+function serveWithoutUpgrade(listener, request, socket, head) {
+  const { server } = socket;
+  if (server === undefined) {
+    // Not a socket of an http server's: there is nobody to read it again, so its body is not read.
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket);
+    response.on('finish', () => socket.end());
+    return serveRequest(listener, request, response);
+  }
   const { method, url, httpVersion, rawHeaders } = request;
   let text = `${method} ${url} HTTP/${httpVersion}\r\n`;
   for (let index = 0; index < rawHeaders.length; index += 2) {
@@ -338,7 +353,6 @@ function serveWithoutUpgrade(request, socket, head) {
   }
   text += 'Connection: close\r\n\r\n';
   socket.unshift(Buffer.concat([Buffer.from(text, 'latin1'), head]));
-  const { server } = socket;
   server.emit(socket.encrypted ? 'secureConnection' : 'connection', socket);
 }
 

@@ -5,6 +5,7 @@
  */
 
 const { randomUUID } = require('node:crypto');
+const { Socket } = require('node:net');
 const { Stream } = require('node:stream');
 
 const { Session } = require('./session');
@@ -61,6 +62,8 @@ class Connection extends Stream {
     this._socket = undefined;
     this._facade = undefined;
     this._held = undefined;
+    /** The session has ended, but messages are still held. */
+    this._ended = false;
     this._round = 0;
     /** The request on the bridge whose socket brings the messages; 0 for none. */
     this._bridge = 0;
@@ -163,7 +166,7 @@ class Connection extends Stream {
     const held = this._held;
     if (!held) return this;
     this._held = undefined;
-    if (this._state !== CLOSED) this._engine.pause(this, false);
+    if (this._state !== CLOSED && !this._ended) this._engine.pause(this, false);
     // A listener may pause again in the middle.
     for (let next = 0; next < held.length; next++) {
       if (this._held) {
@@ -172,6 +175,7 @@ class Connection extends Stream {
       }
       this._deliver(held[next]);
     }
+    if (this._ended && !this._held) this._end();
     return this;
   }
 
@@ -192,6 +196,12 @@ class Connection extends Stream {
     this._engine.native.endReceiver(this._key);
     this._engine.touch();
     this._end();
+  }
+
+  /** The client is gone. What waits because of `pause()` is delivered first, when it is resumed. */
+  _clientGone() {
+    if (this._held?.length > 0 && this._state === OPEN) this._ended = true;
+    else this._end();
   }
 
   /** The session has ended. Packages that replaced its methods expect to be called. */
@@ -220,6 +230,7 @@ class Connection extends Stream {
    */
   _decorate(request, protocol) {
     this._socket = request.socket;
+    keepAddresses(request.socket);
     this._request = {
       url: request.url,
       pathname: undefined,
@@ -234,6 +245,24 @@ class Connection extends Stream {
     if (typeof facts === 'string') return (this._request = JSON.parse(facts));
     return facts;
   }
+}
+
+/**
+ * Reads both addresses of a socket while it has them. Node keeps what was read once, but of the local
+ * address it forgets that it has it when the handle is gone.
+ *
+ * @param {any} socket
+ */
+function keepAddresses(socket) {
+  if (!(socket instanceof Socket)) return;
+  void socket.remoteAddress;
+  void socket.localAddress;
+  socket._getsockname = keptLocalAddress;
+}
+
+/** @this {any} */
+function keptLocalAddress() {
+  return this._sockname ?? {};
 }
 
 /** @param {import('node:http').IncomingHttpHeaders} all */
@@ -283,4 +312,4 @@ for (const [name, read] of ADDRESSES) {
   });
 }
 
-module.exports = { Connection, CONNECTING, OPEN, CLOSING, CLOSED };
+module.exports = { Connection, keepAddresses, CONNECTING, OPEN, CLOSING, CLOSED };

@@ -284,9 +284,10 @@ class Engine {
         return this.openWithRequest(subject, this.listeners[a], value, b);
       case OPEN: {
         const connection = this.open(subject, this.listeners[a], XHR_POLLING);
+        const taken = this.pending.get(b);
         connection._request = value;
-        connection._socket = this.pending.get(b)?.socket;
-        return this.announce(connection, undefined);
+        connection._socket = taken?.socket;
+        return this.announce(connection, taken?.resource);
       }
       case ATTACHED_NODE: {
         const request = this.pending.get(a)?.request;
@@ -386,7 +387,7 @@ class Engine {
     this.connections[key] = undefined;
     if (connection === undefined) return;
     this.hold(-1);
-    connection._end();
+    connection._clientGone();
   }
 
   /**

@@ -9,6 +9,8 @@ const { invalidOption, optionOutOfRange } = require('./errors');
 /** Bytes of one message that faye-websocket accepts by default. */
 const MAX_MESSAGE_SIZE = 0x3ffffff;
 const MEBIBYTE = 1024 * 1024;
+/** More threads than this do no network better. */
+const MAX_IO_THREADS = 64;
 
 /** The defaults of sockjs 0.3.24, and of the options that are new here. */
 const DEFAULTS = Object.freeze({
@@ -41,8 +43,25 @@ const TRANSPORTS = [
   'xhr-streaming',
 ];
 
+/** @type {(keyof typeof DEFAULTS)[]} */
+const NEW_OPTIONS = ['max_message_size', 'max_buffered', 'binary', 'io_threads', 'pong_timeout'];
+
 /** What of `faye_server_options` has an effect here. */
 const KNOWN_FAYE_OPTIONS = new Set(['maxLength', 'ping', 'headers', 'extensions']);
+
+/**
+ * The options with defaults for what is missing. Of the options that 0.3.24 has, `undefined` is a value
+ * like any other, as there; of the new ones it is none.
+ *
+ * @param {Record<string, any>} [options]
+ * @returns {Record<string, any>}
+ */
+function complete(options) {
+  /** @type {Record<string, any>} */
+  const all = { ...DEFAULTS, ...options };
+  for (const name of NEW_OPTIONS) all[name] ??= DEFAULTS[name];
+  return all;
+}
 
 /**
  * Checks what cannot work. Unknown options are ignored: callers pass objects of their own.
@@ -61,6 +80,9 @@ function check(options) {
   }
   for (const name of ['max_message_size', 'max_buffered', 'io_threads', 'pong_timeout']) {
     checkAtLeastOne(name, options[name]);
+  }
+  if (Number(options.io_threads) > MAX_IO_THREADS) {
+    throw optionOutOfRange('io_threads', `at most ${MAX_IO_THREADS}`, options.io_threads);
   }
   if (options.high_water_mark !== undefined && options.high_water_mark !== null) {
     const mark = Number(options.high_water_mark);
@@ -167,7 +189,8 @@ function toNative(options, log) {
     heartbeatDelay: Number(options.heartbeat_delay),
     disconnectDelay: Number(options.disconnect_delay),
     pongTimeout: Number(options.pong_timeout),
-    responseLimit: Math.max(0, Number(options.response_limit)),
+    // 0.3.24 ends a response whose size is at or above any limit that is not zero.
+    responseLimit: Number(options.response_limit) && Math.max(1, Number(options.response_limit)),
     maxMessageSize: Number(options.max_message_size),
     maxFrameSize: Number(faye.maxLength || options.max_message_size),
     maxBuffered: Number(options.max_buffered),
@@ -202,4 +225,4 @@ function headerText(value) {
     .trim();
 }
 
-module.exports = { DEFAULTS, check, remarks, toNative };
+module.exports = { complete, check, remarks, toNative };

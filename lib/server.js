@@ -9,9 +9,9 @@ const { EventEmitter } = require('node:events');
 const { version } = require('../package.json');
 const { bridgeHandler } = require('./bridge');
 const { getEngine } = require('./engine');
-const { invalidArgument } = require('./errors');
+const { invalidArgument, invalidOption } = require('./errors');
 const { install, uninstall } = require('./install');
-const { DEFAULTS, check, remarks, toNative } = require('./options');
+const { check, complete, remarks, toNative } = require('./options');
 
 /** A SockJS service. Emits `'connection'` with a `Connection`. */
 class Server extends EventEmitter {
@@ -19,7 +19,7 @@ class Server extends EventEmitter {
   constructor(options) {
     super();
     /** @type {Record<string, any>} */
-    this.options = { ...DEFAULTS, ...options };
+    this.options = complete(options);
     check(this.options);
     /**
      * The sessions of this server, one registry for each prefix.
@@ -140,7 +140,7 @@ class Listener {
       server._registries.set(options.prefix, registry);
     }
     /** The native side's number for this listener. */
-    this.id = native.createService(registry, toNative(options, options.log !== null));
+    this.id = createService(native, registry, options);
     listeners[this.id] = this;
     this.log('debug', `SockJS v${version} bound to ${JSON.stringify(options.prefix)}`);
     for (const line of remarks(options)) this.log('info', line);
@@ -162,6 +162,23 @@ class Listener {
   /** @returns {(req: any, res: any, head?: Buffer) => boolean} */
   getHandler() {
     return bridgeHandler(this);
+  }
+}
+
+/**
+ * @param {any} native
+ * @param {number} registry
+ * @param {Record<string, any>} options
+ * @returns {number}
+ */
+function createService(native, registry, options) {
+  try {
+    return native.createService(registry, toNative(options, options.log !== null));
+  } catch (error) {
+    if (error.code !== 'InvalidArg') throw error;
+    // JavaScript's expressions know a few things that the native side's do not.
+    const expected = `an expression that sockjs-rs can match (${error.message})`;
+    throw invalidOption('prefix', expected, options.prefix);
   }
 }
 

@@ -8,6 +8,8 @@ const diagnostics = require('node:diagnostics_channel');
 const { AsyncResource } = require('node:async_hooks');
 const { Socket } = require('node:net');
 
+const { keepAddresses } = require('./connection');
+
 /** Subscribers of this channel want to see every request. */
 const requestStart = diagnostics.channel('http.server.request.start');
 
@@ -44,8 +46,9 @@ function takeRequest(installation, listener, request, response) {
   if (!Buffer.isBuffer(read) || read.latin1Slice(0, line.length) !== line) return false;
   installation.configure();
   socket.setKeepAlive(true, KEEP_ALIVE_DELAY);
-  readAddresses(socket);
-  const taken = { socket, request: undefined, server: httpServer, resource: undefined };
+  keepAddresses(socket);
+  const resource = new AsyncResource('SOCKJS');
+  const taken = { socket, request: undefined, server: httpServer, resource };
   const token = engine.remember(taken);
   if (!engine.native.takeHttp(installation.host, socket._handle.fd, token, read)) {
     engine.pending.delete(token);
@@ -76,7 +79,7 @@ function takeUpgrade(installation) {
     socket.setTimeout(0);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_DELAY);
-    readAddresses(socket);
+    keepAddresses(socket);
     const resource = new AsyncResource('SOCKJS');
     const token = engine.remember({ socket, request, server: installation.httpServer, resource });
     const { fd } = socket._handle;
@@ -108,18 +111,6 @@ function isPlain(socket) {
     socket.readableLength === 0 &&
     socket.write === Socket.prototype.write
   );
-}
-
-/** Reads both addresses while there is a handle to ask; Node keeps them, but forgets that it has the local one. */
-function readAddresses(socket) {
-  void socket.remoteAddress;
-  void socket.localAddress;
-  socket._getsockname = keptLocalAddress;
-}
-
-/** @this {any} */
-function keptLocalAddress() {
-  return this._sockname ?? {};
 }
 
 /**

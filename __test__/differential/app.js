@@ -83,7 +83,7 @@ class Notes {
     try {
       result = describe(fn());
     } catch (error) {
-      result = `throws ${error.constructor.name}: ${error.message}`;
+      result = `throws ${error.constructor.name}: ${error.message}`;if(/stack/.test(error.message))console.error(error.stack);
     }
     this.note(what, result);
   }

@@ -196,6 +196,7 @@ unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) ->
         let mut count = 0;
         let ([values, table], state) = arguments(env, info);
         let state = &mut *state.borrow_mut();
+        state.handled();
         let mut len = 0;
         let mut numbers = ptr::null_mut();
         let status = sys::napi_get_typedarray_info(

@@ -362,6 +362,12 @@ impl Engine {
         self.bridge.feed(id, &chunk);
     }
 
+    /// Whether a `jsessionid` function is called for this request.
+    #[napi(catch_unwind)]
+    pub fn has_cookie(&self, service: u32, method: String, target: String) -> Result<bool> {
+        Ok(get(&self.services, service)?.has_cookie(&method, &target))
+    }
+
     /// Answers a request. `headers` is name, value, name, value…, of those that matter; `base_url` is
     /// what the function of that option said, as JSON text.
     #[napi(catch_unwind)]
@@ -399,6 +405,12 @@ impl Engine {
             bytes: bytes.map(|bytes| Vec::from(bytes).into()),
             ended,
         }
+    }
+
+    /// Whether the client of `id` has been given up: its socket is to be destroyed.
+    #[napi(catch_unwind)]
+    pub fn bridge_aborted(&self, id: u32) -> bool {
+        self.bridge.is_aborted(id)
     }
 
     /// The client of `id` is gone, or all has been written to it.

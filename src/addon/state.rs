@@ -15,6 +15,8 @@ pub(super) struct State {
     batch: Batch,
     /// Events of the batch that have been drained.
     drained: usize,
+    /// Keys of connections that ended in the table which JavaScript is handling.
+    ended: Vec<u32>,
     /// Buffer for the strings that JavaScript writes.
     pub(super) units: Vec<u16>,
 }
@@ -29,6 +31,7 @@ impl State {
             connections: Vec::new(),
             batch: Batch::default(),
             drained: 0,
+            ended: Vec::new(),
             units: Vec::new(),
         }
     }
@@ -50,7 +53,15 @@ impl State {
         if let Some(place) = self.connections.get_mut(key as usize) {
             *place = None;
         }
-        self.engine.keys.give(key);
+        self.ended.push(key);
+    }
+
+    /// JavaScript has handled all that it was given: keys that ended with it are free. Not sooner, or a
+    /// listener could write to an old connection and reach a new one.
+    pub(super) fn handled(&mut self) {
+        for key in self.ended.drain(..) {
+            self.engine.keys.give(key);
+        }
     }
 
     /// Lets go of everything, at the end of the environment.

@@ -102,6 +102,14 @@ impl Bridge {
         }
     }
 
+    /// Whether the client of `id` has been given up.
+    pub fn is_aborted(&self, id: u32) -> bool {
+        match self.open.get(&id) {
+            Some(Open::Response(outlet, _) | Open::Websocket(outlet, _)) => outlet.is_aborted(),
+            None => false,
+        }
+    }
+
     /// The client of `id` is gone, or its response has been written.
     pub fn end(&mut self, id: u32) {
         self.open.remove(&id);

@@ -93,6 +93,12 @@ impl Rules {
         headers
     }
 
+    /// Whether 0.3.24 deals with the session cookie on this route, and so calls a `jsessionid`
+    /// function.
+    pub fn has_cookie(route: &Route<'_>) -> bool {
+        Filters::of(route).cookie
+    }
+
     /// `/info`. `entropy` is a random number; `base_url` is JSON text, for an option that is set
     /// (or the value of its function).
     pub fn info(

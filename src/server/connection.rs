@@ -590,7 +590,9 @@ impl Websocket {
 
     fn handle_timeout(&mut self, now: Instant, every: Option<Duration>, engine: &Engine) {
         if self.close_deadline.is_some_and(|at| at <= now) {
-            return self.end(engine);
+            self.end(engine);
+            // What its client does not take would hold the socket open.
+            return self.outlet.abort(engine);
         }
         if let (Some((at, number)), Some(every)) = (self.ping, every)
             && at <= now

@@ -35,8 +35,7 @@ struct State {
     out: Vec<u8>,
     /// Bytes at the start of `out` that the socket has taken.
     sent: usize,
-    /// Nothing follows `out`.
-    ended: bool,
+    end: End,
     /// In somebody's list of outlets to flush.
     marked: bool,
     /// The socket's buffer is full and somebody waits for it.
@@ -44,6 +43,17 @@ struct State {
     /// Whom to tell when `out` has become small.
     drain: Option<Weak<Connection>>,
     waker: Option<Waker>,
+}
+
+/// Whether anything follows `out`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum End {
+    #[default]
+    NotYet,
+    /// Nothing follows.
+    Reached,
+    /// The client was given up with what was left for it.
+    Aborted,
 }
 
 /// What a flush has left to do.
@@ -72,7 +82,7 @@ impl Outlet {
     /// Appends bytes and marks the outlet for the next flush. Nothing is added after the end.
     pub fn write(self: &Arc<Self>, engine: &Engine, append: impl FnOnce(&mut Vec<u8>)) {
         let mut state = lock(&self.state);
-        if !state.ended {
+        if !state.has_ended() {
             append(&mut state.out);
             self.mark(&mut state, engine);
         }
@@ -81,10 +91,28 @@ impl Outlet {
     /// Says that nothing follows. Idempotent.
     pub fn end(self: &Arc<Self>, engine: &Engine) {
         let mut state = lock(&self.state);
-        if !state.ended {
-            state.ended = true;
+        if !state.has_ended() {
+            state.end = End::Reached;
             self.mark(&mut state, engine);
         }
+    }
+
+    /// Gives up what has not left, and the client with it.
+    pub fn abort(self: &Arc<Self>, engine: &Engine) {
+        let mut state = lock(&self.state);
+        state.reset();
+        state.end = End::Aborted;
+        if let Carrier::Socket(socket, _) = &self.carrier {
+            socket.shutdown();
+        } else {
+            state.marked = false;
+            self.mark(&mut state, engine);
+        }
+    }
+
+    /// Whether the client was given up.
+    pub fn is_aborted(&self) -> bool {
+        lock(&self.state).end == End::Aborted
     }
 
     fn mark(self: &Arc<Self>, state: &mut State, engine: &Engine) {
@@ -106,7 +134,7 @@ impl Outlet {
 
     /// Whether [`Outlet::end`] has been called.
     pub fn has_ended(&self) -> bool {
-        lock(&self.state).ended
+        lock(&self.state).has_ended()
     }
 
     /// Asks for one [`Event::Drain`] when the bytes have left.
@@ -170,7 +198,7 @@ impl Outlet {
             notify(drain);
             return Poll::Ready(Some(bytes));
         }
-        if state.ended {
+        if state.has_ended() {
             return Poll::Ready(None);
         }
         state.waker = Some(cx.waker().clone());
@@ -180,7 +208,7 @@ impl Outlet {
     /// Waits until there is something to take, or nothing will follow.
     pub fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = lock(&self.state);
-        if state.ended || !state.out.is_empty() {
+        if state.has_ended() || !state.out.is_empty() {
             return Poll::Ready(());
         }
         state.waker = Some(cx.waker().clone());
@@ -192,7 +220,7 @@ impl Outlet {
         let mut state = lock(&self.state);
         state.marked = false;
         let bytes = state.take();
-        let (drain, ended) = (state.take_drain(), state.ended);
+        let (drain, ended) = (state.take_drain(), state.has_ended());
         drop(state);
         notify(drain);
         (bytes, ended)
@@ -200,6 +228,10 @@ impl Outlet {
 }
 
 impl State {
+    fn has_ended(&self) -> bool {
+        self.end != End::NotYet
+    }
+
     fn send(&mut self, socket: &Socket) -> Flush {
         while self.sent < self.out.len() {
             match socket.try_write(&self.out[self.sent..]) {
@@ -214,13 +246,13 @@ impl State {
                 }
                 Err(_) => {
                     self.reset();
-                    self.ended = true;
+                    self.end = End::Reached;
                     return Flush::Over;
                 }
             }
         }
         self.reset();
-        if !self.ended {
+        if !self.has_ended() {
             return Flush::Done;
         }
         // Whoever reads the socket sees its end and lets go of it.

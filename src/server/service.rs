@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::engine::Engine;
 use super::events::Event;
 use super::registry::Registry;
-use crate::http::route::Router;
+use crate::http::route::{Resolved, Router};
 use crate::http::rules::Rules;
+use crate::http::target::parse_target;
 use crate::protocol::session::Delays;
 use crate::transport::Transport;
 
@@ -78,6 +79,14 @@ impl Service {
                 severity,
                 line,
             });
+        }
+    }
+
+    /// Whether this request is one that a `jsessionid` function is called for.
+    pub fn has_cookie(&self, method: &str, target: &str) -> bool {
+        match self.router.resolve(method, &parse_target(target).pathname) {
+            Resolved::Found(route) => Rules::has_cookie(&route),
+            Resolved::MethodNotAllowed(_) | Resolved::NotFound => false,
         }
     }
 
