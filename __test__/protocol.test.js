@@ -48,12 +48,14 @@ describe.each(doors)('protocol and framing, by the %s door', (door) => {
 
   test('a second receiver is refused with 2010', async () => {
     const session = server.session('/echo');
-    const first = await server.poll(`${session}/xhr`);
+    // A stream shows when it is attached; a waiting poll does not.
+    const first = await server.open('POST', `${session}/xhr_streaming`);
+    await first.until('o\n');
     const second = await server.post(`${session}/xhr`);
     expect(second.status).toBe(200);
     expect(second.body).toBe('c[2010,"Another connection still open"]\n');
     await server.post(`${session}/xhr_send`, '["to the first"]');
-    expect(await (await first.response()).rest()).toBe('a["to the first"]\n');
+    expect(await first.until('"]\n')).toMatch(/a\["to the first"\]\n$/);
   });
 
   test.each(['constructor', '__proto__', 'toString', 'hasOwnProperty'])(

@@ -4,7 +4,7 @@
  * @file Random requests, ours and foreign, on one connection.
  */
 
-const { encodeRequest } = require('./script');
+const { encodeRequest, summary } = require('./script');
 const values = require('./values');
 
 const SERVICES = [
@@ -260,7 +260,7 @@ function someTarget(random, id, index) {
   return { method, target: url + route + (random.chance(0.1) ? '/' : '') + random.pick(QUERIES) };
 }
 
-/** @returns {{method: string, bytes: Buffer}} */
+/** @returns {{request: object, bytes: Buffer}} */
 function someRequest(random, id, index) {
   const foreign = random.chance(0.25);
   const { method, target } = foreign
@@ -276,7 +276,10 @@ function someRequest(random, id, index) {
     [0.1, '2.0'],
   ]);
   if (headers.Upgrade && random.chance(0.5)) headers.Connection = 'Upgrade';
-  return { method, bytes: encodeRequest(id, method, target, { headers, body, version }) };
+  return {
+    request: summary(method, target, headers),
+    bytes: encodeRequest(id, method, target, { headers, body, version }),
+  };
 }
 
 /**
@@ -297,7 +300,7 @@ function requests(random, script) {
     );
     const bytes = Buffer.concat(made.map((one) => one.bytes));
     const cuts = random.chance(0.4) ? random.cuts(bytes.length, 4) : [];
-    script.send('a', bytes, { methods: made.map(({ method }) => method), cuts, server });
+    script.send('a', bytes, { requests: made.map(({ request }) => request), cuts, server });
     script.until('a', 'answers');
   }
   if (random.chance(0.1)) script.finish('a').until('a', 'closed');
@@ -306,9 +309,9 @@ function requests(random, script) {
 /** A request that the client does not finish, or whose answer it does not wait for. */
 function abortedRequest(random, script) {
   if (random.chance(0.5)) script.get('a', random.pick(['/echo/info', '/other']));
-  const { method, bytes } = someRequest(random, script.id, 1);
+  const { request, bytes } = someRequest(random, script.id, 1);
   const length = random.int(1, bytes.length);
-  script.breaks('a').send('a', bytes.subarray(0, length), { methods: [method] });
+  script.breaks('a').send('a', bytes.subarray(0, length), { requests: [request] });
   if (random.chance(0.5)) script.settle();
   if (random.chance(0.7)) script.abort('a');
   else script.finish('a').until('a', 'closed');

@@ -7,6 +7,7 @@
 const { encodeClose, encodeFrame } = require('../support/websocket-client');
 const { someHeaders } = require('./generate-http');
 const { command } = require('./generate-session');
+const { describeFrames } = require('./script');
 const values = require('./values');
 
 const SERVICES = [
@@ -156,13 +157,13 @@ function websocket(random, script) {
   }
   if (random.chance(0.2)) Object.assign(headers, oddHandshake(random));
   if (random.chance(0.1)) script.get('w', random.pick(['/other', '/echo/info']));
-  const early = random.chance(0.1)
-    ? Buffer.concat(goodFrames(random, isRaw).map(encodeFrame))
-    : undefined;
+  const first = random.chance(0.1) ? goodFrames(random, isRaw) : [];
+  const early = Buffer.concat(first.map(encodeFrame));
+  const label = first.length > 0 ? `early ${describeFrames(first)}` : undefined;
   const method = random.chance(0.02) ? random.pick(['POST', 'HEAD', 'OPTIONS']) : 'GET';
   const suffix = random.chance(0.1) ? random.pick(['/', '?a=b', '/?x']) : '';
   const cuts = random.chance(0.1) ? random.cuts(150, 3) : [];
-  script.handshake('w', target + suffix, { headers, early, method, cuts });
+  script.handshake('w', target + suffix, { headers, early, method, cuts, label });
   for (let turn = random.int(0, 4); turn > 0; turn--) exchange(random, script, isRaw);
   random.weighted([
     [3, () => {}],
@@ -188,7 +189,7 @@ function exchange(random, script, isRaw) {
   const frames = Array.from({ length: random.int(1, 3) }, () => goodFrames(random, isRaw)).flat();
   const bytes = Buffer.concat(frames.map(encodeFrame));
   const cuts = random.chance(0.5) ? random.cuts(bytes.length, 5) : [];
-  script.send('w', bytes, { cuts });
+  script.send('w', bytes, { cuts, label: describeFrames(frames) });
   const mark = `mark${script.steps.length}`;
   script.frames('w', said(mark, isRaw)).until('w', 'text', mark);
 }

@@ -112,7 +112,7 @@ async function play(subject, script) {
         // What is busy cannot take another request: one of its successors does.
         while (step.idle && line && !isIdle(line)) line = lines.get((name += '+'));
         if (!line) lines.set(name, (line = new Line(ports[step.server])));
-        line.transcript.methods.push(...step.methods);
+        line.transcript.methods.push(...step.requests.map(({ method }) => method));
         await line.write(step.bytes, step.cuts);
         break;
       case 'until':

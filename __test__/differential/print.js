@@ -16,7 +16,8 @@ function describeSteps({ steps }) {
     }
     const cuts = step.cuts.length > 0 ? ` (cut at ${step.cuts.join()})` : '';
     const server = step.server ? ` to server ${step.server}` : '';
-    return `send ${step.on}${server}${cuts} ${brief(step.bytes.toString('latin1'))}`;
+    const label = step.label ? `${step.label} = ` : '';
+    return `send ${step.on}${server}${cuts} ${label}${brief(step.bytes.toString('latin1'))}`;
   });
 }
 

@@ -15,7 +15,7 @@ const HANDSHAKE = {
  *
  * | step | |
  * |---|---|
- * | `send` | writes bytes, cut into segments; `methods` are those of the requests that they contain |
+ * | `send` | writes bytes, cut into segments; `requests` are those that they contain |
  * | `until` | waits for `answers` to all requests so far, the `head` of the last, a `text`, a number of `frames`, or `closed` |
  * | `settle` | waits until what is under way inside the server has arrived |
  * | `stop` | reads a connection no further |
@@ -44,13 +44,15 @@ class Script {
    * @param {string} on
    * @param {string | Buffer} bytes
    * @param {object} [options]
-   * @param {string[]} [options.methods]
+   * @param {{method: string, target: string, isUpgrade: boolean}[]} [options.requests]
+   * @param {string} [options.label] what the bytes say, for people
    * @param {number[]} [options.cuts]
    * @param {boolean} [options.idle] takes another connection if this one is busy
    * @param {number} [options.server] 0 or 1, the one whose service has an empty prefix
    */
-  send(on, bytes, { methods = [], cuts = [], server = 0, idle = false } = {}) {
-    this.steps.push({ do: 'send', on, bytes: Buffer.from(bytes), methods, cuts, server, idle });
+  send(on, bytes, { requests = [], cuts = [], server = 0, idle = false, label } = {}) {
+    const step = { do: 'send', on, bytes: Buffer.from(bytes), requests, cuts, server, idle, label };
+    this.steps.push(step);
     return this;
   }
 
@@ -65,7 +67,8 @@ class Script {
    */
   request(on, method, target, options = {}) {
     const bytes = encodeRequest(this.id, method, target, options);
-    return this.send(on, bytes, { ...options, methods: [method] });
+    const requests = [summary(method, target, options.headers)];
+    return this.send(on, bytes, { ...options, requests });
   }
 
   /** A request, and waiting for its answer. */
@@ -98,18 +101,14 @@ class Script {
   handshake(on, target, { headers = {}, early = Buffer.alloc(0), method = 'GET', ...rest } = {}) {
     const all = { ...HANDSHAKE, ...headers };
     const head = encodeRequest(this.id, method, target, { headers: all });
-    return this.send(on, Buffer.concat([head, early]), { ...rest, methods: [method] }).until(
-      on,
-      'head',
-    );
+    const requests = [summary(method, target, all)];
+    return this.send(on, Buffer.concat([head, early]), { ...rest, requests }).until(on, 'head');
   }
 
   /** @param {...(string | object)} frames texts, or what `encodeFrame` takes */
   frames(on, ...frames) {
-    const bytes = frames.map((frame) =>
-      encodeFrame(typeof frame === 'string' ? { payload: frame } : frame),
-    );
-    return this.send(on, Buffer.concat(bytes));
+    const all = frames.map((frame) => (typeof frame === 'string' ? { payload: frame } : frame));
+    return this.send(on, Buffer.concat(all.map(encodeFrame)), { label: describeFrames(all) });
   }
 
   closeFrame(on, code, reason) {
@@ -168,4 +167,22 @@ function encodeRequest(id, method, target, { headers = {}, body = '', version = 
   return Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body)]);
 }
 
-module.exports = { HANDSHAKE, Script, encodeRequest };
+/** What a request asks for, in the form that steps keep. */
+function summary(method, target, headers = {}) {
+  const names = Object.keys(headers).filter((name) => headers[name] !== undefined);
+  const find = (wanted) => headers[names.find((name) => name.toLowerCase() === wanted)];
+  const isUpgrade = find('upgrade') !== undefined && /upgrade/i.test(find('connection') ?? '');
+  return { method, target, isUpgrade };
+}
+
+/** @returns {string} frames in words, with their payloads unmasked */
+function describeFrames(frames) {
+  return frames
+    .map(({ opcode = 1, fin = true, payload = '' }) => {
+      const text = JSON.stringify(Buffer.from(payload).toString());
+      return `${opcode}${fin ? '' : '…'} ${text}`;
+    })
+    .join(' | ');
+}
+
+module.exports = { HANDSHAKE, Script, describeFrames, encodeRequest, summary };

@@ -37,7 +37,7 @@ class Subject {
       });
       this.#child = child;
       let errors = '';
-      child.stderr.on('data', (chunk) => process.env.DBG&&console.log(String(chunk)));child.stderr.on('data', (chunk) => (errors = (errors + chunk).slice(-4000)));
+      child.stderr.on('data', (chunk) => (errors = (errors + chunk).slice(-4000)));
       child.on('message', ({ ports, number, result }) => {
         if (ports) return resolve(ports);
         this.#asked.get(number)?.(result);
