@@ -195,6 +195,7 @@ class Engine {
       while (this.fill()) {
         if (!this.handleAll()) {
           setImmediate(this.drainLater);
+          this.native.flush();
           break;
         }
       }
@@ -202,22 +203,20 @@ class Engine {
       // The exception is the process's, as in 0.3.24, before anything else happens; the other events
       // of the batch follow if the process lives on.
       setImmediate(this.drainLater);
+      this.native.flush();
       process.nextTick(() => {
         throw error;
       });
     }
     this.draining = false;
-    this.native.flush();
   }
 
   /** @returns {boolean} whether there is an event to handle */
   fill() {
     if (this.handled < this.filled) return true;
     this.handled = 0;
+    // This also sends what has been written, and what goes by the bridge comes back as events.
     this.filled = this.hot.drain(this.values, this.table);
-    if (this.filled > 0) return true;
-    // What has been written to the bridge comes back as events.
-    if (this.native.flush()) this.filled = this.hot.drain(this.values, this.table);
     if (this.filled === 0) this.forgetRetired();
     return this.filled > 0;
   }

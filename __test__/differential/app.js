@@ -188,7 +188,9 @@ const SERVICES = [
       },
     },
   ],
-  [{ prefix: '/nocors', disable_cors: true, base_url: 'http://base', sockjs_url: '/s"<é>.js' }],
+  [{ prefix: '/nocors', disable_cors: true, base_url: 'http://base', sockjs_url: '/s"<>.js' }],
+  [{ prefix: '/frame', sockjs_url: '/é.js' }],
+  [{ prefix: '/dollar', sockjs_url: '/$&.js' }],
   [
     {
       prefix: '/faye',

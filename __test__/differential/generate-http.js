@@ -225,7 +225,7 @@ function form(random) {
 }
 
 /** A request that has a body, as one would send it to this target. */
-function withBody(random, target, headers) {
+function withBody(random, target, headers, isTame) {
   const isForm = target.includes('jsonp_send');
   let bytes = isForm && random.chance(0.8) ? form(random) : values.body(random);
   const type = random.chance(0.6)
@@ -237,8 +237,8 @@ function withBody(random, target, headers) {
   if (random.chance(0.15)) {
     headers['Transfer-Encoding'] = random.chance(0.1) ? 'Chunked' : 'chunked';
     bytes = chunked(random, bytes);
-    if (random.chance(0.05)) headers['Content-Length'] = String(bytes.length);
-  } else if (random.chance(0.02)) {
+    if (!isTame && random.chance(0.05)) headers['Content-Length'] = String(bytes.length);
+  } else if (!isTame && random.chance(0.02)) {
     headers['Content-Length'] = random.pick(['x', '-1', '+1', '1,1', '0x1', ' ']);
   }
   return bytes;
@@ -260,20 +260,31 @@ function someTarget(random, id, index) {
   return { method, target: url + route + (random.chance(0.1) ? '/' : '') + random.pick(QUERIES) };
 }
 
+/** Headers after which Node does not go on with the connection, or answers itself. */
+const ODD_HEADERS = ['Upgrade', 'Expect', 'X-Bad\x01', 'X-Fold', 'X-Long', 'Host'];
+
+/** Whether Node's parser takes a request line. */
+function isWellFormed(method, target) {
+  return !['get', 'FOO'].includes(method) && /^[/*h][!-~]*$/.test(target);
+}
+
 /** @returns {{request: object, bytes: Buffer}} */
-function someRequest(random, id, index) {
+function someRequest(random, id, index, isTame) {
   const foreign = random.chance(0.25);
   const { method, target } = foreign
     ? { method: random.weighted(METHODS), target: random.pick(FOREIGN) }
     : someTarget(random, id, index);
   const headers = someHeaders(random);
+  // Node 0.3.24 loses answers that wait when a request behind them is malformed, or not: a race.
+  if (isTame && !isWellFormed(method, target)) return someRequest(random, id, index, true);
+  if (isTame) for (const odd of ODD_HEADERS) delete headers[odd];
   const hasBody = method === 'POST' || random.chance(0.05);
-  const body = hasBody ? withBody(random, target, headers) : '';
+  const body = hasBody ? withBody(random, target, headers, isTame) : '';
   const version = random.weighted([
     [20, '1.1'],
     [2, '1.0'],
-    [0.1, '1.2'],
-    [0.1, '2.0'],
+    [isTame ? 0 : 0.1, '1.2'],
+    [isTame ? 0 : 0.1, '2.0'],
   ]);
   if (headers.Upgrade && random.chance(0.5)) headers.Connection = 'Upgrade';
   return {
@@ -296,7 +307,7 @@ function requests(random, script) {
       [1, 5],
     ]);
     const made = Array.from({ length: count }, (_, at) =>
-      someRequest(random, script.id, turn * 9 + at),
+      someRequest(random, script.id, turn * 9 + at, count > 1),
     );
     const bytes = Buffer.concat(made.map((one) => one.bytes));
     const cuts = random.chance(0.4) ? random.cuts(bytes.length, 4) : [];
@@ -309,12 +320,14 @@ function requests(random, script) {
 /** A request that the client does not finish, or whose answer it does not wait for. */
 function abortedRequest(random, script) {
   if (random.chance(0.5)) script.get('a', random.pick(['/echo/info', '/other']));
-  const { request, bytes } = someRequest(random, script.id, 1);
+  const { request, bytes } = someRequest(random, script.id, 1, true);
   const length = random.int(1, bytes.length);
+  // Whether an answer still arrives is a race.
+  if (random.chance(0.7)) script.stop('a');
   script.breaks('a').send('a', bytes.subarray(0, length), { requests: [request] });
   if (random.chance(0.5)) script.settle();
-  if (random.chance(0.7)) script.abort('a');
+  if (script.steps.some((step) => step.do === 'stop')) script.abort('a');
   else script.finish('a').until('a', 'closed');
 }
 
-module.exports = { TYPES, abortedRequest, chunked, form, requests, someHeaders };
+module.exports = { ODD_HEADERS, TYPES, abortedRequest, chunked, form, requests, someHeaders };

@@ -4,7 +4,7 @@
  * @file Random lives of one session of the HTTP transports.
  */
 
-const { TYPES, chunked, form, someHeaders } = require('./generate-http');
+const { ODD_HEADERS, TYPES, chunked, form, someHeaders } = require('./generate-http');
 const values = require('./values');
 
 const RECEIVERS = [
@@ -64,9 +64,7 @@ function session(random, script) {
     const isPoll = /^xhr$|jsonp/.test(name);
     if (receivers === 0 || random.chance(0.3)) receivers++;
     const headers = random.chance(0.2) ? someHeaders(random) : {};
-    for (const odd of ['Upgrade', 'Expect', 'X-Bad\x01', 'X-Fold', 'X-Long', 'Host']) {
-      delete headers[odd];
-    }
+    for (const odd of ODD_HEADERS) delete headers[odd];
     script.request(lastReceiver(), method, `${url}/${name}`, { headers, idle: true });
     if (!isPoll) script.until(lastReceiver(), 'head');
     script.settle().settle();
@@ -74,9 +72,7 @@ function session(random, script) {
 
   const send = (bytes, isForm) => {
     const headers = random.chance(0.2) ? someHeaders(random) : {};
-    for (const odd of ['Upgrade', 'Expect', 'X-Bad\x01', 'X-Fold', 'X-Long', 'Host']) {
-      delete headers[odd];
-    }
+    for (const odd of ODD_HEADERS) delete headers[odd];
     const type = isForm ? 'application/x-www-form-urlencoded' : 'text/plain';
     const chosen = random.chance(0.85) ? type : random.pick(TYPES);
     if (chosen !== undefined) headers['Content-Type'] = chosen;

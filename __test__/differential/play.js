@@ -124,7 +124,8 @@ async function play(subject, script) {
         await subject.ask('settle');
         break;
       case 'stop':
-        if (line) line.isStopped = true;
+        if (!line) lines.set(name, (line = new Line(ports[0])));
+        line.isStopped = true;
         break;
       case 'abort':
         if (line) line.isStopped = true;

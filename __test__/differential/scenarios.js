@@ -4,6 +4,7 @@
  * @file The named scenarios: what contract sections 3 and 7 say, each played on both libraries.
  */
 
+const { encodeFrame } = require('../support/websocket-client');
 const { Script } = require('./script');
 
 /** @type {{name: string, title: string, write: (id: string) => Script}[]} */
@@ -132,6 +133,37 @@ for (const [method, receiver] of [...STREAMS, ...POLLS]) {
       .settle();
     if (!isPoll) s.abort('r').settle();
     s.post('q', `${url}/xhr_send`, '["lost"]', PLAIN).settle();
+  });
+}
+
+const WEBSOCKETS = [
+  ['websocket', (s) => `${s.session('/echo')}/websocket`, (text) => JSON.stringify([text])],
+  ['raw websocket', () => '/echo/websocket', (text) => text],
+];
+
+for (const [kind, targetOf, say] of WEBSOCKETS) {
+  scenario(`${kind} echoes before it closes for a broken frame behind`, (s) => {
+    s.handshake('w', targetOf(s)).frames('w', say('sync')).until('w', 'text', 'sync');
+    s.frames('w', say('one'), say('two'), { payload: Buffer.from([0xff]) }).until('w', 'closed');
+  });
+
+  scenario(`${kind} echoes before it answers a close frame behind`, (s) => {
+    s.handshake('w', targetOf(s)).frames('w', say('sync')).until('w', 'text', 'sync');
+    s.frames('w', say('one'), { opcode: 8, payload: '' }).until('w', 'closed');
+  });
+
+  scenario(`${kind} waits for the client's close frame and answers pings meanwhile`, (s) => {
+    s.handshake('w', targetOf(s)).frames('w', say('!close 3001 Bye')).until('w', 'text', 'Bye');
+    s.frames('w', { opcode: 9, payload: 'still' }).until('w', 'pong', 'still');
+    s.frames('w', say('dropped'), { payload: Buffer.from([0xff]) });
+    s.frames('w', { opcode: 9, payload: 'again' }).until('w', 'pong', 'again');
+    s.closeFrame('w', 3001).until('w', 'closed');
+  });
+
+  scenario(`${kind} hears a message in the segment of the handshake`, (s) => {
+    const early = encodeFrame({ payload: say('early') });
+    s.handshake('w', targetOf(s), { early });
+    s.frames('w', say('late')).until('w', 'text', 'late');
   });
 }
 

@@ -16,7 +16,7 @@ const HANDSHAKE = {
  * | step | |
  * |---|---|
  * | `send` | writes bytes, cut into segments; `requests` are those that they contain |
- * | `until` | waits for `answers` to all requests so far, the `head` of the last, a `text`, a number of `frames`, or `closed` |
+ * | `until` | waits for `answers` to all requests so far, the `head` of the last, a `text`, a number of `frames`, a `pong`, or `closed` |
  * | `settle` | waits until what is under way inside the server has arrived |
  * | `stop` | reads a connection no further |
  * | `abort`, `finish` | closes a connection, or the client's half of it |
@@ -117,7 +117,7 @@ class Script {
 
   /**
    * @param {string} on
-   * @param {'answers' | 'head' | 'text' | 'frames' | 'closed'} what
+   * @param {'answers' | 'head' | 'text' | 'frames' | 'pong' | 'closed'} what
    * @param {string | number} [value]
    */
   until(on, what, value) {

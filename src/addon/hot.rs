@@ -189,7 +189,8 @@ unsafe fn read_utf16(env: sys::napi_env, text: sys::napi_value, units: &mut Vec<
 }
 
 /// `drain(values, table)` → number of events. Each has four numbers in the `Uint32Array` `table` and a
-/// value in the array `values`. 0 says that nothing waits.
+/// value in the array `values`. 0 says that nothing waits. What has been written since the last call is
+/// sent first.
 unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: Node calls this with the values of a running call, for the function made by `install`.
     let count = contain(|| unsafe {
@@ -197,6 +198,8 @@ unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) ->
         let ([values, table], state) = arguments(env, info);
         let state = &mut *state.borrow_mut();
         state.handled();
+        // What the listeners wrote leaves before more is handled: one call does both.
+        state.engine.flush();
         let mut len = 0;
         let mut numbers = ptr::null_mut();
         let status = sys::napi_get_typedarray_info(
