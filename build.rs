@@ -1,6 +1,12 @@
-//! Lets the addon leave Node's symbols to be found when it is loaded.
+//! Decides whether sockets can be taken from Node, and lets the addon leave Node's symbols to be found
+//! when it is loaded.
 
 fn main() {
+    println!("cargo::rustc-check-cfg=cfg(takeover)");
+    let unix = std::env::var_os("CARGO_CFG_UNIX").is_some();
+    if unix && cfg!(feature = "takeover") {
+        println!("cargo::rustc-cfg=takeover");
+    }
     #[cfg(feature = "addon")]
     napi_build::setup();
 }

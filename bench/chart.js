@@ -12,7 +12,7 @@
 const { readdirSync, readFileSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 
-const { PEERS } = require('./lib/cases');
+const { GROWTH, PEERS } = require('./lib/cases');
 const { ratio } = require('./lib/summary');
 
 const RESULTS = path.join(__dirname, 'results');
@@ -68,7 +68,10 @@ function newest() {
  * @returns {string} SVG
  */
 function draw(report) {
-  const cases = report.cases.map(bars).filter(({ rows }) => rows.length > 0);
+  const cases = report.cases
+    .filter(isDrawn)
+    .map(bars)
+    .filter(({ rows }) => rows.length > 0);
   const rows = cases.flatMap((test) => test.rows);
   if (rows.length === 0) throw new Error('nothing to draw: no case has both sockjs and sockjs-rs');
   const peers = DRAWN.filter((peer) => rows.some((row) => row.peer === peer));
@@ -109,6 +112,11 @@ function draw(report) {
 }
 
 const TITLE = 'Server cost of a message: how many times less than sockjs (longer is better)';
+
+/** The chart has the pinned cases; those that are compared with each other are no news beside them. */
+function isDrawn({ name, pinned }) {
+  return pinned && !GROWTH.some(({ cases }) => cases.test(name));
+}
 
 /** The ratios of a case to sockjs, of CPU time, or of memory where nothing is sent. */
 function bars({ name, summaries }) {

@@ -180,7 +180,8 @@ async function once(test, peer, settings) {
   const target = await startServer(peer, args, pinned, settings.binaries);
   try {
     if (load.scenario === 'idle') return await memory(test, peer, target, settings);
-    const { seconds, warmup } = settings;
+    const { seconds } = settings;
+    const warmup = settings.warmup * (test.warmup ?? 1);
     const parameters = { seconds, 'warmup-seconds': warmup, ...load };
     return await runLoad(peer, parameters, target, pinned, settings.binaries);
   } catch (error) {

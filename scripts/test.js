@@ -13,6 +13,9 @@ async function main() {
   await run('formatting and lints (JavaScript)', 'npm', ['run', '--silent', 'lint']);
   // Without features the crate is its pure core: it must build without napi and tokio.
   await run('the pure core alone', 'cargo', ['build', '--locked', '--no-default-features']);
+  // Windows has no descriptors to take: the bridge alone must build, too.
+  const bridgeOnly = ['check', '--locked', '--no-default-features', '--features', 'addon'];
+  await run('without takeover', 'cargo', bridgeOnly);
   const clippy = ['clippy', '--locked', '--all-targets', '--', '-D', 'warnings'];
   await run('lints (Rust)', 'cargo', clippy);
   await run('Rust tests', 'cargo', ['test', '--locked', '--quiet']);

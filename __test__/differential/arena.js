@@ -60,16 +60,19 @@ class Arena {
    * @param {object} [options]
    * @param {number} [options.parallel]
    * @param {(name: string, outcome: Outcome) => void} [options.onOutcome]
-   * @returns {Promise<{failures: Map<string, Outcome>, unsteady: Map<string, Outcome>, deviations: Map<number | string, number>}>}
+   * @returns {Promise<{failures: Map<string, Outcome>, unsteady: Map<string, Outcome>, deviations: Map<number | string, number>, uncaught: Set<string>}>}
    */
   async playAll(cases, { parallel = 20, onOutcome } = {}) {
     const queue = cases.values();
     const suspects = [];
     const pending = [];
     const deviations = new Map();
+    /** What nobody caught in sockjs-rs, of whatever case. @type {Set<string>} */
+    const uncaught = new Set();
     const collect = (one, outcome) => {
       onOutcome?.(one.name, outcome);
       for (const met of outcome.deviations) deviations.set(met, (deviations.get(met) ?? 0) + 1);
+      for (const line of outcome.both.ours.uncaught ?? []) uncaught.add(line);
       if (outcome.differences.length > 0) suspects.push({ ...one, first: outcome });
     };
     const worker = async () => {
@@ -95,7 +98,7 @@ class Arena {
     };
     await Promise.all(Array.from({ length: 8 }, again));
     for (const suspect of suspects.filter(isLoud)) await judgeAgain(suspect);
-    return { failures, unsteady, deviations };
+    return { failures, unsteady, deviations, uncaught };
   }
 
   stop() {

@@ -330,4 +330,4 @@ function abortedRequest(random, script) {
   else script.finish('a').until('a', 'closed');
 }
 
-module.exports = { ODD_HEADERS, TYPES, abortedRequest, chunked, form, requests, someHeaders };
+module.exports = { ODD, ODD_HEADERS, TYPES, abortedRequest, chunked, form, requests, someHeaders };

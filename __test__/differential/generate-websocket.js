@@ -146,7 +146,9 @@ function websocket(random, script) {
   for (const odd of [...ODD_HEADERS, 'Connection', 'TE']) delete headers[odd];
   if (random.chance(0.2)) Object.assign(headers, oddHandshake(random));
   if (random.chance(0.1)) script.get('w', random.pick(['/other', '/echo/info']));
-  const first = random.chance(0.1) ? goodFrames(random, isRaw) : [];
+  // 0.3.24 loses messages in the segment of a SockJS handshake: a named scenario is about them.
+  const ping = { opcode: 9, payload: 'early' };
+  const first = random.chance(0.1) ? (isRaw ? goodFrames(random, true) : [ping]) : [];
   const early = Buffer.concat(first.map(encodeFrame));
   const label = first.length > 0 ? `early ${describeFrames(first)}` : undefined;
   const method = random.chance(0.02) ? random.pick(['POST', 'HEAD', 'OPTIONS']) : 'GET';
@@ -160,8 +162,8 @@ function websocket(random, script) {
     [
       1,
       () => {
-        const ping = { opcode: 9, payload: 'before the end' };
-        script.frames('w', ping).until('w', 'pong', ping.payload).abort('w');
+        const last = { opcode: 9, payload: 'before the end' };
+        script.frames('w', last).until('w', 'pong', last.payload).abort('w');
       },
     ],
     [1, () => script.finish('w').until('w', 'closed')],

@@ -37,7 +37,8 @@ class Line {
     for (const to of [...cuts, bytes.length]) {
       if (this.transcript.isClosed && from > 0) return;
       await new Promise((resolve) => this.socket.write(bytes.subarray(from, to), resolve));
-      if (to < bytes.length) await new Promise(setImmediate);
+      // So that the server reads them one by one.
+      if (to < bytes.length) await new Promise((resolve) => setTimeout(resolve, 2));
       from = to;
     }
   }

@@ -46,7 +46,7 @@ async function runDoor(door, options) {
   const begun = Date.now();
   let waited = 0;
   let done = 0;
-  const { failures, unsteady, deviations } = await arena.playAll(cases, {
+  const { failures, unsteady, deviations, uncaught } = await arena.playAll(cases, {
     parallel: Number(options.parallel),
     onOutcome: (name, outcome) => {
       done++;
@@ -68,6 +68,7 @@ async function runDoor(door, options) {
   for (const [name, outcome] of unsteady) {
     printOutcome(name, outcome, { replay: `${replay(name)} (differed once, not again)` });
   }
+  for (const line of uncaught) console.log(`\n=== uncaught in sockjs-rs: ${line}`);
   arena.stop();
   const seconds = Math.round((Date.now() - begun) / 100) / 10;
   const met = [...deviations].map(([contract, count]) => `${contract}: ${count}`).join(', ');
@@ -76,7 +77,7 @@ async function runDoor(door, options) {
       `${unsteady.size} differed once; ${waited} waited in vain; ` +
       `deviations met: ${met || 'none'}; deaths: sockjs ${arena.oracle.deaths}, ours ${arena.ours.deaths}`,
   );
-  return failures.size;
+  return failures.size + uncaught.size + arena.ours.deaths;
 }
 
 async function main() {

@@ -4,7 +4,8 @@
  * @file The named scenarios: what contract sections 3 and 7 say, each played on both libraries.
  */
 
-const { encodeFrame } = require('../support/websocket-client');
+const { encodeClose, encodeFrame } = require('../support/websocket-client');
+const { ODD, TYPES } = require('./generate-http');
 const { Script } = require('./script');
 
 /** @type {{name: string, title: string, write: (id: string) => Script}[]} */
@@ -22,6 +23,21 @@ function scenario(title, steps) {
     return script;
   };
   scenarios.push({ name, title, write });
+}
+
+/**
+ * A scenario in which sockjs-rs is meant to differ.
+ *
+ * @param {number | string} contract
+ * @param {string} title
+ * @param {(script: Script) => void} steps
+ * @param {(ours: any, oracle: any) => boolean} holds whether sockjs-rs does what is meant
+ */
+function deviation(contract, title, steps, holds) {
+  scenario(title, (script) => {
+    script.deviation = { contract, title, holds };
+    steps(script);
+  });
 }
 
 const PLAIN = { 'Content-Type': 'text/plain' };
@@ -160,11 +176,455 @@ for (const [kind, targetOf, say] of WEBSOCKETS) {
     s.closeFrame('w', 3001).until('w', 'closed');
   });
 
-  scenario(`${kind} hears a message in the segment of the handshake`, (s) => {
+  const hearsEarly = (s) => {
     const early = encodeFrame({ payload: say('early') });
     s.handshake('w', targetOf(s), { early });
     s.frames('w', say('late')).until('w', 'text', 'late');
+  };
+  const title = `${kind} hears a message in the segment of the handshake`;
+  if (kind === 'raw websocket') scenario(title, hearsEarly);
+  else {
+    deviation('proposed', title, hearsEarly, ({ connections }) =>
+      connections.w.frames.join().includes('a["early"],81 2: a["late"]'),
+    );
+  }
+
+  for (const code of [undefined, 0, 999, 1000, 1001, 1003, 1004, 1005, 1006, 1007, 1011, 1012]) {
+    scenario(`${kind} answers close ${code}`, (s) => {
+      s.handshake('w', targetOf(s))
+        .closeFrame('w', code, 'why é')
+        .until('w', 'closed');
+    });
+  }
+
+  for (const code of [2999, 3000, 4999, 5000, 65535]) {
+    scenario(`${kind} answers close ${code}`, (s) => {
+      s.handshake('w', targetOf(s)).closeFrame('w', code).until('w', 'closed');
+    });
+  }
+
+  const closed = [
+    ['a one-byte close', { opcode: 8, payload: 'x' }],
+    ['a reason that is no UTF-8', { opcode: 8, payload: Buffer.from([3, 232, 255]) }],
+    ['an unmasked frame', { payload: '["a"]', masked: false }],
+    ['reserved bits', { payload: '["a"]', rsv: 5 }],
+    ['a reserved opcode', { opcode: 3, payload: 'x' }],
+    ['a fragmented ping', { opcode: 9, payload: 'x', fin: false }],
+    ['a long ping', { opcode: 9, payload: 'x'.repeat(126) }],
+    ['a continuation of nothing', { opcode: 0, payload: 'x' }],
+    ['text that is no UTF-8', { payload: Buffer.from([0x22, 0xff, 0x22]) }],
+  ];
+  for (const [what, frame] of closed) {
+    scenario(`${kind} closes for ${what}`, (s) => {
+      s.handshake('w', targetOf(s)).frames('w', frame).until('w', 'closed');
+    });
+  }
+
+  scenario(`${kind} closes for a message in the middle of a fragmented one`, (s) => {
+    s.handshake('w', targetOf(s)).frames('w', { payload: '["a', fin: false }, '["b"]');
+    s.until('w', 'closed');
+  });
+
+  scenario(`${kind} closes for a message that is too long`, (s) => {
+    s.handshake('w', targetOf(s).replace('/echo', '/faye'));
+    s.frames('w', say('y'.repeat(900))).until('w', 'text', 'yyy');
+    s.frames(
+      'w',
+      { payload: 'z'.repeat(600), fin: false },
+      { opcode: 0, payload: 'z'.repeat(600) },
+    );
+    s.until('w', 'closed');
+  });
+
+  scenario(`${kind} judges UTF-8 when the message is complete`, (s) => {
+    s.handshake('w', targetOf(s));
+    s.frames('w', { payload: Buffer.from([0x22, 0xc3]), fin: false }, { opcode: 9, payload: 'p' });
+    s.frames('w', { opcode: 0, payload: Buffer.from([0xa9, 0x22]) }).settle();
+    s.frames('w', say('end')).until('w', 'text', 'end');
+  });
+
+  scenario(`${kind} takes binary frames`, (s) => {
+    s.handshake('w', targetOf(s));
+    s.frames('w', { opcode: 2, payload: '["a","b"]' }, { opcode: 2, payload: '"c"' });
+    s.frames('w', say('end')).until('w', 'text', 'end');
+  });
+
+  for (const service of ['/greet', '/bye', '/shut', '/faye', '/cookie', '/fcookie', '/nocors']) {
+    scenario(`${kind} of the service ${service}`, (s) => {
+      s.handshake('w', targetOf(s).replaceAll('echo', service.slice(1)), {
+        headers: { Cookie: 'JSESSIONID=abc', Origin: 'http://o' },
+      });
+      s.frames('w', { opcode: 9, payload: 'p' }).until('w', 'pong', 'p').settle();
+    });
+  }
+
+  for (const command of [
+    ...[
+      '!close',
+      '!close 3001 why',
+      '!close 1001 why',
+      '!close 2999',
+      '!end',
+      '!end last',
+      '!later',
+    ],
+    ...[
+      '!destroy',
+      '!soon',
+      '!write a b',
+      '!bytes ff00',
+      '!value null',
+      '!value {"a":1}',
+      '!big 70000',
+    ],
+    ...['!reason null', '!reason [1,"\u2028\ud800"]', '!reason 5', '!value "\ud800\u2028\ufffe"'],
+  ]) {
+    scenario(`${kind} obeys ${JSON.stringify(command)}`, (s) => {
+      s.handshake('w', targetOf(s)).frames('w', say(command), say('more'));
+      s.frames('w', { opcode: 9, payload: 'p' }).until('w', 'pong', 'p').settle();
+    });
+  }
+
+  for (const [what, headers] of [
+    ['no version', { 'Sec-WebSocket-Version': undefined }],
+    ['version 8', { 'Sec-WebSocket-Version': '8' }],
+    ['version 14', { 'Sec-WebSocket-Version': '14' }],
+    ['no key', { 'Sec-WebSocket-Key': undefined }],
+    ['a short key', { 'Sec-WebSocket-Key': 'x' }],
+    ['another protocol', { Upgrade: 'foo' }],
+    ['several connection tokens', { Connection: 'keep-alive, Upgrade' }],
+    ['bad extensions', { 'Sec-WebSocket-Extensions': '???' }],
+  ]) {
+    scenario(`${kind} handshake with ${what}`, (s) => {
+      s.handshake('w', targetOf(s), { headers }).settle();
+    });
+  }
+
+  scenario(`${kind} without an upgrade, and switched off`, (s) => {
+    s.get('a', targetOf(s)).get('a', targetOf(s).replaceAll('echo', 'nows'));
+    s.ask('a', 'POST', targetOf(s));
+  });
+
+  scenario(`${kind} ends with its client`, (s) => {
+    s.handshake('a', targetOf(s)).frames('a', say('x')).until('a', 'text', 'x').abort('a');
+    s.handshake('b', targetOf(s)).frames('b', say('x')).until('b', 'text', 'x').finish('b');
+    s.until('b', 'closed');
+  });
+
+  deviation(
+    3,
+    `${kind} with a close frame in the segment of the handshake`,
+    (s) => {
+      const early = encodeClose(1000);
+      s.handshake('w', targetOf(s), { early }).until('w', 'closed');
+    },
+    ({ uncaught, sessions }) =>
+      uncaught.length === 0 && sessions.every(([{ facts }]) => facts !== undefined),
+  );
+}
+
+for (const payload of [
+  '["a","b"]',
+  ' ["a"]',
+  '{"a":[1]}',
+  '1',
+  '"a"',
+  'null',
+  '""',
+  '[]',
+  '[1,null]',
+  '',
+]) {
+  scenario(`websocket payload ${payload}`, (s) => {
+    s.handshake('w', `${s.session('/echo')}/websocket`).frames('w', payload, '["end"]');
+    s.until('w', 'text', 'end');
   });
 }
+
+for (const payload of ['[', 'x', '["a",]']) {
+  scenario(`websocket payload ${payload} that is broken`, (s) => {
+    s.handshake('w', `${s.session('/echo')}/websocket`)
+      .frames('w', payload)
+      .until('w', 'closed');
+  });
+}
+
+scenario('websocket does not deliver the rest of a frame after a close', (s) => {
+  s.handshake('w', `${s.session('/echo')}/websocket`).frames('w', '["a","!close","b"]', '["c"]');
+  s.frames('w', { opcode: 9, payload: 'p' }).until('w', 'pong', 'p');
+});
+
+scenario('websocket beats with pings', (s) => {
+  s.handshake('w', `${s.session('/beat')}/websocket`)
+    .until('w', 'frames', 2)
+    .stop('w');
+});
+
+scenario('websocket beats whatever the traffic', (s) => {
+  s.handshake('w', `${s.session('/beat')}/websocket`).until('w', 'frames', 2);
+  s.frames('w', { opcode: 10, payload: '' }).until('w', 'frames', 3).stop('w');
+});
+
+const BODIES = [
+  ...['["a"]', '[]', '["a",1,null,{"b":[]}]', '{}', '"a"', '1', 'null', '', '[', 'x', '["a"]x'],
+  ...['\ufeff["a"]', '["\\ud800"]', '{"length":1,"0":"a"}'],
+];
+
+scenario('xhr_send checks the body before the session', (s) => {
+  for (const body of BODIES) {
+    s.post('a', `${s.session('/echo', 'none')}/xhr_send`, body, PLAIN);
+    s.post('a', `${s.session('/echo', 'none')}/jsonp_send`, body, PLAIN);
+    s.post('a', `${s.session('/echo', 'none')}/jsonp_send`, `d=${encodeURIComponent(body)}`, FORM);
+  }
+  s.post(
+    'a',
+    `${s.session('/echo', 'none')}/xhr_send`,
+    Buffer.from([0x5b, 0x22, 0xff, 0x22, 0x5d]),
+    PLAIN,
+  );
+});
+
+scenario('xhr_send and jsonp_send deliver', (s) => {
+  const url = s.session('/echo');
+  s.request('r', 'POST', `${url}/xhr_streaming`).until('r', 'head').settle();
+  for (const body of BODIES) {
+    s.post('a', `${url}/xhr_send`, body, PLAIN).settle();
+    s.post('a', `${url}/jsonp_send`, `d=${encodeURIComponent(body)}`, FORM).settle();
+  }
+  s.post('a', `${url}/jsonp_send`, 'd=%5B%22a%22%5D&d=%5B%22b%22%5D', FORM).settle();
+  s.say(url, 'end').until('r', 'text', 'end');
+});
+
+scenario('xhr_send goes by the content type', (s) => {
+  const url = s.session('/echo');
+  s.request('r', 'POST', `${url}/xhr_streaming`).until('r', 'head').settle();
+  for (const type of TYPES) {
+    const headers = type === undefined ? {} : { 'Content-Type': type };
+    for (const route of ['xhr_send', 'jsonp_send']) {
+      s.post('a', `${url}/${route}`, '["a"]', headers).post(
+        'a',
+        `${url}/${route}`,
+        'd=["a"]',
+        headers,
+      );
+    }
+    s.settle();
+  }
+  s.say(url, 'end').until('r', 'text', 'end');
+});
+
+scenario('xhr_send does not keep a session alive', (s) => {
+  const url = s.session('/echo');
+  s.post('r', `${url}/xhr`).settle();
+  s.post('a', `${url}/xhr_send`, '["a"]', PLAIN).post('r', `${url}/xhr`);
+});
+
+deviation(
+  'fault',
+  'session ids such as constructor',
+  (s) => {
+    for (const id of ['constructor', 'toString', 'hasOwnProperty']) {
+      s.post('a', `/echo/000/${id}/xhr_send`, '["a"]', PLAIN);
+    }
+  },
+  ({ connections }) => connections.a.responses.slice(0, 3).every(({ line }) => / 404 /.test(line)),
+);
+
+deviation(
+  'fault',
+  'a body with __proto__ is no array',
+  (s) => s.post('a', `${s.session('/echo')}/xhr_send`, '{"__proto__":[]}', PLAIN),
+  ({ connections }) => connections.a.responses[0].body === 'Payload expected.',
+);
+
+deviation(
+  'fault',
+  'the Content-Length of an iframe is in bytes',
+  (s) => s.get('a', '/frame/iframe.html'),
+  ({ connections: { a } }) =>
+    Number(a.responses[0].headers['content-length'][0]) === a.responses[0].body.length,
+);
+
+deviation(
+  'fault',
+  'a $& in sockjs_url is only text',
+  (s) => s.get('a', '/dollar/iframe.html'),
+  ({ connections: { a } }) => a.responses[0].body.includes('"/$&.js"'),
+);
+
+deviation(
+  3,
+  'an upgrade of a plain route',
+  (s) => s.handshake('a', '/echo/info').until('a', 'closed'),
+  ({ connections: { a }, uncaught }) =>
+    a.isClosed && a.responses[0].line === 'HTTP/1.1 200 OK' && uncaught.length === 0,
+);
+
+deviation(
+  3,
+  'a target that is no path, under an unanchored prefix',
+  (s) => s.get('a', 'http://a:b/free/info'),
+  ({ connections: { a }, uncaught }) => a.responses.length > 0 && uncaught.length === 0,
+);
+
+deviation(
+  5,
+  'a listener that throws at a message of xhr_send',
+  (s) => {
+    const url = s.session('/echo');
+    s.request('r', 'POST', `${url}/xhr_streaming`).until('r', 'head').settle();
+    s.say(url, '!throw', 'kept')
+      .until('r', 'text', 'kept')
+      .say(url, 'end')
+      .until('r', 'text', 'end');
+  },
+  ({ connections: { r }, uncaught }) =>
+    r.responses[0].body.includes('kept') && uncaught.length === 0,
+);
+
+const SERVICES = [
+  '/echo',
+  '/nows',
+  '/cookie',
+  '/fcookie',
+  '/nocors',
+  '/faye',
+  '/group',
+  '/x/group',
+  '/free',
+  '/a/free/no=1',
+];
+
+for (const service of SERVICES) {
+  scenario(`plain routes of ${service}`, (s) => {
+    for (const route of [
+      '',
+      '/',
+      '?x',
+      '/?x',
+      '/info',
+      '/info/',
+      '/info?x',
+      '/iframe.html',
+      '/iframe-1.2_x.html',
+      '/iframexhtml',
+      '/iframeX.html',
+      '/iframe.html/',
+      '/none',
+      '//',
+      '/websocket',
+    ]) {
+      for (const method of ['GET', 'OPTIONS', 'HEAD', 'POST', 'PUT']) {
+        const headers = { Origin: 'http://o', Cookie: 'JSESSIONID=x=y' };
+        s.ask('a', method, service + route, { headers });
+      }
+    }
+  });
+
+  scenario(`session routes of ${service}`, (s) => {
+    for (const route of [
+      'xhr',
+      'xhr_send',
+      'xhr_streaming',
+      'eventsource',
+      'htmlfile',
+      'jsonp',
+      'jsonp_send',
+      'websocket',
+      'none',
+      '',
+    ]) {
+      for (const method of ['OPTIONS', 'HEAD', 'PUT']) {
+        s.ask('a', method, `${s.session(service)}/${route}`).ask(
+          'a',
+          method,
+          `${s.session(service)}/${route}/`,
+        );
+      }
+    }
+    for (const odd of [
+      '/a.b/c/xhr',
+      '/a/b.c/xhr',
+      '//b/xhr',
+      '/a//xhr',
+      '/a/b/c/xhr',
+      '/%2e/b/xhrx',
+    ]) {
+      s.post('a', service + odd, '');
+    }
+    for (const query of [
+      '',
+      '?c=',
+      '?c=a.b_c-1',
+      '?callback=x',
+      '?c=%41&c=b',
+      '?c=<b>',
+      '?c',
+      `?c=${'x'.repeat(33)}`,
+    ]) {
+      for (const route of ['jsonp', 'htmlfile']) {
+        const on = `${route}${query}`;
+        s.request(on, 'GET', `${s.session(service, `q${s.steps.length}`)}/${route}${query}`)
+          .until(on, 'head')
+          .settle()
+          .abort(on);
+      }
+    }
+  });
+}
+
+scenario('the iframe is cached by its ETag', (s) => {
+  s.get('a', '/echo/iframe.html').get('a', '/echo/iframe.html', { 'If-None-Match': '"x"' });
+  s.get('a', '/echo/iframe.html', { 'If-None-Match': '"0bda17e11a3a2d43b8a6f2ec9a8a4ac1"' });
+});
+
+scenario('targets that are odd', (s) => {
+  for (const target of ODD) {
+    for (const server of [0, 1]) {
+      const on = `${server}${target}`;
+      s.ask(on, 'GET', target, { server }).ask(on, 'OPTIONS', target, { server });
+    }
+  }
+});
+
+scenario('the chunking test', (s) => {
+  s.post('a', '/echo/chunking_test', '["a"]', PLAIN);
+  s.steps.pop();
+  s.until('a', 'head').until('a', 'text', 'h\n  ').stop('a');
+  s.ask('b', 'OPTIONS', '/echo/chunking_test');
+});
+
+scenario('response_limit ends a stream', (s) => {
+  const url = s.session('/cookie');
+  s.request('r', 'POST', `${url}/xhr_streaming`).until('r', 'head').settle();
+  for (let n = 0; n < 3; n++) s.say(url, '!big 130', 'é\u2028').settle();
+  s.until('r', 'answers').ask('q', 'POST', `${url}/xhr`);
+});
+
+scenario('a service without response_limit', (s) => {
+  const url = s.session('/nolimit');
+  s.request('r', 'POST', `${url}/xhr_streaming`).until('r', 'head').settle();
+  s.say(url, '!big 200000', 'end').until('r', 'text', 'end');
+});
+
+scenario('what is logged', (s) => {
+  s.get('a', `/log/info?${s.id}`)
+    .get('a', `/log/none?${s.id}`)
+    .ask('a', 'PUT', `/log/info?${s.id}`);
+  const url = s.session('/log');
+  s.post('a', `${url}/xhr`).settle().post('a', `${url}/xhr_send`, '["a"]', PLAIN);
+  s.post('a', `${url}/xhr`).post('a', `${url}/xhr_send`, 'x', { 'Content-Type': 'x/y' });
+});
+
+scenario('requests of ours and of the application on one connection', (s) => {
+  const url = s.session('/echo');
+  for (let n = 0; n < 3; n++) {
+    s.get('a', '/echo/info')
+      .post('a', '/other', 'body')
+      .post('a', `${url}${n}/xhr`)
+      .get('a', '/length');
+    s.ask('a', 'HEAD', '/other').ask('a', 'PUT', '/length', { body: 'x'.repeat(100000) });
+  }
+});
 
 module.exports = { FORM, PLAIN, POLLS, STREAMS, scenarios };

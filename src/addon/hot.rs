@@ -4,7 +4,6 @@
 
 use std::cell::RefCell;
 use std::ffi::{CStr, c_void};
-use std::os::fd::IntoRawFd;
 use std::panic::AssertUnwindSafe;
 use std::ptr;
 use std::rc::Rc;
@@ -293,7 +292,7 @@ unsafe fn present(
             Event::Returned(returned) => {
                 let value = buffer(env, &returned.bytes);
                 // From here on the descriptor is that of the socket which JavaScript makes of it.
-                let fd = returned.fd.into_raw_fd().cast_unsigned();
+                let fd = returned.fd.into_number();
                 ([kind::RETURNED, returned.token, fd, 0], value)
             }
             Event::Log {

@@ -16,7 +16,8 @@ use hyper::rt::ReadBufCursor;
 use super::exchange::Exchange;
 use super::host::Host;
 use crate::server::Service;
-use crate::server::io::{Socket, with_read_buffer};
+use crate::server::io::with_read_buffer;
+use crate::server::socket::Socket;
 
 /// What the first bytes of a connection say about its next request.
 #[derive(Debug)]

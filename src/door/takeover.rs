@@ -2,7 +2,6 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
@@ -21,32 +20,22 @@ use super::gate::{Gate, Verdict, judge};
 use super::host::Host;
 use crate::server::dispatch::{Head, Plan, Reply};
 use crate::server::events::{Event, Facts};
-use crate::server::io::{Io, Socket};
+use crate::server::io::Io;
 use crate::server::outlet::Carrier;
+use crate::server::socket::Socket;
 use crate::server::taken::{Idle, Returned};
 use crate::server::{Engine, Service, websocket};
 
-/// A second descriptor of a socket that Node still holds.
-///
-/// The caller keeps the descriptor open during the call.
-#[allow(unsafe_code, reason = "Node gives descriptors as numbers")]
-fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
-    // SAFETY: Node's handle owns `fd` and is not closed before the calling JavaScript goes on, so the
-    // descriptor is open for as long as this borrow lives.
-    let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
-    borrowed.try_clone_to_owned()
-}
-
-fn register(engine: &Engine, fd: RawFd) -> io::Result<(Arc<Socket>, Arc<Io>)> {
+fn register(engine: &Engine, fd: i32) -> io::Result<(Arc<Socket>, Arc<Io>)> {
     let io = engine.next_io();
     let _entered = io.handle().enter();
-    Ok((Socket::register(duplicate(fd)?)?, io.clone()))
+    Ok((Socket::duplicate_of(fd)?, io.clone()))
 }
 
 /// Takes a websocket whose handshake has been accepted. `head` is what Node has read past it.
 pub fn take_websocket(
     service: &Arc<Service>,
-    fd: RawFd,
+    fd: i32,
     token: u32,
     raw: bool,
     response: &[u8],
@@ -59,13 +48,7 @@ pub fn take_websocket(
 
 /// Takes an HTTP connection whose current request is all of `read`, if that request is ours and plain.
 /// False leaves everything as it was.
-pub fn take_http(
-    engine: &Arc<Engine>,
-    host: &Arc<Host>,
-    fd: RawFd,
-    token: u32,
-    read: &[u8],
-) -> bool {
+pub fn take_http(engine: &Arc<Engine>, host: &Arc<Host>, fd: i32, token: u32, read: &[u8]) -> bool {
     match judge(read, host) {
         Verdict::Ours(_, len) if len == read.len() => {}
         _ => return false,

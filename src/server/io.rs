@@ -1,116 +1,16 @@
-//! The threads that do the network work, and the sockets they own.
+//! The threads that do the network work.
 
 use std::cell::{Cell, RefCell};
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
-use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::io;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 
-use tokio::io::unix::AsyncFd;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Notify, oneshot};
 
 use super::engine::Engine;
 use super::outlet::{Flush, Outlet};
 use crate::lock;
-
-/// A connected stream socket, TCP or Unix, registered with the I/O thread that owns it. std's
-/// `TcpStream` stands for both: its calls are those of any stream socket.
-#[derive(Debug)]
-pub struct Socket {
-    stream: AsyncFd<TcpStream>,
-    /// Counts reads and writes, for whoever wants to know whether there is traffic.
-    transfers: AtomicU32,
-}
-
-impl Socket {
-    /// Takes the descriptor over. Must be called on an I/O thread.
-    #[allow(
-        unsafe_code,
-        reason = "the registration of a descriptor that was taken over"
-    )]
-    pub fn register(fd: OwnedFd) -> io::Result<Arc<Self>> {
-        let stream = TcpStream::from(fd);
-        stream.set_nonblocking(true)?;
-        // SAFETY: the `AsyncFd` owns the stream, whose descriptor neither changes nor closes before the
-        // stream is dropped, which is after the `AsyncFd` has taken back its registration.
-        let stream = unsafe { AsyncFd::register(stream)? };
-        let transfers = AtomicU32::new(0);
-        Ok(Arc::new(Self { stream, transfers }))
-    }
-
-    /// Writes what the kernel takes. From any thread.
-    pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.transfers.fetch_add(1, Ordering::Relaxed);
-        self.stream.get_ref().write(bytes)
-    }
-
-    /// How many reads and writes there have been; wraps around.
-    pub fn transfers(&self) -> u32 {
-        self.transfers.load(Ordering::Relaxed)
-    }
-
-    /// Reads into `buffer`, or waits. A short read saves the second `recv` that would only say that
-    /// nothing more is there.
-    pub fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        loop {
-            let mut guard = std::task::ready!(self.stream.poll_read_ready(cx))?;
-            match guard.get_inner().read(buffer) {
-                Ok(read) => {
-                    self.transfers.fetch_add(1, Ordering::Relaxed);
-                    if 0 < read && read < buffer.len() {
-                        guard.clear_ready();
-                    }
-                    return Poll::Ready(Ok(read));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => guard.clear_ready(),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
-    }
-
-    /// Writes, or waits until the kernel takes more.
-    pub fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        loop {
-            match self.try_write(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                done => return Poll::Ready(done),
-            }
-            std::task::ready!(self.stream.poll_write_ready(cx))?.clear_ready();
-        }
-    }
-
-    /// Ends the connection in both directions; whoever reads sees its end. From any thread.
-    pub fn shutdown(&self) {
-        // Fails only when the peer is gone already.
-        let _ = self.stream.get_ref().shutdown(Shutdown::Both);
-    }
-
-    /// Ends the sending direction.
-    pub fn shutdown_write(&self) {
-        let _ = self.stream.get_ref().shutdown(Shutdown::Write);
-    }
-
-    /// A descriptor of its own for somebody else to use.
-    pub fn duplicate(&self) -> io::Result<OwnedFd> {
-        self.stream.get_ref().try_clone().map(OwnedFd::from)
-    }
-
-    async fn flush_when_writable(&self, outlet: &Outlet) -> io::Result<()> {
-        loop {
-            let mut guard = self.stream.writable().await?;
-            match outlet.flush() {
-                Flush::Blocked => guard.clear_ready(),
-                Flush::Done | Flush::Over => return Ok(()),
-            }
-        }
-    }
-}
 
 const READ_BUFFER: usize = 64 << 10;
 

@@ -11,6 +11,7 @@ pub mod io;
 pub mod outlet;
 pub mod registry;
 pub mod service;
+pub mod socket;
 pub mod taken;
 pub mod timers;
 pub mod websocket;

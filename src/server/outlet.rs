@@ -8,7 +8,8 @@ use bytes::Bytes;
 use super::connection::Connection;
 use super::engine::Engine;
 use super::events::Event;
-use super::io::{Io, Socket};
+use super::io::Io;
+use super::socket::Socket;
 use crate::lock;
 
 /// Who carries the bytes away.

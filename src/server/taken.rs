@@ -1,11 +1,10 @@
 //! The sockets that were taken from Node, by the token under which JavaScript keeps their places.
 
 use std::collections::HashMap;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
-use super::io::Socket;
+use super::socket::{Descriptor, Socket};
 use crate::lock;
 
 /// A taken HTTP connection on its way back to Node.
@@ -14,7 +13,7 @@ pub struct Returned {
     /// Its token.
     pub token: u32,
     /// A descriptor of the connection.
-    pub fd: OwnedFd,
+    pub fd: Descriptor,
     /// Bytes that have been read from it and are Node's to parse.
     pub bytes: Vec<u8>,
 }

@@ -6,9 +6,10 @@ use std::time::Instant;
 
 use super::connection::Connection;
 use super::events::{Event, Facts};
-use super::io::{Io, Socket, with_read_buffer};
+use super::io::{Io, with_read_buffer};
 use super::outlet::{Carrier, Outlet};
 use super::service::Service;
+use super::socket::Socket;
 use crate::protocol::json;
 use crate::protocol::websocket::{Decoder, Incoming};
 use crate::transport::Transport;
