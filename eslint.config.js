@@ -7,7 +7,7 @@ module.exports = [
   {
     ignores: [
       'binding.js',
-      'target/',
+      '**/target/',
       'coverage/',
       'test-results/',
       '**/*.min.js',

@@ -144,7 +144,8 @@ function accept(conn, behaviour) {
   conn.on('end', (...args) => notes.note('end', describe(args)));
   conn.on('error', (...args) => notes.note('error', describe(args)));
   conn.once('close', (...args) => {
-    notes.note('close', describe(args));
+    const family = conn.address?.family;
+    notes.note('close', describe([...args, conn.remoteAddress, family]));
     notes.call('write', () => conn.write('closed'));
     notes.call('close', () => conn.close(3000, 'closed'));
     own.open--;
@@ -210,7 +211,8 @@ const SERVICES = [
   ],
   [{ prefix: '/beat', heartbeat_delay: 150 }],
   [{ prefix: '(?:/[^/]+)?/group' }],
-  [{ prefix: '.*/free(/[no]=\\w+)?' }],
+  [{ prefix: '.*/free(?:/[no]=\\w+)?' }],
+  [{ prefix: '/capture(/[no]=\\w+)' }],
 ];
 
 /** What the application answers to requests that are not SockJS's. */

@@ -13,8 +13,19 @@
  */
 
 /**
- * @typedef {{both: {oracle: any, ours: any}, script: import('./script').Script}} Context
+ * @typedef {{both: {oracle: any, ours: any}, script: import('./script').Script,
+ *   isAlone: boolean}} Context
  */
+
+/** The known ways to make 0.3.24 throw from afar. */
+const CRASHES = [
+  // A message behind the one at which the application closed.
+  /Cannot read properties of null \(reading 'didMessage'\)/,
+  // An upgrade request to a plain route.
+  /res\.(?:getHeader|setHeader) is not a function/,
+  /'connection' with null/,
+  /Invalid URL|ERR_INVALID_URL/,
+];
 
 /** @type {Deviation[]} */
 const DEVIATIONS = [
@@ -37,6 +48,15 @@ const DEVIATIONS = [
         requestOf(path, script)?.isUpgrade === true
       );
     },
+  },
+  {
+    contract: 3,
+    title: '0.3.24 throws, to the process, at what a peer sends; what follows there is of no use',
+    matches: (_, { both: { oracle, ours }, isAlone }) =>
+      isAlone &&
+      !ours.died &&
+      ours.uncaught.length === 0 &&
+      (oracle.uncaught ?? [oracle.died]).some((line) => CRASHES.some((crash) => crash.test(line))),
   },
   {
     contract: 'proposed',

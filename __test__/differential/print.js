@@ -22,22 +22,21 @@ function describeSteps({ steps }) {
 }
 
 /**
- * Prints a case that differs.
- *
  * @param {string} name
  * @param {import('./arena').Outcome} outcome
- * @param {{replay?: string}} options
+ * @param {{replay: string}} options the command that plays the case again
+ * @returns {string} a case that differs, in many lines
  */
-function printOutcome(name, { script, differences, both }, { replay }) {
-  console.log(`\n=== case ${name}`);
-  for (const step of describeSteps(script)) console.log(`  ${step}`);
-  if (!replay) {
-    console.log(JSON.stringify(both, null, 1));
-  }
-  for (const { path, oracle, ours } of differences) {
-    console.log(`  - ${path}\n      sockjs:    ${brief(oracle)}\n      sockjs-rs: ${brief(ours)}`);
-  }
-  if (replay) console.log(`  replay: ${replay}`);
+function describeOutcome(name, { script, differences }, { replay }) {
+  return [
+    `\n=== case ${name}`,
+    ...describeSteps(script).map((step) => `  ${step}`),
+    ...differences.map(
+      ({ path, oracle, ours }) =>
+        `  - ${path}\n      sockjs:    ${brief(oracle)}\n      sockjs-rs: ${brief(ours)}`,
+    ),
+    `  replay: ${replay}`,
+  ].join('\n');
 }
 
-module.exports = { brief, describeSteps, printOutcome };
+module.exports = { describeOutcome };

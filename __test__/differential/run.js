@@ -8,7 +8,7 @@
 
 const { Arena } = require('./arena');
 const { generate } = require('./generate');
-const { printOutcome } = require('./print');
+const { describeOutcome } = require('./print');
 const { scenarios } = require('./scenarios');
 const { shrink } = require('./shrink');
 
@@ -55,7 +55,7 @@ async function runDoor(door, options) {
         if (options.print) console.log(`case ${name} waits in vain`);
       }
       if (done % 1000 === 0) console.log(`… ${done}`);
-      if (options.print && cases.length === 1) printOutcome(name, outcome, {});
+      if (options.print && cases.length === 1) console.log(JSON.stringify(outcome.both, null, 1));
     },
   });
   const replay = (name) =>
@@ -63,10 +63,11 @@ async function runDoor(door, options) {
   for (const [name, outcome] of failures) {
     const { write } = cases.find((one) => one.name === name);
     const smallest = options.shrink ? await shrink(arena, write, name, outcome) : outcome;
-    printOutcome(name, smallest, { replay: replay(name) });
+    console.log(describeOutcome(name, smallest, { replay: replay(name) }));
   }
   for (const [name, outcome] of unsteady) {
-    printOutcome(name, outcome, { replay: `${replay(name)} (differed once, not again)` });
+    const note = `${replay(name)} (differed once, not again)`;
+    console.log(describeOutcome(name, outcome, { replay: note }));
   }
   for (const line of uncaught) console.log(`\n=== uncaught in sockjs-rs: ${line}`);
   arena.stop();

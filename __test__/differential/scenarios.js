@@ -191,9 +191,7 @@ for (const [kind, targetOf, say] of WEBSOCKETS) {
 
   for (const code of [undefined, 0, 999, 1000, 1001, 1003, 1004, 1005, 1006, 1007, 1011, 1012]) {
     scenario(`${kind} answers close ${code}`, (s) => {
-      s.handshake('w', targetOf(s))
-        .closeFrame('w', code, 'why é')
-        .until('w', 'closed');
+      s.handshake('w', targetOf(s)).closeFrame('w', code, 'why é').until('w', 'closed');
     });
   }
 
@@ -349,10 +347,18 @@ for (const payload of ['[', 'x', '["a",]']) {
   });
 }
 
-scenario('websocket does not deliver the rest of a frame after a close', (s) => {
+const closesInTheMiddle = (s) => {
   s.handshake('w', `${s.session('/echo')}/websocket`).frames('w', '["a","!close","b"]', '["c"]');
   s.frames('w', { opcode: 9, payload: 'p' }).until('w', 'pong', 'p');
-});
+};
+
+deviation(
+  3,
+  'websocket does not deliver the rest of a frame after a close',
+  closesInTheMiddle,
+  ({ uncaught, sessions, connections: { w } }) =>
+    uncaught.length === 0 && w.pongs.length > 0 && !JSON.stringify(sessions).includes('\\\\"b'),
+);
 
 scenario('websocket beats with pings', (s) => {
   s.handshake('w', `${s.session('/beat')}/websocket`)
@@ -572,6 +578,15 @@ for (const service of SERVICES) {
     }
   });
 }
+
+deviation(
+  6,
+  'a group in the prefix does not shift the session',
+  (s) => {
+    s.post('a', '/capture/no=1/000/one/xhr').post('a', '/capture/no=1/000/two/xhr');
+  },
+  ({ connections: { a } }) => a.responses.slice(0, 2).every(({ body }) => body === 'o\n'),
+);
 
 scenario('the iframe is cached by its ETag', (s) => {
   s.get('a', '/echo/iframe.html').get('a', '/echo/iframe.html', { 'If-None-Match': '"x"' });

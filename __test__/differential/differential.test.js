@@ -1,0 +1,41 @@
+'use strict';
+
+const { Arena } = require('./arena');
+const { generate } = require('./generate');
+const { describeOutcome } = require('./print');
+const { scenarios } = require('./scenarios');
+
+const SEED = 1;
+const CASES = 300;
+
+/** Fails with everything that is known about the cases that differ. */
+async function expectNoDifference(door, cases) {
+  const arena = new Arena(door);
+  try {
+    const { failures, uncaught } = await arena.playAll(cases);
+    const replay = (name) =>
+      `node __test__/differential/run.js --door ${door} --seed ${SEED} --case ${name}`;
+    const said = [...failures].map(([name, outcome]) =>
+      describeOutcome(name, outcome, { replay: replay(name) }),
+    );
+    expect(said.join('\n')).toBe('');
+    expect([...uncaught]).toEqual([]);
+    expect(arena.ours.deaths).toBe(0);
+  } finally {
+    arena.stop();
+  }
+}
+
+describe.each(['takeover', 'bridge'])('sockjs-rs beside sockjs 0.3.24 (%s)', (door) => {
+  test('does the same in all named scenarios', async () => {
+    await expectNoDifference(door, scenarios);
+  }, 60_000);
+
+  test(`does the same in ${CASES} random cases`, async () => {
+    const cases = Array.from({ length: CASES }, (_, number) => ({
+      name: String(number),
+      write: (id) => generate(id, SEED, number),
+    }));
+    await expectNoDifference(door, cases);
+  }, 60_000);
+});
