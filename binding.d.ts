@@ -38,21 +38,21 @@ export declare class Engine {
   /** Whether a request for this target is the service's. */
   claims(service: number, target: string): boolean
   /** Takes the HTTP connection whose current request is all of `read`. False leaves it to Node. */
-  takeHttp(host: number, fd: number, token: number, read: Buffer): boolean
+  takeHttp(host: number, fd: number, token: number, read: Uint8Array): boolean
   /** Judges an upgrade request that the service claims; `headers` as for `bridge_request`. */
   judgeUpgrade(service: number, method: string, target: string, headers: Array<string>): Upgrade
   /** The pathname of a request target, as legacy `url.parse` finds it. */
   pathname(target: string): string
   /** Takes the socket of an accepted websocket. False leaves it to the bridge. */
-  takeWebsocket(service: number, fd: number, token: number, raw: boolean, response: Buffer, head: Buffer): boolean
+  takeWebsocket(service: number, fd: number, token: number, raw: boolean, response: Uint8Array, head: Uint8Array): boolean
   /** The token of a taken socket has been destroyed. */
   abandon(token: number): void
   /** How many reads and writes a taken socket has seen; wraps around. */
   transfers(token: number): number
   /** Serves an accepted websocket whose bytes come by [`Engine::bridge_feed`]. */
-  bridgeWebsocket(service: number, id: number, raw: boolean, response: Buffer): void
+  bridgeWebsocket(service: number, id: number, raw: boolean, response: Uint8Array): void
   /** Bytes from the client of a bridged websocket. */
-  bridgeFeed(id: number, chunk: Buffer): void
+  bridgeFeed(id: number, chunk: Uint8Array): void
   /** Whether a `jsessionid` function is called for this request. */
   hasCookie(service: number, method: string, target: string): boolean
   /**
@@ -61,11 +61,12 @@ export declare class Engine {
    */
   bridgeRequest(service: number, id: number, method: string, target: string, headers: Array<string>, baseUrl?: string | undefined | null): BridgeAnswer
   /** The body of a request that asked for it; none when it was too long. */
-  bridgeBody(id: number, body?: Buffer | undefined | null): BridgeAnswer | null
-  /** What is to be written to the client of `id` now. */
-  bridgeTake(id: number): Taken
-  /** Whether the client of `id` has been given up: its socket is to be destroyed. */
-  bridgeAborted(id: number): boolean
+  bridgeBody(id: number, body?: Uint8Array | undefined | null): BridgeAnswer | null
+  /**
+   * Puts what is to be written to the client of `id` now into `to`, and says how many bytes that is;
+   * minus one when nothing follows any more, minus two when the client has been given up.
+   */
+  bridgeTake(id: number, to: Buffer): number
   /** The client of `id` is gone, or all has been written to it. */
   bridgeEnd(id: number): void
   /** Sends bytes over a raw websocket: 0 refused, 1 taken, 2 taken and full. */
@@ -86,8 +87,10 @@ export declare class Engine {
 export interface BridgeAnswer {
   /** 0 asks for the body. */
   status: number
-  /** Name, value, name, value… */
-  headers: Array<string>
+  /** `name: value` lines. */
+  headers: string
+  /** Whether a session was opened. */
+  opened: boolean
   /** Absent when what follows comes out of the outlet. */
   body?: Buffer
   /** Bytes that the body may have. */
@@ -133,12 +136,6 @@ export interface ServiceOptions {
   log: boolean
   needsNode: boolean
   infoNeedsNode: boolean
-}
-
-/** What waits in an outlet. */
-export interface Taken {
-  bytes?: Buffer
-  ended: boolean
 }
 
 /** How to answer an upgrade request. */

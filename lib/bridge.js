@@ -67,7 +67,7 @@ class BridgedResponse {
     this.response = response;
     this.socket = request.socket;
     /** @type {AsyncResource | undefined} */
-    this.resource = new AsyncResource('SOCKJS');
+    this.resource = undefined;
     this.server = undefined;
     /** @type {any} */
     this.head = undefined;
@@ -84,6 +84,7 @@ class BridgedResponse {
       this.callJsessionid();
       const baseUrl = this.callBaseUrl();
       const answer = native.bridgeRequest(listener.id, this.id, method, url, headers, baseUrl);
+      if (answer.opened) this.resource = new AsyncResource('SOCKJS');
       if (answer.status === 0) this.readBody(answer.limit);
       else this.play(answer);
     } catch (error) {
@@ -183,23 +184,29 @@ class BridgedResponse {
   /** Writes what waits, as far as the client takes it. */
   flush() {
     const { response, engine } = this;
-    if (this.blocked) return;
-    const { bytes, ended } = engine.native.bridgeTake(this.id);
-    if (this.head !== undefined && (bytes || ended)) {
-      writeHead(response, this.head);
-      this.head = undefined;
+    while (!this.blocked) {
+      const bytes = take(engine, this.id);
+      if (bytes === NOTHING) return;
+      if (this.head !== undefined) {
+        writeHead(response, this.head);
+        this.head = undefined;
+      }
+      if (bytes === END || bytes === ABORTED) {
+        if (bytes === END) response.end();
+        else response.destroy();
+        return this.end();
+      }
+      if (!response.write(bytes)) this.wait();
     }
-    if (bytes && !response.write(bytes)) {
-      this.blocked = true;
-      response.once('drain', () => {
-        this.blocked = false;
-        this.flush();
-      });
-    }
-    if (ended) {
-      response.end();
-      this.end();
-    }
+  }
+
+  /** Writes on when the client has taken what was written. */
+  wait() {
+    this.blocked = true;
+    this.response.once('drain', () => {
+      this.blocked = false;
+      this.flush();
+    });
   }
 
   /** The client is gone, or has everything. */
@@ -212,15 +219,63 @@ class BridgedResponse {
   }
 }
 
+/** Where the native side puts bytes for a client, before they become a Buffer of their own. */
+const scratch = Buffer.allocUnsafeSlow(64 * 1024);
+
+const NO_ROOM = Buffer.alloc(0);
+/** What `bridgeTake` answers when the client has been given up. */
+const GIVEN_UP = -2;
+
+/** Answers of `take` that are no bytes. */
+const NOTHING = Symbol('nothing waits');
+const END = Symbol('nothing follows');
+const ABORTED = Symbol('the client was given up');
+
+/**
+ * What is to be written to a client now.
+ *
+ * @param {import('./engine').Engine} engine
+ * @param {number} id
+ * @returns {Buffer | symbol}
+ */
+function take(engine, id) {
+  const length = engine.native.bridgeTake(id, scratch);
+  if (length > 0) return Buffer.from(scratch.subarray(0, length));
+  if (length === 0) return NOTHING;
+  return length === GIVEN_UP ? ABORTED : END;
+}
+
+/**
+ * Header blocks that have been taken apart, by their text: a listener has few different ones.
+ *
+ * @type {Map<string, string[][]>}
+ */
+const headerBlocks = new Map();
+const MAX_BLOCKS = 256;
+
+/**
+ * @param {string} text lines of `name: value`
+ * @returns {string[][]}
+ */
+function parseHeaders(text) {
+  let headers = headerBlocks.get(text);
+  if (headers === undefined) {
+    headers = text
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]);
+    if (headerBlocks.size >= MAX_BLOCKS) headerBlocks.clear();
+    headerBlocks.set(text, headers);
+  }
+  return headers;
+}
+
 /**
  * @param {any} response
- * @param {{ status: number, headers: string[] }} answer
+ * @param {{ status: number, headers: string }} answer
  */
 function writeHead(response, answer) {
-  const { headers } = answer;
-  for (let index = 0; index < headers.length; index += 2) {
-    response.setHeader(headers[index], headers[index + 1]);
-  }
+  for (const [name, value] of parseHeaders(answer.headers)) response.setHeader(name, value);
   response.writeHead(answer.status);
 }
 
@@ -229,9 +284,9 @@ function writeHead(response, answer) {
  * @param {any} request
  * @param {any} socket
  * @param {Buffer} [head] what Node has read past the request
- * @param {Function} [take] takes the socket over, if it can
+ * @param {Function} [takeover] takes the socket over, if it can
  */
-function serveUpgrade(listener, request, socket, head = Buffer.alloc(0), take) {
+function serveUpgrade(listener, request, socket, head = NO_ROOM, takeover) {
   const { engine } = listener;
   const headers = pick(request.headers, UPGRADE_HEADERS);
   const judged = engine.native.judgeUpgrade(listener.id, request.method, request.url, headers);
@@ -241,7 +296,7 @@ function serveUpgrade(listener, request, socket, head = Buffer.alloc(0), take) {
     socket.end(judged.response);
     return process.nextTick(() => engine.drain());
   }
-  if (!take?.(listener, request, socket, head, judged)) {
+  if (!takeover?.(listener, request, socket, head, judged)) {
     new BridgedWebsocket(engine, listener, request, socket).begin(judged, head);
   }
   // 'connection' follows in a tick of its own, after the first bytes.
@@ -294,20 +349,30 @@ class BridgedWebsocket {
   /** Writes what waits, as far as the client takes it. */
   flush() {
     const { engine, socket } = this;
-    if (engine.native.bridgeAborted(this.id)) return socket.destroy();
-    if (this.blocked) return;
-    const { bytes, ended } = engine.native.bridgeTake(this.id);
-    if (bytes && !socket.write(bytes)) {
-      this.blocked = true;
-      socket.once('drain', () => {
-        this.blocked = false;
-        this.flush();
-      });
+    if (this.blocked) {
+      // A client that takes nothing is given up in the end.
+      if (engine.native.bridgeTake(this.id, NO_ROOM) === GIVEN_UP) socket.destroy();
+      return;
     }
-    if (ended) {
-      socket.end();
-      this.end();
+    while (!this.blocked) {
+      const bytes = take(engine, this.id);
+      if (bytes === NOTHING) return;
+      if (bytes === END || bytes === ABORTED) {
+        if (bytes === END) socket.end();
+        else socket.destroy();
+        return this.end();
+      }
+      if (!socket.write(bytes)) this.wait();
     }
+  }
+
+  /** Writes on when the client has taken what was written. */
+  wait() {
+    this.blocked = true;
+    this.socket.once('drain', () => {
+      this.blocked = false;
+      this.flush();
+    });
   }
 
   /** @param {boolean} paused whether to stop reading from the client */

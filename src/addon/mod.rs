@@ -17,7 +17,7 @@ use std::time::Duration;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
-use crate::door::bridge::{Answer, Bridge};
+use crate::door::bridge::{Answer, Bridge, Take};
 use crate::door::host::{Host, Timeouts};
 use crate::door::takeover;
 use crate::http::route::Router;
@@ -112,19 +112,14 @@ pub struct Upgrade {
 pub struct BridgeAnswer {
     /// 0 asks for the body.
     pub status: u16,
-    /// Name, value, name, value…
-    pub headers: Vec<String>,
+    /// `name: value` lines.
+    pub headers: String,
+    /// Whether a session was opened.
+    pub opened: bool,
     /// Absent when what follows comes out of the outlet.
     pub body: Option<Buffer>,
     /// Bytes that the body may have.
     pub limit: f64,
-}
-
-/// What waits in an outlet.
-#[napi(object)]
-pub struct Taken {
-    pub bytes: Option<Buffer>,
-    pub ended: bool,
 }
 
 #[napi]
@@ -269,13 +264,13 @@ impl Engine {
 
     /// Takes the HTTP connection whose current request is all of `read`. False leaves it to Node.
     #[napi(catch_unwind)]
-    pub fn take_http(&self, host: u32, fd: i32, token: u32, read: Buffer) -> Result<bool> {
+    pub fn take_http(&self, host: u32, fd: i32, token: u32, read: &[u8]) -> Result<bool> {
         Ok(takeover::take_http(
             &self.engine,
             get(&self.hosts, host)?,
             fd,
             token,
-            &read,
+            read,
         ))
     }
 
@@ -323,11 +318,11 @@ impl Engine {
         fd: i32,
         token: u32,
         raw: bool,
-        response: Buffer,
-        head: Buffer,
+        response: &[u8],
+        head: &[u8],
     ) -> Result<bool> {
         let service = get(&self.services, service)?;
-        Ok(takeover::take_websocket(service, fd, token, raw, &response, &head).is_ok())
+        Ok(takeover::take_websocket(service, fd, token, raw, response, head).is_ok())
     }
 
     /// The token of a taken socket has been destroyed.
@@ -349,17 +344,17 @@ impl Engine {
         service: u32,
         id: u32,
         raw: bool,
-        response: Buffer,
+        response: &[u8],
     ) -> Result<()> {
         let service = get(&self.services, service)?.clone();
-        self.bridge.websocket(&service, id, raw, &response);
+        self.bridge.websocket(&service, id, raw, response);
         Ok(())
     }
 
     /// Bytes from the client of a bridged websocket.
     #[napi(catch_unwind)]
-    pub fn bridge_feed(&mut self, id: u32, chunk: Buffer) {
-        self.bridge.feed(id, &chunk);
+    pub fn bridge_feed(&mut self, id: u32, chunk: &[u8]) {
+        self.bridge.feed(id, chunk);
     }
 
     /// Whether a `jsessionid` function is called for this request.
@@ -393,24 +388,19 @@ impl Engine {
 
     /// The body of a request that asked for it; none when it was too long.
     #[napi(catch_unwind)]
-    pub fn bridge_body(&mut self, id: u32, body: Option<Buffer>) -> Option<BridgeAnswer> {
-        self.bridge.body(id, body.as_deref()).map(Into::into)
+    pub fn bridge_body(&mut self, id: u32, body: Option<&[u8]>) -> Option<BridgeAnswer> {
+        self.bridge.body(id, body).map(Into::into)
     }
 
-    /// What is to be written to the client of `id` now.
+    /// Puts what is to be written to the client of `id` now into `to`, and says how many bytes that is;
+    /// minus one when nothing follows any more, minus two when the client has been given up.
     #[napi(catch_unwind)]
-    pub fn bridge_take(&mut self, id: u32) -> Taken {
-        let (bytes, ended) = self.bridge.take(id);
-        Taken {
-            bytes: bytes.map(|bytes| Vec::from(bytes).into()),
-            ended,
+    pub fn bridge_take(&mut self, id: u32, mut to: BufferSlice<'_>) -> i32 {
+        match self.bridge.take(id, &mut to) {
+            Take::Bytes(len) => i32::try_from(len).unwrap_or(i32::MAX),
+            Take::End => -1,
+            Take::Aborted => -2,
         }
-    }
-
-    /// Whether the client of `id` has been given up: its socket is to be destroyed.
-    #[napi(catch_unwind)]
-    pub fn bridge_aborted(&self, id: u32) -> bool {
-        self.bridge.is_aborted(id)
     }
 
     /// The client of `id` is gone, or all has been written to it.
@@ -559,33 +549,38 @@ fn header_map(pairs: &[String]) -> http::HeaderMap {
     map
 }
 
-fn header_list(map: &http::HeaderMap) -> Vec<String> {
-    map.iter()
-        .flat_map(|(name, value)| {
-            let value = value.as_bytes().iter().copied().map(char::from).collect();
-            [name.as_str().to_owned(), value]
-        })
-        .collect()
+/// One string for all headers: each value that crosses to JavaScript costs as much as a short string.
+fn header_lines(map: &http::HeaderMap) -> String {
+    let mut lines = String::with_capacity(256);
+    for (name, value) in map {
+        lines.push_str(name.as_str());
+        lines.push_str(": ");
+        lines.extend(value.as_bytes().iter().copied().map(char::from));
+        lines.push('\n');
+    }
+    lines
 }
 
 impl From<Answer> for BridgeAnswer {
     fn from(answer: Answer) -> Self {
         let none = Self {
             status: 0,
-            headers: Vec::new(),
+            headers: String::new(),
+            opened: false,
             body: None,
             limit: 0.0,
         };
         match answer {
             Answer::Full(response) => Self {
                 status: response.status().as_u16(),
-                headers: header_list(response.headers()),
+                headers: header_lines(response.headers()),
                 body: Some(Vec::from(response.into_body()).into()),
                 ..none
             },
-            Answer::Stream(response) => Self {
+            Answer::Stream(response, opened) => Self {
                 status: response.status().as_u16(),
-                headers: header_list(response.headers()),
+                headers: header_lines(response.headers()),
+                opened,
                 ..none
             },
             #[expect(

@@ -12,6 +12,7 @@ use crate::server::Service;
 use crate::server::connection::Attachment;
 use crate::server::dispatch::{BodyPlan, Head, Plan, Reply};
 use crate::server::events::Facts;
+pub use crate::server::outlet::Take;
 use crate::server::outlet::{Carrier, Outlet};
 use crate::server::websocket::Reader;
 
@@ -36,8 +37,9 @@ enum Open {
 pub enum Answer {
     /// Write this response.
     Full(http::Response<Bytes>),
-    /// Write this head, then what comes out of the outlet, whose number is that of the request.
-    Stream(http::Response<()>),
+    /// Write this head, then what comes out of the outlet, whose number is that of the request. The
+    /// flag says whether a session was opened.
+    Stream(http::Response<()>, bool),
     /// Read the body, at most so many bytes, and call again with it.
     Body(usize),
 }
@@ -73,8 +75,9 @@ impl Bridge {
                 outlet,
                 attachment,
             } => {
+                let opened = attachment.as_ref().is_some_and(Attachment::has_opened);
                 self.open.insert(id, Open::Response(outlet, attachment));
-                Answer::Stream(response)
+                Answer::Stream(response, opened)
             }
         }
     }
@@ -94,19 +97,11 @@ impl Bridge {
         }
     }
 
-    /// What JavaScript is to write, and whether nothing follows.
-    pub fn take(&mut self, id: u32) -> (Option<Bytes>, bool) {
+    /// Moves what JavaScript is to write into `to`, as much as has room there.
+    pub fn take(&mut self, id: u32, to: &mut [u8]) -> Take {
         match self.open.get(&id) {
-            Some(Open::Response(outlet, _) | Open::Websocket(outlet, _)) => outlet.take(),
-            None => (None, false),
-        }
-    }
-
-    /// Whether the client of `id` has been given up.
-    pub fn is_aborted(&self, id: u32) -> bool {
-        match self.open.get(&id) {
-            Some(Open::Response(outlet, _) | Open::Websocket(outlet, _)) => outlet.is_aborted(),
-            None => false,
+            Some(Open::Response(outlet, _) | Open::Websocket(outlet, _)) => outlet.take(to),
+            None => Take::Bytes(0),
         }
     }
 

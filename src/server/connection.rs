@@ -14,7 +14,7 @@ use super::service::Service;
 use crate::lock;
 use crate::protocol::json;
 use crate::protocol::session::{
-    Attach, BUSY_FRAME, Detach, Event as SessionEvent, Send, Session, Transmit,
+    Attach, BUSY_FRAME, Detach, Event as SessionEvent, Send, Session, State, Transmit,
 };
 use crate::protocol::websocket::{Kind, encode, encode_close, encode_with};
 use crate::transport::{Transport, Wrapper};
@@ -106,6 +106,14 @@ const NORMAL_CLOSURE: (u16, &str) = (1000, "Normal closure");
 pub struct Attachment {
     connection: Arc<Connection>,
     receiver: u64,
+    opened: bool,
+}
+
+impl Attachment {
+    /// Whether the session opened with this receiver.
+    pub fn has_opened(&self) -> bool {
+        self.opened
+    }
 }
 
 impl Drop for Attachment {
@@ -158,6 +166,7 @@ impl Connection {
     ) -> Option<Option<Attachment>> {
         let now = Instant::now();
         let mut inner = lock(&self.inner);
+        let opened = inner.session.state() == State::Connecting;
         match inner.session.attach(now, wrapper.transport()) {
             Attach::Gone => return None,
             Attach::Busy => {
@@ -191,6 +200,7 @@ impl Connection {
         Some(Some(Attachment {
             connection: self.clone(),
             receiver: id,
+            opened,
         }))
     }
 

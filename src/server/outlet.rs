@@ -68,6 +68,17 @@ pub enum Flush {
     Over,
 }
 
+/// What [`Outlet::take`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Take {
+    /// So many bytes; 0 when nothing waits now.
+    Bytes(usize),
+    /// Nothing waits, and nothing follows.
+    End,
+    /// The client was given up.
+    Aborted,
+}
+
 /// An emptied buffer larger than this is given back: an idle client should cost little.
 const KEEP_CAPACITY: usize = 4096;
 
@@ -109,11 +120,6 @@ impl Outlet {
             state.marked = false;
             self.mark(&mut state, engine);
         }
-    }
-
-    /// Whether the client was given up.
-    pub fn is_aborted(&self) -> bool {
-        lock(&self.state).end == End::Aborted
     }
 
     fn mark(self: &Arc<Self>, state: &mut State, engine: &Engine) {
@@ -216,15 +222,31 @@ impl Outlet {
         Poll::Pending
     }
 
-    /// What JavaScript has to write now, and whether that is all there will be.
-    pub fn take(&self) -> (Option<Bytes>, bool) {
+    /// Moves what JavaScript has to write into `to`, as much as has room there.
+    pub fn take(&self, to: &mut [u8]) -> Take {
         let mut state = lock(&self.state);
         state.marked = false;
-        let bytes = state.take();
-        let (drain, ended) = (state.take_drain(), state.has_ended());
+        if state.end == End::Aborted {
+            return Take::Aborted;
+        }
+        let left = &state.out[state.sent..];
+        if left.is_empty() {
+            return if state.has_ended() {
+                Take::End
+            } else {
+                Take::Bytes(0)
+            };
+        }
+        let len = left.len().min(to.len());
+        to[..len].copy_from_slice(&left[..len]);
+        state.sent += len;
+        if state.sent == state.out.len() {
+            state.reset();
+        }
+        let drain = state.take_drain();
         drop(state);
         notify(drain);
-        (bytes, ended)
+        Take::Bytes(len)
     }
 }
 
