@@ -75,6 +75,8 @@ export declare class Engine {
   close(key: number, frame: string): void
   /** Closes a raw websocket. */
   closeRaw(key: number, code: number, reason: string): void
+  /** What came before the end of a client has been handled. */
+  finishEnding(key: number): void
   /** Ends the websocket of a session without a `c` frame. */
   endReceiver(key: number): void
   /** Stops or restarts reading from the client. */

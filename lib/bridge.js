@@ -169,6 +169,9 @@ class BridgedResponse {
     // A half-closed connection counts as gone, although Node could still write to it.
     this.onSocketEnd = () => this.end();
     socket.on('end', this.onSocketEnd);
+    socket.on('close', this.onSocketEnd);
+    // As in 0.3.24 the first bytes leave before Node looks at what follows the request.
+    this.flush();
   }
 
   /** Lets a `jsessionid` function set what it wants, on the routes where 0.3.24 does. */
@@ -213,7 +216,10 @@ class BridgedResponse {
   end() {
     const { engine } = this;
     if (!engine.retire(this.id)) return;
-    if (this.onSocketEnd) this.socket.removeListener('end', this.onSocketEnd);
+    if (this.onSocketEnd) {
+      this.socket.removeListener('end', this.onSocketEnd);
+      this.socket.removeListener('close', this.onSocketEnd);
+    }
     engine.native.bridgeEnd(this.id);
     process.nextTick(() => engine.drain());
   }
@@ -288,11 +294,12 @@ function writeHead(response, answer) {
  */
 function serveUpgrade(listener, request, socket, head = NO_ROOM, takeover) {
   const { engine } = listener;
+  // Node has taken its own listener off.
+  socket.on('error', ignore);
   const headers = pick(request.headers, UPGRADE_HEADERS);
   const judged = engine.native.judgeUpgrade(listener.id, request.method, request.url, headers);
   if (judged.verdict === 'plain') return serveWithoutUpgrade(listener, request, socket, head);
   if (judged.verdict === 'refuse') {
-    socket.on('error', ignore);
     socket.end(judged.response);
     return process.nextTick(() => engine.drain());
   }
@@ -401,6 +408,12 @@ class BridgedWebsocket {
  * @param {Buffer} head
  */
 function serveWithoutUpgrade(listener, request, socket, head) {
+  const earlier = socket._httpMessage;
+  if (earlier) {
+    // Only when the responses before it have been written; if the client goes before that, never.
+    const again = () => serveWithoutUpgrade(listener, request, socket, head);
+    return earlier.once('finish', () => socket.destroyed || setImmediate(again));
+  }
   const { server } = socket;
   if (server === undefined) {
     // Not a socket of an http server's: there is nobody to read it again, so its body is not read.

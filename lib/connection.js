@@ -16,6 +16,9 @@ const OPEN = 1;
 const CLOSING = 2;
 const CLOSED = 3;
 
+/** The key of a connection whose session has ended; no session has it. */
+const DEAD = 0xffffffff;
+
 /** Transports by their number in `src/transport/mod.rs`; all others are HTTP requests. */
 const WEBSOCKET = 0;
 const RAW = 1;
@@ -135,17 +138,17 @@ class Connection extends Stream {
     this._state = CLOSING;
     const raw = this._transport === RAW;
     this._engine.close(this._key, raw, code ?? 1000, reason ?? 'Normal closure');
-    if (this._transport === WEBSOCKET) this._end();
+    if (this._transport === WEBSOCKET || this._key === DEAD) this._end();
     return true;
   }
 
   destroy() {
     this.end();
-    this.removeAllListeners();
+    return this.removeAllListeners();
   }
 
   destroySoon() {
-    this.destroy();
+    return this.destroy();
   }
 
   /** Whether its session ends with the client's connection. */
@@ -173,7 +176,17 @@ class Connection extends Stream {
         this._held = held.slice(next).concat(this._held);
         break;
       }
-      this._deliver(held[next]);
+      try {
+        this._engine.deliver(this, held[next]);
+      } catch (error) {
+        // The exception is the process's; what is left follows if it lives on.
+        this._held = held.slice(next + 1);
+        setImmediate(() => this.resume());
+        process.nextTick(() => {
+          throw error;
+        });
+        return this;
+      }
     }
     if (this._ended && !this._held) this._end();
     return this;
@@ -312,4 +325,4 @@ for (const [name, read] of ADDRESSES) {
   });
 }
 
-module.exports = { Connection, keepAddresses, CONNECTING, OPEN, CLOSING, CLOSED };
+module.exports = { Connection, keepAddresses, DEAD, CONNECTING, OPEN, CLOSING, CLOSED };

@@ -4,7 +4,7 @@
  * @file The native side of this Node environment: its events come in here, in batches.
  */
 
-const { Connection, CLOSED, CLOSING } = require('./connection');
+const { Connection, CLOSED, CLOSING, DEAD } = require('./connection');
 const { loadBinding } = require('./load');
 const { Session } = require('./session');
 const { giveBack } = require('./takeover');
@@ -23,6 +23,7 @@ const OUTLET = 9;
 const ENDED_SOCKET = 10;
 const RETURNED = 11;
 const LOG = 12;
+const ENDING = 13;
 
 /** Names of transports by their number in Rust (`src/transport/mod.rs`). */
 const PROTOCOLS = [
@@ -151,7 +152,7 @@ class Engine {
    */
   close(key, raw, code, reason) {
     if (raw) {
-      if (code !== 1000 && !(code >= 3000 && code <= 4999)) {
+      if (code !== 1000 && (code < 3000 || code > 4999)) {
         // The words of faye-websocket, which applications may have met.
         throw new Error(
           "Failed to execute 'close' on WebSocket: " +
@@ -159,7 +160,7 @@ class Engine {
             `${code} is neither.`,
         );
       }
-      this.native.closeRaw(key, Number(code), String(reason));
+      this.native.closeRaw(key, Number(code) || 0, String(reason));
     } else {
       this.native.close(key, 'c' + JSON.stringify([code, reason]));
     }
@@ -306,6 +307,8 @@ class Engine {
         if (connection !== undefined && connection._state < CLOSING) connection._state = CLOSING;
         return;
       }
+      case ENDING:
+        return this.native.finishEnding(subject);
       case ENDED_SESSION:
         return this.end(subject);
       case DRAIN: {
@@ -386,6 +389,8 @@ class Engine {
     this.connections[key] = undefined;
     if (connection === undefined) return;
     this.hold(-1);
+    // The key will soon be another connection's.
+    connection._key = DEAD;
     connection._clientGone();
   }
 

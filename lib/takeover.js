@@ -43,7 +43,7 @@ function takeRequest(installation, listener, request, response) {
   }
   const read = socket.parser.getCurrentBuffer();
   const line = `${request.method} ${request.url} `;
-  if (!Buffer.isBuffer(read) || read.latin1Slice(0, line.length) !== line) return false;
+  if (!Buffer.isBuffer(read) || read.subarray(0, line.length).latin1Slice() !== line) return false;
   installation.configure();
   socket.setKeepAlive(true, KEEP_ALIVE_DELAY);
   keepAddresses(socket);
@@ -75,7 +75,8 @@ function takeUpgrade(installation) {
    */
   return (listener, request, socket, head, judged) => {
     const { engine } = listener;
-    if (!isPlain(socket) || socket.listenerCount('data') > 0) return false;
+    // An earlier request may still be being answered: its response needs the socket.
+    if (!isPlain(socket) || socket._httpMessage || socket.listenerCount('data') > 0) return false;
     socket.setTimeout(0);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_DELAY);

@@ -145,7 +145,7 @@ function accept(conn, behaviour) {
   conn.on('error', (...args) => notes.note('error', describe(args)));
   conn.once('close', (...args) => {
     const family = conn.address?.family;
-    notes.note('close', describe([...args, conn.remoteAddress, family]));
+    notes.note('close', { args: describe(args), remoteAddress: conn.remoteAddress, family });
     notes.call('write', () => conn.write('closed'));
     notes.call('close', () => conn.close(3000, 'closed'));
     own.open--;

@@ -99,7 +99,7 @@ class Arena {
     };
     await Promise.all(Array.from({ length: 8 }, again));
     // A crash is only known to be the case's own when nothing else is played.
-    for (const [name, outcome] of failures) {
+    for (const [name, outcome] of [...failures]) {
       if (!isLoud({ first: outcome })) continue;
       failures.delete(name);
       await judgeAgain({ ...cases.find((one) => one.name === name), first: outcome });

@@ -62,7 +62,7 @@ const DEVIATIONS = [
     contract: 'proposed',
     title: 'remoteAddress is there also for a pipelined request, whose response has no socket yet',
     matches: ({ path, oracle, ours }, { script }) =>
-      /^sessions\.\d+\.\d+\.(?:remotePort|remoteAddress|value\.family)$/.test(path) &&
+      /^sessions\.\d+\.\d+\.(?:remotePort|(?:value\.)?remoteAddress|value\.family)$/.test(path) &&
       oracle === undefined &&
       typeof ours === 'string' &&
       script.steps.some(({ requests }) => requests?.length > 1),

@@ -36,7 +36,11 @@ class Line {
     let from = 0;
     for (const to of [...cuts, bytes.length]) {
       if (this.transcript.isClosed && from > 0) return;
-      await new Promise((resolve) => this.socket.write(bytes.subarray(from, to), resolve));
+      await new Promise((resolve) => {
+        // A server may stop reading; what waits is then seen to wait in vain.
+        const timer = setTimeout(resolve, PATIENCE);
+        this.socket.write(bytes.subarray(from, to), () => resolve(clearTimeout(timer)));
+      });
       // So that the server reads them one by one.
       if (to < bytes.length) await new Promise((resolve) => setTimeout(resolve, 2));
       from = to;

@@ -604,8 +604,8 @@ scenario('targets that are odd', (s) => {
 
 scenario('the chunking test', (s) => {
   s.post('a', '/echo/chunking_test', '["a"]', PLAIN);
-  s.steps.pop();
-  s.until('a', 'head').until('a', 'text', 'h\n  ').stop('a');
+  // It takes four seconds.
+  s.until('a', 'answers');
   s.ask('b', 'OPTIONS', '/echo/chunking_test');
 });
 

@@ -30,6 +30,7 @@ mod kind {
     pub(super) const ENDED: u32 = 10;
     pub(super) const RETURNED: u32 = 11;
     pub(super) const LOG: u32 = 12;
+    pub(super) const ENDING: u32 = 13;
 }
 
 /// Numbers per event in the table: kind, subject, and two that depend on the kind.
@@ -281,6 +282,7 @@ unsafe fn present(
                 [kind::MESSAGE, key, 0, 0],
                 buffer(env, &state.batch().bytes[start..end]),
             ),
+            Event::Ending(key) => ([kind::ENDING, key, 0, 0], none),
             Event::Closing(key) => ([kind::CLOSING, key, 0, 0], none),
             Event::Closed(key) => {
                 state.remove(key);

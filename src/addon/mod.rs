@@ -435,6 +435,14 @@ impl Engine {
         }
     }
 
+    /// What came before the end of a client has been handled.
+    #[napi(catch_unwind)]
+    pub fn finish_ending(&self, key: u32) {
+        if let Some(connection) = self.state.borrow().connection(key) {
+            connection.finish_ending();
+        }
+    }
+
     /// Ends the websocket of a session without a `c` frame.
     #[napi(catch_unwind)]
     pub fn end_receiver(&self, key: u32) {

@@ -43,6 +43,19 @@ struct Inner {
     scheduled: Option<Instant>,
     /// The application was told "no more" by `write()` and waits for `'drain'`.
     wants_drain: bool,
+    /// How the client has ended its websocket, until the application has handled what came before.
+    ending: Option<Ending>,
+}
+
+/// How a websocket ends from the client's side.
+#[derive(Debug)]
+enum Ending {
+    /// It closed, or broke the protocol; both get this answer.
+    Close(u16, String),
+    /// It sent a message that is no JSON.
+    BrokenFraming,
+    /// Its connection ended.
+    End,
 }
 
 /// The response, or the websocket, that frames go to.
@@ -137,6 +150,7 @@ impl Connection {
                 websocket: None,
                 scheduled: None,
                 wants_drain: false,
+                ending: None,
             }),
             paused: AtomicBool::new(false),
         })
@@ -232,7 +246,7 @@ impl Connection {
     ) -> Result<(), E> {
         // The lock is held while the events are queued: that keeps them before a later `Closed`.
         let inner = lock(&self.inner);
-        let open = inner.session.is_open();
+        let open = inner.session.is_open() && inner.ending.is_none();
         self.engine().events.push_messages(self.key, open, decode)
     }
 
@@ -409,21 +423,52 @@ impl Connection {
 
     /// The client closes its websocket, or broke the protocol: both get this answer.
     pub fn handle_close(self: &Arc<Self>, code: u16, reason: &str) {
-        let mut inner = lock(&self.inner);
-        self.close_websocket(&mut inner, code, reason);
-        self.end_websocket(&mut inner);
+        self.handle_ending(Ending::Close(code, reason.to_owned()));
     }
 
     /// The websocket's connection ended.
     pub fn handle_end(self: &Arc<Self>) {
-        self.end_websocket(&mut lock(&self.inner));
+        self.handle_ending(Ending::End);
     }
 
     /// A message that is no JSON: the websocket closes without a `c` frame.
     pub fn handle_broken_framing(self: &Arc<Self>) {
+        self.handle_ending(Ending::BrokenFraming);
+    }
+
+    /// What came before the end is still with the application, whose answers belong before the close
+    /// frame. So the end takes its place in the queue, and `finish_ending` follows when it is reached.
+    fn handle_ending(self: &Arc<Self>, ending: Ending) {
         let mut inner = lock(&self.inner);
-        self.close_websocket(&mut inner, 3000, "Broken framing.");
-        self.detach(&mut inner, Instant::now(), Detach::Aborted);
+        if !inner.session.is_open() {
+            return self.end_as(&mut inner, &ending);
+        }
+        if inner.ending.is_none() {
+            inner.ending = Some(ending);
+            self.engine().events.push(Event::Ending(self.key));
+        }
+    }
+
+    /// The application has handled all that came before the client's end.
+    pub fn finish_ending(self: &Arc<Self>) {
+        let mut inner = lock(&self.inner);
+        if let Some(ending) = inner.ending.take() {
+            self.end_as(&mut inner, &ending);
+        }
+    }
+
+    fn end_as(self: &Arc<Self>, inner: &mut Inner, ending: &Ending) {
+        match ending {
+            Ending::Close(code, reason) => {
+                self.close_websocket(inner, *code, reason);
+                self.end_websocket(inner);
+            }
+            Ending::End => self.end_websocket(inner),
+            Ending::BrokenFraming => {
+                self.close_websocket(inner, 3000, "Broken framing.");
+                self.detach(inner, Instant::now(), Detach::Aborted);
+            }
+        }
     }
 
     fn close_websocket(self: &Arc<Self>, inner: &mut Inner, code: u16, reason: &str) {
@@ -503,6 +548,8 @@ impl Connection {
                         self.service.registry.remove(id, self.key);
                     }
                     self.engine().events.push(Event::Closed(self.key));
+                    // Whoever waits to deliver to it need not wait any longer.
+                    self.pause(false);
                 }
             }
         }

@@ -55,6 +55,8 @@ pub enum Event {
     Value(u32, usize, usize),
     /// A binary message in `Batch::bytes`.
     Binary(u32, usize, usize),
+    /// The client has ended its websocket; `Connection::finish_ending` is due.
+    Ending(u32),
     /// The server began to close the session by itself.
     Closing(u32),
     /// The session is over. The key is free once this has been handled.

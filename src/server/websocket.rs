@@ -1,7 +1,9 @@
 //! Websockets: the handshake's outcome, and the task that reads a taken socket.
 
 use std::future::poll_fn;
+use std::io;
 use std::sync::Arc;
+use std::task::{Poll, ready};
 use std::time::Instant;
 
 use super::connection::Connection;
@@ -173,14 +175,18 @@ async fn read(reader: Reader, socket: Arc<Socket>, mut head: Vec<u8>, end: End) 
             reader.connection.may_read().await;
         }
         let read = poll_fn(|cx| {
+            // The application may have paused while this waited: what has come now stays unread.
+            if !reader.connection.may_read_now() {
+                return Poll::Ready(Ok(None));
+            }
             with_read_buffer(|buffer| {
-                let read = std::task::ready!(socket.poll_read(cx, buffer))?;
+                let read = ready!(socket.poll_read(cx, buffer))?;
                 reader.feed(&mut buffer[..read]);
-                std::task::Poll::Ready(std::io::Result::Ok(read))
+                Poll::Ready(io::Result::Ok(Some(read)))
             })
         });
         match read.await {
-            Ok(0) | Err(_) => return,
+            Ok(Some(0)) | Err(_) => return,
             Ok(_) => {}
         }
     }

@@ -1,0 +1,132 @@
+'use strict';
+
+/*
+ * What strangers and unlucky applications do, and what must not come of it (contract sections 4.3, 4.5).
+ */
+
+const { doors, survival } = require('./support/library');
+const { startEcho, startService } = require('./support/server');
+const { OPCODE, encodeFrame } = require('./support/websocket-client');
+
+const CLOSE = { opcode: OPCODE.close, payload: Buffer.from([0x0b, 0xb8]) };
+const upgrade = (target, method = 'GET') =>
+  `${method} ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+  'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
+const post = (target) => `POST ${target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n`;
+
+describe.each(doors)('strangers, by the %s door', (door) => {
+  survival(3, 'an upgrade pipelined behind another request gets both answered', async () => {
+    const server = await startEcho(door);
+    for (const transport of ['xhr', 'xhr_streaming']) {
+      const { socket } = server.connect().wire;
+      let received = '';
+      const both = new Promise((resolve) => {
+        socket.on('data', (bytes) => {
+          received += bytes.toString('latin1');
+          if (/HTTP\/1\.1 200/.test(received) && /HTTP\/1\.1 101/.test(received)) resolve();
+        });
+      });
+      socket.write(post(`${server.session('/s')}/${transport}`) + upgrade('/s/0/0/websocket'));
+      await both;
+      socket.destroy();
+    }
+    expect((await server.get('/s/')).status).toBe(200);
+  });
+
+  survival(
+    3,
+    'an upgrade for a plain route waits for the response before it, or goes',
+    async () => {
+      const pending = [];
+      const app = (req, res) => pending.push(res);
+      const server = await startService(door, {}, undefined, { app });
+      const target = `${server.session('/s')}/xhr_streaming`;
+      const requests = `GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n${upgrade(target, 'POST')}`;
+
+      const stays = server.connect();
+      stays.wire.socket.write(requests);
+      const goes = server.connect();
+      goes.wire.socket.write(requests);
+      await server.get('/s/');
+      while (pending.length < 2) await server.get('/s/');
+      goes.abort();
+      for (const response of pending) response.end('slow');
+      expect((await stays.response()).status).toBe(200);
+      expect((await server.accept()).conn.protocol).toBe('xhr-streaming');
+      stays.abort();
+      expect((await server.get('/s/')).status).toBe(200);
+    },
+  );
+
+  survival(3, 'the last segment of a request may be shorter than its first line', async () => {
+    const server = await startEcho(door);
+    const connection = server.connect();
+    connection.wire.socket.write('GET /s/info HTTP/1.1\r\nHost: localhost\r\n');
+    await server.get('/s/');
+    connection.wire.socket.write('\r\n');
+    expect((await connection.response()).status).toBe(200);
+  });
+
+  test('messages before a close frame in one segment are answered before it', async () => {
+    const server = await startEcho(door);
+    for (const target of ['/s/0/0/websocket', '/s/websocket']) {
+      const ws = await server.websocket(target);
+      if (target !== '/s/websocket') expect(await ws.message()).toBe('o');
+      const message = encodeFrame({ payload: '["a"]' });
+      ws.wire.socket.write(Buffer.concat([message, encodeFrame(CLOSE)]));
+      expect(await ws.message()).toMatch(/\["a"\]/);
+      expect(await ws.closeFrame()).toEqual([3000, '']);
+    }
+  });
+
+  survival(4, 'a connection that is over writes to nobody', async () => {
+    const listener = (conn) => conn.once('data', () => conn.pause());
+    const server = await startService(door, { disconnect_delay: 50 }, listener);
+    const session = server.session('/s');
+    await server.post(`${session}/xhr`);
+    const peer = await server.accept();
+    await server.post(`${session}/xhr_send`, '["first","held"]');
+    await peer.until('data');
+    // The session ends while a message is held; its place is taken by others.
+    while ((await server.post(`${session}/xhr_send`, '["more"]')).status !== 404);
+    const ws = await server.websocket('/s/0/0/websocket');
+    expect(await ws.message()).toBe('o');
+    const other = await server.accept();
+    peer.conn.write('not for you');
+    expect(peer.conn.bufferedAmount).toBe(0);
+    other.conn.write('for you');
+    expect(await ws.message()).toBe('a["for you"]');
+    peer.conn.resume();
+    await peer.until('close');
+    expect(peer.messages.slice(0, 2)).toEqual(['first', 'held']);
+    expect(other.conn.readyState).toBe(1);
+  });
+
+  survival(
+    5,
+    'a listener that throws while held messages are delivered loses none of them',
+    async () => {
+      const seen = [];
+      const log = jest.fn();
+      const listener = (conn) => {
+        conn.pause();
+        conn.on('data', (message) => {
+          seen.push(message);
+          if (message === '2') throw new Error('thrown by the listener');
+        });
+      };
+      const server = await startService(door, { log }, listener);
+      const session = server.session('/s');
+      await server.post(`${session}/xhr`);
+      const peer = await server.accept();
+      // Over takeover a paused connection's senders wait for their answer.
+      const sent = server.post(`${session}/xhr_send`, '["1","2","3"]');
+      await server.get('/s/');
+      peer.conn.resume();
+      expect((await sent).status).toBe(204);
+      await peer.until('data', 3);
+      expect(seen).toEqual(['1', '2', '3']);
+      expect(log).toHaveBeenCalledWith('error', expect.stringContaining('thrown by the listener'));
+    },
+  );
+});
