@@ -260,22 +260,24 @@ class Connection extends Stream {
   }
 }
 
+/** Where a socket keeps its local address, which Node forgets when the handle is gone. */
+const kLocalAddress = Symbol('local address');
+
 /**
- * Reads both addresses of a socket while it has them. Node keeps what was read once, but of the local
- * address it forgets that it has it when the handle is gone.
+ * Reads both addresses of a socket while it has them. Node itself keeps the remote one.
  *
  * @param {any} socket
  */
 function keepAddresses(socket) {
-  if (!(socket instanceof Socket)) return;
+  if (!(socket instanceof Socket) || socket[kLocalAddress] !== undefined) return;
   void socket.remoteAddress;
-  void socket.localAddress;
+  socket[kLocalAddress] = socket.address();
   socket._getsockname = keptLocalAddress;
 }
 
 /** @this {any} */
 function keptLocalAddress() {
-  return this._sockname ?? {};
+  return this[kLocalAddress];
 }
 
 /** @param {import('node:http').IncomingHttpHeaders} all */
