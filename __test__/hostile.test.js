@@ -79,6 +79,14 @@ describe.each(doors)('strangers, by the %s door', (door) => {
     }
   });
 
+  survival(4, 'a body far beyond the limit gets its 413, however long it is', async () => {
+    const server = await startEcho(door, { max_message_size: 1024 });
+    const body = Buffer.alloc(8 << 20, 'a');
+    for (let i = 0; i < 5; i++) {
+      expect((await server.post('/s/0/0/xhr_send', body)).status).toBe(413);
+    }
+  });
+
   survival(4, 'a connection that is over writes to nobody', async () => {
     const listener = (conn) => conn.once('data', () => conn.pause());
     const server = await startService(door, { disconnect_delay: 50 }, listener);

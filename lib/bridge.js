@@ -141,10 +141,12 @@ class BridgedResponse {
     const onData = (/** @type {Buffer | string} */ chunk) => {
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
       length += bytes.length;
-      if (length > limit) finish(undefined);
+      // The rest of a body that is too long is dropped: a client that is still sending would lose the
+      // answer when the connection closes. The http server's `requestTimeout` bounds it.
+      if (length > limit) chunks = [];
       else chunks.push(bytes);
     };
-    const onEnd = () => finish(Buffer.concat(chunks, length));
+    const onEnd = () => finish(length > limit ? undefined : Buffer.concat(chunks, length));
     request.on('data', onData);
     request.on('end', onEnd);
     request.on('close', () => {

@@ -270,23 +270,24 @@ impl Drop for Release {
     }
 }
 
-/// Reads a body of at most `max` bytes; `None` for a longer one.
+/// Reads a body of at most `max` bytes; `None` for a longer one, whose rest is read and dropped: a client
+/// that is still sending would lose the answer when the connection closes. `requestTimeout` bounds it.
 async fn collect(body: &mut Incoming, max: usize) -> io::Result<Option<Vec<u8>>> {
     const FIRST: u64 = 64 << 10;
     let announced = body.size_hint().lower();
-    if usize::try_from(announced).map_or(true, |announced| announced > max) {
-        return Ok(None);
-    }
     let mut bytes = Vec::with_capacity(usize::try_from(announced.min(FIRST)).unwrap_or(0));
+    let mut too_long = false;
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
         let data: Bytes = match frame.map_err(io::Error::other)?.into_data() {
             Ok(data) => data,
             Err(_) => continue,
         };
-        if bytes.len() + data.len() > max {
-            return Ok(None);
+        if too_long || bytes.len() + data.len() > max {
+            too_long = true;
+            bytes = Vec::new();
+        } else {
+            bytes.extend_from_slice(&data);
         }
-        bytes.extend_from_slice(&data);
     }
-    Ok(Some(bytes))
+    Ok((!too_long).then_some(bytes))
 }
