@@ -73,9 +73,18 @@ describe.each(doors)('strangers, by the %s door', (door) => {
       const ws = await server.websocket(target);
       if (target !== '/s/websocket') expect(await ws.message()).toBe('o');
       const message = encodeFrame({ payload: '["a"]' });
-      ws.wire.socket.write(Buffer.concat([message, encodeFrame(CLOSE)]));
+      ws.wire.write(Buffer.concat([message, encodeFrame(CLOSE)]));
       expect(await ws.message()).toMatch(/\["a"\]/);
       expect(await ws.closeFrame()).toEqual([3000, '']);
+    }
+  });
+
+  test('a close frame right behind a broken message ends the connection', async () => {
+    const server = await startEcho(door);
+    for (let i = 0; i < 10; i++) {
+      const ws = await server.websocket('/s/0/0/websocket');
+      ws.wire.write(Buffer.concat([encodeFrame({ payload: '[' }), encodeFrame(CLOSE)]));
+      await ws.end();
     }
   });
 

@@ -43,8 +43,9 @@ struct Inner {
     scheduled: Option<Instant>,
     /// The application was told "no more" by `write()` and waits for `'drain'`.
     wants_drain: bool,
-    /// How the client has ended its websocket, until the application has handled what came before.
-    ending: Option<Ending>,
+    /// How the client has ended its websocket, until the application has handled what came before: at
+    /// most a broken message, a close frame and the end of its connection, in this order.
+    endings: Vec<Ending>,
 }
 
 /// How a websocket ends from the client's side.
@@ -109,6 +110,8 @@ pub enum Sent {
     Full,
 }
 
+/// A websocket can break a message, close, lose its connection and have its reader dropped.
+const ENDINGS: usize = 4;
 /// How long a websocket may leave a close frame unanswered (faye-websocket: `CLOSE_TIMEOUT`).
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// With which every SockJS websocket closes after its `c` frame.
@@ -150,7 +153,7 @@ impl Connection {
                 websocket: None,
                 scheduled: None,
                 wants_drain: false,
-                ending: None,
+                endings: Vec::new(),
             }),
             paused: AtomicBool::new(false),
         })
@@ -246,7 +249,7 @@ impl Connection {
     ) -> Result<(), E> {
         // The lock is held while the events are queued: that keeps them before a later `Closed`.
         let inner = lock(&self.inner);
-        let open = inner.session.is_open() && inner.ending.is_none();
+        let open = inner.session.is_open() && inner.endings.is_empty();
         self.engine().events.push_messages(self.key, open, decode)
     }
 
@@ -443,16 +446,18 @@ impl Connection {
         if !inner.session.is_open() {
             return self.end_as(&mut inner, &ending);
         }
-        if inner.ending.is_none() {
-            inner.ending = Some(ending);
+        if inner.endings.is_empty() {
             self.engine().events.push(Event::Ending(self.key));
+        }
+        if inner.endings.len() < ENDINGS {
+            inner.endings.push(ending);
         }
     }
 
     /// The application has handled all that came before the client's end.
     pub fn finish_ending(self: &Arc<Self>) {
         let mut inner = lock(&self.inner);
-        if let Some(ending) = inner.ending.take() {
+        for ending in std::mem::take(&mut inner.endings) {
             self.end_as(&mut inner, &ending);
         }
     }
