@@ -181,7 +181,7 @@ pub trait Doorbell: Send + Sync {
 
 /// The queue between the threads that do network work and the JavaScript thread.
 pub struct EventQueue {
-    // A std Mutex: held for the copying of one message, never across an await.
+    // A std Mutex: held while one payload is decoded into the batch, never across an await.
     batch: Mutex<Batch>,
     len: AtomicUsize,
     weight: AtomicUsize,
