@@ -4,7 +4,7 @@
 module.exports = {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/__test__/**/*.test.js'],
-  modulePathIgnorePatterns: ['<rootDir>/target/'],
+  modulePathIgnorePatterns: ['<rootDir>/target/', '<rootDir>/__dependents__/'],
   testTimeout: 15000,
   // The tests wait more than they compute.
   maxWorkers: '100%',

@@ -26,10 +26,14 @@ function newest(file) {
   return Math.max(0, ...fs.readdirSync(full).map((name) => newest(path.join(file, name))));
 }
 
-/** @returns {boolean} whether node_modules is missing or older than package-lock.json */
-function needsInstall() {
+/**
+ * @param {string} folder relative to the root
+ * @returns {boolean} whether its node_modules are there and not older than its package-lock.json
+ */
+function installed(folder) {
   // npm writes this file at the end of every install.
-  return newest('node_modules/.package-lock.json') < Math.max(1, newest('package-lock.json'));
+  const written = newest(path.join(folder, 'node_modules/.package-lock.json'));
+  return written >= Math.max(1, newest(path.join(folder, 'package-lock.json')));
 }
 
 /** @returns {boolean} whether the addon is missing or older than one of its sources */
@@ -45,12 +49,18 @@ function needsBuild() {
  * @param {string} what it is, in words
  * @param {string} command `npm` runs the npm that runs us, if one does
  * @param {string[]} args
+ * @param {import('node:child_process').SpawnOptions} [settings] in place of ours
  * @returns {Promise<void>} rejects when it fails
  */
-function run(what, command, args) {
+function run(what, command, args, settings = {}) {
   const cli = command === 'npm' && process.env.npm_execpath;
   const [program, prefix] = cli ? [process.execPath, [cli]] : [command, []];
-  const options = { cwd: ROOT, stdio: 'inherit', shell: !cli && process.platform === 'win32' };
+  const options = {
+    cwd: ROOT,
+    stdio: 'inherit',
+    shell: !cli && process.platform === 'win32',
+    ...settings,
+  };
   console.log(`\n— ${what}: ${command} ${args.join(' ')}`);
   return new Promise((resolve, reject) => {
     const child = spawn(program, [...prefix, ...args], options);
@@ -77,7 +87,7 @@ function requireCargo() {
 
 /** Installs and builds what is missing or older than what it is made from. */
 async function ready() {
-  if (needsInstall()) await run('Installing the packages', 'npm', ['ci']);
+  if (!installed('.')) await run('Installing the packages', 'npm', ['ci']);
   if (needsBuild()) {
     requireCargo();
     const what = 'Building the release addon, a few minutes on the first run';
@@ -85,4 +95,4 @@ async function ready() {
   }
 }
 
-module.exports = { ready, run };
+module.exports = { ROOT, installed, ready, run };

@@ -1,0 +1,29 @@
+'use strict';
+
+/**
+ * `npm run test:nodes [-- 18 22 …]`: the Jest suite and the dependents' tests on other versions of
+ * Node; without arguments on all that are supported but the one that runs this.
+ */
+
+const path = require('node:path');
+const { VERSIONS, nodeFolder } = require('./nodes');
+const { ready, run } = require('./ready');
+const { testDependents } = require('./test-dependents');
+
+async function main() {
+  await ready();
+  const own = process.versions.node.split('.')[0];
+  const given = process.argv.slice(2);
+  const majors = given.length > 0 ? given : Object.keys(VERSIONS).filter((major) => major !== own);
+  for (const major of majors) {
+    const bin = await nodeFolder(major);
+    const env = { ...process.env, PATH: `${bin}${path.delimiter}${process.env.PATH}` };
+    await run(`Jest suite on Node ${major}`, 'node', ['node_modules/jest/bin/jest.js'], { env });
+    await testDependents([], env);
+  }
+}
+
+main().catch((error) => {
+  console.error(error.message);
+  process.exit(1);
+});
