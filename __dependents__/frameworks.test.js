@@ -233,6 +233,22 @@ for (const door of doors) {
     assert.ok(seen.includes('/echo/nothing'));
   });
 
+  test(`hapi 21: stop() ends websockets, streams and polls, ${door}`, async (t) => {
+    const host = makeHapi();
+    throughDoor(door, () => echoService().installHandlers(host.server));
+    const client = await start(t, host);
+    const ws = await client.websocket(`${client.session('/echo')}/websocket`);
+    assert.strictEqual(await ws.message(), 'o');
+    const stream = await client.open('POST', `${client.session('/echo')}/xhr_streaming`);
+    await stream.until('o\n');
+    const poll = await client.poll(`${client.session('/echo')}/xhr`);
+    const idle = client.connect();
+    await idle.request('GET', '/echo/');
+    const stopped = host.stop();
+    await Promise.all([ws.end(), stream.rest(), poll.end(), idle.end()]);
+    await stopped;
+  });
+
   for (const name of ['fastify 5', 'fastify 4']) {
     test(`${name}: close() waits for an open websocket, ${door}`, supported(name), async (t) => {
       const host = frameworks[name].make();

@@ -136,6 +136,12 @@ function letGo(engine, socket, token) {
     }
     return socket;
   };
+  // `end()`, with which hapi's `stop()` and others end connections, would find no handle to shut down.
+  socket._final = (callback) => {
+    engine.flush();
+    callback();
+  };
+  socket.once('finish', () => socket.destroy());
   socket.once('close', () => {
     idleTimers.get(socket)?.stop();
     if (engine.release(token)) engine.native.abandon(token);
