@@ -74,7 +74,7 @@ export declare class Engine {
   /** Closes a session with this `c` frame. */
   close(key: number, frame: string): void
   /** Closes a raw websocket. */
-  closeRaw(key: number, code: number, reason: string): void
+  closeRaw(key: number, code: number, reason: Uint8Array): void
   /** What came before the end of a client has been handled. */
   finishEnding(key: number): void
   /** Ends the websocket of a session without a `c` frame. */

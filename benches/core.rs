@@ -144,6 +144,10 @@ impl Incoming for Frames {
 
     fn pong(&mut self, _: &[u8]) {}
 
+    fn violation(&mut self, code: u16, reason: &str) {
+        panic!("the decoder found a violation: {code} {reason}");
+    }
+
     fn close(&mut self, code: u16, reason: &str) {
         panic!("the decoder closed with {code} {reason}");
     }

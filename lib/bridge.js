@@ -15,7 +15,13 @@ const HEADERS = [
   'if-none-match',
   'content-type',
 ];
-const UPGRADE_HEADERS = ['connection', 'upgrade', 'sec-websocket-version', 'sec-websocket-key'];
+const UPGRADE_HEADERS = [
+  'connection',
+  'upgrade',
+  'sec-websocket-version',
+  'sec-websocket-key',
+  'sec-websocket-extensions',
+];
 
 /** Milliseconds after which the kernel probes an idle connection, as in 0.3.24. */
 const KEEP_ALIVE_DELAY = 5000;

@@ -160,7 +160,7 @@ class Engine {
             `${code} is neither.`,
         );
       }
-      this.native.closeRaw(key, Number(code) || 0, String(reason));
+      this.native.closeRaw(key, Number(code || 1000) || 0, closeReason(reason));
     } else {
       this.native.close(key, 'c' + JSON.stringify([code, reason]));
     }
@@ -406,6 +406,17 @@ class Engine {
     this.hold(-1);
     return taken;
   }
+}
+
+/**
+ * The reason of a raw websocket's close frame, from what faye-websocket takes for one.
+ *
+ * @param {any} reason
+ * @returns {Buffer}
+ */
+function closeReason(reason) {
+  if (Array.isArray(reason) || ArrayBuffer.isView(reason)) return Buffer.from(reason);
+  return Buffer.from(String(reason || ''));
 }
 
 /** @type {Engine | undefined} */

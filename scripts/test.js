@@ -20,6 +20,8 @@ async function main() {
   await run('lints (Rust)', 'cargo', clippy);
   await run('Rust tests', 'cargo', ['test', '--locked', '--quiet']);
   await run('Jest suite', 'npm', ['run', '--silent', 'test:jest']);
+  const differential = ['run', '--silent', 'test:differential', '--', '--cases', '150'];
+  await run('Compared with sockjs 0.3.24', 'npm', differential);
 }
 
 main().catch((error) => {

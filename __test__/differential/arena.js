@@ -128,7 +128,7 @@ function judge(script, oracle, ours, isAlone) {
   const deviations = new Set();
   const found = differences(oracle, ours).filter((difference) => {
     const deviation = allowed(difference, { both, script, isAlone });
-    if (deviation) deviations.add(deviation.contract);
+    if (deviation) deviations.add(deviation.number);
     return !deviation;
   });
   return { script, differences: found, deviations, both };

@@ -28,14 +28,14 @@ function scenario(title, steps) {
 /**
  * A scenario in which sockjs-rs is meant to differ.
  *
- * @param {number | string} contract
+ * @param {number | string} number in the list of deviations
  * @param {string} title
  * @param {(script: Script) => void} steps
  * @param {(ours: any, oracle: any) => boolean} holds whether sockjs-rs does what is meant
  */
-function deviation(contract, title, steps, holds) {
+function deviation(number, title, steps, holds) {
   scenario(title, (script) => {
-    script.deviation = { contract, title, holds };
+    script.deviation = { number, title, holds };
     steps(script);
   });
 }
@@ -184,7 +184,7 @@ for (const [kind, targetOf, say] of WEBSOCKETS) {
   const title = `${kind} hears a message in the segment of the handshake`;
   if (kind === 'raw websocket') scenario(title, hearsEarly);
   else {
-    deviation('proposed', title, hearsEarly, ({ connections }) =>
+    deviation(9, title, hearsEarly, ({ connections }) =>
       connections.w.frames.join().includes('a["early"],81 2: a["late"]'),
     );
   }

@@ -429,9 +429,9 @@ impl Engine {
 
     /// Closes a raw websocket.
     #[napi(catch_unwind)]
-    pub fn close_raw(&self, key: u32, code: u16, reason: String) {
+    pub fn close_raw(&self, key: u32, code: u16, reason: &[u8]) {
         if let Some(connection) = self.state.borrow().connection(key) {
-            connection.close_raw(code, &reason);
+            connection.close_raw(code, reason);
         }
     }
 

@@ -57,6 +57,8 @@ pub enum HandshakeError {
     /// A version other than 13; holds it.
     Version(String),
     MissingKey,
+    /// `Sec-WebSocket-Extensions` that cannot be read; holds them.
+    Extensions(String),
 }
 
 impl HandshakeError {
@@ -82,6 +84,10 @@ impl HandshakeError {
             Self::MissingKey => faye(
                 &mut headers,
                 "Missing handshake request header: Sec-WebSocket-Key".into(),
+            ),
+            Self::Extensions(list) => faye(
+                &mut headers,
+                format!("Invalid Sec-WebSocket-Extensions header: {list}"),
             ),
         };
         if upgrade && matches!(self, Self::NotWebsocket | Self::RawVersion) {

@@ -19,8 +19,12 @@ pub trait Incoming {
     fn ping(&mut self, payload: &[u8]);
     /// A pong.
     fn pong(&mut self, payload: &[u8]);
-    /// The peer closes, or broke the protocol: answer with this close frame and drop the connection.
-    /// Nothing is decoded after it.
+    /// The peer broke the protocol: answer with this close frame and drop the connection, unless a close
+    /// frame has been sent before. Then faye ignores it until the peer closes, and so decoding goes on,
+    /// except beyond a message that is too long.
+    fn violation(&mut self, code: u16, reason: &str);
+    /// The peer closes: answer with this close frame and drop the connection. Nothing is decoded after
+    /// it.
     fn close(&mut self, code: u16, reason: &str);
 }
 
@@ -45,7 +49,8 @@ pub struct Decoder {
 struct Frame {
     last: bool,
     opcode: u8,
-    mask: [u8; 4],
+    /// Zeros where there is none.
+    mask: [u8; MASK],
     len: usize,
 }
 
@@ -53,6 +58,7 @@ struct Frame {
 struct Violation(u16, String);
 
 const MAX_HEADER: usize = 14;
+const MASK: usize = 4;
 const CONTINUATION: u8 = 0;
 const TEXT: u8 = 1;
 const BINARY: u8 = 2;
@@ -95,6 +101,8 @@ impl Decoder {
                     input = rest;
                     self.header_byte(byte[0])
                 }
+                // A violation that was ignored may have let it pass.
+                Some(frame) if frame.len > self.max_message_size => Err(too_large()),
                 Some(frame) => {
                     let missing = frame.len - self.partial.len();
                     if missing > input.len() {
@@ -115,35 +123,42 @@ impl Decoder {
                 }
             };
             if let Err(Violation(code, reason)) = step {
-                self.close(code, &reason, to);
+                to.violation(code, &reason);
+                if code == TOO_LARGE {
+                    // Where a violation is ignored, faye waits for all of such a frame.
+                    self.stop();
+                }
             }
         }
     }
 
-    fn close(&mut self, code: u16, reason: &str, to: &mut impl Incoming) {
+    /// Whatever follows is dropped.
+    fn stop(&mut self) {
         self.closed = true;
         self.message = Vec::new();
         self.partial = Vec::new();
-        to.close(code, reason);
     }
 
     /// Takes one byte of a frame header and judges it at once, as faye does.
     fn header_byte(&mut self, byte: u8) -> Result<(), Violation> {
         self.header[self.header_len] = byte;
         self.header_len += 1;
-        match self.header_len {
-            1 => self.check_opcode(byte),
-            2 => self.check_length_byte(byte),
-            len => {
-                let extended = extended_bytes(self.header[1]);
-                if extended > 0 && len == 2 + extended {
-                    self.check_extended_length()?;
-                }
-                if len == 2 + extended + 4 {
-                    self.frame = Some(self.parsed_header());
-                }
-                Ok(())
-            }
+        let len = self.header_len;
+        if len == 1 {
+            return self.check_opcode(byte);
+        }
+        let second = self.header[1];
+        let extended = extended_bytes(second);
+        let mask = if second & 0x80 == 0 { 0 } else { MASK };
+        if len == 2 + extended + mask {
+            self.frame = Some(self.parsed_header(mask));
+        }
+        if len == 2 {
+            self.check_length_byte(byte)
+        } else if extended > 0 && len == 2 + extended {
+            self.check_extended_length()
+        } else {
+            Ok(())
         }
     }
 
@@ -203,10 +218,7 @@ impl Decoder {
         if usize::try_from(len).is_ok_and(|len| len <= room) {
             Ok(())
         } else {
-            Err(Violation(
-                TOO_LARGE,
-                "WebSocket frame length too large".into(),
-            ))
+            Err(too_large())
         }
     }
 
@@ -220,10 +232,10 @@ impl Decoder {
             .fold(0, |len, byte| len << 8 | u64::from(*byte))
     }
 
-    fn parsed_header(&self) -> Frame {
-        let at = self.header_len - 4;
-        let mut mask = [0; 4];
-        mask.copy_from_slice(&self.header[at..self.header_len]);
+    fn parsed_header(&self, mask_len: usize) -> Frame {
+        let at = self.header_len - mask_len;
+        let mut mask = [0; MASK];
+        mask[..mask_len].copy_from_slice(&self.header[at..self.header_len]);
         Frame {
             last: self.header[0] & 0x80 != 0,
             opcode: self.header[0] & 0x0f,
@@ -245,7 +257,8 @@ impl Decoder {
             PONG => to.pong(payload),
             CLOSE => {
                 let (code, reason) = close_answer(payload);
-                self.close(code, reason, to);
+                self.stop();
+                to.close(code, reason);
             }
             CONTINUATION => {
                 let Some(text) = self.fragmented_text else {
@@ -259,11 +272,19 @@ impl Decoder {
                     return deliver(text, &message, to);
                 }
             }
-            opcode if frame.last => return deliver(opcode == TEXT, payload, to),
-            opcode => {
-                self.fragmented_text = Some(opcode == TEXT);
+            TEXT | BINARY => {
+                // After a violation that was ignored an unfinished message may have come before it.
+                self.message.clear();
+                self.fragmented_text = None;
+                let text = frame.opcode == TEXT;
+                if frame.last {
+                    return deliver(text, payload, to);
+                }
+                self.fragmented_text = Some(text);
                 self.message.extend_from_slice(payload);
             }
+            // A violation; it has been reported.
+            _ => {}
         }
         Ok(())
     }
@@ -271,6 +292,10 @@ impl Decoder {
 
 fn protocol_error(reason: String) -> Violation {
     Violation(PROTOCOL_ERROR, reason)
+}
+
+fn too_large() -> Violation {
+    Violation(TOO_LARGE, "WebSocket frame length too large".into())
 }
 
 /// Bytes of extended payload length that follow the second header byte.
@@ -317,7 +342,7 @@ fn close_answer(payload: &[u8]) -> (u16, &str) {
     }
 }
 
-fn unmask(payload: &mut [u8], mask: [u8; 4]) {
+fn unmask(payload: &mut [u8], mask: [u8; MASK]) {
     let wide = u64::from_ne_bytes([
         mask[0], mask[1], mask[2], mask[3], mask[0], mask[1], mask[2], mask[3],
     ]);
@@ -363,16 +388,16 @@ pub fn encode(kind: Kind, payload: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(payload);
 }
 
-/// Appends a close frame. The reason is cut at 123 bytes, the room RFC 6455 5.5 leaves for it.
-pub fn encode_close(code: u16, reason: &str, out: &mut Vec<u8>) {
+/// Appends a close frame. The reason, UTF-8 unless the application wants it otherwise, is cut at 123
+/// bytes, the room RFC 6455 5.5 leaves for it.
+pub fn encode_close(code: u16, reason: &[u8], out: &mut Vec<u8>) {
     let mut room = reason.len().min(123);
-    while !reason.is_char_boundary(room) {
+    while room < reason.len() && room > 0 && reason[room] & 0xc0 == 0x80 {
         room -= 1;
     }
-    let reason = &reason[..room];
-    header(Kind::Close, 2 + reason.len(), out);
+    header(Kind::Close, 2 + room, out);
     out.extend_from_slice(&code.to_be_bytes());
-    out.extend_from_slice(reason.as_bytes());
+    out.extend_from_slice(&reason[..room]);
 }
 
 /// Appends one frame whose payload `fill` writes and whose length is known only afterwards. `least` is
@@ -416,6 +441,8 @@ pub struct Handshake<'a> {
     pub version: Option<&'a str>,
     /// `Sec-WebSocket-Key`
     pub key: Option<&'a str>,
+    /// `Sec-WebSocket-Extensions`
+    pub extensions: Option<&'a str>,
 }
 
 impl Handshake<'_> {
@@ -441,6 +468,13 @@ impl Handshake<'_> {
         let Some(key) = self.key else {
             return Err(HandshakeError::MissingKey);
         };
+        // None is accepted, but 0.3.24 refuses a list that it cannot read.
+        if let Some(list) = self.extensions
+            && !list.is_empty()
+            && !is_extension_list(list)
+        {
+            return Err(HandshakeError::Extensions(list.into()));
+        }
         let accept = derive_accept_key(key.as_bytes());
         let own = [
             ("Upgrade", "websocket"),
@@ -463,6 +497,63 @@ impl Handshake<'_> {
         }
         response.push_str("\r\n");
         Ok(response.into_bytes())
+    }
+}
+
+/// Whether this is an `extension-list` (RFC 6455 9.1).
+fn is_extension_list(list: &str) -> bool {
+    let mut rest = list;
+    loop {
+        rest = match extension(rest) {
+            None => return false,
+            Some("") => return true,
+            Some(rest) => rest,
+        };
+        let Some(next) = separator(rest, ',') else {
+            return false;
+        };
+        rest = next;
+    }
+}
+
+/// What follows one extension with its parameters.
+fn extension(text: &str) -> Option<&str> {
+    let mut rest = token(text)?;
+    while let Some(parameter) = separator(rest, ';') {
+        rest = token(parameter)?;
+        if let Some(value) = separator(rest, '=') {
+            rest = token(value).or_else(|| quoted(value))?;
+        }
+    }
+    Some(rest)
+}
+
+/// What follows a separator with its white space.
+fn separator(text: &str, separator: char) -> Option<&str> {
+    let space = [' ', '\t'];
+    let rest = text.trim_start_matches(space).strip_prefix(separator)?;
+    Some(rest.trim_start_matches(space))
+}
+
+/// What follows a token (RFC 9110 5.6.2).
+fn token(text: &str) -> Option<&str> {
+    let rest = text
+        .trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c));
+    (rest.len() < text.len()).then_some(rest)
+}
+
+/// What follows a quoted string, as faye's parser reads it.
+fn quoted(text: &str) -> Option<&str> {
+    let mut chars = text.strip_prefix('"')?.chars();
+    loop {
+        match chars.next()? {
+            '"' => return Some(chars.as_str()),
+            '\\' => {
+                chars.next().filter(char::is_ascii)?;
+            }
+            '\t' | ' '..='\u{7e}' | '\u{80}'.. => {}
+            _ => return None,
+        }
     }
 }
 

@@ -18,6 +18,9 @@ impl Incoming for Log {
     fn pong(&mut self, payload: &[u8]) {
         self.0.push(format!("pong {payload:?}"));
     }
+    fn violation(&mut self, code: u16, reason: &str) {
+        self.0.push(format!("violation {code} {reason}"));
+    }
     fn close(&mut self, code: u16, reason: &str) {
         self.0.push(format!("close {code} {reason}"));
     }
@@ -78,37 +81,66 @@ fn violations_get_the_codes_and_texts_of_faye() {
     let cases: [(&[u8], &str); 8] = [
         (
             &[0xc1],
-            "close 1002 One or more reserved bits are on: reserved1 = 1, reserved2 = 0, reserved3 = 0",
+            "violation 1002 One or more reserved bits are on: reserved1 = 1, reserved2 = 0, reserved3 = 0",
         ),
-        (&[0x83], "close 1002 Unrecognized frame opcode: 3"),
+        (&[0x83], "violation 1002 Unrecognized frame opcode: 3"),
         (
             &[0x09],
-            "close 1002 Received fragmented control frame: opcode = 9",
+            "violation 1002 Received fragmented control frame: opcode = 9",
         ),
         (
             &[0x81, 0x01],
-            "close 1003 Received unmasked frame but masking is required",
+            "violation 1003 Received unmasked frame but masking is required",
         ),
         (
             &[0x89, 0xfe, 0x00, 0x7e],
-            "close 1002 Received control frame having too long payload: 126",
+            "violation 1002 Received control frame having too long payload: 126",
         ),
         (
             &[0x81, 0xfe, 0x03, 0xe9],
-            "close 1009 WebSocket frame length too large",
+            "violation 1009 WebSocket frame length too large",
         ),
         (
             &[0x81, 0x81, 0, 0, 0, 0, 0xff],
-            "close 1007 Could not decode a text frame as UTF-8",
+            "violation 1007 Could not decode a text frame as UTF-8",
         ),
         (
             &[0x80, 0x80, 0, 0, 0, 0],
-            "close 1002 Received unexpected continuation frame",
+            "violation 1002 Received unexpected continuation frame",
         ),
     ];
     for (bytes, expected) in cases {
-        assert_eq!(decode(bytes, 1), [expected]);
+        assert_eq!(decode(bytes, 1)[0], expected);
     }
+}
+
+#[test]
+fn decoding_goes_on_after_a_violation_as_fayes_does() {
+    // An unmasked frame has its payload at once, and a fragment that never ends is replaced.
+    let mut bytes = vec![0x01, 2, b'h', b'i'];
+    bytes.extend(client_frame(0x81, b"next"));
+    bytes.extend(client_frame(0x83, b"unknown"));
+    bytes.extend(client_frame(0x89, &[b'p'; 200]));
+    bytes.extend(client_frame(0x88, b""));
+    let log = decode(&bytes, bytes.len());
+    assert_eq!(log[0][..14], *"violation 1003");
+    assert_eq!(log[1][..14], *"violation 1002");
+    assert_eq!(log[2], "text next");
+    assert_eq!(log[3], "violation 1002 Unrecognized frame opcode: 3");
+    assert_eq!(log[4][..14], *"violation 1002");
+    assert!(log[5].starts_with("ping"));
+    assert_eq!(log[6], "close 1000 ");
+    for piece in 1..20 {
+        assert_eq!(decode(&bytes, piece), log, "pieces of {piece}");
+    }
+}
+
+#[test]
+fn a_length_without_bound_is_not_waited_for_after_a_violation() {
+    let bytes = [&[0x89, 0xff][..], &[0xff; 8], &[0; 4], b"x"].concat();
+    let log = decode(&bytes, 1);
+    assert_eq!(log[0][..14], *"violation 1002");
+    assert_eq!(log[1], "violation 1009 WebSocket frame length too large");
 }
 
 #[test]
@@ -117,7 +149,7 @@ fn fragments_count_together_against_the_limit() {
     bytes.extend(client_frame(0x80, &[b'x'; 401]));
     assert_eq!(
         decode(&bytes, 4096),
-        ["close 1009 WebSocket frame length too large"]
+        ["violation 1009 WebSocket frame length too large"]
     );
 }
 
@@ -163,6 +195,7 @@ fn a_handshake_needs_a_version_and_a_key() {
         upgrade: Some("WebSocket"),
         version: Some("13"),
         key: Some("dGhlIHNhbXBsZSBub25jZQ=="),
+        extensions: Some("permessage-deflate; client_max_window_bits, x; a=\"1\\\"\""),
     };
     assert!(good.is_websocket());
     let response = String::from_utf8(good.answer(&[]).unwrap()).unwrap();
@@ -176,6 +209,11 @@ fn a_handshake_needs_a_version_and_a_key() {
     assert_eq!(version, Err(HandshakeError::Version("8".into())));
     let key = Handshake { key: None, ..good }.answer(&[]);
     assert_eq!(key, Err(HandshakeError::MissingKey));
+    for list in [",", "a b", "a;", "a; b=", "a; b=\"", "a, ", "=", "é"] {
+        let extensions = Some(list);
+        let answer = Handshake { extensions, ..good }.answer(&[]);
+        assert_eq!(answer, Err(HandshakeError::Extensions(list.into())));
+    }
     assert!(
         !Handshake {
             upgrade: None,

@@ -43,16 +43,18 @@ struct Inner {
     scheduled: Option<Instant>,
     /// The application was told "no more" by `write()` and waits for `'drain'`.
     wants_drain: bool,
-    /// How the client has ended its websocket, until the application has handled what came before: at
-    /// most a broken message, a close frame and the end of its connection, in this order.
+    /// How the client has ended its websocket, until the application has handled what came before; each
+    /// at most once.
     endings: Vec<Ending>,
 }
 
 /// How a websocket ends from the client's side.
 #[derive(Debug)]
 enum Ending {
-    /// It closed, or broke the protocol; both get this answer.
+    /// It closed; it gets this answer.
     Close(u16, String),
+    /// It broke the protocol; it gets this answer, unless a close frame has been sent.
+    Violation(u16, String),
     /// It sent a message that is no JSON.
     BrokenFraming,
     /// Its connection ended.
@@ -110,12 +112,10 @@ pub enum Sent {
     Full,
 }
 
-/// A websocket can break a message, close, lose its connection and have its reader dropped.
-const ENDINGS: usize = 4;
 /// How long a websocket may leave a close frame unanswered (faye-websocket: `CLOSE_TIMEOUT`).
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// With which every SockJS websocket closes after its `c` frame.
-const NORMAL_CLOSURE: (u16, &str) = (1000, "Normal closure");
+const NORMAL_CLOSURE: (u16, &[u8]) = (1000, b"Normal closure");
 
 /// Keeps a response attached. Dropping it before the response has ended is an abort by the client.
 #[derive(Debug)]
@@ -312,7 +312,7 @@ impl Connection {
         inner.session.overflow();
         self.settle(inner, Instant::now());
         if inner.session.receiver() == Some(Transport::WebsocketRaw) {
-            self.close_websocket(inner, 1008, "Client too slow");
+            self.close_websocket(inner, 1008, b"Client too slow");
         }
     }
 
@@ -338,7 +338,7 @@ impl Connection {
     }
 
     /// The application closes a raw websocket.
-    pub fn close_raw(self: &Arc<Self>, code: u16, reason: &str) {
+    pub fn close_raw(self: &Arc<Self>, code: u16, reason: &[u8]) {
         let mut inner = lock(&self.inner);
         if inner.session.close(&[]) {
             self.close_websocket(&mut inner, code, reason);
@@ -407,6 +407,7 @@ impl Connection {
         let mut inner = lock(&self.inner);
         if let Some(websocket) = &inner.websocket
             && websocket.phase != Phase::Over
+            && !inner.has_ending(|ending| matches!(ending, Ending::Violation(..)))
         {
             websocket
                 .outlet
@@ -424,7 +425,12 @@ impl Connection {
         }
     }
 
-    /// The client closes its websocket, or broke the protocol: both get this answer.
+    /// The client broke the websocket protocol, and gets this answer unless a close frame was sent before.
+    pub fn handle_violation(self: &Arc<Self>, code: u16, reason: &str) {
+        self.handle_ending(Ending::Violation(code, reason.to_owned()));
+    }
+
+    /// The client closes its websocket, and gets this answer.
     pub fn handle_close(self: &Arc<Self>, code: u16, reason: &str) {
         self.handle_ending(Ending::Close(code, reason.to_owned()));
     }
@@ -449,7 +455,8 @@ impl Connection {
         if inner.endings.is_empty() {
             self.engine().events.push(Event::Ending(self.key));
         }
-        if inner.endings.len() < ENDINGS {
+        let kind = std::mem::discriminant(&ending);
+        if !inner.has_ending(|other| std::mem::discriminant(other) == kind) {
             inner.endings.push(ending);
         }
     }
@@ -464,19 +471,21 @@ impl Connection {
 
     fn end_as(self: &Arc<Self>, inner: &mut Inner, ending: &Ending) {
         match ending {
-            Ending::Close(code, reason) => {
-                self.close_websocket(inner, *code, reason);
+            // faye-websocket: what breaks the protocol after a close frame was sent is ignored.
+            Ending::Violation(..) if !inner.is_websocket(Phase::Open) => {}
+            Ending::Violation(code, reason) | Ending::Close(code, reason) => {
+                self.close_websocket(inner, *code, reason.as_bytes());
                 self.end_websocket(inner);
             }
             Ending::End => self.end_websocket(inner),
             Ending::BrokenFraming => {
-                self.close_websocket(inner, 3000, "Broken framing.");
+                self.close_websocket(inner, 3000, b"Broken framing.");
                 self.detach(inner, Instant::now(), Detach::Aborted);
             }
         }
     }
 
-    fn close_websocket(self: &Arc<Self>, inner: &mut Inner, code: u16, reason: &str) {
+    fn close_websocket(self: &Arc<Self>, inner: &mut Inner, code: u16, reason: &[u8]) {
         let now = Instant::now();
         if let Some(websocket) = &mut inner.websocket
             && websocket.phase == Phase::Open
@@ -638,6 +647,15 @@ impl Inner {
             Some(Receiver::Response { outlet, .. } | Receiver::Websocket(outlet)) => Some(outlet),
             None => None,
         }
+    }
+
+    fn has_ending(&self, is_meant: impl Fn(&Ending) -> bool) -> bool {
+        self.endings.iter().any(is_meant)
+    }
+
+    fn is_websocket(&self, phase: Phase) -> bool {
+        let websocket = self.websocket.as_ref();
+        websocket.is_some_and(|websocket| websocket.phase == phase)
     }
 
     fn buffered(&self) -> usize {

@@ -340,11 +340,13 @@ impl Service {
         let (connection, upgrade) = (text(header::CONNECTION), text(header::UPGRADE));
         let version = text(header::SEC_WEBSOCKET_VERSION);
         let key = text(header::SEC_WEBSOCKET_KEY);
+        let extensions = text(header::SEC_WEBSOCKET_EXTENSIONS);
         let handshake = Handshake {
             connection: connection.as_deref(),
             upgrade: upgrade.as_deref(),
             version: version.as_deref(),
             key: key.as_deref(),
+            extensions: extensions.as_deref(),
         };
         let target = parse_target(head.target);
         let raw = match self.router.resolve(head.method, &target.pathname) {

@@ -125,6 +125,10 @@ impl Incoming for Receiver<'_> {
         self.connection.handle_pong(payload);
     }
 
+    fn violation(&mut self, code: u16, reason: &str) {
+        self.connection.handle_violation(code, reason);
+    }
+
     fn close(&mut self, code: u16, reason: &str) {
         self.connection.handle_close(code, reason);
     }
