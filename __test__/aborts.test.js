@@ -1,0 +1,223 @@
+'use strict';
+
+/*
+ * Clients that go, in every way and at every stage of every transport.
+ */
+
+const { promisify } = require('util');
+const { doors } = require('./support/library');
+const { startService } = require('./support/server');
+const { every, polls, receive, requests, streams, websockets } = require('./support/transports');
+const { encodeFrame } = require('./support/websocket-client');
+
+const BAD_REQUEST = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n';
+const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' };
+
+/** How a client goes: what it does to its socket. */
+const ways = {
+  'that ends': (socket) => socket.destroy(),
+  'that resets': (socket) => socket.resetAndDestroy(),
+  'that ends its side only': (socket) => socket.end(),
+};
+
+/** A delay that is not waited for. */
+const NEVER = { disconnect_delay: 60_000, heartbeat_delay: 60_000 };
+
+/** @param {import('./support/server').TestServer} server one that no client is to be left of, soon */
+async function untilLeft({ http }) {
+  const count = promisify(http.getConnections.bind(http));
+  while ((await count()) > 0) await new Promise(setImmediate);
+}
+
+/**
+ * Waits until something that a client has sent without being answered has been read.
+ *
+ * @param {import('./support/server').TestServer} server
+ */
+async function untilRead(server) {
+  for (let i = 0; i < 3; i++) await server.get('/s/');
+}
+
+/** @param {import('./support/transports').Transport} transport */
+const half = ({ method, path }) => `${method} /s/0/0${path} HTTP/1.1\r\nHost: loc`;
+
+for (const [way, leave] of Object.entries(ways)) {
+  describe.each(doors)(`a client ${way}, by the %s door`, (door) => {
+    /** The client goes, and the application is told so exactly once. */
+    async function expectClose(server, { peer, socket }, messages = []) {
+      leave(socket);
+      await peer.until('close');
+      await untilLeft(server);
+      expect(peer.events).toEqual([...messages.map((text) => ['data', text]), ['end'], ['close']]);
+    }
+
+    test.each(every)('before the head of %s is complete is nobody', async (_, transport) => {
+      const listener = jest.fn();
+      const server = await startService(door, NEVER, listener);
+      const { wire } = server.connect();
+      wire.write(half(transport));
+      await untilRead(server);
+      leave(wire.socket);
+      if (way === 'that ends its side only') expect(await wire.end()).toBe(BAD_REQUEST);
+      await untilLeft(server);
+      expect(listener).not.toHaveBeenCalled();
+    });
+
+    test.each(requests)(
+      'before the head of a later request, %s, is complete is nobody',
+      async (_, transport) => {
+        const listener = jest.fn();
+        const server = await startService(door, NEVER, listener);
+        const connection = server.connect();
+        await connection.request('GET', '/s/info');
+        connection.wire.write(half(transport));
+        await untilRead(server);
+        leave(connection.wire.socket);
+        if (way === 'that ends its side only') {
+          expect(await connection.end()).toBe(BAD_REQUEST);
+        }
+        await untilLeft(server);
+        expect(listener).not.toHaveBeenCalled();
+      },
+    );
+
+    test.each([
+      ['xhr_send', '["a"]', {}],
+      ['jsonp_send', 'd=%5B%22a%22%5D', FORM],
+    ])('before the body of %s is complete has sent nothing', async (name, body, headers) => {
+      const server = await startService(door, NEVER);
+      const receiver = await receive(server, streams[0][1]);
+      const { wire } = server.connect();
+      const fields = Object.entries({ ...headers, 'Content-Length': body.length });
+      const lines = fields.map(([field, value]) => `${field}: ${value}\r\n`).join('');
+      const head = `POST ${receiver.session}/${name} HTTP/1.1\r\nHost: localhost\r\n${lines}\r\n`;
+      wire.write(head + body.slice(0, 3));
+      await untilRead(server);
+      leave(wire.socket);
+      if (way === 'that ends its side only') expect(await wire.end()).toBe(BAD_REQUEST);
+      const { status } = await server.request('POST', `${receiver.session}/${name}`, {
+        body,
+        headers,
+      });
+      expect(status).toBeLessThan(300);
+      await receiver.peer.until('data');
+      await expectClose(server, receiver, ['a']);
+    });
+
+    test('of a stream whose body never comes is noticed', async () => {
+      const server = await startService(door, NEVER);
+      const { wire } = server.connect();
+      wire.write(
+        `POST ${server.session('/s')}/xhr_streaming HTTP/1.1\r\n` +
+          'Host: localhost\r\nContent-Length: 5\r\n\r\n123',
+      );
+      await wire.read(() => wire.buffer.includes('o\n\r\n') || undefined, 'the opening');
+      await expectClose(server, { peer: await server.accept(), socket: wire.socket });
+    });
+
+    test.each(every)("while it receives by %s: 'close' once", async (_, transport) => {
+      const server = await startService(door, NEVER);
+      await expectClose(server, await receive(server, transport));
+    });
+
+    test.each(every)(
+      "with messages on their way to it by %s: 'close' once",
+      async (_, transport) => {
+        const server = await startService(door, { ...NEVER, disconnect_delay: 50 });
+        const client = await receive(server, transport);
+        client.peer.conn.write('x'.repeat(1 << 20));
+        await expectClose(server, client);
+        expect(client.peer.conn.write('y')).toBe(false);
+      },
+    );
+
+    test.each(websockets)(
+      'in the middle of a frame of %s: nothing of it arrives',
+      async (_, ws) => {
+        const server = await startService(door, NEVER);
+        const client = await receive(server, ws);
+        const frame = encodeFrame({ payload: '["whole"]' });
+        client.wire.write(Buffer.concat([frame, frame.subarray(0, 9)]));
+        await client.peer.until('data');
+        await expectClose(server, client, client.peer.messages);
+      },
+    );
+
+    test.each(websockets)('that %s has said goodbye to: no second end', async (_, ws) => {
+      const server = await startService(door, NEVER);
+      const client = await receive(server, ws);
+      client.peer.conn.close();
+      await client.wire.read(
+        () => client.wire.buffer.includes('Normal closure') || undefined,
+        'the close frame',
+      );
+      await expectClose(server, client);
+    });
+
+    test.each(polls)('after a finished %s is waited for', async (_, polling) => {
+      const server = await startService(door, { ...NEVER, disconnect_delay: 100 });
+      const client = await receive(server, polling);
+      client.peer.conn.write('x');
+      await (await client.connection.response()).rest();
+      const start = performance.now();
+      leave(client.socket);
+      await untilLeft(server);
+      expect(client.peer.events).toEqual([]);
+      await client.peer.until('close');
+      expect(performance.now() - start).toBeGreaterThanOrEqual(80);
+      expect(client.peer.events).toEqual([['end'], ['close']]);
+    });
+
+    test.each(requests)('behind the close frame of %s is waited for', async (_, transport) => {
+      const server = await startService(door, { ...NEVER, disconnect_delay: 100 });
+      const client = await receive(server, transport);
+      client.peer.conn.close();
+      const { wire } = client;
+      await wire.read(() => wire.buffer.includes('\r\n0\r\n\r\n') || undefined, 'the end');
+      leave(client.socket);
+      await untilLeft(server);
+      expect(client.peer.events).toEqual([]);
+      await client.peer.until('close');
+      expect(client.peer.events).toEqual([['end'], ['close']]);
+    });
+  });
+}
+
+describe.each(doors)('a client that sends and ends its side at once, by the %s door', (door) => {
+  test.each(requests)('with a later request, %s, gets what is complete', async (_, transport) => {
+    const server = await startService(door, { disconnect_delay: 50, heartbeat_delay: 60_000 });
+    const connection = server.connect();
+    await connection.request('GET', '/s/info');
+    connection.send(transport.method, `${server.session('/s')}${transport.path}`);
+    connection.wire.socket.end();
+    const peer = await server.accept();
+    const answer = await connection.end();
+    // A stream ends with its client, perhaps before its first bytes have left.
+    if (transport.polls) expect(answer).toContain(transport.opened);
+    await peer.until('close');
+    await untilLeft(server);
+    expect(peer.events).toEqual([['end'], ['close']]);
+  });
+
+  test.each(websockets)('with the handshake of %s gets its answer', async (_, transport) => {
+    const server = await startService(door, NEVER);
+    const target = transport.protocol === 'websocket' ? '/s/0/0/websocket' : '/s/websocket';
+    const connection = await server.handshake(target);
+    connection.wire.socket.end();
+    const peer = await server.accept();
+    expect((await connection.response()).status).toBe(101);
+    await connection.end();
+    await peer.until('close');
+    expect(peer.events).toEqual([['end'], ['close']]);
+  });
+
+  test.each(websockets)('with a message by %s is heard to its end', async (_, transport) => {
+    const server = await startService(door, NEVER);
+    const { peer, socket, wire } = await receive(server, transport);
+    wire.write(encodeFrame({ payload: '["last"]' }));
+    socket.end();
+    await wire.end();
+    await peer.until('close');
+    expect(peer.events.map(([name]) => name)).toEqual(['data', 'end', 'close']);
+  });
+});

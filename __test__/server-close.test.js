@@ -1,0 +1,172 @@
+'use strict';
+
+/*
+ * What the methods of an http server mean for clients of every transport (contract section 6).
+ */
+
+const { once } = require('events');
+const { promisify } = require('util');
+const { delay } = require('./support/bell');
+const { doors } = require('./support/library');
+const { startService } = require('./support/server');
+const { every, polls, receive, requests, streams, websockets } = require('./support/transports');
+
+/** Node 18 leaves idle connections to the application. */
+const dropsIdle = Number(process.versions.node.split('.')[0]) >= 19;
+
+/** @param {import('./support/server').TestServer} server */
+const countConnections = ({ http }) => promisify(http.getConnections.bind(http))();
+
+/**
+ * @param {import('./support/server').TestServer} server
+ * @param {number} count how many connections it is to have now, or soon: 'close' of a session may come
+ *   before that of its socket
+ */
+async function untilConnections(server, count) {
+  while ((await countConnections(server)) !== count) await new Promise(setImmediate);
+}
+
+/** @param {import('./support/server').TestServer} server one that closes */
+function ending(server) {
+  const end = { over: false };
+  end.promise = once(server.http, 'close').then(() => (end.over = true));
+  return end;
+}
+
+/**
+ * One client of each transport.
+ *
+ * @param {import('./support/server').TestServer} server
+ * @param {typeof every} [some]
+ */
+async function receiveAll(server, some = every) {
+  const clients = [];
+  for (const [, transport] of some) clients.push(await receive(server, transport));
+  return clients;
+}
+
+/** @param {Awaited<ReturnType<typeof receive>>} client */
+async function expectService({ peer, wire }) {
+  peer.conn.write('still served');
+  await wire.read(() => wire.buffer.includes('still served') || undefined, 'the message');
+}
+
+describe.each(doors)('an http server, by the %s door', (door) => {
+  test.each(every)('close() waits for a client of %s, and serves it on', async (_, transport) => {
+    const server = await startService(door, { disconnect_delay: 100 });
+    const client = await receive(server, transport);
+    const end = ending(server);
+    server.http.close();
+    await delay(20);
+    expect(end.over).toBe(false);
+    expect(client.peer.conn.readyState).toBe(1);
+    await expectService(client);
+    client.socket.destroy();
+    await end.promise;
+    await client.peer.until('close');
+    expect(client.peer.events).toEqual([['end'], ['close']]);
+  });
+
+  test.each(every)('close() is over when a client of %s has gone', async (_, transport) => {
+    const server = await startService(door, { disconnect_delay: 60_000 });
+    const { peer, socket } = await receive(server, transport);
+    const end = ending(server);
+    server.http.close();
+    socket.destroy();
+    await Promise.all([end.promise, peer.until('close')]);
+    expect(peer.events).toEqual([['end'], ['close']]);
+  });
+
+  test.each(every)('close() is over when %s is closed by the server', async (_, transport) => {
+    const server = await startService(door, { disconnect_delay: 20 });
+    const { peer, socket, wire } = await receive(server, transport);
+    const end = ending(server);
+    server.http.close();
+    peer.conn.close();
+    const over = transport.upgraded ? 'Normal closure' : '\r\n0\r\n\r\n';
+    await wire.read(() => wire.buffer.includes(over) || undefined, 'the end');
+    // Behind a response the connection is idle, behind a close frame the client's to end.
+    socket.end();
+    await Promise.all([end.promise, peer.until('close')]);
+    expect(peer.events).toEqual([['end'], ['close']]);
+  });
+
+  test.each(polls)(
+    'close() does not wait for a session of %s between two polls',
+    async (_, polling) => {
+      const server = await startService(door, { disconnect_delay: 200 });
+      const { connection, peer } = await receive(server, polling);
+      peer.conn.write('answer');
+      await connection.response().then((response) => response.rest());
+      expect(await countConnections(server)).toBe(1);
+      const end = ending(server);
+      server.http.close();
+      if (!dropsIdle) server.http.closeIdleConnections();
+      await Promise.all([connection.end(), end.promise]);
+      expect(peer.conn.readyState).toBe(1);
+      await peer.until('close');
+    },
+  );
+
+  test('getConnections() counts a client of each transport once, until it has gone', async () => {
+    const server = await startService(door);
+    const clients = [];
+    for (const [, transport] of every) {
+      clients.push(await receive(server, transport));
+      expect(await countConnections(server)).toBe(clients.length);
+    }
+    while (clients.length > 0) {
+      const { peer, socket } = clients.pop();
+      socket.destroy();
+      await peer.until('close');
+      await untilConnections(server, clients.length);
+    }
+  });
+
+  test('closeAllConnections() ends every client that has not been upgraded', async () => {
+    const server = await startService(door, { disconnect_delay: 60_000 });
+    const clients = await receiveAll(server, requests);
+    const others = await receiveAll(server, websockets);
+    server.http.closeAllConnections();
+    for (const { peer, wire } of clients) {
+      await Promise.all([peer.until('close'), wire.end()]);
+      expect(peer.events).toEqual([['end'], ['close']]);
+    }
+    for (const client of others) await expectService(client);
+    expect(await countConnections(server)).toBe(others.length);
+  });
+
+  test('closeAllConnections() lets close() be over', async () => {
+    const server = await startService(door, { disconnect_delay: 60_000 });
+    const clients = await receiveAll(server, requests);
+    const end = ending(server);
+    server.http.close();
+    server.http.closeAllConnections();
+    await Promise.all([end.promise, ...clients.map(({ peer }) => peer.until('close'))]);
+  });
+
+  test('closeIdleConnections() leaves clients of all transports alone', async () => {
+    const server = await startService(door);
+    const clients = await receiveAll(server);
+    const idle = server.connect();
+    await idle.request('GET', '/s/info');
+    server.http.closeIdleConnections();
+    await idle.end();
+    for (const client of clients) await expectService(client);
+    expect(clients.map(({ peer }) => peer.events)).toEqual(clients.map(() => []));
+  });
+
+  test.each(streams)(
+    'closeIdleConnections() ends the connection of a finished %s',
+    async (_, stream) => {
+      const server = await startService(door, { response_limit: 100, disconnect_delay: 100 });
+      const { connection, peer, wire } = await receive(server, stream);
+      peer.conn.write('x'.repeat(200));
+      await wire.read(() => wire.buffer.includes('\r\n0\r\n\r\n') || undefined, 'the end');
+      server.http.closeIdleConnections();
+      await connection.end();
+      expect(peer.conn.readyState).toBe(1);
+      await peer.until('close');
+    },
+  );
+});

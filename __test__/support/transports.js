@@ -1,0 +1,82 @@
+'use strict';
+
+/*
+ * Every transport in one shape, for tests of what is true of them all.
+ */
+
+/**
+ * @typedef {object} Transport
+ * @property {string} protocol as `conn.protocol` names it
+ * @property {boolean} upgraded whether it has left HTTP
+ * @property {boolean} polls whether its receiving request ends with each frame
+ * @property {string} method of its receiving request
+ * @property {string} path of it, behind the URL of the session
+ * @property {string} opened what its client has received when the session is open
+ */
+
+/** @type {Transport[]} */
+const transports = [
+  ['websocket', 'GET', '/websocket', '\x81\x01o'],
+  ['websocket-raw', 'GET', '/websocket', '\r\n\r\n'],
+  ['xhr-streaming', 'POST', '/xhr_streaming', 'o\n'],
+  ['eventsource', 'GET', '/eventsource', 'data: o\r\n\r\n'],
+  ['htmlfile', 'GET', '/htmlfile?c=x', 'p("o");\n</script>\r\n'],
+  ['xhr-polling', 'POST', '/xhr', 'o\n'],
+  ['jsonp-polling', 'GET', '/jsonp?c=x', '/**/x("o");\r\n'],
+].map(([protocol, method, path, opened]) => ({
+  protocol,
+  upgraded: protocol.startsWith('websocket'),
+  polls: protocol.endsWith('polling'),
+  method,
+  path,
+  opened,
+}));
+
+/** For `test.each`. */
+const every = transports.map((transport) => [transport.protocol, transport]);
+const requests = every.filter(([, transport]) => !transport.upgraded);
+const websockets = every.filter(([, transport]) => transport.upgraded);
+const streams = requests.filter(([, transport]) => !transport.polls);
+const polls = requests.filter(([, transport]) => transport.polls);
+
+/**
+ * Opens a session under '/s', and waits until its client knows.
+ *
+ * @param {import('./client').Client} client
+ * @param {Transport} transport
+ */
+async function open(client, transport) {
+  const { method, path, upgraded, opened } = transport;
+  const session = transport.protocol === 'websocket-raw' ? '/s' : client.session('/s');
+  const connection = upgraded ? await client.handshake(session + path) : client.connect();
+  const { wire } = connection;
+  if (transport.polls) await connection.request(method, session + path);
+  else {
+    if (!upgraded) connection.send(method, session + path);
+    await wire.read(() => {
+      const at = wire.buffer.latin1Slice().indexOf(opened);
+      return at < 0 ? undefined : wire.take(at + opened.length);
+    }, 'the opening of a session');
+  }
+  return { connection, wire, socket: wire.socket, session };
+}
+
+/**
+ * Opens a session and, where the transport polls, waits until the server has a poll to answer.
+ *
+ * @param {import('./server').TestServer} server
+ * @param {Transport} transport
+ */
+async function receive(server, transport) {
+  const client = await open(server, transport);
+  const peer = await server.accept();
+  if (transport.polls) {
+    const target = `${client.session}${transport.path}`;
+    const waiting = `${target}${target.includes('?') ? '&' : '?'}waiting`;
+    client.connection.send(transport.method, waiting);
+    while (peer.conn.url !== waiting) await new Promise(setImmediate);
+  }
+  return { ...client, peer };
+}
+
+module.exports = { every, open, polls, receive, requests, streams, websockets };
