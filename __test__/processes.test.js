@@ -1,0 +1,126 @@
+'use strict';
+
+/*
+ * Processes that end, on either side (contract section 6).
+ */
+
+const path = require('path');
+const { delay } = require('./support/bell');
+const { Child, serveFixture } = require('./support/child');
+const { addition, doors } = require('./support/library');
+const { every, open } = require('./support/transports');
+const { OPCODE, encodeFrame } = require('./support/websocket-client');
+
+/** What a process that crashes has on its standard error. */
+const CRASH = /Error|panic|abort|fatal|segmentation/i;
+
+/** What a client of a websocket sends to give an order. */
+const order = (text) => encodeFrame({ payload: JSON.stringify([text]) });
+
+/**
+ * Clients of every transport, to which the process writes all the time, while websockets send to it.
+ *
+ * @param {import('./support/client').Client} client
+ */
+async function load(client) {
+  const websockets = [];
+  for (let i = 0; i < 3; i++) {
+    for (const [, transport] of every) {
+      const { wire, connection, session } = await open(client, transport);
+      if (transport.polls) connection.send(transport.method, session + transport.path);
+      if (transport.protocol === 'websocket') websockets.push(wire);
+    }
+  }
+  const messages = Buffer.concat(Array(100).fill(order('load')));
+  for (const wire of websockets) {
+    for (let i = 0; i < 10; i++) wire.write(messages);
+  }
+  return websockets;
+}
+
+describe.each(doors)('a process, by the %s door', (door) => {
+  test.each(every)('lives as long as a client of %s', async (protocol, transport) => {
+    const { child, client } = await serveFixture(door, 'leaves.js');
+    const { socket } = await open(client, transport);
+    await child.line(new RegExp(`^open ${protocol}$`));
+    child.process.kill('SIGUSR2');
+    await child.line(/^closing$/);
+    if (transport.polls) {
+      // The session alone keeps it, for disconnect_delay.
+      socket.destroy();
+    } else {
+      await delay(50);
+      expect(child.status).toBeUndefined();
+      expect(child.lines).not.toContain('close 1');
+      socket.destroy();
+    }
+    expect(await child.exit()).toEqual({ code: 0, signal: null });
+    expect(child.lines.slice(2).sort()).toEqual(['close 1', 'closing', 'server closed']);
+    expect(child.errors).toBe('');
+  });
+
+  test('ends by itself when all clients have gone', async () => {
+    const { child, client } = await serveFixture(door, 'leaves.js');
+    await load(client);
+    child.process.kill('SIGUSR2');
+    await child.line(/^closing$/);
+    client.disconnect();
+    expect(await child.exit()).toEqual({ code: 0, signal: null });
+    const ends = child.lines.filter((line) => line.startsWith('close '));
+    const opened = child.lines.filter((line) => line.startsWith('open '));
+    expect(opened.length).toBeGreaterThanOrEqual(3 * every.length);
+    expect(ends).toHaveLength(opened.length);
+    expect(child.errors).toBe('');
+  });
+
+  addition('is not kept by a websocket that went with a ping unanswered', async () => {
+    const { child, client } = await serveFixture(door, 'leaves.js', { HEARTBEAT: '10' });
+    const ws = await client.websocket('/s/0/0/websocket');
+    while ((await ws.frame()).opcode !== OPCODE.ping);
+    child.process.kill('SIGUSR2');
+    ws.abort();
+    expect(await child.exit()).toEqual({ code: 0, signal: null });
+  });
+
+  test('that calls process.exit() under load ends cleanly', async () => {
+    const { child, client } = await serveFixture(door, 'leaves.js');
+    const [first] = await load(client);
+    first.write(order('exit'));
+    expect(await child.exit()).toEqual({ code: 7, signal: null });
+    expect(child.errors).not.toMatch(CRASH);
+    client.disconnect();
+  });
+
+  test('that is told to terminate under load ends so', async () => {
+    const { child, client } = await serveFixture(door, 'leaves.js');
+    await load(client);
+    child.process.kill('SIGTERM');
+    expect(await child.exit()).toEqual({ code: null, signal: 'SIGTERM' });
+    expect(child.errors).not.toMatch(CRASH);
+    client.disconnect();
+  });
+
+  test('that exits when it is told to terminate under load does so cleanly', async () => {
+    const { child, client } = await serveFixture(door, 'leaves.js', { EXIT_ON: 'SIGTERM' });
+    await load(client);
+    child.process.kill('SIGTERM');
+    expect(await child.exit()).toEqual({ code: 7, signal: null });
+    expect(child.errors).not.toMatch(CRASH);
+    client.disconnect();
+  });
+
+  test('sees each client of one that is killed go, and keeps none of their descriptors', async () => {
+    const { client } = await serveFixture(door, 'counts.js');
+    const counts = async () => JSON.parse((await client.get('/counts')).body);
+    const { descriptors } = await counts();
+    const crowd = new Child(path.join(__dirname, 'fixtures/crowd.js'), { PORT: client.address });
+    const [, opened] = await crowd.line(/^open (\d+)$/);
+    expect((await counts()).opened).toBeGreaterThanOrEqual(Number(opened));
+    crowd.process.kill('SIGKILL');
+    await crowd.exit();
+    let now = await counts();
+    while (now.closed < now.opened || now.descriptors > descriptors) now = await counts();
+    expect(now.closed).toBe(now.opened);
+    expect(now.descriptors).toBe(descriptors);
+  });
+});
