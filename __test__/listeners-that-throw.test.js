@@ -1,0 +1,110 @@
+'use strict';
+
+/*
+ * Exceptions in listeners of every event, on every transport (contract section 4.5). 'data' is in
+ * errors.test.js.
+ */
+
+const { serveFixture } = require('./support/child');
+const { deviation, doors } = require('./support/library');
+const { every, open } = require('./support/transports');
+const { encodeFrame } = require('./support/websocket-client');
+
+/** Of each transport, at the same time. */
+const FEW = 3;
+
+/**
+ * @param {import('./support/child').Child} child
+ * @param {string} line one that it is to have printed `count` times, no more and no less
+ */
+async function expectLines(child, line, count) {
+  const lines = () => child.lines.filter((each) => each === line);
+  while (lines().length < count && !child.status) await new Promise(setImmediate);
+  expect(lines()).toHaveLength(count);
+}
+
+/**
+ * @param {import('./support/client').Client} client
+ * @param {import('./support/transports').Transport} transport
+ * @param {number} count
+ */
+async function openMany(client, transport, count) {
+  const clients = [];
+  for (let i = 0; i < count; i++) {
+    const opened = await open(client, transport);
+    const { connection, session } = opened;
+    if (transport.polls) connection.send(transport.method, session + transport.path);
+    clients.push(opened);
+  }
+  return clients;
+}
+
+/**
+ * A message from the client and back.
+ *
+ * @param {import('./support/client').Client} client
+ * @param {import('./support/transports').Transport} transport
+ * @param {Awaited<ReturnType<typeof open>>} opened
+ */
+async function expectEcho(client, transport, { session, wire }) {
+  if (transport.protocol === 'websocket-raw') wire.write(encodeFrame({ payload: 'echo' }));
+  else if (transport.upgraded) wire.write(encodeFrame({ payload: '["echo"]' }));
+  else await client.post(`${session}/xhr_send`, '["echo"]');
+  await wire.read(() => wire.buffer.includes('echo') || undefined, 'the echo');
+}
+
+/**
+ * Connections whose 'connection' listener throws are served all the same.
+ *
+ * @param {import('./support/child').Child} child
+ * @param {import('./support/client').Client} client
+ * @param {import('./support/transports').Transport} transport
+ */
+async function expectThrows(child, client, transport) {
+  const clients = await openMany(client, transport, FEW);
+  await Promise.all(clients.map((opened) => expectEcho(client, transport, opened)));
+  await expectLines(child, `uncaught ${transport.protocol} at connection`, FEW);
+}
+
+describe.each(doors)('a listener that throws, by the %s door', (door) => {
+  test("at 'connection' leaves the connection and all others as they are", async () => {
+    const { child, client } = await serveFixture(door, 'throws-at.js', { THROW_AT: 'connection' });
+    for (const [, transport] of every.filter(([protocol]) => protocol !== 'websocket-raw')) {
+      await expectThrows(child, client, transport);
+    }
+    client.disconnect();
+  });
+
+  // 0.3.24 does not hear such a client.
+  deviation(5, "at 'connection' of a raw websocket, too", async () => {
+    const { child, client } = await serveFixture(door, 'throws-at.js', { THROW_AT: 'connection' });
+    await expectThrows(child, client, every.find(([protocol]) => protocol === 'websocket-raw')[1]);
+    client.disconnect();
+  });
+
+  test.each(['end', 'close'])("at '%s' takes no other connection's end away", async (event) => {
+    const { child, client } = await serveFixture(door, 'throws-at.js', { THROW_AT: event });
+    for (const [protocol, transport] of every) {
+      const [other, ...clients] = await openMany(client, transport, FEW + 1);
+      for (const { socket } of clients) socket.destroy();
+      await expectLines(child, `uncaught ${protocol} at ${event}`, FEW);
+      await expectLines(child, `end ${protocol}`, FEW);
+      await expectEcho(client, transport, other);
+    }
+    expect(child.lines.filter((line) => line.startsWith('close'))).toEqual([]);
+    client.disconnect();
+  });
+
+  test("at 'close' of a websocket that the application closes is the caller's to catch", async () => {
+    const { child, client } = await serveFixture(door, 'throws-at.js', { THROW_AT: 'close' });
+    const ws = await client.websocket('/s/0/0/websocket');
+    expect(await ws.message()).toBe('o');
+    ws.send('["close"]');
+    await child.line(/^thrown websocket at close$/);
+    expect(await ws.message()).toBe('c[1000,"Normal closure"]');
+    ws.abort();
+    await client.get('/s/');
+    expect(child.lines.filter((line) => line.startsWith('uncaught'))).toEqual([]);
+    client.disconnect();
+  });
+});
