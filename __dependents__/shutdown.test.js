@@ -71,7 +71,10 @@ class Site extends Client {
  * @param {number} [disconnectDelay] milliseconds; by default it is not waited for
  */
 async function start(door, prepare, first, disconnectDelay = 60_000) {
-  const server = http.createServer((req, res) => res.end('app'));
+  const server = http.createServer((req, res) => {
+    if (req.url === '/slow') res.write('begun');
+    else res.end('app');
+  });
   let stop = first ? prepare(server) : undefined;
   const service = sockjs.createServer({
     prefix: '/s',
@@ -99,6 +102,15 @@ for (const door of ['takeover', 'bridge']) {
             assert.deepStrictEqual(peer.events, ['end', 'close']);
           });
         }
+
+        test("ends a connection that is the application's now", async () => {
+          const { site, stop } = await start(door, prepare, order === 'before');
+          const connection = site.connect();
+          await connection.request('GET', '/s/info');
+          connection.send('GET', '/slow');
+          await (await connection.response()).until('begun');
+          await Promise.all([stop(), connection.end()]);
+        });
 
         test('ends clients of all transports, idle ones, and those of the application', async () => {
           const { server, site, stop } = await start(door, prepare, order === 'before');

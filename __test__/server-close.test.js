@@ -123,6 +123,26 @@ describe.each(doors)('an http server, by the %s door', (door) => {
     }
   });
 
+  test('a connection that came back to the application is known by its address', async () => {
+    const app = (req, res) => res.write('begun');
+    const server = await startService(door, {}, undefined, { app });
+    const sockets = new Map();
+    server.http.on('connection', (socket) => {
+      const { remotePort } = socket;
+      sockets.set(remotePort, socket);
+      socket.on('close', () => sockets.delete(remotePort));
+    });
+    const connection = server.connect();
+    for (let i = 0; i < 3; i++) await connection.request('GET', '/s/info');
+    connection.send('GET', '/');
+    await (await connection.response()).until('begun');
+    expect(await countConnections(server)).toBe(1);
+    expect([...sockets.keys()]).toEqual([connection.wire.socket.localPort]);
+    for (const socket of sockets.values()) socket.destroy();
+    await connection.end();
+    await untilConnections(server, 0);
+  });
+
   test('closeAllConnections() ends every client that has not been upgraded', async () => {
     const server = await startService(door, { disconnect_delay: 60_000 });
     const clients = await receiveAll(server, requests);

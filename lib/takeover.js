@@ -195,13 +195,16 @@ function ignore() {}
  */
 function giveBack({ socket, server }, fd, bytes) {
   const successor = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+  // Somebody has ended it meanwhile.
+  if (socket.destroyed) return void successor.destroy();
   successor.server = server;
   successor._server = server;
+  successor.unshift(bytes);
   // The account passes from the token to its successor without ever reaching zero.
   server._connections++;
+  // After the token's 'close': server-destroy knows a connection by its address, and forgets it then.
+  socket.once('close', () => server.emit('connection', successor));
   socket.destroy();
-  successor.unshift(bytes);
-  server.emit('connection', successor);
 }
 
 module.exports = { takeRequest, takeUpgrade, giveBack };
