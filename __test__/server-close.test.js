@@ -94,7 +94,7 @@ describe.each(doors)('an http server, by the %s door', (door) => {
   test.each(polls)(
     'close() does not wait for a session of %s between two polls',
     async (_, polling) => {
-      const server = await startService(door, { disconnect_delay: 200 });
+      const server = await startService(door, { disconnect_delay: 500 });
       const { connection, peer } = await receive(server, polling);
       peer.conn.write('answer');
       await connection.response().then((response) => response.rest());
@@ -185,7 +185,6 @@ describe.each(doors)('an http server, by the %s door', (door) => {
       await wire.read(() => wire.buffer.includes('\r\n0\r\n\r\n') || undefined, 'the end');
       server.http.closeIdleConnections();
       await connection.end();
-      expect(peer.conn.readyState).toBe(1);
       await peer.until('close');
     },
   );

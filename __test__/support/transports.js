@@ -68,15 +68,29 @@ async function open(client, transport) {
  * @param {Transport} transport
  */
 async function receive(server, transport) {
-  const client = await open(server, transport);
-  const peer = await server.accept();
-  if (transport.polls) {
-    const target = `${client.session}${transport.path}`;
-    const waiting = `${target}${target.includes('?') ? '&' : '?'}waiting`;
-    client.connection.send(transport.method, waiting);
-    while (peer.conn.url !== waiting) await new Promise(setImmediate);
+  for (;;) {
+    const client = await open(server, transport);
+    const peer = await server.accept();
+    if (!transport.polls || (await waits(client, peer.conn, transport))) return { ...client, peer };
+    // A poll that came after disconnect_delay has opened a session of its own.
+    await server.accept();
+    client.connection.abort();
   }
-  return { ...client, peer };
+}
+
+/**
+ * Polls again.
+ *
+ * @param {Awaited<ReturnType<typeof open>>} client
+ * @param {object} conn
+ * @param {Transport} transport
+ * @returns {Promise<boolean>} whether the poll waits; false if the session ended before it came
+ */
+async function waits({ connection, session }, conn, { method, path }) {
+  const target = `${session}${path}${path.includes('?') ? '&' : '?'}waiting`;
+  connection.send(method, target);
+  while (conn.url !== target && conn.readyState !== 3) await new Promise(setImmediate);
+  return conn.readyState !== 3;
 }
 
 module.exports = { every, open, polls, receive, requests, streams, websockets };
