@@ -70,9 +70,12 @@ impl Exchange {
         *lock(&self.service) = Some(service);
     }
 
-    /// The body has been read.
+    /// The body has been read, perhaps after the response has been written.
     pub fn request_complete(&self) {
         *lock(&self.step) = Step::Response;
+        if !self.is_responding() {
+            self.wait_for_head(false);
+        }
     }
 
     /// The response has been written or given up. hyper does not ask a reader again that had nothing
@@ -81,7 +84,7 @@ impl Exchange {
         self.responding.store(false, Ordering::Relaxed);
         if let Some(waker) = lock(&self.held).take() {
             waker.wake();
-        } else {
+        } else if !matches!(*lock(&self.step), Step::Body(_)) {
             self.wait_for_head(false);
         }
     }

@@ -180,7 +180,18 @@ impl Driver {
         };
         let reply = match service.plan(&head, carrier, facts) {
             Plan::Reply(reply) => {
-                self.exchange.request_complete();
+                // Node answers at once as well, and goes on with the connection when the rest has come.
+                // hyper would close it if nobody took the body, and would not see the client leave.
+                let exchange = self.exchange.clone();
+                if body.is_end_stream() {
+                    exchange.request_complete();
+                } else {
+                    tokio::spawn(async move {
+                        if collect(&mut body, 0).await.is_ok() {
+                            exchange.request_complete();
+                        }
+                    });
+                }
                 reply
             }
             Plan::Body(plan) => {
