@@ -7,6 +7,8 @@
 const { AsyncResource } = require('node:async_hooks');
 const { ServerResponse } = require('node:http');
 
+const { keepAddresses } = require('./connection');
+
 /** Request headers that the native side looks at. */
 const HEADERS = [
   'origin',
@@ -173,6 +175,8 @@ class BridgedResponse {
     this.head = answer;
     const socket = this.socket;
     socket.setKeepAlive?.(true, KEEP_ALIVE_DELAY);
+    // As in 0.3.24 they are known although Node destroys the socket at what follows in the same segment.
+    keepAddresses(socket);
     response.on('close', () => this.end());
     // A half-closed connection counts as gone, although Node could still write to it.
     this.onSocketEnd = () => this.end();
@@ -349,6 +353,7 @@ class BridgedWebsocket {
     socket.setTimeout?.(0);
     socket.setNoDelay?.(true);
     socket.setKeepAlive?.(true, KEEP_ALIVE_DELAY);
+    keepAddresses(socket);
     engine.native.bridgeWebsocket(listener.id, id, judged.raw, judged.response);
     if (head.length > 0) engine.native.bridgeFeed(id, head);
     socket.on('data', (/** @type {Buffer} */ chunk) => {
