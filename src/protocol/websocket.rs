@@ -20,8 +20,7 @@ pub trait Incoming {
     /// A pong.
     fn pong(&mut self, payload: &[u8]);
     /// The peer broke the protocol: answer with this close frame and drop the connection, unless a close
-    /// frame has been sent before. Then faye ignores it until the peer closes, and so decoding goes on,
-    /// except beyond a message that is too long.
+    /// frame has been sent before. Then faye ignores it until the peer closes, and so decoding goes on.
     fn violation(&mut self, code: u16, reason: &str);
     /// The peer closes: answer with this close frame and drop the connection. Nothing is decoded after
     /// it.
@@ -36,6 +35,8 @@ pub struct Decoder {
     header: [u8; MAX_HEADER],
     header_len: usize,
     frame: Option<Frame>,
+    /// The frame is too long: its payload is dropped as it comes.
+    oversized: bool,
     /// The payload of a frame that came in several pieces, still masked.
     partial: Vec<u8>,
     /// The payloads of the fragments so far.
@@ -79,6 +80,7 @@ impl Decoder {
             header: [0; MAX_HEADER],
             header_len: 0,
             frame: None,
+            oversized: false,
             partial: Vec::new(),
             message: Vec::new(),
             fragmented_text: None,
@@ -101,8 +103,15 @@ impl Decoder {
                     input = rest;
                     self.header_byte(byte[0])
                 }
-                // A violation that was ignored may have let it pass.
-                Some(frame) if frame.len > self.max_message_size => Err(too_large()),
+                Some(frame) if self.oversized || frame.len > self.max_message_size => {
+                    if input.is_empty() {
+                        return;
+                    }
+                    let dropped = frame.len.min(input.len());
+                    input = &mut std::mem::take(&mut input)[dropped..];
+                    self.drop_payload(frame, dropped);
+                    Ok(())
+                }
                 Some(frame) => {
                     let missing = frame.len - self.partial.len();
                     if missing > input.len() {
@@ -124,11 +133,22 @@ impl Decoder {
             };
             if let Err(Violation(code, reason)) = step {
                 to.violation(code, &reason);
-                if code == TOO_LARGE {
-                    // Where a violation is ignored, faye waits for all of such a frame.
-                    self.stop();
-                }
+                // Where the violation is ignored, what follows such a frame counts again. A control frame
+                // is only too long together with the fragments before it.
+                self.oversized |= code == TOO_LARGE && self.header[0] & 0x0f < CLOSE;
             }
+        }
+    }
+
+    /// So many bytes of a payload that is too long have come.
+    fn drop_payload(&mut self, frame: Frame, dropped: usize) {
+        let len = frame.len - dropped;
+        self.frame = (len > 0).then_some(Frame { len, ..frame });
+        if len == 0 {
+            self.oversized = false;
+            self.header_len = 0;
+            self.message = Vec::new();
+            self.fragmented_text = None;
         }
     }
 

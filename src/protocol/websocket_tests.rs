@@ -136,11 +136,36 @@ fn decoding_goes_on_after_a_violation_as_fayes_does() {
 }
 
 #[test]
-fn a_length_without_bound_is_not_waited_for_after_a_violation() {
-    let bytes = [&[0x89, 0xff][..], &[0xff; 8], &[0; 4], b"x"].concat();
-    let log = decode(&bytes, 1);
-    assert_eq!(log[0][..14], *"violation 1002");
-    assert_eq!(log[1], "violation 1009 WebSocket frame length too large");
+fn nothing_of_a_length_without_bound_is_held_after_a_violation() {
+    let mut bytes = [&[0x89, 0xff][..], &[0xff; 8], &[0; 4], &[b'x'; 5000]].concat();
+    let mut decoder = Decoder::new(1000);
+    let mut log = Log::default();
+    for piece in bytes.chunks_mut(100) {
+        decoder.feed(piece, &mut log);
+        assert_eq!(decoder.buffered(), 0);
+    }
+    assert_eq!(log.0[0][..14], *"violation 1002");
+}
+
+#[test]
+fn decoding_goes_on_behind_a_frame_that_is_too_long() {
+    for len in [1001_u16, 65535] {
+        let mut bytes = client_frame(0x01, b"begun");
+        bytes.extend(client_frame(0x80, &vec![b'x'; usize::from(len)]));
+        bytes.extend(client_frame(0x81, b"next"));
+        bytes.extend(client_frame(0x88, b""));
+        for piece in [1, 7, 1000, bytes.len()] {
+            assert_eq!(
+                decode(&bytes, piece),
+                [
+                    "violation 1009 WebSocket frame length too large",
+                    "text next",
+                    "close 1000 "
+                ],
+                "pieces of {piece}"
+            );
+        }
+    }
 }
 
 #[test]
