@@ -234,6 +234,17 @@ describe.each(doors)('websocket and the application, by the %s door', (door) => 
     expect(peer.events).toEqual([['data', 'a'], ['end'], ['close']]);
   });
 
+  test('a close of the client that meets one of the application ends the connection', async () => {
+    const server = await startService(door, {}, (conn) => conn.close());
+    const meet = async () => {
+      const ws = await server.websocket('/s/0/0/websocket');
+      ws.sendClose(1000);
+      await ws.end();
+    };
+    // Who is first differs from one to the next.
+    for (let n = 0; n < 5; n++) await Promise.all(Array.from({ length: 20 }, meet));
+  });
+
   test('faye_server_options.headers are sent with the handshake', async () => {
     const server = await startService(door, {
       faye_server_options: { headers: { 'X-Served-By': 'tests' } },

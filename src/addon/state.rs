@@ -50,8 +50,11 @@ impl State {
     }
 
     pub(super) fn remove(&mut self, key: u32) {
-        if let Some(place) = self.connections.get_mut(key as usize) {
-            *place = None;
+        let place = self.connections.get_mut(key as usize);
+        if let Some(connection) = place.and_then(Option::take) {
+            // The event that says so may stand before this one in the table, where JavaScript finds it
+            // when the key is gone. What the application would say to the client is over anyhow.
+            connection.finish_ending();
         }
         self.ended.push(key);
     }
