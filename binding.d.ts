@@ -73,8 +73,8 @@ export declare class Engine {
   writeBinary(key: number, bytes: Uint8Array): number
   /** Closes a session with this `c` frame. */
   close(key: number, frame: string): void
-  /** Closes a raw websocket. */
-  closeRaw(key: number, code: number, reason: Uint8Array): void
+  /** Closes a raw websocket; without a reason it is closing and no frame is sent. */
+  closeRaw(key: number, code: number, reason?: Uint8Array | undefined | null): void
   /** What came before the end of a client has been handled. */
   finishEnding(key: number): void
   /** Ends the websocket of a session without a `c` frame. */

@@ -160,7 +160,14 @@ class Engine {
             `${code} is neither.`,
         );
       }
-      this.native.closeRaw(key, Number(code || 1000) || 0, closeReason(reason));
+      const number = Number(code || 1000) || 0;
+      let bytes;
+      try {
+        bytes = closeReason(reason);
+      } finally {
+        // faye-websocket is closing even when it throws.
+        this.native.closeRaw(key, number, bytes);
+      }
     } else {
       this.native.close(key, 'c' + JSON.stringify([code, reason]));
     }
@@ -409,14 +416,19 @@ class Engine {
 }
 
 /**
- * The reason of a raw websocket's close frame, from what faye-websocket takes for one.
+ * The reason of a raw websocket's close frame, from what faye-websocket takes for one. At all other
+ * values it throws what Node says to faye's next steps, and so does this.
  *
  * @param {any} reason
  * @returns {Buffer}
  */
 function closeReason(reason) {
-  if (Array.isArray(reason) || ArrayBuffer.isView(reason)) return Buffer.from(reason);
-  return Buffer.from(String(reason || ''));
+  if (!reason) return Buffer.alloc(0);
+  if (typeof reason === 'string' || typeof reason === 'number') return Buffer.from(String(reason));
+  const copy = Array.isArray(reason) ? Buffer.from(reason) : reason;
+  const payload = Buffer.allocUnsafe(2 + copy.length);
+  copy.copy(payload, 2);
+  return payload.subarray(2);
 }
 
 /** @type {Engine | undefined} */

@@ -427,9 +427,9 @@ impl Engine {
         }
     }
 
-    /// Closes a raw websocket.
+    /// Closes a raw websocket; without a reason it is closing and no frame is sent.
     #[napi(catch_unwind)]
-    pub fn close_raw(&self, key: u32, code: u16, reason: &[u8]) {
+    pub fn close_raw(&self, key: u32, code: u16, reason: Option<&[u8]>) {
         if let Some(connection) = self.state.borrow().connection(key) {
             connection.close_raw(code, reason);
         }

@@ -312,7 +312,7 @@ impl Connection {
         inner.session.overflow();
         self.settle(inner, Instant::now());
         if inner.session.receiver() == Some(Transport::WebsocketRaw) {
-            self.close_websocket(inner, 1008, b"Client too slow");
+            self.close_websocket(inner, 1008, Some(b"Client too slow"));
         }
     }
 
@@ -338,7 +338,7 @@ impl Connection {
     }
 
     /// The application closes a raw websocket.
-    pub fn close_raw(self: &Arc<Self>, code: u16, reason: &[u8]) {
+    pub fn close_raw(self: &Arc<Self>, code: u16, reason: Option<&[u8]>) {
         let mut inner = lock(&self.inner);
         if inner.session.close(&[]) {
             self.close_websocket(&mut inner, code, reason);
@@ -474,18 +474,20 @@ impl Connection {
             // faye-websocket: what breaks the protocol after a close frame was sent is ignored.
             Ending::Violation(..) if !inner.is_websocket(Phase::Open) => {}
             Ending::Violation(code, reason) | Ending::Close(code, reason) => {
-                self.close_websocket(inner, *code, reason.as_bytes());
+                self.close_websocket(inner, *code, Some(reason.as_bytes()));
                 self.end_websocket(inner);
             }
             Ending::End => self.end_websocket(inner),
             Ending::BrokenFraming => {
-                self.close_websocket(inner, 3000, b"Broken framing.");
+                self.close_websocket(inner, 3000, Some(b"Broken framing."));
                 self.detach(inner, Instant::now(), Detach::Aborted);
             }
         }
     }
 
-    fn close_websocket(self: &Arc<Self>, inner: &mut Inner, code: u16, reason: &[u8]) {
+    /// Begins the closing handshake. Without a reason nothing is sent, which is what faye does when it
+    /// cannot make a frame of what it got for one.
+    fn close_websocket(self: &Arc<Self>, inner: &mut Inner, code: u16, reason: Option<&[u8]>) {
         let now = Instant::now();
         if let Some(websocket) = &mut inner.websocket
             && websocket.phase == Phase::Open
@@ -493,9 +495,11 @@ impl Connection {
             websocket.phase = Phase::CloseSent;
             websocket.close_deadline = Some(now + CLOSE_TIMEOUT);
             websocket.ping = None;
-            websocket
-                .outlet
-                .write(self.engine(), |out| encode_close(code, reason, out));
+            if let Some(reason) = reason {
+                websocket
+                    .outlet
+                    .write(self.engine(), |out| encode_close(code, reason, out));
+            }
         }
         self.schedule(inner);
     }
@@ -608,7 +612,7 @@ impl Connection {
         match inner.receiver.take() {
             Some(Receiver::Response { outlet, .. }) => outlet.end(self.engine()),
             Some(Receiver::Websocket(_)) => {
-                self.close_websocket(inner, NORMAL_CLOSURE.0, NORMAL_CLOSURE.1);
+                self.close_websocket(inner, NORMAL_CLOSURE.0, Some(NORMAL_CLOSURE.1));
             }
             None => return,
         }
