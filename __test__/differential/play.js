@@ -77,8 +77,17 @@ class Line {
 }
 
 /** Whether a line can take another request. */
-function isIdle(line) {
-  return isOver(line.transcript) && !line.transcript.isClosed && !line.isStopped;
+function isIdle({ transcript, isStopped }) {
+  const last = transcript.responses[transcript.responses.length - 1];
+  // That the connection has closed may not have arrived yet.
+  const isClosing = last?.headers.connection?.includes('close');
+  return isOver(transcript) && !transcript.isClosed && !isStopped && !isClosing;
+}
+
+/** Waits until what is under way inside the server, and from there to here, has arrived. */
+async function settle(subject) {
+  await subject.ask('settle');
+  for (let round = 0; round < 3; round++) await new Promise(setImmediate);
 }
 
 /** Waits until a text has come on any line, or no line is waiting for anything. */
@@ -114,6 +123,7 @@ async function play(subject, script) {
     let line = lines.get(name);
     switch (step.do) {
       case 'send':
+        if (step.framed && !line?.transcript.isWebsocket) break;
         // What is busy cannot take another request: one of its successors does.
         while (step.idle && line && !isIdle(line)) line = lines.get((name += '+'));
         if (!line) lines.set(name, (line = new Line(ports[step.server])));
@@ -126,7 +136,7 @@ async function play(subject, script) {
         } else if (line && !(await line.until(step.what, step.value))) inVain.push(index);
         break;
       case 'settle':
-        await subject.ask('settle');
+        await settle(subject);
         break;
       case 'stop':
         if (!line) lines.set(name, (line = new Line(ports[0])));
@@ -142,7 +152,7 @@ async function play(subject, script) {
         break;
     }
   }
-  await subject.ask('settle');
+  await settle(subject);
   for (const [name, line] of lines) {
     if (!script.broken.has(name)) await line.probe(script.id);
   }

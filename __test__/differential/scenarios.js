@@ -6,7 +6,7 @@
 
 const { encodeClose, encodeFrame } = require('../support/websocket-client');
 const { ODD, TYPES } = require('./generate-http');
-const { Script } = require('./script');
+const { Script, encodeRequest, summary } = require('./script');
 
 /** @type {{name: string, title: string, write: (id: string) => Script}[]} */
 const scenarios = [];
@@ -176,6 +176,20 @@ for (const [kind, targetOf, say] of WEBSOCKETS) {
     s.closeFrame('w', 3001).until('w', 'closed');
   });
 
+  scenario(`${kind} hears pings and a close behind what is too long while it closes`, (s) => {
+    s.handshake('w', targetOf(s).replace('/echo', '/faye'));
+    s.frames('w', say('!close 3001 Bye')).until('w', 'text', 'Bye');
+    s.frames('w', say('y'.repeat(2000)), { opcode: 9, payload: 'p' }).until('w', 'pong', 'p');
+    s.frames('w', { payload: 'z'.repeat(70000), fin: false }, { opcode: 0, payload: 'z' });
+    s.closeFrame('w', 3001).until('w', 'closed');
+  });
+
+  scenario(`${kind} is closing after a close that has thrown`, (s) => {
+    s.handshake('w', targetOf(s)).frames('w', say('!reason {"a":1}')).settle();
+    s.frames('w', { payload: Buffer.from([0xff]) }, { opcode: 9, payload: 'p' });
+    s.until('w', 'pong', 'p').closeFrame('w', 1000).until('w', 'closed');
+  });
+
   const hearsEarly = (s) => {
     const early = encodeFrame({ payload: say('early') });
     s.handshake('w', targetOf(s), { early });
@@ -275,7 +289,14 @@ for (const [kind, targetOf, say] of WEBSOCKETS) {
       '!value {"a":1}',
       '!big 70000',
     ],
-    ...['!reason null', '!reason [1,"\u2028\ud800"]', '!reason 5', '!value "\ud800\u2028\ufffe"'],
+    ...[
+      '!reason null',
+      '!reason [1,"\u2028\ud800"]',
+      '!reason 5',
+      '!reason true',
+      '!reason {"length":1}',
+      '!value "\ud800\u2028\ufffe"',
+    ],
   ]) {
     scenario(`${kind} obeys ${JSON.stringify(command)}`, (s) => {
       s.handshake('w', targetOf(s)).frames('w', say(command), say('more'));
@@ -640,6 +661,31 @@ scenario('requests of ours and of the application on one connection', (s) => {
       .get('a', '/length');
     s.ask('a', 'HEAD', '/other').ask('a', 'PUT', '/length', { body: 'x'.repeat(100000) });
   }
+});
+
+scenario('a body in segments on a connection that goes on, whoever wants it', (s) => {
+  const url = s.session('/echo');
+  const body = '["a"]'.padEnd(400);
+  const options = { body, headers: PLAIN, cuts: [100, 200, 300] };
+  s.get('a', '/echo/info');
+  s.ask('a', 'POST', `${url}/none`, options).ask('a', 'POST', '/echo/info', options);
+  s.ask('a', 'POST', `${url}/xhr`, options).ask('a', 'POST', `${url}/xhr_send`, options);
+  s.ask('a', 'POST', `${url}/xhr`, options).get('a', '/echo/info');
+});
+
+scenario('a client that leaves a poll whose body has come in segments', (s) => {
+  const url = s.session('/echo');
+  s.get('a', '/echo/info').post('a', `${url}/xhr`);
+  s.request('a', 'POST', `${url}/xhr`, { body: 'x'.repeat(200), cuts: [100, 200] }).settle();
+  s.abort('a').settle();
+});
+
+scenario('the address of a client whose connection Node closes at what follows', (s) => {
+  const url = s.session('/shut');
+  const first = encodeRequest(s.id, 'GET', `${url}/eventsource`, { version: '1.0' });
+  const bytes = Buffer.concat([first, encodeRequest(s.id, 'GET', '/other')]);
+  const requests = [summary('GET', url), summary('GET', '/other')];
+  s.send('a', bytes, { requests, cuts: [first.length + 10] }).until('a', 'answers');
 });
 
 module.exports = { FORM, PLAIN, POLLS, STREAMS, scenarios };

@@ -48,11 +48,14 @@ class Script {
    * @param {string} [options.label] what the bytes say, for people
    * @param {number[]} [options.cuts]
    * @param {boolean} [options.idle] takes another connection if this one is busy
+   * @param {boolean} [options.framed] these are frames: to a server that has refused the handshake they
+   *   are garbage, and whether it has closed by then is a race
    * @param {number} [options.server] 0 or 1, the one whose service has an empty prefix
    */
-  send(on, bytes, { requests = [], cuts = [], server = 0, idle = false, label } = {}) {
-    const step = { do: 'send', on, bytes: Buffer.from(bytes), requests, cuts, server, idle, label };
-    this.steps.push(step);
+  send(on, bytes, options = {}) {
+    const { requests = [], cuts = [], server = 0, idle = false, framed = false, label } = options;
+    const step = { do: 'send', on, bytes: Buffer.from(bytes), requests, cuts, server, label };
+    this.steps.push({ ...step, idle, framed });
     return this;
   }
 
@@ -108,11 +111,12 @@ class Script {
   /** @param {...(string | object)} frames texts, or what `encodeFrame` takes */
   frames(on, ...frames) {
     const all = frames.map((frame) => (typeof frame === 'string' ? { payload: frame } : frame));
-    return this.send(on, Buffer.concat(all.map(encodeFrame)), { label: describeFrames(all) });
+    const bytes = Buffer.concat(all.map(encodeFrame));
+    return this.send(on, bytes, { framed: true, label: describeFrames(all) });
   }
 
   closeFrame(on, code, reason) {
-    return this.send(on, encodeClose(code, reason));
+    return this.send(on, encodeClose(code, reason), { framed: true });
   }
 
   /**
