@@ -119,7 +119,10 @@ pub fn judge(bytes: &[u8], host: &Host) -> Verdict {
     else {
         return Verdict::Foreign;
     };
-    if head > host.max_header_size() || !is_plain_target(target) {
+    if head > host.max_header_size()
+        || !is_plain_target(target)
+        || has_bare_line_feed(&bytes[..head])
+    {
         return Verdict::Foreign;
     }
     let Some(body) = plain_body_len(method, request.headers) else {
@@ -132,6 +135,14 @@ pub fn judge(bytes: &[u8], host: &Host) -> Verdict {
         },
         None => Verdict::Foreign,
     }
+}
+
+/// Whether a line ends without a carriage return, which httparse and hyper allow and Node does not.
+fn has_bare_line_feed(head: &[u8]) -> bool {
+    head.split(|byte| *byte == b'\n')
+        .rev()
+        .skip(1)
+        .any(|line| !line.ends_with(b"\r"))
 }
 
 /// Bytes that mean the same to every parser of targets.
