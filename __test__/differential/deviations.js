@@ -58,11 +58,12 @@ const DEVIATIONS = [
     number: 3,
     title: 'an upgrade to a plain route is answered as a request without Upgrade, then closed',
     matches: ({ path }, { both, script }) => {
-      const [, name] = /^connections\.([^.]+)\.responses\.\d+\./.exec(path) ?? [];
+      // 0.3.24 answers a HEAD with a body and HTTP/2.0 with HTTP/2.0: that is the rest.
+      const [, name] = /^connections\.([^.]+)\.(?:responses\.\d+|rest$)/.exec(path) ?? [];
       return (
         name !== undefined &&
         both.ours.connections[name].isClosed &&
-        requestOf(path, script)?.isUpgrade === true
+        requestsOf(path, both, script).some((request) => request?.isUpgrade)
       );
     },
   },
@@ -110,11 +111,13 @@ function unescaped(html) {
   return html.replace(/<\\\\?(?=\/|!--)/g, '<');
 }
 
-/** The request that a response at this path answers. */
-function requestOf(path, { steps }) {
-  const [, name, index] = /^connections\.([^.]+)\.responses\.(\d+)/.exec(path) ?? [];
+/** The request that a response at this path answers; the two that the rest of a connection may be about. */
+function requestsOf(path, { oracle }, { steps }) {
+  const [, name, index] = /^connections\.([^.]+)\.(?:responses\.(\d+)|rest$)/.exec(path) ?? [];
   const requests = steps.flatMap((step) => (step.on === name && step.requests) || []);
-  return requests[index];
+  if (index !== undefined) return [requests[index]];
+  const answered = oracle.connections[name].responses.length;
+  return [requests[answered - 1], requests[answered]];
 }
 
 /**

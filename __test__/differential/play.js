@@ -18,6 +18,10 @@ class Line {
     this.bell = new Bell();
     this.socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
     this.socket.setNoDelay(true);
+    // When it cannot write, Node does not read on; what the server said before it closed is there still.
+    const { destroy } = this.socket;
+    this.socket.destroy = (error) =>
+      error?.syscall === 'write' ? this.socket : destroy.call(this.socket, error);
     this.socket.on('connect', () => (this.localPort = this.socket.localPort));
     this.socket.on('data', (chunk) => {
       if (this.isStopped) return;
