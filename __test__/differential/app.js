@@ -17,6 +17,9 @@ const PATIENCE = 6000;
 /** Milliseconds; short, so that the sessions of a case end soon, but longer than any case plays. */
 const DISCONNECT_DELAY = 1500;
 
+/** Milliseconds; longer than any case plays, or whether a connection is still open would be a race. */
+const KEEP_ALIVE = 60000;
+
 /** @type {Map<string, {sessions: Notes[], open: number, log: string[], closed?: () => void}>} */
 const cases = new Map();
 
@@ -238,6 +241,7 @@ function upgrade(req, socket) {
 
 function createHttpServer(services) {
   const httpServer = http.createServer(answer);
+  httpServer.keepAliveTimeout = KEEP_ALIVE;
   httpServer.on('upgrade', upgrade);
   for (const [options, behaviour] of services) addService(httpServer, options, behaviour);
   return new Promise((resolve) => {

@@ -9,6 +9,9 @@ const { Transcript } = require('./transcript');
 /** Milliseconds after which a wait is given up; only cases that differ should wait so long. */
 const PATIENCE = 2500;
 
+/** Milliseconds in which a socket that cannot write any more is read. */
+const LAST_WORDS = 50;
+
 /** One connection of a case. */
 class Line {
   constructor(port) {
@@ -18,10 +21,14 @@ class Line {
     this.bell = new Bell();
     this.socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
     this.socket.setNoDelay(true);
-    // When it cannot write, Node does not read on; what the server said before it closed is there still.
+    // When Node cannot write it does not read on; what the server said before it closed is there still.
     const { destroy } = this.socket;
-    this.socket.destroy = (error) =>
-      error?.syscall === 'write' ? this.socket : destroy.call(this.socket, error);
+    this.socket.destroy = (error, callback) => {
+      if (error?.syscall !== 'write') return destroy.call(this.socket, error, callback);
+      setTimeout(() => destroy.call(this.socket, error), LAST_WORDS);
+      callback?.(error);
+      return this.socket;
+    };
     this.socket.on('connect', () => (this.localPort = this.socket.localPort));
     this.socket.on('data', (chunk) => {
       if (this.isStopped) return;
