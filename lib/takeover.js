@@ -75,6 +75,8 @@ function takeUpgrade(installation) {
    */
   return (listener, request, socket, head, judged) => {
     const { engine } = listener;
+    // Listeners that were added later get the socket too, and may answer on it or end it.
+    if (installation.httpServer.listenerCount('upgrade') > 1) return false;
     // An earlier request may still be being answered: its response needs the socket.
     if (!isPlain(socket) || socket._httpMessage || socket.listenerCount('data') > 0) return false;
     socket.setTimeout(0);
