@@ -45,6 +45,11 @@ export declare class Engine {
   pathname(target: string): string
   /** Takes the socket of an accepted websocket. False leaves it to the bridge. */
   takeWebsocket(service: number, fd: number, token: number, raw: boolean, response: Uint8Array, head: Uint8Array): boolean
+  /**
+   * Lets the JavaScript thread read from websockets while few of them are busy. `listener` is called
+   * when events wait. Where that cannot be, the I/O threads go on reading.
+   */
+  watch(listener: () => void): void
   /** The token of a taken socket has been destroyed. */
   abandon(token: number): void
   /** How many reads and writes a taken socket has seen; wraps around. */

@@ -83,6 +83,7 @@ class Engine {
     /** Requests to forget when all events have been handled. @type {Set<number>} */
     this.retired = new Set();
     this.lastId = 0;
+    this.watching = false;
     /** Sessions and taken sockets: as long as there is one, the process stays alive. */
     this.alive = 0;
     this.drainLater = () => this.drain();
@@ -113,6 +114,13 @@ class Engine {
     if (pending === undefined || this.retired.has(id)) return false;
     this.retired.add(id);
     return true;
+  }
+
+  /** The first websocket has been taken: this thread may now read from it, too. */
+  watch() {
+    if (this.watching) return;
+    this.watching = true;
+    this.native.watch(this.drainLater);
   }
 
   /** Something began (1) or ended (-1) that keeps the process alive. */

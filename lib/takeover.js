@@ -92,6 +92,7 @@ function takeUpgrade(installation) {
       return false;
     }
     letGo(engine, socket, token);
+    engine.watch();
     return true;
   };
 }

@@ -226,6 +226,11 @@ unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) ->
                 count += 1;
             }
         }
+        if count > 0
+            && let Some(watch) = &mut state.watch
+        {
+            watch.batch(count as usize);
+        }
         count
     });
     // SAFETY: as above.

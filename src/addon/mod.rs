@@ -8,6 +8,7 @@
 mod doorbell;
 mod hot;
 mod state;
+mod watch;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -34,6 +35,7 @@ use crate::server::{Options, Service};
 use crate::transport::Transport;
 use doorbell::Bell;
 use state::State;
+use watch::Watch;
 
 /// Everything of one Node environment.
 #[allow(
@@ -323,6 +325,14 @@ impl Engine {
     ) -> Result<bool> {
         let service = get(&self.services, service)?;
         Ok(takeover::take_websocket(service, fd, token, raw, response, head).is_ok())
+    }
+
+    /// Lets the JavaScript thread read from websockets while few of them are busy. `listener` is called
+    /// when events wait. Where that cannot be, the I/O threads go on reading.
+    #[napi(catch_unwind)]
+    pub fn watch(&self, env: Env, listener: Function<'_, (), ()>) {
+        let watch = Watch::start(&env, &listener, &self.state, self.engine.ios());
+        self.state.borrow_mut().watch = watch;
     }
 
     /// The token of a taken socket has been destroyed.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::watch::Watch;
 use crate::server::Engine;
 use crate::server::connection::Connection;
 use crate::server::events::{Batch, Event};
@@ -19,6 +20,8 @@ pub(super) struct State {
     ended: Vec<u32>,
     /// Buffer for the strings that JavaScript writes.
     pub(super) units: Vec<u16>,
+    /// None before the first taken websocket, and where it cannot be.
+    pub(super) watch: Option<Watch>,
 }
 
 /// A longer string than this does not leave its buffer behind.
@@ -33,6 +36,7 @@ impl State {
             drained: 0,
             ended: Vec::new(),
             units: Vec::new(),
+            watch: None,
         }
     }
 
@@ -69,6 +73,7 @@ impl State {
 
     /// Lets go of everything, at the end of the environment.
     pub(super) fn clear(&mut self) {
+        self.watch = None;
         self.connections.clear();
         self.batch = Batch::default();
         self.drained = 0;

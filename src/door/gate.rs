@@ -17,7 +17,7 @@ use super::exchange::Exchange;
 use super::host::Host;
 use crate::server::Service;
 use crate::server::io::with_read_buffer;
-use crate::server::socket::Socket;
+use crate::server::socket::Polled;
 
 /// What the first bytes of a connection say about its next request.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub enum Verdict {
 /// The bytes that hyper reads from and writes to.
 #[derive(Debug)]
 pub struct Gate {
-    socket: Arc<Socket>,
+    socket: Polled,
     host: Arc<Host>,
     exchange: Arc<Exchange>,
     held: BytesMut,
@@ -65,7 +65,7 @@ const MAX_HEADERS: usize = 64;
 
 impl Gate {
     /// A gate in front of `socket`; `read` is what Node had read of it already.
-    pub fn new(socket: Arc<Socket>, host: Arc<Host>, exchange: Arc<Exchange>, read: &[u8]) -> Self {
+    pub fn new(socket: Polled, host: Arc<Host>, exchange: Arc<Exchange>, read: &[u8]) -> Self {
         Self {
             socket,
             host,
@@ -293,7 +293,7 @@ impl hyper::rt::Write for Gate {
     fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // A connection that goes back to Node stays as it is.
         if self.phase != Phase::Foreign {
-            self.socket.shutdown_write();
+            self.socket.socket().shutdown_write();
         }
         Poll::Ready(Ok(()))
     }

@@ -22,14 +22,14 @@ use crate::server::dispatch::{Head, Plan, Reply};
 use crate::server::events::{Event, Facts};
 use crate::server::io::Io;
 use crate::server::outlet::Carrier;
-use crate::server::socket::Socket;
+use crate::server::socket::{Polled, Socket};
 use crate::server::taken::{Idle, Returned};
 use crate::server::{Engine, Service, websocket};
 
-fn register(engine: &Engine, fd: i32) -> io::Result<(Arc<Socket>, Arc<Io>)> {
+fn register(engine: &Engine, fd: i32) -> io::Result<(Polled, Arc<Io>)> {
     let io = engine.next_io();
     let _entered = io.handle().enter();
-    Ok((Socket::duplicate_of(fd)?, io.clone()))
+    Ok((Polled::new(Socket::duplicate_of(fd)?)?, io.clone()))
 }
 
 /// Takes a websocket whose handshake has been accepted. `head` is what Node has read past it.
@@ -41,8 +41,8 @@ pub fn take_websocket(
     response: &[u8],
     head: &[u8],
 ) -> io::Result<()> {
-    let (socket, io) = register(&service.engine, fd)?;
-    websocket::open_taken(service, &io, socket, token, raw, response, head);
+    let socket = Socket::duplicate_of(fd)?;
+    websocket::open_taken(service, &socket, token, raw, response, head);
     Ok(())
 }
 
@@ -53,15 +53,16 @@ pub fn take_http(engine: &Arc<Engine>, host: &Arc<Host>, fd: i32, token: u32, re
         Verdict::Ours(_, len) if len == read.len() => {}
         _ => return false,
     }
-    let Ok((socket, io)) = register(engine, fd) else {
+    let Ok((polled, io)) = register(engine, fd) else {
         return false;
     };
+    let socket = polled.socket().clone();
     let idle = Idle::default();
     engine
         .taken
         .add_http(token, &socket, host.id(), idle.clone());
     let exchange = Arc::new(Exchange::new(idle));
-    let gate = Gate::new(socket.clone(), host.clone(), exchange.clone(), read);
+    let gate = Gate::new(polled, host.clone(), exchange.clone(), read);
     let driver = Driver {
         engine: engine.clone(),
         host: host.clone(),

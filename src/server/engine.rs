@@ -80,6 +80,9 @@ impl Engine {
     pub fn stop(&self) {
         self.flush_last();
         lock(&self.threads).clear();
+        for io in &self.ios {
+            io.reactor().clear();
+        }
         // Events hold connections, which hold the engine.
         self.events.drain(&mut Batch::default());
         // The tasks that ended with their threads have left the ends of their connections to send.

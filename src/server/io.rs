@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -9,7 +10,8 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Notify, oneshot};
 
 use super::engine::Engine;
-use super::outlet::{Flush, Outlet};
+use super::outlet::Outlet;
+use super::socket::Reactor;
 use crate::lock;
 
 const READ_BUFFER: usize = 64 << 10;
@@ -38,6 +40,11 @@ pub struct Io {
     /// Outlets with something to send.
     marked: Mutex<Vec<Arc<Outlet>>>,
     wake: Notify,
+    /// The websockets of this thread.
+    reactor: Reactor,
+    /// Whether somebody else takes the turns of the reactor.
+    lent: AtomicBool,
+    returned: Notify,
 }
 
 /// Owner of a running I/O thread.
@@ -49,6 +56,8 @@ pub struct IoThread {
 
 /// With so few outlets to flush the calling thread sends by itself: waking another would cost more.
 const DIRECT: usize = 2;
+/// The same for a thread that has the reactor, because the I/O thread sleeps then.
+const DIRECT_WITH_REACTOR: usize = 16;
 
 impl Io {
     /// Starts a thread. `engine` is reached through the closure because it is made together with it.
@@ -64,13 +73,17 @@ impl Io {
             handle: runtime.handle().clone(),
             marked: Mutex::default(),
             wake: Notify::new(),
+            reactor: Reactor::new()?,
+            lent: AtomicBool::new(false),
+            returned: Notify::new(),
         });
         let (stop, stopped) = oneshot::channel();
         let io = this.clone();
         let thread = std::thread::Builder::new()
             .name(name.into())
             .spawn(move || {
-                runtime.spawn(async move { io.flush_forever().await });
+                runtime.spawn(io.clone().flush_forever());
+                runtime.spawn(io.serve_reactor());
                 // An error means that the sender is gone, which is the same order to stop.
                 let _ = runtime.block_on(stopped);
             })?;
@@ -88,6 +101,32 @@ impl Io {
         &self.handle
     }
 
+    /// What waits for the websockets of this thread.
+    pub fn reactor(&self) -> &Reactor {
+        &self.reactor
+    }
+
+    /// Whether another thread takes the turns of the reactor.
+    pub fn has_lent_reactor(&self) -> bool {
+        self.lent.load(Ordering::Acquire)
+    }
+
+    /// From now on the caller takes the turns of the reactor, whenever it has something to do; or, with
+    /// `false`, this thread does so again.
+    pub fn lend_reactor(&self, lent: bool) {
+        self.lent.store(lent, Ordering::Release);
+        if !lent {
+            self.returned.notify_one();
+        }
+    }
+
+    async fn serve_reactor(self: Arc<Self>) {
+        loop {
+            self.reactor.serve(|| !self.has_lent_reactor()).await;
+            self.returned.notified().await;
+        }
+    }
+
     /// Remembers an outlet for the next flush.
     pub fn mark(&self, outlet: Arc<Outlet>) {
         lock(&self.marked).push(outlet);
@@ -102,16 +141,19 @@ impl Io {
         if marked.is_empty() {
             return;
         }
-        if marked.len() > DIRECT {
+        let direct = if self.has_lent_reactor() {
+            DIRECT_WITH_REACTOR
+        } else {
+            DIRECT
+        };
+        if marked.len() > direct {
             drop(marked);
             return self.wake.notify_one();
         }
         let outlets = std::mem::take(&mut *marked);
         drop(marked);
         for outlet in outlets {
-            if outlet.flush() == Flush::Blocked {
-                self.mark_and_wake(outlet);
-            }
+            outlet.flush();
         }
     }
 
@@ -124,31 +166,16 @@ impl Io {
         }
     }
 
-    fn mark_and_wake(&self, outlet: Arc<Outlet>) {
-        lock(&self.marked).push(outlet);
-        self.wake.notify_one();
-    }
-
     async fn flush_forever(self: Arc<Self>) {
         let mut marked = Vec::new();
         loop {
             self.wake.notified().await;
             std::mem::swap(&mut *lock(&self.marked), &mut marked);
             for outlet in marked.drain(..) {
-                if outlet.flush() == Flush::Blocked && outlet.begin_waiting() {
-                    self.handle.spawn(wait_and_flush(outlet));
-                }
+                outlet.flush();
             }
         }
     }
-}
-
-async fn wait_and_flush(outlet: Arc<Outlet>) {
-    if let Some(socket) = outlet.socket() {
-        // An error means that the socket is gone; its reader notices it too.
-        let _ = socket.flush_when_writable(&outlet).await;
-    }
-    outlet.end_waiting();
 }
 
 impl Drop for IoThread {

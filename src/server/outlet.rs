@@ -39,7 +39,7 @@ struct State {
     end: End,
     /// In somebody's list of outlets to flush.
     marked: bool,
-    /// The socket's buffer is full and somebody waits for it.
+    /// The socket's buffer is full, and the reactor tells when it no longer is.
     blocked: bool,
     /// Whom to tell when `out` has become small.
     drain: Option<Weak<Connection>>,
@@ -55,17 +55,6 @@ enum End {
     Reached,
     /// The client was given up with what was left for it.
     Aborted,
-}
-
-/// What a flush has left to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flush {
-    /// Everything has left.
-    Done,
-    /// The socket takes no more now: wait until it is writable.
-    Blocked,
-    /// The client is gone, or everything incl. the end has been sent.
-    Over,
 }
 
 /// What [`Outlet::take`] found.
@@ -155,16 +144,21 @@ impl Outlet {
     }
 
     /// Lets the bytes go: one `send` for a socket, a wake-up for a response body.
-    pub fn flush(&self) -> Flush {
+    pub fn flush(&self) {
         let mut state = lock(&self.state);
         state.marked = false;
         match &self.carrier {
-            Carrier::Socket(socket, _) => {
-                let flushed = state.send(socket);
+            Carrier::Socket(socket, io) => {
+                if state.blocked {
+                    return;
+                }
+                state.send(socket);
+                if state.blocked {
+                    io.reactor().watch_writable(socket);
+                }
                 let drain = state.take_drain();
                 drop(state);
                 notify(drain);
-                flushed
             }
             Carrier::Body(_) => {
                 let waker = state.waker.take();
@@ -172,27 +166,15 @@ impl Outlet {
                 if let Some(waker) = waker {
                     waker.wake();
                 }
-                Flush::Done
             }
-            Carrier::Node(_) => Flush::Done,
+            Carrier::Node(_) => {}
         }
     }
 
-    /// Whether this caller is the one that has to wait for the socket to become writable.
-    pub fn begin_waiting(&self) -> bool {
-        !std::mem::replace(&mut lock(&self.state).blocked, true)
-    }
-
-    /// The socket is writable again.
-    pub fn end_waiting(&self) {
-        lock(&self.state).blocked = false;
-    }
-
-    /// The socket under a websocket that was taken over.
-    pub fn socket(&self) -> Option<&Arc<Socket>> {
-        match &self.carrier {
-            Carrier::Socket(socket, _) => Some(socket),
-            _ => None,
+    /// The socket may be writable again.
+    pub fn unblock(&self) {
+        if std::mem::take(&mut lock(&self.state).blocked) {
+            self.flush();
         }
     }
 
@@ -255,32 +237,33 @@ impl State {
         self.end != End::NotYet
     }
 
-    fn send(&mut self, socket: &Socket) -> Flush {
+    fn send(&mut self, socket: &Socket) {
         while self.sent < self.out.len() {
             match socket.try_write(&self.out[self.sent..]) {
                 Ok(sent) => self.sent += sent,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
                     // Linear even when a slow client takes a large buffer in small pieces.
                     if self.sent > self.out.len() / 2 {
                         self.out.drain(..self.sent);
                         self.sent = 0;
                     }
-                    return Flush::Blocked;
+                    self.blocked = true;
+                    return;
                 }
+                // The socket is gone; its reader notices it too.
                 Err(_) => {
                     self.reset();
                     self.end = End::Reached;
-                    return Flush::Over;
+                    return;
                 }
             }
         }
         self.reset();
-        if !self.has_ended() {
-            return Flush::Done;
+        if self.has_ended() {
+            // Whoever reads the socket sees its end and lets go of it.
+            socket.shutdown();
         }
-        // Whoever reads the socket sees its end and lets go of it.
-        socket.shutdown();
-        Flush::Over
     }
 
     fn reset(&mut self) {

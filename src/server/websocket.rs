@@ -1,9 +1,7 @@
 //! Websockets: the handshake's outcome, and the task that reads a taken socket.
 
-use std::future::poll_fn;
 use std::io;
-use std::sync::Arc;
-use std::task::{Poll, ready};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::connection::Connection;
@@ -11,7 +9,8 @@ use super::events::{Event, Facts};
 use super::io::{Io, with_read_buffer};
 use super::outlet::{Carrier, Outlet};
 use super::service::Service;
-use super::socket::Socket;
+use super::socket::{Socket, Source};
+use crate::lock;
 use crate::protocol::json;
 use crate::protocol::websocket::{Decoder, Incoming};
 use crate::transport::Transport;
@@ -137,61 +136,182 @@ impl Incoming for Receiver<'_> {
 /// Opens a websocket on a socket taken from Node. `head` is what Node had read past the handshake.
 pub fn open_taken(
     service: &Arc<Service>,
-    io: &Arc<Io>,
-    socket: Arc<Socket>,
+    socket: &Arc<Socket>,
     token: u32,
     raw: bool,
     response: &[u8],
     head: &[u8],
 ) {
-    service.engine.taken.add_websocket(token, &socket);
+    let io = service.engine.next_io();
     let outlet = Outlet::new(Carrier::Socket(socket.clone(), io.clone()));
-    let reader = Reader::open(service, &outlet, raw, response, token);
-    let end = End {
+    let source = Arc::new(Taken {
         service: service.clone(),
+        io: io.clone(),
+        socket: socket.clone(),
+        outlet: outlet.clone(),
         token,
-    };
-    io.handle().spawn(read(reader, socket, head.to_vec(), end));
-}
-
-/// Tells JavaScript that the token is to be destroyed, however the task ends.
-struct End {
-    service: Arc<Service>,
-    token: u32,
-}
-
-impl Drop for End {
-    fn drop(&mut self) {
-        self.service.engine.taken.remove(self.token);
-        self.service.engine.events.push(Event::Ended(self.token));
+        reading: Mutex::default(),
+    });
+    service.engine.taken.add_websocket(token, socket);
+    let mut reader = Reader::open(service, &outlet, raw, response, token);
+    // Data that came with the handshake is decoded before anything else is read.
+    reader.feed(&mut head.to_vec());
+    lock(&source.reading).reader = Some(reader);
+    if io.reactor().add(socket, source.clone()).is_err() {
+        source.fail();
     }
 }
 
-async fn read(reader: Reader, socket: Arc<Socket>, mut head: Vec<u8>, end: End) {
-    // Dropped in this order: the connection ends before its socket's token does.
-    let _end = end;
-    let mut reader = reader;
-    // Data that came with the handshake is decoded before the first wait for more.
-    reader.feed(&mut head);
-    drop(head);
-    loop {
-        if !reader.connection.may_read_now() {
-            reader.connection.may_read().await;
-        }
-        let read = poll_fn(|cx| {
-            // The application may have paused while this waited: what has come now stays unread.
+/// A websocket on a socket that was taken from Node.
+#[derive(Debug)]
+struct Taken {
+    service: Arc<Service>,
+    io: Arc<Io>,
+    socket: Arc<Socket>,
+    outlet: Arc<Outlet>,
+    token: u32,
+    // A std Mutex: held while what a read has brought is decoded, never across an await.
+    reading: Mutex<Reading>,
+}
+
+#[derive(Debug, Default)]
+struct Reading {
+    /// None before the websocket is open, and when it has ended.
+    reader: Option<Reader>,
+    /// A task of the I/O thread reads on when it may, and until nothing is left.
+    resumes: bool,
+}
+
+/// Reads in a row before others get their turn.
+const READS: usize = 4;
+
+impl Taken {
+    /// Reads what is there. After a short read more is announced again, unless the stream has `ended`.
+    fn read(self: &Arc<Self>, reading: &mut Reading, ended: bool) -> usize {
+        let mut total = 0;
+        for _ in 0..READS {
+            let Some(reader) = &mut reading.reader else {
+                return total;
+            };
             if !reader.connection.may_read_now() {
-                return Poll::Ready(Ok(None));
+                break;
             }
-            with_read_buffer(|buffer| {
-                let read = ready!(socket.poll_read(cx, buffer))?;
+            let read = with_read_buffer(|buffer| {
+                let read = self.socket.try_read(buffer)?;
                 reader.feed(&mut buffer[..read]);
-                Poll::Ready(io::Result::Ok(Some(read)))
-            })
-        });
-        match read.await {
-            Ok(Some(0)) | Err(_) => return,
-            Ok(_) => {}
+                Ok((read, read == buffer.len()))
+            });
+            match read {
+                Ok((0, _)) => {
+                    self.end(reading);
+                    return total;
+                }
+                Ok((read, filled)) => {
+                    total += read;
+                    if !filled && !ended {
+                        return total;
+                    }
+                }
+                Err(error) => match io::Error::kind(&error) {
+                    io::ErrorKind::WouldBlock => return total,
+                    io::ErrorKind::Interrupted => {}
+                    _ => {
+                        self.end(reading);
+                        return total;
+                    }
+                },
+            }
         }
+        if !std::mem::replace(&mut reading.resumes, true) {
+            self.io.handle().spawn(self.clone().read_on());
+        }
+        total
+    }
+
+    /// Reads on, as soon as that is allowed, until nothing is left.
+    async fn read_on(self: Arc<Self>) {
+        let _guard = FailOnPanic(self.clone());
+        loop {
+            let connection = {
+                let reading = lock(&self.reading);
+                let Some(reader) = &reading.reader else {
+                    return;
+                };
+                reader.connection.clone()
+            };
+            connection.may_read().await;
+            if self.read_again() {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// One read of [`Taken::read_on`]; whether nothing is left.
+    fn read_again(&self) -> bool {
+        let mut reading = lock(&self.reading);
+        let Some(reader) = &mut reading.reader else {
+            return true;
+        };
+        if !reader.connection.may_read_now() {
+            return false;
+        }
+        let read = with_read_buffer(|buffer| {
+            let read = self.socket.try_read(buffer)?;
+            reader.feed(&mut buffer[..read]);
+            Ok::<_, io::Error>(read)
+        });
+        match read.map_err(|error| error.kind()) {
+            Err(io::ErrorKind::WouldBlock) => {
+                reading.resumes = false;
+                true
+            }
+            Err(io::ErrorKind::Interrupted) | Ok(1..) => false,
+            Ok(0) | Err(_) => {
+                self.end(&mut reading);
+                true
+            }
+        }
+    }
+
+    /// The connection is over. JavaScript hears of it, then destroys the token.
+    fn end(&self, reading: &mut Reading) {
+        if let Some(reader) = reading.reader.take() {
+            self.io.reactor().remove(&self.socket);
+            drop(reader);
+            let engine = &self.service.engine;
+            engine.taken.remove(self.token);
+            engine.events.push(Event::Ended(self.token));
+        }
+    }
+}
+
+/// A panic costs its connection.
+struct FailOnPanic(Arc<Taken>);
+
+impl Drop for FailOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail();
+        }
+    }
+}
+
+impl Source for Taken {
+    fn readable(self: Arc<Self>, ended: bool) -> usize {
+        let mut reading = lock(&self.reading);
+        if reading.resumes {
+            return 0;
+        }
+        self.read(&mut reading, ended)
+    }
+
+    fn writable(&self) {
+        self.outlet.unblock();
+    }
+
+    fn fail(&self) {
+        self.socket.shutdown();
+        self.end(&mut lock(&self.reading));
     }
 }

@@ -3,9 +3,32 @@
 #[cfg(not(takeover))]
 mod none;
 #[cfg(takeover)]
+mod reactor;
+#[cfg(takeover)]
 mod unix;
 
 #[cfg(not(takeover))]
-pub use none::{Descriptor, Socket};
+pub use none::{Descriptor, Polled, Reactor, Socket};
 #[cfg(takeover)]
-pub use unix::{Descriptor, Socket};
+pub use reactor::Reactor;
+#[cfg(takeover)]
+pub use unix::{Descriptor, Polled, Socket};
+
+/// What a [`Reactor`] calls when a socket is ready.
+pub trait Source: std::fmt::Debug + Send + Sync {
+    /// Reads what is there; `ended` says that no more than that will come. Says how many bytes were read.
+    fn readable(self: std::sync::Arc<Self>, ended: bool) -> usize;
+    /// Sends what had to wait.
+    fn writable(&self);
+    /// Ends the connection, because one of the others has panicked.
+    fn fail(&self);
+}
+
+/// How much there was to do in one turn of a [`Reactor`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// Sockets that were ready.
+    pub sockets: usize,
+    /// Bytes that were read.
+    pub bytes: usize,
+}

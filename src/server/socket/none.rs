@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::server::outlet::Outlet;
+use super::{Source, Turn};
 
 /// Never made here.
 #[derive(Debug)]
@@ -28,22 +28,17 @@ impl Socket {
     }
 
     /// See the module for Unix; so for the methods below.
+    pub fn try_read(&self, _buffer: &mut [u8]) -> io::Result<usize> {
+        match *self {}
+    }
+
+    /// Unreachable.
     pub fn try_write(&self, _bytes: &[u8]) -> io::Result<usize> {
         match *self {}
     }
 
     /// Unreachable.
     pub fn transfers(&self) -> u32 {
-        match *self {}
-    }
-
-    /// Unreachable.
-    pub fn poll_read(&self, _cx: &mut Context<'_>, _to: &mut [u8]) -> Poll<io::Result<usize>> {
-        match *self {}
-    }
-
-    /// Unreachable.
-    pub fn poll_write(&self, _cx: &mut Context<'_>, _bytes: &[u8]) -> Poll<io::Result<usize>> {
         match *self {}
     }
 
@@ -61,10 +56,68 @@ impl Socket {
     pub fn duplicate(&self) -> io::Result<Descriptor> {
         match *self {}
     }
+}
+
+/// Never made here.
+#[derive(Debug)]
+pub enum Polled {}
+
+impl Polled {
+    /// Unreachable.
+    pub fn new(socket: Arc<Socket>) -> io::Result<Self> {
+        match *socket {}
+    }
 
     /// Unreachable.
-    #[expect(clippy::unused_async, reason = "as where there are sockets")]
-    pub async fn flush_when_writable(&self, _outlet: &Outlet) -> io::Result<()> {
+    pub fn poll_read(&self, _cx: &mut Context<'_>, _to: &mut [u8]) -> Poll<io::Result<usize>> {
         match *self {}
     }
+
+    /// Unreachable.
+    pub fn poll_write(&self, _cx: &mut Context<'_>, _bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match *self {}
+    }
+
+    /// Unreachable.
+    pub fn socket(&self) -> &Arc<Socket> {
+        match *self {}
+    }
+}
+
+/// Has no sockets.
+#[derive(Debug)]
+pub struct Reactor;
+
+impl Reactor {
+    /// A reactor without sockets.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    /// Unreachable.
+    pub fn add(&self, socket: &Socket, _source: Arc<dyn Source>) -> io::Result<()> {
+        match *socket {}
+    }
+
+    /// Unreachable.
+    pub fn watch_writable(&self, socket: &Socket) {
+        match *socket {}
+    }
+
+    /// Unreachable.
+    pub fn remove(&self, socket: &Socket) {
+        match *socket {}
+    }
+
+    /// Nothing to let go of.
+    pub fn clear(&self) {}
+
+    /// Nothing is ever ready.
+    pub fn turn(&self) -> Turn {
+        Turn::default()
+    }
+
+    /// Nothing to serve.
+    #[expect(clippy::unused_async, reason = "as where there are sockets")]
+    pub async fn serve(&self, _is_in_charge: impl Fn() -> bool) {}
 }

@@ -2,14 +2,12 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::unix::AsyncFd;
-
-use crate::server::outlet::{Flush, Outlet};
 
 /// A descriptor on its way back to Node; closed when it does not get there.
 #[derive(Debug)]
@@ -22,18 +20,18 @@ impl Descriptor {
     }
 }
 
-/// A connected stream socket, TCP or Unix, registered with the I/O thread that owns it. std's
-/// `TcpStream` stands for both: its calls are those of any stream socket.
+/// A connected stream socket, TCP or Unix. std's `TcpStream` stands for both: its calls are those of any
+/// stream socket.
 #[derive(Debug)]
 pub struct Socket {
-    stream: AsyncFd<TcpStream>,
+    stream: TcpStream,
     /// Counts reads and writes, for whoever wants to know whether there is traffic.
     transfers: AtomicU32,
 }
 
 impl Socket {
-    /// Makes a second descriptor of the socket that Node has under the number `fd` and registers it.
-    /// Must be called in the context of an I/O thread, while Node keeps its own descriptor open.
+    /// Makes a second descriptor of the socket that Node has under the number `fd`. Must be called while
+    /// Node keeps its own descriptor open.
     #[allow(unsafe_code, reason = "Node gives descriptors as numbers")]
     pub fn duplicate_of(fd: i32) -> io::Result<Arc<Self>> {
         // SAFETY: Node's handle owns `fd` and is not closed before the calling JavaScript goes on, so the
@@ -41,17 +39,20 @@ impl Socket {
         let fd = unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned()?;
         let stream = TcpStream::from(fd);
         stream.set_nonblocking(true)?;
-        // SAFETY: the `AsyncFd` owns the stream, whose descriptor neither changes nor closes before the
-        // stream is dropped, which is after the `AsyncFd` has taken back its registration.
-        let stream = unsafe { AsyncFd::register(stream)? };
         let transfers = AtomicU32::new(0);
         Ok(Arc::new(Self { stream, transfers }))
+    }
+
+    /// Reads what is there.
+    pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.transfers.fetch_add(1, Ordering::Relaxed);
+        (&self.stream).read(buffer)
     }
 
     /// Writes what the kernel takes. From any thread.
     pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         self.transfers.fetch_add(1, Ordering::Relaxed);
-        self.stream.get_ref().write(bytes)
+        (&self.stream).write(bytes)
     }
 
     /// How many reads and writes there have been; wraps around.
@@ -59,14 +60,49 @@ impl Socket {
         self.transfers.load(Ordering::Relaxed)
     }
 
+    /// Ends the connection in both directions; whoever reads sees its end. From any thread.
+    pub fn shutdown(&self) {
+        // Fails only when the peer is gone already.
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+
+    /// Ends the sending direction.
+    pub fn shutdown_write(&self) {
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+
+    /// A descriptor of its own for somebody else to use.
+    pub fn duplicate(&self) -> io::Result<Descriptor> {
+        Ok(Descriptor(self.stream.try_clone()?.into()))
+    }
+}
+
+impl AsRawFd for Socket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.stream.as_raw_fd()
+    }
+}
+
+/// A socket that tasks of an I/O thread wait for.
+#[derive(Debug)]
+pub struct Polled(AsyncFd<Arc<Socket>>);
+
+impl Polled {
+    /// Must be called in the context of an I/O thread.
+    #[allow(unsafe_code, reason = "tokio asks for a promise about the descriptor")]
+    pub fn new(socket: Arc<Socket>) -> io::Result<Self> {
+        // SAFETY: the `AsyncFd` holds the socket, whose descriptor neither changes nor closes before the
+        // last reference is dropped, which is after the `AsyncFd` has taken back its registration.
+        Ok(Self(unsafe { AsyncFd::register(socket)? }))
+    }
+
     /// Reads into `buffer`, or waits. A short read saves the second `recv` that would only say that
     /// nothing more is there.
     pub fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         loop {
-            let mut guard = std::task::ready!(self.stream.poll_read_ready(cx))?;
-            match guard.get_inner().read(buffer) {
+            let mut guard = std::task::ready!(self.0.poll_read_ready(cx))?;
+            match self.0.get_ref().try_read(buffer) {
                 Ok(read) => {
-                    self.transfers.fetch_add(1, Ordering::Relaxed);
                     if 0 < read && read < buffer.len() {
                         guard.clear_ready();
                     }
@@ -82,40 +118,17 @@ impl Socket {
     /// Writes, or waits until the kernel takes more.
     pub fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         loop {
-            match self.try_write(bytes) {
+            match self.0.get_ref().try_write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 done => return Poll::Ready(done),
             }
-            std::task::ready!(self.stream.poll_write_ready(cx))?.clear_ready();
+            std::task::ready!(self.0.poll_write_ready(cx))?.clear_ready();
         }
     }
 
-    /// Ends the connection in both directions; whoever reads sees its end. From any thread.
-    pub fn shutdown(&self) {
-        // Fails only when the peer is gone already.
-        let _ = self.stream.get_ref().shutdown(Shutdown::Both);
-    }
-
-    /// Ends the sending direction.
-    pub fn shutdown_write(&self) {
-        let _ = self.stream.get_ref().shutdown(Shutdown::Write);
-    }
-
-    /// A descriptor of its own for somebody else to use.
-    pub fn duplicate(&self) -> io::Result<Descriptor> {
-        let stream = self.stream.get_ref().try_clone()?;
-        Ok(Descriptor(stream.into()))
-    }
-
-    /// Flushes `outlet` as the socket becomes writable, until it has nothing more to send.
-    pub async fn flush_when_writable(&self, outlet: &Outlet) -> io::Result<()> {
-        loop {
-            let mut guard = self.stream.writable().await?;
-            match outlet.flush() {
-                Flush::Blocked => guard.clear_ready(),
-                Flush::Done | Flush::Over => return Ok(()),
-            }
-        }
+    /// The socket itself.
+    pub fn socket(&self) -> &Arc<Socket> {
+        self.0.get_ref()
     }
 }

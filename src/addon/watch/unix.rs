@@ -1,0 +1,297 @@
+//! Lets the JavaScript thread take the turns of the reactors while few connections are busy: a message
+//! that it reads itself costs no change of threads. When it has more to do, the I/O threads read.
+//!
+//! A reactor is watched by a libuv poll handle. libuv's functions are those of the program that loaded
+//! the addon; where they are not found, the I/O threads always read.
+#![allow(unsafe_code, reason = "libuv and raw Node-API calls")]
+
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::cell::RefCell;
+use std::ffi::{c_int, c_void};
+use std::ptr;
+use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
+
+use libloading::os::unix::Library;
+use napi::bindgen_prelude::*;
+use napi::sys;
+
+use crate::addon::state::State;
+use crate::server::io::Io;
+
+/// The poll handles of one environment. JavaScript thread only.
+#[derive(Debug)]
+pub(in crate::addon) struct Watch {
+    watched: Vec<*mut Watched>,
+    uv: &'static Uv,
+    /// Whether the JavaScript thread has the reactors.
+    has_turns: bool,
+    /// How many times in a row there was so much to do, or so little, that the other should have them.
+    streak: u32,
+}
+
+/// What libuv's callback needs. Freed when its handle has been closed.
+struct Watched {
+    env: sys::napi_env,
+    /// JavaScript's function that drains the events.
+    listener: sys::napi_ref,
+    state: Rc<RefCell<State>>,
+    io: Arc<Io>,
+    uv: &'static Uv,
+    handle: *mut c_void,
+    layout: Layout,
+    cleanup: sys::napi_async_cleanup_hook_handle,
+}
+
+#[derive(Debug)]
+struct Uv {
+    handle_size: unsafe extern "C" fn(c_int) -> usize,
+    handle_set_data: unsafe extern "C" fn(*mut c_void, *mut c_void),
+    handle_get_data: unsafe extern "C" fn(*const c_void) -> *mut c_void,
+    unref: unsafe extern "C" fn(*mut c_void),
+    close: unsafe extern "C" fn(*mut c_void, CloseCallback),
+    poll_init: unsafe extern "C" fn(*mut c_void, *mut c_void, c_int) -> c_int,
+    poll_start: unsafe extern "C" fn(*mut c_void, c_int, PollCallback) -> c_int,
+    poll_stop: unsafe extern "C" fn(*mut c_void) -> c_int,
+}
+
+type PollCallback = unsafe extern "C" fn(*mut c_void, c_int, c_int);
+type CloseCallback = unsafe extern "C" fn(*mut c_void);
+
+/// `UV_POLL` of `uv_handle_type`, and `UV_READABLE` of `uv_poll_event`: both part of libuv 1's ABI.
+const UV_POLL: c_int = 8;
+const UV_READABLE: c_int = 1;
+/// What malloc gives, and more than libuv's handles ask for.
+const ALIGN: usize = 16;
+
+/// A turn with more sockets or bytes than this is a busy one.
+const BUSY_SOCKETS: usize = 4;
+const BUSY_BYTES: usize = 32 << 10;
+/// After so many busy turns in a row the I/O threads read.
+const BUSY_TURNS: u32 = 8;
+/// After so many batches in a row of no more than [`CALM_EVENTS`] the JavaScript thread reads again.
+const CALM_BATCHES: u32 = 256;
+const CALM_EVENTS: usize = 2;
+
+impl Uv {
+    /// The functions; none where the program has no libuv.
+    fn get() -> Option<&'static Self> {
+        static UV: OnceLock<Option<Uv>> = OnceLock::new();
+        UV.get_or_init(Self::load).as_ref()
+    }
+
+    fn load() -> Option<Self> {
+        let program = Library::this();
+        // SAFETY: the signatures are those of libuv 1, which keeps its ABI; the program and so its
+        // functions are there for as long as the addon is.
+        unsafe {
+            Some(Self {
+                handle_size: *program.get("uv_handle_size").ok()?,
+                handle_set_data: *program.get("uv_handle_set_data").ok()?,
+                handle_get_data: *program.get("uv_handle_get_data").ok()?,
+                unref: *program.get("uv_unref").ok()?,
+                close: *program.get("uv_close").ok()?,
+                poll_init: *program.get("uv_poll_init").ok()?,
+                poll_start: *program.get("uv_poll_start").ok()?,
+                poll_stop: *program.get("uv_poll_stop").ok()?,
+            })
+        }
+    }
+}
+
+impl Watch {
+    /// Watches the reactors of all `ios`, and takes their turns to begin with. `None` where that cannot be.
+    pub(in crate::addon) fn start(
+        env: &Env,
+        listener: &Function<'_, (), ()>,
+        state: &Rc<RefCell<State>>,
+        ios: &[Arc<Io>],
+    ) -> Option<Self> {
+        let uv = Uv::get()?;
+        let mut watched = Vec::new();
+        for io in ios {
+            watched.push(Watched::new(env, listener, state, io, uv)?);
+        }
+        let mut this = Self {
+            watched,
+            uv,
+            has_turns: false,
+            streak: 0,
+        };
+        this.take_turns(true);
+        Some(this)
+    }
+
+    fn take_turns(&mut self, take: bool) {
+        self.has_turns = take;
+        self.streak = 0;
+        for &watched in &self.watched {
+            // SAFETY: freed only after its handle was closed, which is when the environment ends.
+            unsafe {
+                let Watched { io, handle, .. } = &*watched;
+                if take {
+                    (self.uv.poll_start)(*handle, UV_READABLE, on_readable);
+                } else {
+                    (self.uv.poll_stop)(*handle);
+                }
+                io.lend_reactor(take);
+            }
+        }
+    }
+
+    /// A batch of so many events has come from the I/O threads.
+    pub(in crate::addon) fn batch(&mut self, events: usize) {
+        if self.has_turns {
+            return;
+        }
+        self.streak = if events > CALM_EVENTS {
+            0
+        } else {
+            self.streak + 1
+        };
+        if self.streak >= CALM_BATCHES {
+            self.take_turns(true);
+        }
+    }
+
+    /// The JavaScript thread has taken a turn.
+    fn turn(&mut self, sockets: usize, bytes: usize) {
+        if !self.has_turns {
+            return;
+        }
+        let busy = sockets > BUSY_SOCKETS || bytes > BUSY_BYTES;
+        self.streak = if busy { self.streak + 1 } else { 0 };
+        if self.streak >= BUSY_TURNS {
+            self.take_turns(false);
+        }
+    }
+}
+
+impl Watched {
+    /// A handle that is closed and freed when the environment ends.
+    fn new(
+        env: &Env,
+        listener: &Function<'_, (), ()>,
+        state: &Rc<RefCell<State>>,
+        io: &Arc<Io>,
+        uv: &'static Uv,
+    ) -> Option<*mut Self> {
+        // SAFETY: called on the thread of `env`, from JavaScript. `handle` is zeroed memory of the size
+        // that libuv asks for; it is freed here if libuv does not take it, else by `on_closed`.
+        unsafe {
+            let mut event_loop = ptr::null_mut();
+            let status = sys::napi_get_uv_event_loop(env.raw(), &raw mut event_loop);
+            if status != sys::Status::napi_ok {
+                return None;
+            }
+            let layout = Layout::from_size_align((uv.handle_size)(UV_POLL).max(1), ALIGN).ok()?;
+            let handle = alloc_zeroed(layout).cast::<c_void>();
+            if handle.is_null() {
+                return None;
+            }
+            if (uv.poll_init)(event_loop.cast(), handle, io.reactor().fd()) != 0 {
+                dealloc(handle.cast(), layout);
+                return None;
+            }
+            // Sessions keep the process alive, not this.
+            (uv.unref)(handle);
+            let mut reference = ptr::null_mut();
+            sys::napi_create_reference(env.raw(), listener.raw(), 1, &raw mut reference);
+            let this = Box::into_raw(Box::new(Self {
+                env: env.raw(),
+                listener: reference,
+                state: state.clone(),
+                io: io.clone(),
+                uv,
+                handle,
+                layout,
+                cleanup: ptr::null_mut(),
+            }));
+            (uv.handle_set_data)(handle, this.cast());
+            sys::napi_add_async_cleanup_hook(
+                env.raw(),
+                Some(on_cleanup),
+                this.cast(),
+                &raw mut (*this).cleanup,
+            );
+            Some(this)
+        }
+    }
+
+    fn turn(&self) {
+        let turn = self.io.reactor().turn();
+        let mut state = self.state.borrow_mut();
+        if let Some(watch) = &mut state.watch {
+            watch.turn(turn.sockets, turn.bytes);
+        }
+        if state.engine.events.is_empty() {
+            // Pongs leave without JavaScript.
+            return state.engine.flush();
+        }
+        drop(state);
+        self.call_listener();
+    }
+
+    fn call_listener(&self) {
+        let mut scope = ptr::null_mut();
+        let mut listener = ptr::null_mut();
+        let mut global = ptr::null_mut();
+        let mut result = ptr::null_mut();
+        // SAFETY: called by libuv on the thread of `env`, outside of JavaScript, before the environment
+        // ends.
+        unsafe {
+            sys::napi_open_handle_scope(self.env, &raw mut scope);
+            sys::napi_get_reference_value(self.env, self.listener, &raw mut listener);
+            sys::napi_get_global(self.env, &raw mut global);
+            // Unlike a plain call, this one runs what the listener has left for the next tick. That may
+            // throw, as what an application's listener threw is rethrown there.
+            let status = sys::napi_make_callback(
+                self.env,
+                ptr::null_mut(),
+                global,
+                listener,
+                0,
+                ptr::null(),
+                &raw mut result,
+            );
+            if status == sys::Status::napi_pending_exception {
+                let mut exception = ptr::null_mut();
+                sys::napi_get_and_clear_last_exception(self.env, &raw mut exception);
+                sys::napi_fatal_exception(self.env, exception);
+            }
+            sys::napi_close_handle_scope(self.env, scope);
+        }
+    }
+}
+
+/// The reactor has something to do.
+unsafe extern "C" fn on_readable(handle: *mut c_void, _status: c_int, _events: c_int) {
+    // A panic must not cross into libuv; it has been reported.
+    let _ = std::panic::catch_unwind(|| {
+        let Some(uv) = Uv::get() else { return };
+        // SAFETY: the data of a handle is set before it is started, and freed after it was closed.
+        unsafe { &*(uv.handle_get_data)(handle).cast::<Watched>() }.turn();
+    });
+}
+
+/// The environment ends.
+unsafe extern "C" fn on_cleanup(hook: sys::napi_async_cleanup_hook_handle, data: *mut c_void) {
+    // SAFETY: `data` is the `Watched` that the hook was added for; it is freed by `on_closed`.
+    unsafe {
+        let watched = &mut *data.cast::<Watched>();
+        watched.cleanup = hook;
+        sys::napi_delete_reference(watched.env, watched.listener);
+        (watched.uv.close)(watched.handle, on_closed);
+    }
+}
+
+unsafe extern "C" fn on_closed(handle: *mut c_void) {
+    let Some(uv) = Uv::get() else { return };
+    // SAFETY: libuv no longer uses the handle; the box came from `Box::into_raw`, the memory from
+    // `alloc_zeroed` with this layout, and nobody calls again.
+    unsafe {
+        let watched = Box::from_raw((uv.handle_get_data)(handle).cast::<Watched>());
+        dealloc(handle.cast(), watched.layout);
+        sys::napi_remove_async_cleanup_hook(watched.cleanup);
+    }
+}

@@ -1,0 +1,276 @@
+//! Waits for the sockets of all websockets of one I/O thread.
+//!
+//! Its own poll instance, not tokio's, so that the JavaScript thread can wait for it, too: while few
+//! connections are busy, a message that JavaScript itself reads costs no change of threads. Whoever is
+//! in charge takes [`Reactor::turn`]s; see `io.rs`.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Registry, Token};
+use tokio::io::unix::AsyncFd;
+
+use super::unix::Socket;
+use super::{Source, Turn};
+use crate::lock;
+
+/// The poll instance and who is to be called.
+#[derive(Debug)]
+pub struct Reactor {
+    // A std Mutex: held while events are fetched, not while they are handled.
+    poll: Mutex<(Poll, Events)>,
+    registry: Registry,
+    fd: RawFd,
+    /// By descriptor. A std Mutex: held for look-ups only.
+    sources: Mutex<HashMap<RawFd, Arc<dyn Source>>>,
+}
+
+/// Sockets of one turn.
+const EVENTS: usize = 256;
+
+impl Reactor {
+    /// A reactor without sockets.
+    pub fn new() -> io::Result<Self> {
+        let poll = Poll::new()?;
+        Ok(Self {
+            registry: poll.registry().try_clone()?,
+            fd: poll.as_raw_fd(),
+            poll: Mutex::new((poll, Events::with_capacity(EVENTS))),
+            sources: Mutex::default(),
+        })
+    }
+
+    /// The descriptor that is readable when there is something to do; open as long as the reactor is.
+    pub fn fd(&self) -> i32 {
+        self.fd
+    }
+
+    /// Calls `source` when the socket can be read, until it is removed.
+    pub fn add(&self, socket: &Socket, source: Arc<dyn Source>) -> io::Result<()> {
+        let fd = socket.as_raw_fd();
+        lock(&self.sources).insert(fd, source);
+        let token = token(fd);
+        self.registry
+            .register(&mut SourceFd(&fd), token, Interest::READABLE)
+            .inspect_err(|_| {
+                lock(&self.sources).remove(&fd);
+            })
+    }
+
+    /// Calls the source of the socket also when it can be written.
+    pub fn watch_writable(&self, socket: &Socket) {
+        let fd = socket.as_raw_fd();
+        let both = Interest::READABLE | Interest::WRITABLE;
+        // Fails when the socket has been removed, which needs no writing any more.
+        let _ = self
+            .registry
+            .reregister(&mut SourceFd(&fd), token(fd), both);
+    }
+
+    /// To be called before the socket is closed.
+    pub fn remove(&self, socket: &Socket) {
+        let fd = socket.as_raw_fd();
+        if lock(&self.sources).remove(&fd).is_some() {
+            // Fails only if it was never registered.
+            let _ = self.registry.deregister(&mut SourceFd(&fd));
+        }
+    }
+
+    /// Lets go of everything.
+    pub fn clear(&self) {
+        let sources = std::mem::take(&mut *lock(&self.sources));
+        drop(sources);
+    }
+
+    /// Handles the sockets that are ready now, without waiting. From any thread.
+    pub fn turn(&self) -> Turn {
+        let mut ready = Vec::new();
+        {
+            let mut poll = lock(&self.poll);
+            let (poll, events) = &mut *poll;
+            while let Err(error) = poll.poll(events, Some(Duration::ZERO)) {
+                if error.kind() != io::ErrorKind::Interrupted {
+                    return Turn::default();
+                }
+            }
+            let sources = lock(&self.sources);
+            for event in &*events {
+                let fd = RawFd::try_from(event.token().0).unwrap_or(-1);
+                // One that is missing was removed after it had become ready. Its number may belong to
+                // another socket by now, which then finds nothing to do.
+                if let Some(source) = sources.get(&fd) {
+                    let ended = event.is_read_closed() || event.is_error();
+                    ready.push((
+                        source.clone(),
+                        event.is_readable() || ended,
+                        ended,
+                        event.is_writable(),
+                    ));
+                }
+            }
+        }
+        let mut turn = Turn {
+            sockets: ready.len(),
+            bytes: 0,
+        };
+        for (source, readable, ended, writable) in ready {
+            let failing = source.clone();
+            // A panic costs its connection; it has been reported by the panic hook.
+            let handled = catch_unwind(AssertUnwindSafe(|| {
+                if writable {
+                    source.writable();
+                }
+                if readable { source.readable(ended) } else { 0 }
+            }));
+            match handled {
+                Ok(bytes) => turn.bytes += bytes,
+                Err(_) => failing.fail(),
+            }
+        }
+        turn
+    }
+
+    /// Takes turns in the context of an I/O thread for as long as `is_in_charge` says so.
+    #[allow(unsafe_code, reason = "tokio asks for a promise about the descriptor")]
+    pub async fn serve(&self, is_in_charge: impl Fn() -> bool) {
+        // SAFETY: the descriptor is that of `self.poll`, which neither changes nor closes while `self` is
+        // borrowed, and the registration does not outlive this function.
+        let registered =
+            unsafe { AsyncFd::register_with_interest(Fd(self.fd), tokio::io::Interest::READABLE) };
+        let Ok(ready) = registered else {
+            return;
+        };
+        while is_in_charge() {
+            let Ok(mut guard) = ready.readable().await else {
+                return;
+            };
+            if !is_in_charge() {
+                return;
+            }
+            if self.turn().sockets < EVENTS {
+                guard.clear_ready();
+            }
+            drop(guard);
+            // Others of this thread, its flusher above all, are next.
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn token(fd: RawFd) -> Token {
+    // Descriptors are not negative.
+    Token(usize::try_from(fd).unwrap_or(usize::MAX))
+}
+
+/// The descriptor of a reactor that outlives this.
+struct Fd(RawFd);
+
+impl AsRawFd for Fd {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[derive(Debug, Default)]
+    struct Log {
+        read: AtomicUsize,
+        ended: AtomicBool,
+        writable: AtomicUsize,
+        failed: AtomicBool,
+        panics: bool,
+    }
+
+    impl Source for Log {
+        fn readable(self: Arc<Self>, ended: bool) -> usize {
+            assert!(!self.panics, "as the test wants it");
+            self.ended.fetch_or(ended, Ordering::Relaxed);
+            self.read.fetch_add(1, Ordering::Relaxed);
+            7
+        }
+        fn writable(&self) {
+            self.writable.fetch_add(1, Ordering::Relaxed);
+        }
+        fn fail(&self) {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn pair() -> (UnixStream, Arc<Socket>) {
+        let (near, far) = UnixStream::pair().unwrap();
+        (far, Socket::duplicate_of(near.as_raw_fd()).unwrap())
+    }
+
+    #[test]
+    fn a_source_is_called_once_for_what_has_come() {
+        let reactor = Reactor::new().unwrap();
+        let (mut client, socket) = pair();
+        let log = Arc::new(Log::default());
+        reactor.add(&socket, log.clone()).unwrap();
+        assert_eq!(reactor.turn(), Turn::default());
+        client.write_all(b"x").unwrap();
+        let (sockets, bytes) = (1, 7);
+        assert_eq!(reactor.turn(), Turn { sockets, bytes });
+        assert_eq!(reactor.turn(), Turn::default());
+        assert!(!log.ended.load(Ordering::Relaxed));
+        drop(client);
+        assert_eq!(reactor.turn().sockets, 1);
+        assert!(log.ended.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn writing_is_announced_to_whom_asks_for_it() {
+        let reactor = Reactor::new().unwrap();
+        let (_client, socket) = pair();
+        let log = Arc::new(Log::default());
+        reactor.add(&socket, log.clone()).unwrap();
+        reactor.turn();
+        assert_eq!(log.writable.load(Ordering::Relaxed), 0);
+        reactor.watch_writable(&socket);
+        reactor.turn();
+        assert_eq!(log.writable.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_removed_socket_is_let_go_of() {
+        let reactor = Reactor::new().unwrap();
+        let (mut client, socket) = pair();
+        let log = Arc::new(Log::default());
+        reactor.add(&socket, log.clone()).unwrap();
+        client.write_all(b"x").unwrap();
+        reactor.remove(&socket);
+        assert_eq!(reactor.turn(), Turn::default());
+        assert_eq!(Arc::strong_count(&log), 1);
+    }
+
+    #[test]
+    fn a_panic_costs_its_connection_only() {
+        let reactor = Reactor::new().unwrap();
+        let (mut client, socket) = pair();
+        let (mut other_client, other_socket) = pair();
+        let panics = Arc::new(Log {
+            panics: true,
+            ..Log::default()
+        });
+        let other = Arc::new(Log::default());
+        reactor.add(&socket, panics.clone()).unwrap();
+        reactor.add(&other_socket, other.clone()).unwrap();
+        client.write_all(b"x").unwrap();
+        other_client.write_all(b"x").unwrap();
+        reactor.turn();
+        assert!(panics.failed.load(Ordering::Relaxed));
+        assert_eq!(other.read.load(Ordering::Relaxed), 1);
+    }
+}
