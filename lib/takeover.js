@@ -131,57 +131,66 @@ function letGo(engine, socket, token) {
   handle.onread = ignore;
   handle.close();
   engine.hold(1);
-  socket.setTimeout = (milliseconds, callback) => {
-    idleTimers.get(socket)?.stop();
-    if (callback) socket.once('timeout', callback);
-    if (milliseconds > 0) {
-      idleTimers.set(socket, new IdleTimer(engine, socket, token, milliseconds));
-    }
-    return socket;
-  };
-  // `end()`, with which hapi's `stop()` and others end connections, would find no handle to shut down.
-  socket._final = (callback) => {
-    engine.flush();
-    callback();
-  };
-  socket.once('finish', () => socket.destroy());
-  socket.once('close', () => {
-    idleTimers.get(socket)?.stop();
-    if (engine.release(token)) engine.native.abandon(token);
-  });
+  socket[kTaken] = { engine, token, timer: undefined };
+  // Functions that all tokens share: an idle client should cost little.
+  socket.setTimeout = setIdleTimeout;
+  socket._final = flushLast;
+  socket.on('finish', socket.destroy);
+  socket.on('close', abandon);
 }
 
-/** @type {WeakMap<object, IdleTimer>} */
-const idleTimers = new WeakMap();
+/** What is known of a token. */
+const kTaken = Symbol('taken');
+
+/**
+ * `end()`, with which hapi's `stop()` and others end connections, would find no handle to shut down.
+ *
+ * @this {any}
+ * @param {() => void} callback
+ */
+function flushLast(callback) {
+  this[kTaken].engine.flush();
+  callback();
+}
+
+/**
+ * The token has been destroyed, by us or by somebody else.
+ *
+ * @this {any}
+ */
+function abandon() {
+  const { engine, token, timer } = this[kTaken];
+  clearInterval(timer);
+  if (engine.release(token)) engine.native.abandon(token);
+}
 
 /**
  * `setTimeout` of a token, as Meteor calls it: the traffic is on the native side, so its counter is
  * looked at four times in the period, and `'timeout'` comes when it has not moved for all of it.
+ *
+ * @this {any}
+ * @param {number} milliseconds
+ * @param {() => void} [callback]
  */
-class IdleTimer {
-  /**
-   * @param {import('./engine').Engine} engine
-   * @param {import('node:net').Socket} socket
-   * @param {number} token
-   * @param {number} milliseconds
-   */
-  constructor(engine, socket, token, milliseconds) {
-    let seen = engine.native.transfers(token);
-    let quiet = 0;
-    const look = () => {
-      const now = engine.native.transfers(token);
-      quiet = now === seen ? quiet + 1 : 0;
-      seen = now;
-      if (quiet < LOOKS) return;
-      quiet = 0;
-      socket.emit('timeout');
-    };
-    this.timer = setInterval(look, milliseconds / LOOKS).unref();
-  }
-
-  stop() {
-    clearInterval(this.timer);
-  }
+function setIdleTimeout(milliseconds, callback) {
+  const taken = this[kTaken];
+  const { engine, token } = taken;
+  clearInterval(taken.timer);
+  taken.timer = undefined;
+  if (callback) this.once('timeout', callback);
+  if (!(milliseconds > 0)) return this;
+  let seen = engine.native.transfers(token);
+  let quiet = 0;
+  const look = () => {
+    const now = engine.native.transfers(token);
+    quiet = now === seen ? quiet + 1 : 0;
+    seen = now;
+    if (quiet < LOOKS) return;
+    quiet = 0;
+    this.emit('timeout');
+  };
+  taken.timer = setInterval(look, milliseconds / LOOKS).unref();
+  return this;
 }
 
 /** How often in a period the traffic is looked at. */
