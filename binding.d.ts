@@ -11,6 +11,35 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 
 /** Everything of one Node environment. */
 export declare class Engine {
+  /** Serves an accepted websocket whose bytes come by [`Engine::bridge_feed`]. */
+  bridgeWebsocket(service: number, id: number, raw: boolean, response: Uint8Array): void
+  /** Bytes from the client of a bridged websocket. */
+  bridgeFeed(id: number, chunk: Uint8Array): void
+  /** Whether a `jsessionid` function is called for this request. */
+  hasCookie(service: number, method: string, target: string): boolean
+  /** Bytes that the body of a request may have. */
+  maxBody(service: number): number
+  /**
+   * Answers a request. `headers` has a line for each of those that matter, `=value` or empty; `base_url`
+   * is what the function of that option said, as JSON text.
+   */
+  bridgeRequest(service: number, id: number, method: string, target: string, headers: string, baseUrl?: string | undefined | null): number
+  /**
+   * The answer now that the body is there that it asked for; none when it was too long. 0 when there is
+   * nobody to answer.
+   */
+  bridgeBody(id: number, body?: Uint8Array | undefined | null): number
+  /** The headers of an answer, as `name: value` lines. */
+  bridgeHeaders(number: number): string | null
+  /** The body of the answer that has just been given. */
+  bridgeWholeBody(): Buffer
+  /**
+   * Puts what is to be written to the client of `id` now into `to`, and says how many bytes that is;
+   * minus one when nothing follows any more, minus two when the client has been given up.
+   */
+  bridgeTake(id: number, to: Buffer): number
+  /** The client of `id` is gone, or all has been written to it. */
+  bridgeEnd(id: number): void
   /** Starts the I/O threads. `listener` is called when events wait. */
   constructor(ioThreads: number, listener: () => void)
   /** Puts the raw functions `drain` and `write` on an object. */
@@ -39,7 +68,10 @@ export declare class Engine {
   claims(service: number, target: string): boolean
   /** Takes the HTTP connection whose current request is all of `read`. False leaves it to Node. */
   takeHttp(host: number, fd: number, token: number, read: Uint8Array): boolean
-  /** Judges an upgrade request that the service claims; `headers` as for `bridge_request`. */
+  /**
+   * Judges an upgrade request that the service claims; `headers` is name, value,
+   * name, value… of those that matter.
+   */
   judgeUpgrade(service: number, method: string, target: string, headers: Array<string>): Upgrade
   /** The pathname of a request target, as legacy `url.parse` finds it. */
   pathname(target: string): string
@@ -54,26 +86,6 @@ export declare class Engine {
   abandon(token: number): void
   /** How many reads and writes a taken socket has seen; wraps around. */
   transfers(token: number): number
-  /** Serves an accepted websocket whose bytes come by [`Engine::bridge_feed`]. */
-  bridgeWebsocket(service: number, id: number, raw: boolean, response: Uint8Array): void
-  /** Bytes from the client of a bridged websocket. */
-  bridgeFeed(id: number, chunk: Uint8Array): void
-  /** Whether a `jsessionid` function is called for this request. */
-  hasCookie(service: number, method: string, target: string): boolean
-  /**
-   * Answers a request. `headers` is name, value, name, value…, of those that matter; `base_url` is
-   * what the function of that option said, as JSON text.
-   */
-  bridgeRequest(service: number, id: number, method: string, target: string, headers: Array<string>, baseUrl?: string | undefined | null): BridgeAnswer
-  /** The body of a request that asked for it; none when it was too long. */
-  bridgeBody(id: number, body?: Uint8Array | undefined | null): BridgeAnswer | null
-  /**
-   * Puts what is to be written to the client of `id` now into `to`, and says how many bytes that is;
-   * minus one when nothing follows any more, minus two when the client has been given up.
-   */
-  bridgeTake(id: number, to: Buffer): number
-  /** The client of `id` is gone, or all has been written to it. */
-  bridgeEnd(id: number): void
   /** Sends bytes over a raw websocket: 0 refused, 1 taken, 2 taken and full. */
   writeBinary(key: number, bytes: Uint8Array): number
   /** Closes a session with this `c` frame. */
@@ -88,20 +100,6 @@ export declare class Engine {
   pause(key: number, paused: boolean): void
   /** Bytes that the client has not taken. */
   buffered(key: number): number
-}
-
-/** What to do with a request that came over the bridge. */
-export interface BridgeAnswer {
-  /** 0 asks for the body. */
-  status: number
-  /** `name: value` lines. */
-  headers: string
-  /** Whether a session was opened. */
-  opened: boolean
-  /** Absent when what follows comes out of the outlet. */
-  body?: Buffer
-  /** Bytes that the body may have. */
-  limit: number
 }
 
 /** The options of one listener, checked and in the units named here. */

@@ -9,7 +9,7 @@ const { ServerResponse } = require('node:http');
 
 const { keepAddresses } = require('./connection');
 
-/** Request headers that the native side looks at. */
+/** Request headers that the native side looks at; `src/addon/bridge.rs` has the same list. */
 const HEADERS = [
   'origin',
   'access-control-request-headers',
@@ -77,28 +77,28 @@ class BridgedResponse {
     /** @type {AsyncResource | undefined} */
     this.resource = undefined;
     this.server = undefined;
-    /** @type {any} */
-    this.head = undefined;
+    /** The answer whose head has not been written. */
+    this.head = 0;
     this.blocked = false;
     this.id = engine.remember(this);
   }
 
   begin() {
     const { engine, listener, request } = this;
-    const headers = pick(request.headers, HEADERS);
-    const { native } = engine;
     try {
       const { method, url } = request;
       this.callJsessionid();
       const baseUrl = this.callBaseUrl();
+      const headers = headerLines(request.headers);
+      const { native } = engine;
       const answer = native.bridgeRequest(listener.id, this.id, method, url, headers, baseUrl);
-      if (answer.opened) this.resource = new AsyncResource('SOCKJS');
-      if (answer.status === 0) this.readBody(answer.limit);
+      if (answer & OPENED) this.resource = new AsyncResource('SOCKJS');
+      if (answer === READ_BODY) this.readBody();
       else this.play(answer);
     } catch (error) {
       this.fail(error);
     }
-    process.nextTick(() => engine.drain());
+    process.nextTick(engine.drainLater);
   }
 
   /** `base_url` may be a function, which is called for every `GET /info`. */
@@ -128,13 +128,10 @@ class BridgedResponse {
     this.end();
   }
 
-  /**
-   * A body is collected whole, up to its limit.
-   *
-   * @param {number} limit bytes
-   */
-  readBody(limit) {
-    const { request, engine } = this;
+  /** A body is collected whole, up to its limit. */
+  readBody() {
+    const { request, engine, listener } = this;
+    const limit = (listener.maxBody ??= engine.native.maxBody(listener.id));
     /** @type {Buffer[]} */
     let chunks = [];
     let length = 0;
@@ -143,7 +140,7 @@ class BridgedResponse {
       request.removeListener('end', onEnd);
       chunks = [];
       const answer = engine.native.bridgeBody(this.id, body);
-      if (answer) this.play(answer);
+      if (answer !== READ_BODY) this.play(answer);
       engine.drain();
     };
     const onData = (/** @type {Buffer | string} */ chunk) => {
@@ -154,7 +151,10 @@ class BridgedResponse {
       if (length > limit) chunks = [];
       else chunks.push(bytes);
     };
-    const onEnd = () => finish(length > limit ? undefined : Buffer.concat(chunks, length));
+    const onEnd = () => {
+      if (length > limit) finish(undefined);
+      else finish(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length));
+    };
     request.on('data', onData);
     request.on('end', onEnd);
     request.on('close', () => {
@@ -162,12 +162,13 @@ class BridgedResponse {
     });
   }
 
-  /** @param {any} answer */
+  /** @param {number} answer */
   play(answer) {
-    const { response } = this;
-    if (answer.body !== undefined) {
-      writeHead(response, answer);
-      response.end(answer.body);
+    const { response, engine } = this;
+    if (answer & WHOLE) {
+      writeHead(engine, response, answer);
+      if (answer & BODY) response.end(engine.native.bridgeWholeBody());
+      else response.end();
       this.end();
       return;
     }
@@ -175,13 +176,10 @@ class BridgedResponse {
     this.head = answer;
     const socket = this.socket;
     socket.setKeepAlive?.(true, KEEP_ALIVE_DELAY);
-    // As in 0.3.24 they are known although Node destroys the socket at what follows in the same segment.
-    keepAddresses(socket);
-    response.on('close', () => this.end());
+    this.onGone = () => this.end();
+    response.on('close', this.onGone);
     // A half-closed connection counts as gone, although Node could still write to it.
-    this.onSocketEnd = () => this.end();
-    socket.on('end', this.onSocketEnd);
-    socket.on('close', this.onSocketEnd);
+    socket.on('end', this.onGone);
     // As in 0.3.24 the first bytes leave before Node looks at what follows the request.
     this.flush();
   }
@@ -202,9 +200,9 @@ class BridgedResponse {
     while (!this.blocked) {
       const bytes = take(engine, this.id);
       if (bytes === NOTHING) return;
-      if (this.head !== undefined) {
-        writeHead(response, this.head);
-        this.head = undefined;
+      if (this.head !== 0) {
+        writeHead(engine, response, this.head);
+        this.head = 0;
       }
       if (bytes === END || bytes === ABORTED) {
         if (bytes === END) response.end();
@@ -228,12 +226,9 @@ class BridgedResponse {
   end() {
     const { engine } = this;
     if (!engine.retire(this.id)) return;
-    if (this.onSocketEnd) {
-      this.socket.removeListener('end', this.onSocketEnd);
-      this.socket.removeListener('close', this.onSocketEnd);
-    }
+    if (this.onGone) this.socket.removeListener('end', this.onGone);
     engine.native.bridgeEnd(this.id);
-    process.nextTick(() => engine.drain());
+    process.nextTick(engine.drainLater);
   }
 }
 
@@ -263,38 +258,54 @@ function take(engine, id) {
   return length === GIVEN_UP ? ABORTED : END;
 }
 
-/**
- * Header blocks that have been taken apart, by their text: a listener has few different ones.
- *
- * @type {Map<string, string[][]>}
- */
-const headerBlocks = new Map();
-const MAX_BLOCKS = 256;
+/** What an answer of the native side means; `src/addon/bridge.rs` has the same numbers. */
+const READ_BODY = 0;
+const STATUS = 0x3ff;
+const OPENED = 1 << 10;
+const WHOLE = 1 << 11;
+const BODY = 1 << 12;
+const NEW_HEADERS = 1 << 13;
+const HEADERS_SHIFT = 16;
 
 /**
- * @param {string} text lines of `name: value`
- * @returns {string[][]}
+ * @param {import('./engine').Engine} engine
+ * @param {any} response
+ * @param {number} answer
  */
-function parseHeaders(text) {
-  let headers = headerBlocks.get(text);
-  if (headers === undefined) {
-    headers = text
-      .split('\n')
-      .slice(0, -1)
-      .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]);
-    if (headerBlocks.size >= MAX_BLOCKS) headerBlocks.clear();
-    headerBlocks.set(text, headers);
+function writeHead(engine, response, answer) {
+  const number = answer >>> HEADERS_SHIFT;
+  const { headerBlocks } = engine;
+  if (answer & NEW_HEADERS) {
+    headerBlocks[number] = parseHeaders(engine.native.bridgeHeaders(number));
   }
-  return headers;
+  const headers = headerBlocks[number];
+  for (let i = 0; i < headers.length; i += 2) response.setHeader(headers[i], headers[i + 1]);
+  response.writeHead(answer & STATUS);
 }
 
 /**
- * @param {any} response
- * @param {{ status: number, headers: string }} answer
+ * @param {string} text lines of `name: value`
+ * @returns {string[]} name, value, name, value…
  */
-function writeHead(response, answer) {
-  for (const [name, value] of parseHeaders(answer.headers)) response.setHeader(name, value);
-  response.writeHead(answer.status);
+function parseHeaders(text) {
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .flatMap((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]);
+}
+
+/**
+ * The headers that matter, a line for each of them.
+ *
+ * @param {Record<string, any>} headers
+ */
+function headerLines(headers) {
+  let lines = '';
+  for (const name of HEADERS) {
+    const value = headers[name];
+    lines += value === undefined ? '\n' : `=${value}\n`;
+  }
+  return lines;
 }
 
 /**
@@ -313,13 +324,13 @@ function serveUpgrade(listener, request, socket, head = NO_ROOM, takeover) {
   if (judged.verdict === 'plain') return serveWithoutUpgrade(listener, request, socket, head);
   if (judged.verdict === 'refuse') {
     socket.end(judged.response);
-    return process.nextTick(() => engine.drain());
+    return process.nextTick(engine.drainLater);
   }
   if (!takeover?.(listener, request, socket, head, judged)) {
     new BridgedWebsocket(engine, listener, request, socket).begin(judged, head);
   }
   // 'connection' follows in a tick of its own, after the first bytes.
-  process.nextTick(() => engine.drain());
+  process.nextTick(engine.drainLater);
 }
 
 function ignore() {}
@@ -407,7 +418,7 @@ class BridgedWebsocket {
     if (!engine.retire(this.id)) return;
     engine.native.bridgeEnd(this.id);
     socket.destroySoon();
-    process.nextTick(() => engine.drain());
+    process.nextTick(engine.drainLater);
   }
 }
 

@@ -84,6 +84,8 @@ class Engine {
     this.retired = new Set();
     this.lastId = 0;
     this.watching = false;
+    /** Headers of answers over the bridge, by number. @type {string[][]} */
+    this.headerBlocks = [];
     /** Sessions and taken sockets: as long as there is one, the process stays alive. */
     this.alive = 0;
     this.drainLater = () => this.drain();

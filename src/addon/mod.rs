@@ -5,6 +5,7 @@
     reason = "napi-rs hands arguments over by value"
 )]
 
+mod bridge;
 mod doorbell;
 mod hot;
 mod state;
@@ -18,7 +19,6 @@ use std::time::Duration;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
-use crate::door::bridge::{Answer, Bridge, Take};
 use crate::door::host::{Host, Timeouts};
 use crate::door::takeover;
 use crate::http::route::Router;
@@ -33,6 +33,7 @@ use crate::server::io::defer_flushes;
 use crate::server::registry::Registry;
 use crate::server::{Options, Service};
 use crate::transport::Transport;
+use bridge::{Bridged, header_map};
 use doorbell::Bell;
 use state::State;
 use watch::Watch;
@@ -47,7 +48,7 @@ pub struct Engine {
     engine: Arc<server::Engine>,
     bell: Bell,
     state: Rc<RefCell<State>>,
-    bridge: Bridge,
+    bridged: Bridged,
     registries: Vec<Arc<Registry>>,
     services: Vec<Arc<Service>>,
     hosts: Vec<Arc<Host>>,
@@ -109,21 +110,6 @@ pub struct Upgrade {
     pub response: Option<Buffer>,
 }
 
-/// What to do with a request that came over the bridge.
-#[napi(object)]
-pub struct BridgeAnswer {
-    /// 0 asks for the body.
-    pub status: u16,
-    /// `name: value` lines.
-    pub headers: String,
-    /// Whether a session was opened.
-    pub opened: bool,
-    /// Absent when what follows comes out of the outlet.
-    pub body: Option<Buffer>,
-    /// Bytes that the body may have.
-    pub limit: f64,
-}
-
 #[napi]
 impl Engine {
     /// Starts the I/O threads. `listener` is called when events wait.
@@ -145,7 +131,7 @@ impl Engine {
             state,
             engine,
             bell,
-            bridge: Bridge::default(),
+            bridged: Bridged::default(),
             registries: Vec::new(),
             services: Vec::new(),
             hosts: Vec::new(),
@@ -276,7 +262,8 @@ impl Engine {
         ))
     }
 
-    /// Judges an upgrade request that the service claims; `headers` as for `bridge_request`.
+    /// Judges an upgrade request that the service claims; `headers` is name, value,
+    /// name, value… of those that matter.
     #[napi(catch_unwind)]
     pub fn judge_upgrade(
         &self,
@@ -285,7 +272,7 @@ impl Engine {
         target: String,
         headers: Vec<String>,
     ) -> Result<Upgrade> {
-        let headers = header_map(&headers);
+        let headers = header_map(headers.chunks_exact(2).map(|pair| (&*pair[0], &*pair[1])));
         let head = Head {
             method: &method,
             target: &target,
@@ -345,78 +332,6 @@ impl Engine {
     #[napi(catch_unwind)]
     pub fn transfers(&self, token: u32) -> u32 {
         self.engine.taken.transfers(token)
-    }
-
-    /// Serves an accepted websocket whose bytes come by [`Engine::bridge_feed`].
-    #[napi(catch_unwind)]
-    pub fn bridge_websocket(
-        &mut self,
-        service: u32,
-        id: u32,
-        raw: bool,
-        response: &[u8],
-    ) -> Result<()> {
-        let service = get(&self.services, service)?.clone();
-        self.bridge.websocket(&service, id, raw, response);
-        Ok(())
-    }
-
-    /// Bytes from the client of a bridged websocket.
-    #[napi(catch_unwind)]
-    pub fn bridge_feed(&mut self, id: u32, chunk: &[u8]) {
-        self.bridge.feed(id, chunk);
-    }
-
-    /// Whether a `jsessionid` function is called for this request.
-    #[napi(catch_unwind)]
-    pub fn has_cookie(&self, service: u32, method: String, target: String) -> Result<bool> {
-        Ok(get(&self.services, service)?.has_cookie(&method, &target))
-    }
-
-    /// Answers a request. `headers` is name, value, name, value…, of those that matter; `base_url` is
-    /// what the function of that option said, as JSON text.
-    #[napi(catch_unwind)]
-    pub fn bridge_request(
-        &mut self,
-        service: u32,
-        id: u32,
-        method: String,
-        target: String,
-        headers: Vec<String>,
-        base_url: Option<String>,
-    ) -> Result<BridgeAnswer> {
-        let service = get(&self.services, service)?.clone();
-        let headers = header_map(&headers);
-        let head = Head {
-            method: &method,
-            target: &target,
-            headers: &headers,
-            base_url: base_url.as_deref(),
-        };
-        Ok(self.bridge.request(&service, id, &head).into())
-    }
-
-    /// The body of a request that asked for it; none when it was too long.
-    #[napi(catch_unwind)]
-    pub fn bridge_body(&mut self, id: u32, body: Option<&[u8]>) -> Option<BridgeAnswer> {
-        self.bridge.body(id, body).map(Into::into)
-    }
-
-    /// Puts what is to be written to the client of `id` now into `to`, and says how many bytes that is;
-    /// minus one when nothing follows any more, minus two when the client has been given up.
-    #[napi(catch_unwind)]
-    pub fn bridge_take(&mut self, id: u32, mut to: BufferSlice<'_>) -> i32 {
-        match self.bridge.take(id, &mut to) {
-            Take::Bytes(len) => i32::try_from(len).unwrap_or(i32::MAX),
-            Take::End => -1,
-            Take::Aborted => -2,
-        }
-    }
-
-    /// The client of `id` is gone, or all has been written to it.
-    #[napi(catch_unwind)]
-    pub fn bridge_end(&mut self, id: u32) {
-        self.bridge.end(id);
     }
 
     /// Sends bytes over a raw websocket: 0 refused, 1 taken, 2 taken and full.
@@ -549,66 +464,4 @@ fn bytes(number: f64) -> usize {
     #[expect(clippy::cast_sign_loss, reason = "saturates, which is what is meant")]
     let bytes = number as usize;
     bytes
-}
-
-fn header_map(pairs: &[String]) -> http::HeaderMap {
-    let mut map = http::HeaderMap::with_capacity(pairs.len() / 2);
-    for pair in pairs.chunks_exact(2) {
-        let name = http::HeaderName::from_bytes(pair[0].as_bytes());
-        // Node gives header values as latin1.
-        let value: Vec<u8> = pair[1]
-            .chars()
-            .map(|unit| u8::try_from(unit).unwrap_or(b'?'))
-            .collect();
-        if let (Ok(name), Ok(value)) = (name, http::HeaderValue::from_bytes(&value)) {
-            map.append(name, value);
-        }
-    }
-    map
-}
-
-/// One string for all headers: each value that crosses to JavaScript costs as much as a short string.
-fn header_lines(map: &http::HeaderMap) -> String {
-    let mut lines = String::with_capacity(256);
-    for (name, value) in map {
-        lines.push_str(name.as_str());
-        lines.push_str(": ");
-        lines.extend(value.as_bytes().iter().copied().map(char::from));
-        lines.push('\n');
-    }
-    lines
-}
-
-impl From<Answer> for BridgeAnswer {
-    fn from(answer: Answer) -> Self {
-        let none = Self {
-            status: 0,
-            headers: String::new(),
-            opened: false,
-            body: None,
-            limit: 0.0,
-        };
-        match answer {
-            Answer::Full(response) => Self {
-                status: response.status().as_u16(),
-                headers: header_lines(response.headers()),
-                body: Some(Vec::from(response.into_body()).into()),
-                ..none
-            },
-            Answer::Stream(response, opened) => Self {
-                status: response.status().as_u16(),
-                headers: header_lines(response.headers()),
-                opened,
-                ..none
-            },
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "a limit beyond 2^53 bytes is none"
-            )]
-            Answer::Body(limit) => Self {
-                limit: limit as f64,
-                ..none
-            },
-        }
-    }
 }

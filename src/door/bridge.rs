@@ -40,8 +40,8 @@ pub enum Answer {
     /// Write this head, then what comes out of the outlet, whose number is that of the request. The
     /// flag says whether a session was opened.
     Stream(http::Response<()>, bool),
-    /// Read the body, at most so many bytes, and call again with it.
-    Body(usize),
+    /// Read the body, at most `max_message_size` bytes, and call again with it.
+    Body,
 }
 
 impl Bridge {
@@ -55,7 +55,7 @@ impl Bridge {
             Plan::Reply(reply) => self.answer(id, reply),
             Plan::Body(plan) => {
                 self.bodies.insert(id, (service.clone(), plan));
-                Answer::Body(service.options.max_message_size)
+                Answer::Body
             }
         }
     }

@@ -1,0 +1,259 @@
+//! What `lib/bridge.js` calls. Every value that crosses costs about as much as a short message, so a
+//! request crosses as three strings and an answer as one number.
+
+use std::collections::HashMap;
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use napi::bindgen_prelude::*;
+use napi_derive::napi;
+
+use super::{Engine, get};
+use crate::door::bridge::{Answer, Bridge, Take};
+use crate::server::dispatch::Head;
+
+/// Request headers in the order in which JavaScript gives their values; `lib/bridge.js` has the same list.
+const HEADERS: [HeaderName; 5] = [
+    header::ORIGIN,
+    header::ACCESS_CONTROL_REQUEST_HEADERS,
+    header::COOKIE,
+    header::IF_NONE_MATCH,
+    header::CONTENT_TYPE,
+];
+
+/// Bits of an answer; `lib/bridge.js` has the same. The lowest ten are the status, or 0: "read the body".
+mod answer {
+    /// A session was opened.
+    pub(super) const OPENED: u32 = 1 << 10;
+    /// This is all of the response but for its body, if it has one.
+    pub(super) const WHOLE: u32 = 1 << 11;
+    /// The body of a whole response waits in [`Engine::bridge_whole_body`](super::Engine).
+    pub(super) const BODY: u32 = 1 << 12;
+    /// The headers are new under their number.
+    pub(super) const NEW_HEADERS: u32 = 1 << 13;
+    /// Where the number of the headers begins.
+    pub(super) const HEADERS_SHIFT: u32 = 16;
+}
+
+/// The bridge as JavaScript sees it.
+#[derive(Debug, Default)]
+pub(super) struct Bridged {
+    bridge: Bridge,
+    blocks: HeaderBlocks,
+    /// The body of the last whole answer.
+    body: Vec<u8>,
+}
+
+impl Bridged {
+    fn encode(&mut self, answer: Answer) -> u32 {
+        let (status, headers, bits) = match answer {
+            Answer::Body => return 0,
+            Answer::Full(response) => {
+                let (head, body) = response.into_parts();
+                self.body = body.into();
+                let body = if self.body.is_empty() {
+                    0
+                } else {
+                    answer::BODY
+                };
+                (head.status, head.headers, answer::WHOLE | body)
+            }
+            Answer::Stream(response, opened) => {
+                let (head, ()) = response.into_parts();
+                let opened = if opened { answer::OPENED } else { 0 };
+                (head.status, head.headers, opened)
+            }
+        };
+        let (number, is_new) = self.blocks.number(header_lines(&headers));
+        let new = if is_new { answer::NEW_HEADERS } else { 0 };
+        u32::from(status.as_u16()) | bits | new | number << answer::HEADERS_SHIFT
+    }
+}
+
+/// Header blocks by number: a listener has few different ones, and JavaScript keeps them, too.
+#[derive(Debug, Default)]
+struct HeaderBlocks {
+    numbers: HashMap<String, u32>,
+    texts: Vec<String>,
+    /// The number that is given to another block when all are taken.
+    oldest: usize,
+}
+
+const MAX_BLOCKS: usize = 256;
+
+impl HeaderBlocks {
+    /// The number of a block, and whether it is new under this number.
+    fn number(&mut self, text: String) -> (u32, bool) {
+        if let Some(&number) = self.numbers.get(&text) {
+            return (number, false);
+        }
+        let index = if self.texts.len() < MAX_BLOCKS {
+            self.texts.push(String::new());
+            self.texts.len() - 1
+        } else {
+            let oldest = self.oldest;
+            self.oldest = (oldest + 1) % MAX_BLOCKS;
+            self.numbers.remove(&self.texts[oldest]);
+            oldest
+        };
+        self.texts[index].clone_from(&text);
+        let number = u32::try_from(index).unwrap_or(0);
+        self.numbers.insert(text, number);
+        (number, true)
+    }
+}
+
+#[napi]
+impl Engine {
+    /// Serves an accepted websocket whose bytes come by [`Engine::bridge_feed`].
+    #[napi(catch_unwind)]
+    pub fn bridge_websocket(
+        &mut self,
+        service: u32,
+        id: u32,
+        raw: bool,
+        response: &[u8],
+    ) -> Result<()> {
+        let service = get(&self.services, service)?.clone();
+        self.bridged.bridge.websocket(&service, id, raw, response);
+        Ok(())
+    }
+
+    /// Bytes from the client of a bridged websocket.
+    #[napi(catch_unwind)]
+    pub fn bridge_feed(&mut self, id: u32, chunk: &[u8]) {
+        self.bridged.bridge.feed(id, chunk);
+    }
+
+    /// Whether a `jsessionid` function is called for this request.
+    #[napi(catch_unwind)]
+    pub fn has_cookie(&self, service: u32, method: String, target: String) -> Result<bool> {
+        Ok(get(&self.services, service)?.has_cookie(&method, &target))
+    }
+
+    /// Bytes that the body of a request may have.
+    #[napi(catch_unwind)]
+    pub fn max_body(&self, service: u32) -> Result<f64> {
+        let max = get(&self.services, service)?.options.max_message_size;
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a limit beyond 2^53 bytes is none"
+        )]
+        let max = max as f64;
+        Ok(max)
+    }
+
+    /// Answers a request. `headers` has a line for each of those that matter, `=value` or empty; `base_url`
+    /// is what the function of that option said, as JSON text.
+    #[napi(catch_unwind)]
+    pub fn bridge_request(
+        &mut self,
+        service: u32,
+        id: u32,
+        method: String,
+        target: String,
+        headers: String,
+        base_url: Option<String>,
+    ) -> Result<u32> {
+        let service = get(&self.services, service)?.clone();
+        let lines = HEADERS.iter().zip(headers.split('\n'));
+        let headers = header_map(
+            lines.filter_map(|(name, line)| Some((name.as_str(), line.strip_prefix('=')?))),
+        );
+        let head = Head {
+            method: &method,
+            target: &target,
+            headers: &headers,
+            base_url: base_url.as_deref(),
+        };
+        let answer = self.bridged.bridge.request(&service, id, &head);
+        Ok(self.bridged.encode(answer))
+    }
+
+    /// The answer now that the body is there that it asked for; none when it was too long. 0 when there is
+    /// nobody to answer.
+    #[napi(catch_unwind)]
+    pub fn bridge_body(&mut self, id: u32, body: Option<&[u8]>) -> u32 {
+        match self.bridged.bridge.body(id, body) {
+            Some(answer) => self.bridged.encode(answer),
+            None => 0,
+        }
+    }
+
+    /// The headers of an answer, as `name: value` lines.
+    #[napi(catch_unwind)]
+    pub fn bridge_headers(&self, number: u32) -> Option<&str> {
+        let texts = &self.bridged.blocks.texts;
+        texts.get(number as usize).map(String::as_str)
+    }
+
+    /// The body of the answer that has just been given.
+    #[napi(catch_unwind)]
+    pub fn bridge_whole_body(&mut self) -> Buffer {
+        std::mem::take(&mut self.bridged.body).into()
+    }
+
+    /// Puts what is to be written to the client of `id` now into `to`, and says how many bytes that is;
+    /// minus one when nothing follows any more, minus two when the client has been given up.
+    #[napi(catch_unwind)]
+    pub fn bridge_take(&mut self, id: u32, mut to: BufferSlice<'_>) -> i32 {
+        match self.bridged.bridge.take(id, &mut to) {
+            Take::Bytes(len) => i32::try_from(len).unwrap_or(i32::MAX),
+            Take::End => -1,
+            Take::Aborted => -2,
+        }
+    }
+
+    /// The client of `id` is gone, or all has been written to it.
+    #[napi(catch_unwind)]
+    pub fn bridge_end(&mut self, id: u32) {
+        self.bridged.bridge.end(id);
+    }
+}
+
+/// Headers as Node gives them: their values are latin1.
+pub(super) fn header_map<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> HeaderMap {
+    let mut map = HeaderMap::with_capacity(HEADERS.len());
+    for (name, value) in pairs {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        let value: Vec<u8> = value
+            .chars()
+            .map(|unit| u8::try_from(unit).unwrap_or(b'?'))
+            .collect();
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(&value)) {
+            map.append(name, value);
+        }
+    }
+    map
+}
+
+/// One string for all headers.
+fn header_lines(map: &HeaderMap) -> String {
+    let mut lines = String::with_capacity(256);
+    for (name, value) in map {
+        lines.push_str(name.as_str());
+        lines.push_str(": ");
+        lines.extend(value.as_bytes().iter().copied().map(char::from));
+        lines.push('\n');
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_blocks_keep_their_number_until_it_is_needed() {
+        let mut blocks = HeaderBlocks::default();
+        assert_eq!(blocks.number("a".into()), (0, true));
+        assert_eq!(blocks.number("b".into()), (1, true));
+        assert_eq!(blocks.number("a".into()), (0, false));
+        for other in 2..MAX_BLOCKS {
+            blocks.number(other.to_string());
+        }
+        assert_eq!(blocks.number("one more".into()), (0, true));
+        assert_eq!(blocks.number("b".into()), (1, false));
+        assert_eq!(blocks.number("a".into()), (1, true));
+        assert_eq!(blocks.numbers.len(), MAX_BLOCKS);
+    }
+}
