@@ -87,14 +87,18 @@ for (const [way, leave] of Object.entries(ways)) {
     ])('before the body of %s is complete has sent nothing', async (name, body, headers) => {
       const server = await startService(door, NEVER);
       const receiver = await receive(server, streams[0][1]);
-      const { wire } = server.connect();
       const fields = Object.entries({ ...headers, 'Content-Length': body.length });
       const lines = fields.map(([field, value]) => `${field}: ${value}\r\n`).join('');
       const head = `POST ${receiver.session}/${name} HTTP/1.1\r\nHost: localhost\r\n${lines}\r\n`;
-      wire.write(head + body.slice(0, 3));
-      await untilRead(server);
-      leave(wire.socket);
-      if (way === 'that ends its side only') expect(await wire.end()).toBe(BAD_REQUEST);
+      const fresh = server.connect();
+      const used = server.connect();
+      await used.request('GET', '/s/info');
+      for (const { wire } of [fresh, used]) {
+        wire.write(head + body.slice(0, 3));
+        await untilRead(server);
+        leave(wire.socket);
+        if (way === 'that ends its side only') expect(await wire.end()).toBe(BAD_REQUEST);
+      }
       const { status } = await server.request('POST', `${receiver.session}/${name}`, {
         body,
         headers,
@@ -104,16 +108,21 @@ for (const [way, leave] of Object.entries(ways)) {
       await expectClose(server, receiver, ['a']);
     });
 
-    test('of a stream whose body never comes is noticed', async () => {
-      const server = await startService(door, NEVER);
-      const { wire } = server.connect();
-      wire.write(
-        `POST ${server.session('/s')}/xhr_streaming HTTP/1.1\r\n` +
-          'Host: localhost\r\nContent-Length: 5\r\n\r\n123',
-      );
-      await wire.read(() => wire.buffer.includes('o\n\r\n') || undefined, 'the opening');
-      await expectClose(server, { peer: await server.accept(), socket: wire.socket });
-    });
+    test.each(['fresh', 'used'])(
+      'of a stream whose body never comes is noticed, on a %s connection',
+      async (kind) => {
+        const server = await startService(door, NEVER);
+        const connection = server.connect();
+        const { wire } = connection;
+        if (kind === 'used') await connection.request('GET', '/s/');
+        wire.write(
+          `POST ${server.session('/s')}/xhr_streaming HTTP/1.1\r\n` +
+            'Host: localhost\r\nContent-Length: 5\r\n\r\n123',
+        );
+        await wire.read(() => wire.buffer.includes('o\n\r\n') || undefined, 'the opening');
+        await expectClose(server, { peer: await server.accept(), socket: wire.socket });
+      },
+    );
 
     test.each(every)("while it receives by %s: 'close' once", async (_, transport) => {
       const server = await startService(door, NEVER);
@@ -176,6 +185,18 @@ for (const [way, leave] of Object.entries(ways)) {
     });
   });
 }
+
+test.each(doors)('the body of a poll may come after the answer, by the %s door', async (door) => {
+  const server = await startService(door);
+  const connection = server.connect();
+  await connection.request('GET', '/s/info');
+  connection.wire.write(
+    `POST ${server.session('/s')}/xhr HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n12`,
+  );
+  expect(await (await connection.response()).rest()).toBe('o\n');
+  connection.wire.write('345');
+  expect((await connection.request('GET', '/s/')).status).toBe(200);
+});
 
 describe.each(doors)('a client that sends and ends its side at once, by the %s door', (door) => {
   test.each(requests)('with a later request, %s, gets what is complete', async (_, transport) => {

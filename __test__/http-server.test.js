@@ -48,6 +48,27 @@ describe.each(doors)('the http server, by the %s door', (door) => {
     await closed;
   });
 
+  test.each([
+    ['close()', (conn) => conn.close(), 'c[1000,"Normal closure"]\n'],
+    ['write()', (conn) => conn.write('last'), 'a["last"]\n'],
+  ])('close() drops a connection whose poll %s has just answered', async (_, end, answer) => {
+    const server = await startService(door, {});
+    server.http.keepAliveTimeout = 60_000;
+    const session = server.session('/s');
+    const connection = server.connect();
+    expect((await connection.request('POST', `${session}/xhr`)).body).toBe('o\n');
+    connection.send('POST', `${session}/xhr?waits`);
+    const { conn } = await server.accept();
+    while (!conn.url.endsWith('?waits')) await server.get('/s/');
+    const closed = once(server.http, 'close');
+    end(conn);
+    server.http.close();
+    if (Number(process.versions.node.split('.')[0]) < 19) server.http.closeIdleConnections();
+    expect(await (await connection.response()).rest()).toBe(answer);
+    await connection.end();
+    await closed;
+  });
+
   test('close() drops idle keep-alive connections', async () => {
     const server = await startEcho(door);
     const connection = server.connect();

@@ -98,7 +98,7 @@ class BridgedResponse {
     } catch (error) {
       this.fail(error);
     }
-    process.nextTick(engine.drainLater);
+    engine.drainSoon();
   }
 
   /** `base_url` may be a function, which is called for every `GET /info`. */
@@ -228,7 +228,7 @@ class BridgedResponse {
     if (!engine.retire(this.id)) return;
     if (this.onGone) this.socket.removeListener('end', this.onGone);
     engine.native.bridgeEnd(this.id);
-    process.nextTick(engine.drainLater);
+    engine.drainSoon();
   }
 }
 
@@ -324,13 +324,13 @@ function serveUpgrade(listener, request, socket, head = NO_ROOM, takeover) {
   if (judged.verdict === 'plain') return serveWithoutUpgrade(listener, request, socket, head);
   if (judged.verdict === 'refuse') {
     socket.end(judged.response);
-    return process.nextTick(engine.drainLater);
+    return engine.drainSoon();
   }
   if (!takeover?.(listener, request, socket, head, judged)) {
     new BridgedWebsocket(engine, listener, request, socket).begin(judged, head);
   }
   // 'connection' follows in a tick of its own, after the first bytes.
-  process.nextTick(engine.drainLater);
+  engine.drainSoon();
 }
 
 function ignore() {}
@@ -418,7 +418,7 @@ class BridgedWebsocket {
     if (!engine.retire(this.id)) return;
     engine.native.bridgeEnd(this.id);
     socket.destroySoon();
-    process.nextTick(engine.drainLater);
+    engine.drainSoon();
   }
 }
 

@@ -22,6 +22,8 @@ const DEAD = 0xffffffff;
 /** Transports by their number in `src/transport/mod.rs`; all others are HTTP requests. */
 const WEBSOCKET = 0;
 const RAW = 1;
+const XHR_POLLING = 2;
+const JSONP_POLLING = 6;
 
 /** Headers that 0.3.24 shows to the application, and `origin` (deviation 1). */
 const HEADERS = [
@@ -70,6 +72,10 @@ class Connection extends Stream {
     this._round = 0;
     /** The request on the bridge whose socket brings the messages; 0 for none. */
     this._bridge = 0;
+    /** The response on the bridge that receives; 0 for none. */
+    this._response = 0;
+    /** Whether one message ends that response. */
+    this._polls = false;
   }
 
   get readable() {
@@ -110,7 +116,10 @@ class Connection extends Stream {
       return this._state === OPEN && this._engine.writeBinary(this._key, message);
     }
     const text = '' + message;
-    return this._state === OPEN && this._engine.write(this._key, text);
+    if (this._state !== OPEN) return false;
+    const taken = this._engine.write(this._key, text);
+    if (this._polls) this._engine.flushResponse(this._response);
+    return taken;
   }
 
   /**
@@ -139,6 +148,7 @@ class Connection extends Stream {
     const raw = this._transport === RAW;
     this._engine.close(this._key, raw, code ?? 1000, reason ?? 'Normal closure');
     if (this._transport === WEBSOCKET || this._key === DEAD) this._end();
+    if (this._response !== 0) this._engine.flushResponse(this._response);
     return true;
   }
 
@@ -250,6 +260,17 @@ class Connection extends Stream {
       protocol,
       headers: pickHeaders(request.headers),
     };
+  }
+
+  /**
+   * A response on the bridge receives.
+   *
+   * @param {number} id
+   * @param {number} transport
+   */
+  _receives(id, transport) {
+    this._response = id;
+    this._polls = transport === XHR_POLLING || transport === JSONP_POLLING;
   }
 
   /** The facts as text are only looked at when somebody asks. */

@@ -89,6 +89,11 @@ class Engine {
     /** Sessions and taken sockets: as long as there is one, the process stays alive. */
     this.alive = 0;
     this.drainLater = () => this.drain();
+    this.soon = false;
+    this.drainInTick = () => {
+      this.soon = false;
+      this.drain();
+    };
     this.flushSoon = () => {
       this.flushing = false;
       this.flush();
@@ -200,6 +205,23 @@ class Engine {
     queueMicrotask(this.flushSoon);
   }
 
+  /** Handles what has come in a tick of its own, unless that happens anyway. */
+  drainSoon() {
+    if (this.draining || this.soon) return;
+    this.soon = true;
+    process.nextTick(this.drainInTick);
+  }
+
+  /**
+   * Writes what waits for a response over the bridge, now: in 0.3.24 a response that `write` or `close`
+   * ends is over when they return, which `server.close()` in the same tick relies upon.
+   *
+   * @param {number} id
+   */
+  flushResponse(id) {
+    this.pending.get(id)?.flush?.();
+  }
+
   flush() {
     if (this.native.flush() && !this.draining) this.drain();
   }
@@ -309,7 +331,10 @@ class Engine {
       case ATTACHED_NODE: {
         const request = this.pending.get(a)?.request;
         const connection = this.connections[subject];
-        if (request && connection) this.decorate(connection, request, PROTOCOLS[b]);
+        if (request && connection) {
+          this.decorate(connection, request, PROTOCOLS[b]);
+          connection._receives(a, b);
+        }
         return;
       }
       case ATTACHED: {
@@ -371,6 +396,7 @@ class Engine {
     const resource = pending?.resource;
     if (pending?.request) this.decorate(connection, pending.request, PROTOCOLS[transport]);
     if (pending?.pause) connection._bridge = id;
+    else if (transport >= XHR_POLLING) connection._receives(id, transport);
     if (pending) {
       // A taken socket lives long; what it came with is no longer needed.
       pending.resource = undefined;

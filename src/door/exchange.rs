@@ -8,7 +8,8 @@ use std::time::Instant;
 use super::host::Timeouts;
 use crate::lock;
 use crate::server::Service;
-use crate::server::taken::Idle;
+use crate::server::outlet::Outlet;
+use crate::server::taken::Standing;
 
 /// The state of one connection. All of it is used from one task; locks are never contended.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ pub struct Exchange {
     service: Mutex<Option<Arc<Service>>>,
     foreign: Mutex<Option<Vec<u8>>>,
     held: Mutex<Option<Waker>>,
-    idle: Idle,
+    standing: Arc<Standing>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +46,7 @@ pub enum Expired {
 
 impl Exchange {
     /// A connection whose first request is complete.
-    pub fn new(idle: Idle) -> Self {
+    pub fn new(standing: Arc<Standing>) -> Self {
         Self {
             step: Mutex::new(Step::Idle(Instant::now())),
             responding: AtomicBool::new(false),
@@ -53,7 +54,7 @@ impl Exchange {
             service: Mutex::default(),
             foreign: Mutex::default(),
             held: Mutex::default(),
-            idle,
+            standing,
         }
     }
 
@@ -66,16 +67,18 @@ impl Exchange {
         };
         *step = Step::Body(since);
         self.responding.store(true, Ordering::Relaxed);
-        self.idle.set(false);
+        self.standing.set_idle(false);
         *lock(&self.service) = Some(service);
     }
 
-    /// The body has been read, perhaps after the response has been written.
+    /// The body has been read.
     pub fn request_complete(&self) {
         *lock(&self.step) = Step::Response;
-        if !self.is_responding() {
-            self.wait_for_head(false);
-        }
+    }
+
+    /// The response goes on in time, through this outlet.
+    pub fn answers_with(&self, outlet: &Arc<Outlet>) {
+        self.standing.answers_with(outlet);
     }
 
     /// The response has been written or given up. hyper does not ask a reader again that had nothing
@@ -84,7 +87,7 @@ impl Exchange {
         self.responding.store(false, Ordering::Relaxed);
         if let Some(waker) = lock(&self.held).take() {
             waker.wake();
-        } else if !matches!(*lock(&self.step), Step::Body(_)) {
+        } else {
             self.wait_for_head(false);
         }
     }
@@ -120,7 +123,7 @@ impl Exchange {
             (_, true) => *step = Step::Head(Instant::now()),
             (_, false) => *step = Step::Idle(Instant::now()),
         }
-        self.idle.set(!begun);
+        self.standing.set_idle(!begun);
     }
 
     /// The service that the current request is for.

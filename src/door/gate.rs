@@ -60,6 +60,8 @@ enum Phase {
 
 /// Bytes that a client may pipeline behind a request that is being answered.
 const HOLD_MAX: usize = 64 << 10;
+/// Written when a client closes its side in the middle of a body, as Node writes it.
+const BAD_REQUEST: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
 /// Headers of a request; Node's own default bound is far higher and applies to those with more.
 const MAX_HEADERS: usize = 64;
 
@@ -128,6 +130,9 @@ pub fn judge(bytes: &[u8], host: &Host) -> Verdict {
     let Some(body) = plain_body_len(method, request.headers) else {
         return Verdict::Foreign;
     };
+    if body > 0 && !reads_body(target) {
+        return Verdict::Foreign;
+    }
     match host.claim_plain(target) {
         Some(service) => match head.checked_add(body) {
             Some(len) => Verdict::Ours(service, len),
@@ -152,6 +157,13 @@ fn is_plain_target(target: &str) -> bool {
         && target
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-._~!$&()*+,;=:@/%?".contains(&byte))
+}
+
+/// Whether the route of a target waits for the body. A body that nobody waits for may still be coming when
+/// the response begins, and hyper, asked for nothing, would not see its client go away.
+fn reads_body(target: &str) -> bool {
+    let path = target.split('?').next().unwrap_or(target);
+    path.strip_suffix('/').unwrap_or(path).ends_with("_send")
 }
 
 /// Length of the body of a request that no two servers can understand differently; `None` for others.
@@ -245,6 +257,9 @@ impl hyper::rt::Read for Gate {
                 Phase::Pass(0) => this.phase = Phase::Hold,
                 Phase::Pass(left) => {
                     if this.held.is_empty() && ready!(this.fill(cx))? == 0 {
+                        // One small write to a socket that has nothing else to send: a request with a
+                        // body is not answered before the body is there.
+                        let _ = this.socket.socket().try_write(BAD_REQUEST);
                         this.phase = Phase::Ended;
                         continue;
                     }

@@ -23,7 +23,7 @@ use crate::server::events::{Event, Facts};
 use crate::server::io::Io;
 use crate::server::outlet::Carrier;
 use crate::server::socket::{Polled, Socket};
-use crate::server::taken::{Idle, Returned};
+use crate::server::taken::{Returned, Standing};
 use crate::server::{Engine, Service, websocket};
 
 fn register(engine: &Engine, fd: i32) -> io::Result<(Polled, Arc<Io>)> {
@@ -57,11 +57,11 @@ pub fn take_http(engine: &Arc<Engine>, host: &Arc<Host>, fd: i32, token: u32, re
         return false;
     };
     let socket = polled.socket().clone();
-    let idle = Idle::default();
+    let standing = Arc::new(Standing::default());
     engine
         .taken
-        .add_http(token, &socket, host.id(), idle.clone());
-    let exchange = Arc::new(Exchange::new(idle));
+        .add_http(token, &socket, host.id(), standing.clone());
+    let exchange = Arc::new(Exchange::new(standing));
     let gate = Gate::new(polled, host.clone(), exchange.clone(), read);
     let driver = Driver {
         engine: engine.clone(),
@@ -181,18 +181,7 @@ impl Driver {
         };
         let reply = match service.plan(&head, carrier, facts) {
             Plan::Reply(reply) => {
-                // Node answers at once as well, and goes on with the connection when the rest has come.
-                // hyper would close it if nobody took the body, and would not see the client leave.
-                let exchange = self.exchange.clone();
-                if body.is_end_stream() {
-                    exchange.request_complete();
-                } else {
-                    tokio::spawn(async move {
-                        if collect(&mut body, 0).await.is_ok() {
-                            exchange.request_complete();
-                        }
-                    });
-                }
+                self.exchange.request_complete();
                 reply
             }
             Plan::Body(plan) => {
@@ -201,6 +190,9 @@ impl Driver {
                 plan.finish(&service, bytes.as_deref()).await
             }
         };
+        if let Reply::Stream { outlet, .. } = &reply {
+            self.exchange.answers_with(outlet);
+        }
         let mut response = self.body(reply).await?;
         let close = close || response.headers().contains_key(CONNECTION);
         if !close && let Some(keep_alive) = self.keep_alive() {

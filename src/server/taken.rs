@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
+use super::outlet::Outlet;
 use super::socket::{Descriptor, Socket};
 use crate::lock;
 
@@ -18,26 +19,42 @@ pub struct Returned {
     pub bytes: Vec<u8>,
 }
 
-/// Whether a taken HTTP connection waits for its next request.
-#[derive(Clone, Debug, Default)]
-pub struct Idle(Arc<AtomicBool>);
+/// Where a taken HTTP connection stands, as far as `closeIdleConnections` asks.
+#[derive(Debug, Default)]
+pub struct Standing {
+    /// It waits for its next request.
+    idle: AtomicBool,
+    /// The response that goes on in time, if there is one.
+    response: Mutex<Weak<Outlet>>,
+}
 
-impl Idle {
-    /// Says so.
-    pub fn set(&self, idle: bool) {
-        self.0.store(idle, Ordering::Relaxed);
+impl Standing {
+    /// Whether it waits for its next request.
+    pub fn set_idle(&self, idle: bool) {
+        self.idle.store(idle, Ordering::Relaxed);
     }
 
-    fn get(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    /// The response goes on in time, through this outlet.
+    pub fn answers_with(&self, outlet: &Arc<Outlet>) {
+        *lock(&self.response) = Arc::downgrade(outlet);
+    }
+
+    fn is_idle(&self) -> bool {
+        self.idle.load(Ordering::Relaxed)
+    }
+
+    /// Whether the application has ended the response, though all of it may not have left.
+    fn is_answered(&self) -> bool {
+        let response = lock(&self.response).upgrade();
+        response.is_some_and(|outlet| outlet.has_ended())
     }
 }
 
 #[derive(Debug)]
 struct Entry {
     socket: Weak<Socket>,
-    /// The http server it came from and whether it is idle; websockets are never closed as idle.
-    http: Option<(u32, Idle)>,
+    /// The http server it came from and where it stands; websockets are never closed as idle.
+    http: Option<(u32, Arc<Standing>)>,
 }
 
 /// All taken sockets of an engine.
@@ -58,10 +75,10 @@ impl Taken {
     }
 
     /// Remembers an HTTP connection of the http server `host`.
-    pub fn add_http(&self, token: u32, socket: &Arc<Socket>, host: u32, idle: Idle) {
+    pub fn add_http(&self, token: u32, socket: &Arc<Socket>, host: u32, standing: Arc<Standing>) {
         let entry = Entry {
             socket: Arc::downgrade(socket),
-            http: Some((host, idle)),
+            http: Some((host, standing)),
         };
         lock(&self.sockets).insert(token, entry);
     }
@@ -86,15 +103,20 @@ impl Taken {
         socket.map_or(0, |socket| socket.transfers())
     }
 
-    /// Ends the HTTP connections of an http server that wait for a request.
+    /// Ends the HTTP connections of an http server that wait for a request, at once or when the response
+    /// has left that the application has ended already: to it that one is over.
     pub fn close_idle(&self, host: u32) {
         for entry in lock(&self.sockets).values() {
-            if let Some((of, idle)) = &entry.http
+            if let Some((of, standing)) = &entry.http
                 && *of == host
-                && idle.get()
                 && let Some(socket) = entry.socket.upgrade()
             {
-                socket.shutdown();
+                if standing.is_idle() {
+                    socket.shutdown();
+                } else if standing.is_answered() {
+                    // As if the client had closed its side: what is complete still goes to it.
+                    socket.shutdown_read();
+                }
             }
         }
     }

@@ -48,6 +48,11 @@ impl Socket {
     }
 
     /// Unreachable.
+    pub fn shutdown_read(&self) {
+        match *self {}
+    }
+
+    /// Unreachable.
     pub fn shutdown_write(&self) {
         match *self {}
     }

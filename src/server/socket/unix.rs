@@ -66,6 +66,11 @@ impl Socket {
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 
+    /// Ends the receiving direction, here only: whoever reads sees the end.
+    pub fn shutdown_read(&self) {
+        let _ = self.stream.shutdown(Shutdown::Read);
+    }
+
     /// Ends the sending direction.
     pub fn shutdown_write(&self) {
         let _ = self.stream.shutdown(Shutdown::Write);
