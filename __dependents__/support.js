@@ -66,13 +66,22 @@ async function listen(t, httpServer, where = LOCAL) {
  * @returns {Client}
  */
 function clientOf(t, httpServer, stop) {
-  const address = httpServer.address();
-  const client = new Client(typeof address === 'string' ? address : address.port);
+  const client = new Client(reach(httpServer.address()));
   t.after(async () => {
     client.disconnect();
     if (httpServer.listening) await stop();
   });
   return client;
+}
+
+/**
+ * @param {string | import('node:net').AddressInfo} address of a server
+ * @returns {string | number | import('node:net').NetConnectOpts} where a client finds it
+ */
+function reach(address) {
+  if (typeof address === 'string') return address;
+  const { address: host, port } = address;
+  return host === '::1' ? { host, port } : port;
 }
 
 /** What goes there and back: quotes, escapes and characters beyond ASCII. */
@@ -285,7 +294,6 @@ class Child {
 module.exports = {
   Child,
   LOCAL,
-  MESSAGES,
   NODE,
   clientOf,
   collect,
