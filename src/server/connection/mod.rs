@@ -3,9 +3,11 @@
 //! Any thread may call in; one lock a connection keeps the order. Everything that happens goes through
 //! `settle`, which carries out what the protocol core decided.
 
+mod websocket;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::engine::Engine;
 use super::events::{Event, Facts, Inbox};
@@ -16,8 +18,9 @@ use crate::protocol::json;
 use crate::protocol::session::{
     Attach, BUSY_FRAME, Detach, Event as SessionEvent, Send, Session, State, Transmit,
 };
-use crate::protocol::websocket::{Kind, encode, encode_close, encode_with};
+use crate::protocol::websocket::{Kind, encode, encode_with};
 use crate::transport::{Transport, Wrapper};
+use websocket::{Ending, NORMAL_CLOSURE, Phase, Websocket};
 
 /// One session of a service.
 #[derive(Debug)]
@@ -48,19 +51,6 @@ struct Inner {
     endings: Vec<Ending>,
 }
 
-/// How a websocket ends from the client's side.
-#[derive(Debug)]
-enum Ending {
-    /// It closed; it gets this answer.
-    Close(u16, String),
-    /// It broke the protocol; it gets this answer, unless a close frame has been sent.
-    Violation(u16, String),
-    /// It sent a message that is no JSON.
-    BrokenFraming,
-    /// Its connection ended.
-    End,
-}
-
 /// The response, or the websocket, that frames go to.
 #[derive(Debug)]
 enum Receiver {
@@ -72,24 +62,6 @@ enum Receiver {
         limit: Option<u64>,
     },
     Websocket(Arc<Outlet>),
-}
-
-/// The sending side of a websocket, which outlives its session by the closing handshake.
-#[derive(Debug)]
-struct Websocket {
-    outlet: Arc<Outlet>,
-    phase: Phase,
-    /// When an unanswered close frame is given up.
-    close_deadline: Option<Instant>,
-    /// When the next ping of `faye_server_options.ping` is due, and its number.
-    ping: Option<(Instant, u64)>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Open,
-    CloseSent,
-    Over,
 }
 
 /// What the application wants to send.
@@ -111,11 +83,6 @@ pub enum Sent {
     /// Taken, and more than `high_water_mark` bytes wait: `'drain'` follows.
     Full,
 }
-
-/// How long a websocket may leave a close frame unanswered (faye-websocket: `CLOSE_TIMEOUT`).
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
-/// With which every SockJS websocket closes after its `c` frame.
-const NORMAL_CLOSURE: (u16, &[u8]) = (1000, b"Normal closure");
 
 /// Keeps a response attached. Dropping it before the response has ended is an abort by the client.
 #[derive(Debug)]
@@ -402,115 +369,6 @@ impl Connection {
         self.settle(&mut inner, now);
     }
 
-    /// The client pinged its websocket.
-    pub fn handle_ping(self: &Arc<Self>, payload: &[u8]) {
-        let mut inner = lock(&self.inner);
-        if let Some(websocket) = &inner.websocket
-            && websocket.phase != Phase::Over
-            && !inner.has_ending(|ending| matches!(ending, Ending::Violation(..)))
-        {
-            websocket
-                .outlet
-                .write(self.engine(), |out| encode(Kind::Pong, payload, out));
-        }
-        if inner.buffered() > self.service.options.max_buffered {
-            self.overflow(&mut inner);
-        }
-    }
-
-    /// The client answered a ping. Only the empty payload is that of a heartbeat.
-    pub fn handle_pong(&self, payload: &[u8]) {
-        if payload.is_empty() {
-            lock(&self.inner).session.handle_pong();
-        }
-    }
-
-    /// The client broke the websocket protocol, and gets this answer unless a close frame was sent before.
-    pub fn handle_violation(self: &Arc<Self>, code: u16, reason: &str) {
-        self.handle_ending(Ending::Violation(code, reason.to_owned()));
-    }
-
-    /// The client closes its websocket, and gets this answer.
-    pub fn handle_close(self: &Arc<Self>, code: u16, reason: &str) {
-        self.handle_ending(Ending::Close(code, reason.to_owned()));
-    }
-
-    /// The websocket's connection ended.
-    pub fn handle_end(self: &Arc<Self>) {
-        self.handle_ending(Ending::End);
-    }
-
-    /// A message that is no JSON: the websocket closes without a `c` frame.
-    pub fn handle_broken_framing(self: &Arc<Self>) {
-        self.handle_ending(Ending::BrokenFraming);
-    }
-
-    /// What came before the end is still with the application, whose answers belong before the close
-    /// frame. So the end takes its place in the queue, and `finish_ending` follows when it is reached.
-    fn handle_ending(self: &Arc<Self>, ending: Ending) {
-        let mut inner = lock(&self.inner);
-        if !inner.session.is_open() {
-            return self.end_as(&mut inner, &ending);
-        }
-        if inner.endings.is_empty() {
-            self.engine().events.push(Event::Ending(self.key));
-        }
-        let kind = std::mem::discriminant(&ending);
-        if !inner.has_ending(|other| std::mem::discriminant(other) == kind) {
-            inner.endings.push(ending);
-        }
-    }
-
-    /// The application has handled all that came before the client's end.
-    pub fn finish_ending(self: &Arc<Self>) {
-        let mut inner = lock(&self.inner);
-        for ending in std::mem::take(&mut inner.endings) {
-            self.end_as(&mut inner, &ending);
-        }
-    }
-
-    fn end_as(self: &Arc<Self>, inner: &mut Inner, ending: &Ending) {
-        match ending {
-            // faye-websocket: what breaks the protocol after a close frame was sent is ignored.
-            Ending::Violation(..) if !inner.is_websocket(Phase::Open) => {}
-            Ending::Violation(code, reason) | Ending::Close(code, reason) => {
-                self.close_websocket(inner, *code, Some(reason.as_bytes()));
-                self.end_websocket(inner);
-            }
-            Ending::End => self.end_websocket(inner),
-            Ending::BrokenFraming => {
-                self.close_websocket(inner, 3000, Some(b"Broken framing."));
-                self.detach(inner, Instant::now(), Detach::Aborted);
-            }
-        }
-    }
-
-    /// Begins the closing handshake. Without a reason nothing is sent, which is what faye does when it
-    /// cannot make a frame of what it got for one.
-    fn close_websocket(self: &Arc<Self>, inner: &mut Inner, code: u16, reason: Option<&[u8]>) {
-        let now = Instant::now();
-        if let Some(websocket) = &mut inner.websocket
-            && websocket.phase == Phase::Open
-        {
-            websocket.phase = Phase::CloseSent;
-            websocket.close_deadline = Some(now + CLOSE_TIMEOUT);
-            websocket.ping = None;
-            if let Some(reason) = reason {
-                websocket
-                    .outlet
-                    .write(self.engine(), |out| encode_close(code, reason, out));
-            }
-        }
-        self.schedule(inner);
-    }
-
-    fn end_websocket(self: &Arc<Self>, inner: &mut Inner) {
-        if let Some(websocket) = &mut inner.websocket {
-            websocket.end(self.engine());
-        }
-        self.detach(inner, Instant::now(), Detach::Aborted);
-    }
-
     fn detach(self: &Arc<Self>, inner: &mut Inner, now: Instant, why: Detach) {
         inner.receiver = None;
         inner.session.detach(now, why);
@@ -664,35 +522,6 @@ impl Inner {
 
     fn buffered(&self) -> usize {
         self.session.queued() + self.outlet().map_or(0, |outlet| outlet.buffered())
-    }
-}
-
-impl Websocket {
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.close_deadline.or(self.ping.map(|(at, _)| at))
-    }
-
-    fn handle_timeout(&mut self, now: Instant, every: Option<Duration>, engine: &Engine) {
-        if self.close_deadline.is_some_and(|at| at <= now) {
-            self.end(engine);
-            // What its client does not take would hold the socket open.
-            return self.outlet.abort(engine);
-        }
-        if let (Some((at, number)), Some(every)) = (self.ping, every)
-            && at <= now
-        {
-            self.ping = Some((now + every, number + 1));
-            let payload = number.to_string();
-            self.outlet
-                .write(engine, |out| encode(Kind::Ping, payload.as_bytes(), out));
-        }
-    }
-
-    fn end(&mut self, engine: &Engine) {
-        self.phase = Phase::Over;
-        self.close_deadline = None;
-        self.ping = None;
-        self.outlet.end(engine);
     }
 }
 
