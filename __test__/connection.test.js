@@ -3,7 +3,7 @@
 const stream = require('stream');
 const { deviation, doors } = require('./support/library');
 const { delay } = require('./support/bell');
-const { startEcho, startService } = require('./support/server');
+const { startEcho, startServer, startService } = require('./support/server');
 
 /** How to open a session by each transport. */
 const TRANSPORTS = [
@@ -118,6 +118,21 @@ describe.each(doors)('connection, by the %s door', (door) => {
       expect(conn.address).toBeUndefined();
       conn.close();
     }
+  });
+
+  test('a session that moves to a unix socket keeps the address it had', async () => {
+    const onUnix = await startService(door, {}, undefined, { unix: true });
+    const onTcp = await startServer(door, {
+      install: (httpServer) => onUnix.service.installHandlers(httpServer),
+    });
+    const session = onTcp.session('/s');
+    await onTcp.post(`${session}/xhr`);
+    const { conn } = await onUnix.accept();
+    conn.write('x');
+    await onUnix.post(`${session}/xhr?2`);
+    // By takeover the answer may come before JavaScript has looked at the request.
+    while (!conn.url.endsWith('?2')) await onUnix.get('/s/');
+    expect(conn.remoteAddress).toBe('127.0.0.1');
   });
 
   test('is a legacy stream, and can be given properties', async () => {

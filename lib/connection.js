@@ -252,7 +252,7 @@ class Connection extends Stream {
    * @param {string} protocol
    */
   _decorate(request, protocol) {
-    this._socket = request.socket;
+    this._came(request.socket);
     keepAddresses(request.socket);
     this._request = {
       url: request.url,
@@ -260,6 +260,16 @@ class Connection extends Stream {
       protocol,
       headers: pickHeaders(request.headers),
     };
+  }
+
+  /**
+   * The request that receives now came by this socket. One without address leaves the last one that is
+   * known, as in 0.3.24.
+   *
+   * @param {any} socket
+   */
+  _came(socket) {
+    if (this._socket === undefined || socket?.remoteAddress) this._socket = socket;
   }
 
   /**

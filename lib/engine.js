@@ -325,7 +325,7 @@ class Engine {
         const connection = this.open(subject, this.listeners[a], XHR_POLLING);
         const taken = this.pending.get(b);
         connection._request = value;
-        connection._socket = taken?.socket;
+        connection._came(taken?.socket);
         return this.announce(connection, taken?.resource);
       }
       case ATTACHED_NODE: {
@@ -341,7 +341,7 @@ class Engine {
         const connection = this.connections[subject];
         if (connection === undefined) return;
         connection._request = value;
-        connection._socket = this.pending.get(b)?.socket ?? connection._socket;
+        connection._came(this.pending.get(b)?.socket);
         return;
       }
       case CLOSING_BY_SERVER: {
