@@ -38,7 +38,8 @@ const LIST = {
 const CRASHES = [
   // A message behind the one at which the application closed.
   /Cannot read properties of null \(reading 'didMessage'\)/,
-  // An upgrade request to a plain route.
+  // An upgrade request to a plain route, answered at once or later.
+  /^Error: write after end$/,
   /res\.(?:getHeader|setHeader) is not a function/,
   /'connection' with null/,
   /Invalid URL|ERR_INVALID_URL/,

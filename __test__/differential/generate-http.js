@@ -247,7 +247,9 @@ function withBody(random, target, headers, isTame) {
 /** @returns {{method: string, target: string}} a request to one of the services */
 function someTarget(random, id, index) {
   if (random.chance(0.08)) {
-    return { method: random.weighted(METHODS), target: random.pick(ODD) };
+    // A session is one case's only.
+    const target = random.pick(ODD).replace('/b/xhr', `/${id}-${index}/xhr`);
+    return { method: random.weighted(METHODS), target };
   }
   const inSession = random.chance(0.6);
   const [wanted, route] = random.pick(inSession ? SESSION_ROUTES : ROUTES);

@@ -196,11 +196,11 @@ function exchange(random, script, isRaw) {
   const bytes = Buffer.concat(frames.map(encodeFrame));
   const cuts = random.chance(0.5) ? random.cuts(bytes.length, 5) : [];
   const label = describeFrames(frames);
-  // What is said before the application closes later, and what after it, must not depend on when
-  // segments arrive.
-  const isLater = label.includes('!later');
-  script.send('w', bytes, { cuts: isLater ? [] : cuts, framed: true, label });
-  if (isLater) script.settle();
+  if (label.includes('!later')) {
+    // What is said before the application closes later, and what after it, must not depend on when
+    // segments arrive.
+    for (const frame of frames) script.frames('w', frame).settle();
+  } else script.send('w', bytes, { cuts, framed: true, label });
   const mark = `mark${script.steps.length}`;
   script.frames('w', said(mark, isRaw)).until('w', 'text', mark);
 }
