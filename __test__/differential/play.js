@@ -98,7 +98,9 @@ function isIdle({ transcript, isStopped }) {
 /** Waits until what is under way inside the server, and from there to here, has arrived. */
 async function settle(subject) {
   await subject.ask('settle');
-  for (let round = 0; round < 3; round++) await new Promise(setImmediate);
+  // An I/O thread of sockjs-rs may be a little behind its JavaScript.
+  await new Promise((resolve) => setTimeout(resolve, 3));
+  await new Promise(setImmediate);
 }
 
 /** Waits until a text has come on any line, or no line is waiting for anything. */
