@@ -35,6 +35,33 @@ describe.each(doors)('xhr-polling, by the %s door', (door) => {
     expect(polled.body).toBe('a["x"]\n');
   });
 
+  test('a poll keeps its headers while it waits, however many others are answered', async () => {
+    const session = server.session('/echo');
+    await server.post(`${session}/xhr`);
+    const polling = server.post(`${session}/xhr`, '', { Origin: 'http://mine.test' });
+    for (let n = 0; n < 300; n++) {
+      const headers = { Origin: `http://other${n}.test` };
+      await server.post(`${server.session('/echo')}/xhr`, '', headers);
+    }
+    const again = { Origin: 'http://mine.test' };
+    await server.post(`${session}/xhr_send`, '["x"]', again);
+    const polled = await polling;
+    expect(polled.body).toBe('a["x"]\n');
+    expect(polled.headers['access-control-allow-origin']).toBe('http://mine.test');
+  });
+
+  test('a poll that waits may be the first with its headers', async () => {
+    const sessions = [server.session('/echo'), server.session('/echo')];
+    const headers = { Origin: `http://first-${door}.test` };
+    for (const session of sessions) await server.post(`${session}/xhr`);
+    const polls = sessions.map((session) => server.post(`${session}/xhr`, '', headers));
+    for (const session of sessions.reverse()) await server.post(`${session}/xhr_send`, '["x"]');
+    for (const polled of await Promise.all(polls)) {
+      expect(polled.status).toBe(200);
+      expect(polled.headers['access-control-allow-origin']).toBe(headers.Origin);
+    }
+  });
+
   test('xhr_send to a session that does not exist gets 404', async () => {
     const response = await server.post(`${server.session('/echo')}/xhr_send`, '["x"]');
     expect(response.status).toBe(404);

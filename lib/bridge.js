@@ -77,8 +77,10 @@ class BridgedResponse {
     /** @type {AsyncResource | undefined} */
     this.resource = undefined;
     this.server = undefined;
-    /** The answer whose head has not been written. */
+    /** The answer whose head has not been written, and its headers. */
     this.head = 0;
+    /** @type {string[]} */
+    this.headers = [];
     this.blocked = false;
     this.id = engine.remember(this);
   }
@@ -165,8 +167,9 @@ class BridgedResponse {
   /** @param {number} answer */
   play(answer) {
     const { response, engine } = this;
+    const headers = headersOf(engine, answer);
     if (answer & WHOLE) {
-      writeHead(engine, response, answer);
+      writeHead(response, answer, headers);
       if (answer & BODY) response.end(engine.native.bridgeWholeBody());
       else response.end();
       this.end();
@@ -174,8 +177,11 @@ class BridgedResponse {
     }
     // Node sends the head with the first bytes of the body, as it does in 0.3.24.
     this.head = answer;
+    this.headers = headers;
     const socket = this.socket;
     socket.setKeepAlive?.(true, KEEP_ALIVE_DELAY);
+    // As in 0.3.24 they are known although Node destroys the socket at what follows in the same segment.
+    keepAddresses(socket);
     this.onGone = () => this.end();
     response.on('close', this.onGone);
     // A half-closed connection counts as gone, although Node could still write to it.
@@ -201,7 +207,7 @@ class BridgedResponse {
       const bytes = take(engine, this.id);
       if (bytes === NOTHING) return;
       if (this.head !== 0) {
-        writeHead(engine, response, this.head);
+        writeHead(response, this.head, this.headers);
         this.head = 0;
       }
       if (bytes === END || bytes === ABORTED) {
@@ -268,17 +274,28 @@ const NEW_HEADERS = 1 << 13;
 const HEADERS_SHIFT = 16;
 
 /**
+ * The headers of an answer. To be asked for when it is given: a waiting response writes its head later, and
+ * their number may be another block's by then.
+ *
  * @param {import('./engine').Engine} engine
- * @param {any} response
  * @param {number} answer
+ * @returns {string[]} name, value, name, value…
  */
-function writeHead(engine, response, answer) {
+function headersOf(engine, answer) {
   const number = answer >>> HEADERS_SHIFT;
   const { headerBlocks } = engine;
   if (answer & NEW_HEADERS) {
     headerBlocks[number] = parseHeaders(engine.native.bridgeHeaders(number));
   }
-  const headers = headerBlocks[number];
+  return headerBlocks[number];
+}
+
+/**
+ * @param {any} response
+ * @param {number} answer
+ * @param {string[]} headers
+ */
+function writeHead(response, answer, headers) {
   for (let i = 0; i < headers.length; i += 2) response.setHeader(headers[i], headers[i + 1]);
   response.writeHead(answer & STATUS);
 }
