@@ -130,10 +130,10 @@ pub fn judge(bytes: &[u8], host: &Host) -> Verdict {
     let Some(body) = plain_body_len(method, request.headers) else {
         return Verdict::Foreign;
     };
-    if body > 0 && !reads_body(target) {
-        return Verdict::Foreign;
-    }
     match host.claim_plain(target) {
+        // A body that nobody waits for may still be coming when the response begins, and hyper, asked for
+        // nothing, would not see its client go away and would close the connection.
+        Some(service) if body > 0 && !service.reads_body(method, target) => Verdict::Foreign,
         Some(service) => match head.checked_add(body) {
             Some(len) => Verdict::Ours(service, len),
             None => Verdict::Foreign,
@@ -157,13 +157,6 @@ fn is_plain_target(target: &str) -> bool {
         && target
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-._~!$&()*+,;=:@/%?".contains(&byte))
-}
-
-/// Whether the route of a target waits for the body. A body that nobody waits for may still be coming when
-/// the response begins, and hyper, asked for nothing, would not see its client go away.
-fn reads_body(target: &str) -> bool {
-    let path = target.split('?').next().unwrap_or(target);
-    path.strip_suffix('/').unwrap_or(path).ends_with("_send")
 }
 
 /// Length of the body of a request that no two servers can understand differently; `None` for others.

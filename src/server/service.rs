@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::engine::Engine;
 use super::events::Event;
 use super::registry::Registry;
-use crate::http::route::{Resolved, Router};
+use crate::http::route::{Endpoint, Resolved, Route, Router};
 use crate::http::rules::Rules;
 use crate::http::target::parse_target;
 use crate::protocol::session::Delays;
@@ -87,6 +87,15 @@ impl Service {
         match self.router.resolve(method, &parse_target(target).pathname) {
             Resolved::Found(route) => Rules::has_cookie(&route),
             Resolved::MethodNotAllowed(_) | Resolved::NotFound => false,
+        }
+    }
+
+    /// Whether the answer to this request waits for its body.
+    pub fn reads_body(&self, method: &str, target: &str) -> bool {
+        let is_send = |endpoint| matches!(endpoint, Endpoint::XhrSend | Endpoint::JsonpSend);
+        match self.router.resolve(method, &parse_target(target).pathname) {
+            Resolved::Found(Route::Session { endpoint, .. }) => is_send(endpoint),
+            Resolved::Found(_) | Resolved::MethodNotAllowed(_) | Resolved::NotFound => false,
         }
     }
 
