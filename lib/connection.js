@@ -146,6 +146,11 @@ class Connection extends Stream {
     if (this._state !== OPEN) return false;
     this._state = CLOSING;
     const raw = this._transport === RAW;
+    if (this._held) {
+      // The closing handshake has to be read; what waits is no longer delivered.
+      this._held = undefined;
+      this._engine.pause(this, false);
+    }
     this._engine.close(this._key, raw, code ?? 1000, reason ?? 'Normal closure');
     if (this._transport === WEBSOCKET || this._key === DEAD) this._end();
     if (this._response !== 0) this._engine.flushResponse(this._response);
@@ -290,6 +295,9 @@ class Connection extends Stream {
     return facts;
   }
 }
+
+// The name that 0.3.24 shows in logs and debuggers.
+Object.defineProperty(Connection, 'name', { value: 'SockJSConnection' });
 
 /** Where a socket keeps its local address, which Node forgets when the handle is gone. */
 const kLocalAddress = Symbol('local address');

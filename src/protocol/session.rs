@@ -268,9 +268,21 @@ impl Session {
         self.pong_deadline = None;
     }
 
+    /// Whether the client is about to be given up for an unanswered ping.
+    pub fn is_pong_due(&self, now: Instant) -> bool {
+        self.pong_deadline.is_some_and(|at| at <= now)
+    }
+
+    /// Nothing is being read from the client, so its pong cannot be seen: it has the whole time again.
+    pub fn postpone_pong(&mut self, now: Instant) {
+        if let Some(at) = &mut self.pong_deadline {
+            *at = now + self.delays.pong;
+        }
+    }
+
     /// Time has passed. Harmless before [`Session::poll_timeout`].
     pub fn handle_timeout(&mut self, now: Instant) {
-        if self.pong_deadline.is_some_and(|at| at <= now) {
+        if self.is_pong_due(now) {
             self.pong_deadline = None;
             if self.close(NO_HEARTBEAT_FRAME) {
                 self.push_event(Event::Closing);

@@ -189,6 +189,15 @@ impl Drop for IoThread {
 }
 
 impl Engine {
+    /// Reads what is there for threads that have a reactor and may be busy with something else.
+    pub fn read_for_others(&self) {
+        for io in self.ios() {
+            if io.has_lent_reactor() {
+                io.reactor().turn();
+            }
+        }
+    }
+
     /// Flushes what has been written since the last call. For threads that [`defer_flushes`].
     pub fn flush(&self) {
         for io in self.ios() {

@@ -180,20 +180,26 @@ struct Reading {
     reader: Option<Reader>,
     /// A task of the I/O thread reads on when it may, and until nothing is left.
     resumes: bool,
+    /// The client has closed its side: what is left is read even while the application has paused, since
+    /// nothing follows and the end is to be noticed.
+    ended: bool,
 }
 
 /// Reads in a row before others get their turn.
 const READS: usize = 4;
 
 impl Taken {
-    /// Reads what is there. After a short read more is announced again, unless the stream has `ended`.
-    fn read(self: &Arc<Self>, reading: &mut Reading, ended: bool) -> usize {
+    /// Reads what is there. After a short read more is announced again, unless the stream has ended.
+    fn read(self: &Arc<Self>, reading: &mut Reading) -> usize {
         let mut total = 0;
-        for _ in 0..READS {
+        let mut reads = 0;
+        // What a client can have sent before its end is bounded by the kernel.
+        while reads < READS || reading.ended {
+            reads += 1;
             let Some(reader) = &mut reading.reader else {
                 return total;
             };
-            if !reader.connection.may_read_now() {
+            if !reader.connection.may_read_now() && !reading.ended {
                 break;
             }
             let read = with_read_buffer(|buffer| {
@@ -208,7 +214,7 @@ impl Taken {
                 }
                 Ok((read, filled)) => {
                     total += read;
-                    if !filled && !ended {
+                    if !filled && !reading.ended {
                         return total;
                     }
                 }
@@ -249,11 +255,11 @@ impl Taken {
 
     /// One read of [`Taken::read_on`]; whether nothing is left.
     fn read_again(&self) -> bool {
-        let mut reading = lock(&self.reading);
+        let reading = &mut *lock(&self.reading);
         let Some(reader) = &mut reading.reader else {
             return true;
         };
-        if !reader.connection.may_read_now() {
+        if !reader.connection.may_read_now() && !reading.ended {
             return false;
         }
         let read = with_read_buffer(|buffer| {
@@ -268,7 +274,7 @@ impl Taken {
             }
             Err(io::ErrorKind::Interrupted) | Ok(1..) => false,
             Ok(0) | Err(_) => {
-                self.end(&mut reading);
+                self.end(reading);
                 true
             }
         }
@@ -300,10 +306,11 @@ impl Drop for FailOnPanic {
 impl Source for Taken {
     fn readable(self: Arc<Self>, ended: bool) -> usize {
         let mut reading = lock(&self.reading);
-        if reading.resumes {
+        reading.ended |= ended;
+        if reading.resumes && !ended {
             return 0;
         }
-        self.read(&mut reading, ended)
+        self.read(&mut reading)
     }
 
     fn writable(&self) {

@@ -322,10 +322,18 @@ impl Connection {
 
     /// Stops or restarts reading from the client.
     pub fn pause(&self, paused: bool) {
-        self.paused.store(paused, Ordering::Release);
-        if !paused {
-            self.engine().resumed.notify_waiters();
+        if paused {
+            self.paused.store(true, Ordering::Release);
+        } else {
+            // The pong may be among what has not been read.
+            lock(&self.inner).session.postpone_pong(Instant::now());
+            self.resume();
         }
+    }
+
+    fn resume(&self) {
+        self.paused.store(false, Ordering::Release);
+        self.engine().resumed.notify_waiters();
     }
 
     /// Whether the application has paused the connection.
@@ -360,8 +368,15 @@ impl Connection {
 
     /// A deadline may have come.
     pub fn handle_timeout(self: &Arc<Self>, now: Instant) {
+        if lock(&self.inner).session.is_pong_due(now) {
+            // The pong may be there, with the thread busy that would read it.
+            self.engine().read_for_others();
+        }
         let mut inner = lock(&self.inner);
         inner.scheduled = None;
+        if !self.may_read_now() {
+            inner.session.postpone_pong(now);
+        }
         inner.session.handle_timeout(now);
         if let Some(websocket) = &mut inner.websocket {
             websocket.handle_timeout(now, self.service.options.ping, self.engine());
@@ -425,7 +440,7 @@ impl Connection {
                     }
                     self.engine().events.push(Event::Closed(self.key));
                     // Whoever waits to deliver to it need not wait any longer.
-                    self.pause(false);
+                    self.resume();
                 }
             }
         }
