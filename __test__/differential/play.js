@@ -21,14 +21,13 @@ class Line {
     this.bell = new Bell();
     this.socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
     this.socket.setNoDelay(true);
-    // When Node cannot write it does not read on; what the server said before it closed is there still.
-    const { destroy } = this.socket;
-    this.socket.destroy = (error, callback) => {
-      if (error?.syscall !== 'write') return destroy.call(this.socket, error, callback);
-      setTimeout(() => destroy.call(this.socket, error), LAST_WORDS);
-      callback?.(error);
-      return this.socket;
-    };
+    // A stream that cannot write does not read on, but what the server said before it closed is there.
+    const { _write } = this.socket;
+    this.socket._write = (chunk, encoding, callback) =>
+      _write.call(this.socket, chunk, encoding, (error) => {
+        if (error) setTimeout(callback, LAST_WORDS, error);
+        else callback();
+      });
     this.socket.on('connect', () => (this.localPort = this.socket.localPort));
     this.socket.on('data', (chunk) => {
       if (this.isStopped) return;
