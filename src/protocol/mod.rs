@@ -1,5 +1,6 @@
 //! The SockJS and websocket protocols: deterministic, without clock, socket, lock or thread.
 
+pub mod handshake;
 pub mod json;
 pub mod session;
 pub mod websocket;

@@ -18,8 +18,8 @@ use crate::http::query::callback;
 use crate::http::response::{self, HandshakeError, Refusal};
 use crate::http::route::{Endpoint, Resolved, Route};
 use crate::http::target::parse_target;
+use crate::protocol::handshake::Handshake;
 use crate::protocol::json::{Messages, quote_str};
-use crate::protocol::websocket::Handshake;
 use crate::transport::{Transport, Wrapper};
 
 /// The head of a request, from whichever door.
