@@ -6,9 +6,10 @@
 
 const { EventEmitter } = require('node:events');
 
-const { serveRequest, serveUpgrade } = require('./bridge');
+const { serveRequest } = require('./bridge');
 const { Session } = require('./session');
 const { takeRequest, takeUpgrade } = require('./takeover');
+const { serveUpgrade } = require('./upgrade');
 
 /**
  * The listener functions that installations have put on http servers.

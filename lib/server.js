@@ -7,7 +7,7 @@
 const { EventEmitter } = require('node:events');
 
 const { version } = require('../package.json');
-const { bridgeHandler } = require('./bridge');
+const { bridgeHandler } = require('./upgrade');
 const { getEngine } = require('./engine');
 const { invalidArgument, invalidOption } = require('./errors');
 const { install, uninstall } = require('./install');

@@ -1,0 +1,176 @@
+'use strict';
+
+/**
+ * @file Upgrades at the door that works everywhere, and the handler for those who dispatch requests
+ * themselves.
+ */
+
+const { AsyncResource } = require('node:async_hooks');
+const { ServerResponse } = require('node:http');
+
+const { serveRequest } = require('./bridge');
+const { Bridged, KEEP_ALIVE_DELAY } = require('./bridged');
+const { keepAddresses } = require('./connection');
+
+/** Request headers that decide a handshake. */
+const UPGRADE_HEADERS = [
+  'connection',
+  'upgrade',
+  'sec-websocket-version',
+  'sec-websocket-key',
+  'sec-websocket-extensions',
+];
+
+const NOTHING_READ = Buffer.alloc(0);
+
+/**
+ * The handler of a listener, for those who dispatch requests themselves.
+ *
+ * @param {import('./server').Listener} listener
+ * @returns {(request: any, response: any, head?: Buffer) => boolean}
+ */
+function bridgeHandler(listener) {
+  return (request, response, head) => {
+    if (!listener.claims(request.url)) return false;
+    // An upgrade comes with its socket in the place of a response.
+    if (response instanceof ServerResponse || typeof response.writeHead === 'function') {
+      serveRequest(listener, request, response);
+    } else {
+      serveUpgrade(listener, request, response, head, undefined);
+    }
+    return true;
+  };
+}
+
+/**
+ * @param {import('./server').Listener} listener
+ * @param {any} request
+ * @param {any} socket
+ * @param {Buffer} [head] what Node has read past the request
+ * @param {Function} [takeover] takes the socket over, if it can
+ */
+function serveUpgrade(listener, request, socket, head = NOTHING_READ, takeover) {
+  const { engine } = listener;
+  // Node has taken its own listener off.
+  socket.on('error', ignore);
+  const headers = pick(request.headers, UPGRADE_HEADERS);
+  const judged = engine.native.judgeUpgrade(listener.id, request.method, request.url, headers);
+  if (judged.verdict === 'plain') return serveWithoutUpgrade(listener, request, socket, head);
+  if (judged.verdict === 'refuse') {
+    socket.end(judged.response);
+    return engine.drainSoon();
+  }
+  if (!takeover?.(listener, request, socket, head, judged)) {
+    new BridgedWebsocket(engine, listener, request, socket).begin(judged, head);
+  }
+  // 'connection' follows in a tick of its own, after the first bytes.
+  engine.drainSoon();
+}
+
+function ignore() {}
+
+/** One websocket whose bytes go through a Node stream. */
+class BridgedWebsocket extends Bridged {
+  /**
+   * @param {import('./engine').Engine} engine
+   * @param {import('./server').Listener} listener
+   * @param {any} request
+   * @param {any} socket
+   */
+  constructor(engine, listener, request, socket) {
+    super(engine, listener, request, socket);
+    this.socket = socket;
+    this.resource = new AsyncResource('SOCKJS');
+  }
+
+  /**
+   * @param {{ raw: boolean, response: Buffer }} judged
+   * @param {Buffer} head
+   */
+  begin(judged, head) {
+    const { engine, listener, socket, id } = this;
+    socket.setTimeout?.(0);
+    socket.setNoDelay?.(true);
+    socket.setKeepAlive?.(true, KEEP_ALIVE_DELAY);
+    keepAddresses(socket);
+    engine.native.bridgeWebsocket(listener.id, id, judged.raw, judged.response);
+    if (head.length > 0) engine.native.bridgeFeed(id, head);
+    socket.on('data', (/** @type {Buffer} */ chunk) => {
+      engine.native.bridgeFeed(id, chunk);
+      engine.drain();
+    });
+    const end = () => this.end();
+    socket.on('end', end);
+    socket.on('close', end);
+    socket.on('error', end);
+  }
+
+  /** @param {boolean} paused whether to stop reading from the client */
+  pause(paused) {
+    if (paused) this.socket.pause();
+    else this.socket.resume();
+  }
+
+  /** The client is gone, or has everything. */
+  end() {
+    const { engine, socket } = this;
+    if (!engine.retire(this.id)) return;
+    engine.native.bridgeEnd(this.id);
+    socket.destroySoon();
+    engine.drainSoon();
+  }
+}
+
+/**
+ * An upgrade request for a route that is no websocket is answered as the same request without
+ * `Upgrade`, and then its connection closes (deviation 3): Node reads it again in that form.
+ *
+ * @param {import('./server').Listener} listener
+ * @param {import('node:http').IncomingMessage} request
+ * @param {any} socket
+ * @param {Buffer} head
+ */
+function serveWithoutUpgrade(listener, request, socket, head) {
+  const earlier = socket._httpMessage;
+  if (earlier) {
+    // Only when the responses before it have been written; if the client goes before that, never.
+    const again = () => serveWithoutUpgrade(listener, request, socket, head);
+    return earlier.once('finish', () => socket.destroyed || setImmediate(again));
+  }
+  const { server } = socket;
+  if (server === undefined) {
+    // Not a socket of an http server's: there is nobody to read it again, so its body is not read.
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket);
+    response.on('finish', () => socket.end());
+    return serveRequest(listener, request, response);
+  }
+  const { method, url, httpVersion, rawHeaders } = request;
+  let text = `${method} ${url} HTTP/${httpVersion}\r\n`;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if (/^(?:connection|upgrade)$/i.test(rawHeaders[index])) continue;
+    text += `${rawHeaders[index]}: ${rawHeaders[index + 1]}\r\n`;
+  }
+  text += 'Connection: close\r\n\r\n';
+  socket.unshift(Buffer.concat([Buffer.from(text, 'latin1'), head]));
+  server.emit(socket.encrypted ? 'secureConnection' : 'connection', socket);
+}
+
+/**
+ * The pairs of name and value of some headers.
+ *
+ * @param {Record<string, any>} headers
+ * @param {string[]} names
+ * @returns {string[]}
+ */
+function pick(headers, names) {
+  const pairs = [];
+  for (const name of names) {
+    const value = headers[name];
+    if (value !== undefined) pairs.push(name, String(value));
+  }
+  return pairs;
+}
+
+module.exports = { bridgeHandler, serveUpgrade };
