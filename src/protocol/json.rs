@@ -18,24 +18,31 @@ pub fn quote(units: &[u16], out: &mut Vec<u8>) -> usize {
     let mut wide = 0;
     out.reserve(units.len() + 2);
     out.push(b'"');
-    for chunk in units.chunks(CHUNK) {
-        if plain_units(chunk) == chunk.len() {
-            narrow(chunk, out);
+    let (chunks, rest) = units.as_chunks::<CHUNK>();
+    for chunk in chunks {
+        let bytes = narrow(chunk);
+        if is_ascii(chunk) && are_plain(&bytes) {
+            out.extend_from_slice(&bytes);
         } else {
-            wide += quote_chunk(chunk, out);
+            for part in chunk.chunks(PART) {
+                wide += quote_part(part, out);
+            }
         }
+    }
+    for part in rest.chunks(PART) {
+        wide += quote_part(part, out);
     }
     out.push(b'"');
     out.len() - start - wide
 }
 
-/// Quotes up to [`CHUNK`] units of any kind by way of a buffer on the stack: growing `out` for each
+/// Quotes up to [`PART`] units of any kind by way of a buffer on the stack: growing `out` for each
 /// character took three times as long. Returns how many more bytes than UTF-16 units that was.
-fn quote_chunk(chunk: &[u16], out: &mut Vec<u8>) -> usize {
-    let mut buffer = [0; CHUNK * LONGEST];
+fn quote_part(part: &[u16], out: &mut Vec<u8>) -> usize {
+    let mut buffer = [0; PART * LONGEST];
     let mut len = 0;
     let mut wide = 0;
-    for &unit in chunk {
+    for &unit in part {
         let Some(place) = buffer[len..].first_chunk_mut::<LONGEST>() else {
             break; // Not reached: each unit takes at most its place.
         };
@@ -386,44 +393,35 @@ fn is_plain(unit: u16) -> bool {
     unit.wrapping_sub(0x20) < 0x60 && unit != 0x22 && unit != 0x5c
 }
 
-/// How many of the first `units` are plain.
-fn plain_units(units: &[u16]) -> usize {
-    // Counting instead of stopping at the first keeps the inner loop free of branches.
-    let all_plain = |chunk: &&[u16]| {
-        chunk
-            .iter()
-            .map(|&unit| u16::from(!is_plain(unit)))
-            .sum::<u16>()
-            == 0
-    };
-    let start = units.chunks_exact(CHUNK).take_while(all_plain).count() * CHUNK;
-    start
-        + units[start..]
-            .iter()
-            .take_while(|&&unit| is_plain(unit))
-            .count()
+fn is_ascii(units: &[u16; CHUNK]) -> bool {
+    units.iter().fold(0, |all, unit| all | unit) < 0x80
+}
+
+/// Whether all bytes are plain. Nothing ends the loop early and nothing is counted, so it is vectorised.
+fn are_plain(bytes: &[u8; CHUNK]) -> bool {
+    !bytes
+        .iter()
+        .fold(false, |any, &byte| any | !is_plain(byte.into()))
 }
 
 /// How many of the first `bytes` are plain.
 fn plain_bytes(bytes: &[u8]) -> usize {
-    let plain = |byte: u8| byte.wrapping_sub(0x20) < 0x60 && byte != b'"' && byte != b'\\';
-    let all_plain =
-        |chunk: &&[u8]| chunk.iter().map(|&byte| u8::from(!plain(byte))).sum::<u8>() == 0;
-    let start = bytes.chunks_exact(CHUNK).take_while(all_plain).count() * CHUNK;
+    let (chunks, _) = bytes.as_chunks::<CHUNK>();
+    let start = chunks.iter().take_while(|chunk| are_plain(chunk)).count() * CHUNK;
     start
         + bytes[start..]
             .iter()
-            .take_while(|&&byte| plain(byte))
+            .take_while(|&&byte| is_plain(byte.into()))
             .count()
 }
 
-/// Appends plain units as bytes.
+/// ASCII units as bytes.
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "plain units are below 0x80; a checked cast is not vectorised"
+    reason = "only used where the units are below 0x80; a checked cast is not vectorised"
 )]
-fn narrow(units: &[u16], out: &mut Vec<u8>) {
-    out.extend(units.iter().map(|&unit| unit as u8));
+fn narrow(units: &[u16; CHUNK]) -> [u8; CHUNK] {
+    units.map(|unit| unit as u8)
 }
 
 /// Appends one unit of a quoted string; returns how many more bytes than UTF-16 units that was.
@@ -482,8 +480,10 @@ fn quoted(unit: u16, to: &mut [u8; LONGEST]) -> (usize, usize) {
 /// Bytes of the longest quoted unit, `\uxxxx`.
 const LONGEST: usize = 6;
 const HEX: &[u8; 16] = b"0123456789abcdef";
-/// Units looked at in one step without a branch.
-const CHUNK: usize = 32;
+/// Units or bytes looked at in one step without a branch.
+const CHUNK: usize = 64;
+/// Units quoted one by one between two looks at the room in the output.
+const PART: usize = 32;
 
 #[cfg(test)]
 #[path = "json_tests.rs"]
