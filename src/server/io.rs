@@ -12,6 +12,7 @@ use tokio::sync::{Notify, oneshot};
 use super::engine::Engine;
 use super::outlet::Outlet;
 use super::socket::Reactor;
+use super::spares::Spares;
 use crate::lock;
 
 const READ_BUFFER: usize = 64 << 10;
@@ -40,6 +41,7 @@ pub struct Io {
     /// Outlets with something to send.
     marked: Mutex<Vec<Arc<Outlet>>>,
     wake: Notify,
+    spares: Spares,
     /// The websockets of this thread.
     reactor: Reactor,
     /// Whether somebody else takes the turns of the reactor.
@@ -73,6 +75,7 @@ impl Io {
             handle: runtime.handle().clone(),
             marked: Mutex::default(),
             wake: Notify::new(),
+            spares: Spares::default(),
             reactor: Reactor::new()?,
             lent: AtomicBool::new(false),
             returned: Notify::new(),
@@ -104,6 +107,11 @@ impl Io {
     /// What waits for the websockets of this thread.
     pub fn reactor(&self) -> &Reactor {
         &self.reactor
+    }
+
+    /// Large buffers for the websockets of this thread.
+    pub fn spares(&self) -> &Spares {
+        &self.spares
     }
 
     /// Whether another thread takes the turns of the reactor.

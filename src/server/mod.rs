@@ -12,6 +12,7 @@ pub mod outlet;
 pub mod registry;
 pub mod service;
 pub mod socket;
+pub mod spares;
 pub mod taken;
 pub mod timers;
 pub mod websocket;

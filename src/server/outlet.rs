@@ -34,6 +34,8 @@ pub struct Outlet {
 #[derive(Debug, Default)]
 struct State {
     out: Vec<u8>,
+    /// What left last was much, and so will be what comes next.
+    large: bool,
     /// Bytes at the start of `out` that the socket has taken.
     sent: usize,
     end: End,
@@ -68,7 +70,7 @@ pub enum Take {
     Aborted,
 }
 
-/// An emptied buffer larger than this is given back: an idle client should cost little.
+/// An outlet lets go of an emptied buffer larger than this.
 const KEEP_CAPACITY: usize = 4096;
 
 impl Outlet {
@@ -80,13 +82,21 @@ impl Outlet {
         })
     }
 
-    /// Appends bytes and marks the outlet for the next flush. Nothing is added after the end.
-    pub fn write(self: &Arc<Self>, engine: &Engine, append: impl FnOnce(&mut Vec<u8>)) {
+    /// Appends bytes and marks the outlet for the next flush. Nothing is added after the end. Answers how
+    /// many bytes have not left.
+    pub fn write(self: &Arc<Self>, engine: &Engine, append: impl FnOnce(&mut Vec<u8>)) -> usize {
         let mut state = lock(&self.state);
         if !state.has_ended() {
+            if let Carrier::Socket(_, io) = &self.carrier
+                && state.large
+                && state.out.capacity() == 0
+            {
+                state.out = io.spares().take();
+            }
             append(&mut state.out);
             self.mark(&mut state, engine);
         }
+        state.out.len() - state.sent
     }
 
     /// Says that nothing follows. Idempotent.
@@ -101,7 +111,7 @@ impl Outlet {
     /// Gives up what has not left, and the client with it.
     pub fn abort(self: &Arc<Self>, engine: &Engine) {
         let mut state = lock(&self.state);
-        state.reset();
+        self.reset(&mut state);
         state.end = End::Aborted;
         if let Carrier::Socket(socket, _) = &self.carrier {
             socket.shutdown();
@@ -152,7 +162,7 @@ impl Outlet {
                 if state.blocked {
                     return;
                 }
-                state.send(socket);
+                self.send(&mut state, socket);
                 if state.blocked {
                     io.reactor().watch_writable(socket);
                 }
@@ -223,53 +233,61 @@ impl Outlet {
         to[..len].copy_from_slice(&left[..len]);
         state.sent += len;
         if state.sent == state.out.len() {
-            state.reset();
+            self.reset(&mut state);
         }
         let drain = state.take_drain();
         drop(state);
         notify(drain);
         Take::Bytes(len)
     }
-}
 
-impl State {
-    fn has_ended(&self) -> bool {
-        self.end != End::NotYet
-    }
-
-    fn send(&mut self, socket: &Socket) {
-        while self.sent < self.out.len() {
-            match socket.try_write(&self.out[self.sent..]) {
-                Ok(sent) => self.sent += sent,
+    /// Sends what the socket takes now.
+    fn send(&self, state: &mut State, socket: &Socket) {
+        while state.sent < state.out.len() {
+            match socket.try_write(&state.out[state.sent..]) {
+                Ok(sent) => state.sent += sent,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
                     // Linear even when a slow client takes a large buffer in small pieces.
-                    if self.sent > self.out.len() / 2 {
-                        self.out.drain(..self.sent);
-                        self.sent = 0;
+                    if state.sent > state.out.len() / 2 {
+                        state.out.drain(..state.sent);
+                        state.sent = 0;
                     }
-                    self.blocked = true;
+                    state.blocked = true;
                     return;
                 }
                 // The socket is gone; its reader notices it too.
                 Err(_) => {
-                    self.reset();
-                    self.end = End::Reached;
+                    self.reset(state);
+                    state.end = End::Reached;
                     return;
                 }
             }
         }
-        self.reset();
-        if self.has_ended() {
+        self.reset(state);
+        if state.has_ended() {
             // Whoever reads the socket sees its end and lets go of it.
             socket.shutdown();
         }
     }
 
-    fn reset(&mut self) {
-        self.out.clear();
-        self.out.shrink_to(KEEP_CAPACITY);
-        self.sent = 0;
+    /// Nothing is left in the buffer: an idle client should cost little.
+    fn reset(&self, state: &mut State) {
+        state.large = state.out.len() > KEEP_CAPACITY;
+        state.out.clear();
+        state.sent = 0;
+        if state.out.capacity() > KEEP_CAPACITY {
+            let emptied = std::mem::take(&mut state.out);
+            if let Carrier::Socket(_, io) = &self.carrier {
+                io.spares().give(emptied);
+            }
+        }
+    }
+}
+
+impl State {
+    fn has_ended(&self) -> bool {
+        self.end != End::NotYet
     }
 
     fn take(&mut self) -> Option<Bytes> {

@@ -234,7 +234,10 @@ impl Connection {
             Send::Direct => match &inner.receiver {
                 Some(Receiver::Websocket(outlet)) => {
                     let raw = inner.session.receiver() == Some(Transport::WebsocketRaw);
-                    outlet.write(self.engine(), |out| frame_message(message, raw, out));
+                    // Nothing else waits: the queue is empty, or it would have been queued.
+                    let buffered =
+                        outlet.write(self.engine(), |out| frame_message(message, raw, out));
+                    return self.after_send(inner, buffered);
                 }
                 Some(Receiver::Response { .. }) => {
                     let Outgoing::Text(units) = message else {
@@ -249,12 +252,12 @@ impl Connection {
                 None => return Sent::Refused,
             },
         }
-        self.after_send(inner)
+        let buffered = inner.buffered();
+        self.after_send(inner, buffered)
     }
 
     /// Bounds what waits for the client and says whether the application should pause.
-    fn after_send(self: &Arc<Self>, inner: &mut Inner) -> Sent {
-        let buffered = inner.buffered();
+    fn after_send(self: &Arc<Self>, inner: &mut Inner, buffered: usize) -> Sent {
         if buffered > self.service.options.max_buffered {
             self.overflow(inner);
             return Sent::Taken;
