@@ -275,19 +275,21 @@ class Engine {
     const { table, values } = this;
     while (this.handled < this.filled) {
       const row = this.handled * COLUMNS;
-      const value = values[this.handled];
-      if (table[row] === MESSAGE || table[row] === VALUE) {
+      const kind = table[row];
+      if (kind === MESSAGE || kind === VALUE) {
         const connection = this.connections[table[row + 1]];
         if (connection !== undefined && connection._round === this.round) {
           return false;
         }
-        values[this.handled++] = undefined;
+        this.handled++;
         if (connection !== undefined) {
-          this.deliver(connection, table[row] === VALUE ? JSON.parse(value) : value);
+          const message = this.hot.message(table[row + 2]);
+          this.deliver(connection, kind === VALUE ? JSON.parse(message) : message);
         }
       } else {
+        const value = values[this.handled];
         values[this.handled++] = undefined;
-        this.handle(table[row], table[row + 1], table[row + 2], table[row + 3], value);
+        this.handle(kind, table[row + 1], table[row + 2], table[row + 3], value);
       }
     }
     return true;

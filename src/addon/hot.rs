@@ -1,6 +1,6 @@
-//! The two functions that run for every message, on raw Node-API calls: a napi-rs `String` argument
+//! The functions that run for every message, on raw Node-API calls: a napi-rs `String` argument
 //! alone costs more than all of `write` does here.
-#![allow(unsafe_code, reason = "raw Node-API calls on the two hot paths")]
+#![allow(unsafe_code, reason = "raw Node-API calls on the hot paths")]
 
 use std::cell::RefCell;
 use std::ffi::{CStr, c_void};
@@ -13,7 +13,7 @@ use napi::sys;
 
 use super::state::State;
 use crate::server::connection::{Outgoing, Sent};
-use crate::server::events::{Event, Facts};
+use crate::server::events::{Event, Facts, Form};
 
 /// Kinds of events in the table that `drain` fills; `lib/engine.js` has the same list.
 mod kind {
@@ -36,13 +36,17 @@ mod kind {
 /// Numbers per event in the table: kind, subject, and two that depend on the kind.
 const COLUMNS: usize = 4;
 
-/// Puts `drain` and `write` on `target`.
+/// Puts `drain`, `message` and `write` on `target`.
 pub(super) fn install(
     env: &Env,
     target: &mut Object<'_>,
     state: &Rc<RefCell<State>>,
 ) -> Result<()> {
-    for (name, function) in [(c"drain", drain as Callback), (c"write", write as Callback)] {
+    for (name, function) in [
+        (c"drain", drain as Callback),
+        (c"message", message as Callback),
+        (c"write", write as Callback),
+    ] {
         let data = Rc::into_raw(state.clone()).cast_mut().cast::<c_void>();
         let value = create_function(env, name, function, data)?;
         // SAFETY: `target` and `value` are values of this call.
@@ -188,9 +192,34 @@ unsafe fn read_utf16(env: sys::napi_env, text: sys::napi_value, units: &mut Vec<
     }
 }
 
-/// `drain(values, table)` → number of events. Each has four numbers in the `Uint32Array` `table` and a
-/// value in the array `values`. 0 says that nothing waits. What has been written since the last call is
-/// sent first.
+/// `message(place)` → a message of the batch that is being handled: a string (JSON text where it stands for
+/// a value) or a Buffer. Fetched one by one, as that costs half of what elements of an array do.
+unsafe extern "C" fn message(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: Node calls this with the values of a running call, for the function made by `install`.
+    let value = contain(|| unsafe {
+        let ([place_value, _], state) = arguments(env, info);
+        let mut place = 0;
+        sys::napi_get_value_uint32(env, place_value, &raw mut place);
+        let state = state.borrow();
+        let batch = state.batch();
+        let Some(Event::Message(message)) = batch.events.get(place as usize) else {
+            return None;
+        };
+        let range = message.start..message.end;
+        Some(match message.form {
+            Form::Ascii => latin1(env, &batch.bytes[range]),
+            Form::Wide => utf16(env, &batch.wide[range]),
+            Form::Value => utf8(env, &batch.bytes[range]),
+            Form::Binary => buffer(env, &batch.bytes[range]),
+        })
+    });
+    // A null value is undefined.
+    value.unwrap_or(ptr::null_mut())
+}
+
+/// `drain(values, table)` → number of events. Each has four numbers in the `Uint32Array` `table`, and a
+/// value in the array `values` if its kind has one. 0 says that nothing waits. What has been written since
+/// the last call is sent first.
 unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: Node calls this with the values of a running call, for the function made by `install`.
     let count = contain(|| unsafe {
@@ -214,11 +243,12 @@ unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) ->
         if status == sys::Status::napi_ok && !numbers.is_null() {
             let table = std::slice::from_raw_parts_mut(numbers.cast::<u32>(), len);
             let (rows, _) = table.as_chunks_mut::<COLUMNS>();
+            state.refill();
             for row in rows {
-                let Some(event) = state.next_event() else {
+                let Some((place, event)) = state.next_event() else {
                     break;
                 };
-                let (numbers, value) = present(env, state, event);
+                let (numbers, value) = present(env, state, place, event);
                 *row = numbers;
                 if !value.is_null() {
                     sys::napi_set_element(env, values, count, value);
@@ -244,6 +274,7 @@ unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) ->
 unsafe fn present(
     env: sys::napi_env,
     state: &mut State,
+    place: usize,
     event: Event,
 ) -> ([u32; COLUMNS], sys::napi_value) {
     let none = ptr::null_mut();
@@ -271,22 +302,15 @@ unsafe fn present(
                 key,
                 facts: Facts::Request { token, json },
             } => ([kind::ATTACHED, key, 0, token], text(env, &json)),
-            Event::Ascii(key, start, end) => (
-                [kind::MESSAGE, key, 0, 0],
-                latin1(env, &state.batch().bytes[start..end]),
-            ),
-            Event::Wide(key, start, end) => (
-                [kind::MESSAGE, key, 0, 0],
-                utf16(env, &state.batch().wide[start..end]),
-            ),
-            Event::Value(key, start, end) => {
-                let json = &state.batch().bytes[start..end];
-                ([kind::VALUE, key, 0, 0], utf8(env, json))
+            Event::Message(message) => {
+                let kind = match message.form {
+                    Form::Value => kind::VALUE,
+                    Form::Ascii | Form::Wide | Form::Binary => kind::MESSAGE,
+                };
+                // A batch of so many events would not fit the memory.
+                let place = u32::try_from(place).unwrap_or(u32::MAX);
+                ([kind, message.key, place, 0], none)
             }
-            Event::Binary(key, start, end) => (
-                [kind::MESSAGE, key, 0, 0],
-                buffer(env, &state.batch().bytes[start..end]),
-            ),
             Event::Ending(key) => ([kind::ENDING, key, 0, 0], none),
             Event::Closing(key) => ([kind::CLOSING, key, 0, 0], none),
             Event::Closed(key) => {

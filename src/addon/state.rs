@@ -83,19 +83,26 @@ impl State {
         &self.batch
     }
 
-    /// The next event, of this batch or of the next one.
-    pub(super) fn next_event(&mut self) -> Option<Event> {
+    /// Fetches the next batch if the last one is used up.
+    pub(super) fn refill(&mut self) {
         if self.drained == self.batch.events.len() {
             self.drained = 0;
             self.engine.events.drain(&mut self.batch);
             self.units.shrink_to(KEEP_UNITS);
-            if self.batch.events.is_empty() {
-                return None;
-            }
         }
-        let next = &mut self.batch.events[self.drained];
+    }
+
+    /// The next event of this batch, and its place. A message stays there until the batch is used up, for
+    /// JavaScript to ask for.
+    pub(super) fn next_event(&mut self) -> Option<(usize, Event)> {
+        let place = self.drained;
+        let event = self.batch.events.get_mut(place)?;
         self.drained += 1;
-        // What is left behind holds nothing.
-        Some(std::mem::replace(next, Event::Drain(0)))
+        let event = match event {
+            Event::Message(message) => Event::Message(*message),
+            // What is left behind holds nothing.
+            other => std::mem::replace(other, Event::Drain(0)),
+        };
+        Some((place, event))
     }
 }

@@ -30,7 +30,33 @@ pub enum Facts {
     },
 }
 
-/// One thing that happened. `key` is the connection's, `start..end` a range of the batch's text.
+/// A message, whose text is in the batch that it came with.
+#[derive(Clone, Copy, Debug)]
+pub struct Message {
+    /// The connection's.
+    pub key: u32,
+    /// What it is and where.
+    pub form: Form,
+    /// Where it begins there.
+    pub start: usize,
+    /// Where it ends.
+    pub end: usize,
+}
+
+/// Forms of messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A string of ASCII characters only, in `Batch::bytes`.
+    Ascii,
+    /// Any other string, in `Batch::wide`.
+    Wide,
+    /// No string: JSON text in `Batch::bytes`.
+    Value,
+    /// Binary, in `Batch::bytes`.
+    Binary,
+}
+
+/// One thing that happened. `key` is the connection's.
 #[derive(Debug)]
 pub enum Event {
     /// A session opened.
@@ -47,14 +73,8 @@ pub enum Event {
         /// The request.
         facts: Facts,
     },
-    /// A message of ASCII characters only, in `Batch::bytes`.
-    Ascii(u32, usize, usize),
-    /// Any other text message, in `Batch::wide`.
-    Wide(u32, usize, usize),
-    /// A message that is no string: JSON text in `Batch::bytes`.
-    Value(u32, usize, usize),
-    /// A binary message in `Batch::bytes`.
-    Binary(u32, usize, usize),
+    /// The client has sent something.
+    Message(Message),
     /// The client has ended its websocket; `Connection::finish_ending` is due.
     Ending(u32),
     /// The server began to close the session by itself.
@@ -91,18 +111,26 @@ pub struct Batch {
     pub wide: Vec<u16>,
 }
 
-/// Buffers larger than this are given back to the allocator after they were drained.
+/// Bytes up to which an emptied buffer stays as it is.
 const KEEP_CAPACITY: usize = 1 << 20;
 
+/// Empties a buffer. One that is large is given back when so much is no longer needed: not sooner, or a busy
+/// server would ask for it again with every batch.
+fn empty<T>(buffer: &mut Vec<T>) {
+    let keep = KEEP_CAPACITY / size_of::<T>();
+    let is_used = buffer.len() >= buffer.capacity() / 4;
+    buffer.clear();
+    if !is_used {
+        buffer.shrink_to(keep);
+    }
+}
+
 impl Batch {
-    /// Empties the batch and keeps its buffers, unless they have grown large.
+    /// Empties the batch for another use.
     pub fn clear(&mut self) {
-        self.events.clear();
-        self.bytes.clear();
-        self.wide.clear();
-        self.bytes.shrink_to(KEEP_CAPACITY);
-        self.wide.shrink_to(KEEP_CAPACITY);
-        self.events.shrink_to(KEEP_CAPACITY / size_of::<Event>());
+        empty(&mut self.events);
+        empty(&mut self.bytes);
+        empty(&mut self.wide);
     }
 
     /// Bytes of memory that this batch stands for.
@@ -130,11 +158,7 @@ pub struct Inbox<'a> {
 impl Inbox<'_> {
     /// A binary message.
     pub fn binary(&mut self, message: &[u8]) {
-        let start = self.batch.bytes.len();
-        self.batch.bytes.extend_from_slice(message);
-        self.batch
-            .events
-            .push(Event::Binary(self.key, start, self.batch.bytes.len()));
+        self.bytes(Form::Binary, message);
     }
 
     /// A text message as it is.
@@ -145,31 +169,36 @@ impl Inbox<'_> {
             self.wide(&mut |units| units.extend(message.encode_utf16()));
         }
     }
+
+    fn bytes(&mut self, form: Form, bytes: &[u8]) {
+        let start = self.batch.bytes.len();
+        self.batch.bytes.extend_from_slice(bytes);
+        self.push(form, start, self.batch.bytes.len());
+    }
+
+    fn push(&mut self, form: Form, start: usize, end: usize) {
+        self.batch.events.push(Event::Message(Message {
+            key: self.key,
+            form,
+            start,
+            end,
+        }));
+    }
 }
 
 impl Messages for Inbox<'_> {
     fn ascii(&mut self, text: &[u8]) {
-        let start = self.batch.bytes.len();
-        self.batch.bytes.extend_from_slice(text);
-        self.batch
-            .events
-            .push(Event::Ascii(self.key, start, self.batch.bytes.len()));
+        self.bytes(Form::Ascii, text);
     }
 
     fn wide(&mut self, fill: &mut dyn FnMut(&mut Vec<u16>)) {
         let start = self.batch.wide.len();
         fill(&mut self.batch.wide);
-        self.batch
-            .events
-            .push(Event::Wide(self.key, start, self.batch.wide.len()));
+        self.push(Form::Wide, start, self.batch.wide.len());
     }
 
     fn value(&mut self, json: &str) {
-        let start = self.batch.bytes.len();
-        self.batch.bytes.extend_from_slice(json.as_bytes());
-        self.batch
-            .events
-            .push(Event::Value(self.key, start, self.batch.bytes.len()));
+        self.bytes(Form::Value, json.as_bytes());
     }
 }
 
@@ -360,6 +389,19 @@ mod tests {
         queue.drain(&mut batch);
         assert_eq!(batch.bytes, b"before");
         assert!(batch.wide.is_empty());
+    }
+
+    #[test]
+    fn a_large_buffer_goes_when_it_is_not_needed() {
+        let mut batch = Batch {
+            bytes: vec![0; 4 * KEEP_CAPACITY],
+            ..Batch::default()
+        };
+        batch.clear();
+        assert!(batch.bytes.capacity() >= 4 * KEEP_CAPACITY);
+        batch.bytes.push(0);
+        batch.clear();
+        assert!(batch.bytes.capacity() <= KEEP_CAPACITY);
     }
 
     #[test]
