@@ -5,32 +5,19 @@
  * changes with the load, and nobody must notice.
  */
 
+const path = require('path');
+const { Child } = require('./support/child');
 const { addition } = require('./support/library');
 const { startEcho } = require('./support/server');
 
-const CROWD = 40;
-const BURST = 100;
-const CALM = 600;
-
 addition('order holds while the reading goes to the I/O threads and back', async () => {
   const server = await startEcho('takeover');
-  const clients = [];
-  for (let i = 0; i < CROWD; i++) {
-    const ws = await server.websocket('/s/0/0/websocket');
-    expect(await ws.message()).toBe('o');
-    clients.push(ws);
-  }
-  /** Messages of one client, in one burst, come back whole and in order. */
-  const burst = async (ws, round, count) => {
-    for (let i = 0; i < count; i++) ws.send(`["${round}-${i}"]`);
-    for (let i = 0; i < count; i++) expect(await ws.message()).toBe(`a["${round}-${i}"]`);
-  };
-  for (const round of ['first', 'second']) {
-    // Many sockets are ready at once, again and again.
-    await Promise.all(clients.map((ws) => burst(ws, round, BURST)));
-    // One is, for longer than it takes to change back.
-    for (let i = 0; i < CALM; i++) await burst(clients[0], `${round}-calm-${i}`, 1);
-  }
+  // In a process of its own: where this thread's time goes to something else, it goes on reading.
+  const file = path.join(__dirname, 'fixtures/echoing-crowd.js');
+  const crowd = new Child(file, { PORT: server.address });
+  for (const line of [/^first crowd$/, /^first calm$/, /^second crowd$/, /^second calm$/])
+    await crowd.line(line);
+  expect(await crowd.exit()).toEqual({ code: 0, signal: null });
 });
 
 addition('what a paused connection is sent waits, by either reader', async () => {

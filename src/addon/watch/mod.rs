@@ -3,6 +3,8 @@
 #[cfg(not(takeover))]
 mod none;
 #[cfg(takeover)]
+mod policy;
+#[cfg(takeover)]
 mod unix;
 
 #[cfg(not(takeover))]

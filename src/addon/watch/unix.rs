@@ -11,13 +11,16 @@ use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use libloading::os::unix::Library;
 use napi::bindgen_prelude::*;
 use napi::sys;
 
+use super::policy::Policy;
 use crate::addon::state::State;
 use crate::server::io::Io;
+use crate::server::socket::Turn;
 
 /// The poll handles of one environment. JavaScript thread only.
 #[derive(Debug)]
@@ -26,8 +29,7 @@ pub(in crate::addon) struct Watch {
     uv: &'static Uv,
     /// Whether the JavaScript thread has the reactors.
     has_turns: bool,
-    /// How many times in a row there was so much to do, or so little, that the other should have them.
-    streak: u32,
+    policy: Policy,
 }
 
 /// What libuv's callback needs. Freed when its handle has been closed.
@@ -63,15 +65,6 @@ const UV_POLL: c_int = 8;
 const UV_READABLE: c_int = 1;
 /// What malloc gives, and more than libuv's handles ask for.
 const ALIGN: usize = 16;
-
-/// A turn with more sockets or bytes than this is a busy one.
-const BUSY_SOCKETS: usize = 4;
-const BUSY_BYTES: usize = 32 << 10;
-/// After so many busy turns in a row the I/O threads read.
-const BUSY_TURNS: u32 = 8;
-/// After so many batches in a row of no more than [`CALM_EVENTS`] the JavaScript thread reads again.
-const CALM_BATCHES: u32 = 256;
-const CALM_EVENTS: usize = 2;
 
 impl Uv {
     /// The functions; none where the program has no libuv.
@@ -116,7 +109,7 @@ impl Watch {
             watched,
             uv,
             has_turns: false,
-            streak: 0,
+            policy: Policy::new(),
         };
         this.take_turns(true);
         Some(this)
@@ -124,7 +117,6 @@ impl Watch {
 
     fn take_turns(&mut self, take: bool) {
         self.has_turns = take;
-        self.streak = 0;
         for &watched in &self.watched {
             // SAFETY: freed only after its handle was closed, which is when the environment ends.
             unsafe {
@@ -141,27 +133,14 @@ impl Watch {
 
     /// A batch of so many events has come from the I/O threads.
     pub(in crate::addon) fn batch(&mut self, events: usize) {
-        if self.has_turns {
-            return;
-        }
-        self.streak = if events > CALM_EVENTS {
-            0
-        } else {
-            self.streak + 1
-        };
-        if self.streak >= CALM_BATCHES {
+        if !self.has_turns && self.policy.handle_batch(events) {
             self.take_turns(true);
         }
     }
 
     /// The JavaScript thread has taken a turn.
-    fn turn(&mut self, sockets: usize, bytes: usize) {
-        if !self.has_turns {
-            return;
-        }
-        let busy = sockets > BUSY_SOCKETS || bytes > BUSY_BYTES;
-        self.streak = if busy { self.streak + 1 } else { 0 };
-        if self.streak >= BUSY_TURNS {
+    fn turn(&mut self, turn: Turn, start: Option<Instant>) {
+        if self.has_turns && self.policy.handle_turn(turn, start, Instant::now) {
             self.take_turns(false);
         }
     }
@@ -219,10 +198,13 @@ impl Watched {
     }
 
     fn turn(&self) {
+        let wants_start = |watch: &Watch| watch.policy.wants_start();
+        let is_timed = self.state.borrow().watch.as_ref().is_some_and(wants_start);
+        let start = is_timed.then(Instant::now);
         let turn = self.io.reactor().turn();
         let mut state = self.state.borrow_mut();
         if let Some(watch) = &mut state.watch {
-            watch.turn(turn.sockets, turn.bytes);
+            watch.turn(turn, start);
         }
         if state.engine.events.is_empty() {
             // Pongs leave without JavaScript.
