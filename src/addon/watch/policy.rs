@@ -146,7 +146,7 @@ mod tests {
 
         /// How many calm batches it takes until the JavaScript thread reads again.
         fn calm_batches(&mut self) -> u32 {
-            let calm = (1..).find(|_| self.policy.handle_batch(1));
+            let calm = (1..=MOST_CALM_BATCHES).find(|_| self.policy.handle_batch(1));
             calm.unwrap_or_default()
         }
     }
