@@ -16,8 +16,9 @@ class Child {
   /**
    * @param {string} file
    * @param {NodeJS.ProcessEnv} env
+   * @param {string} [cwd]
    */
-  constructor(file, env) {
+  constructor(file, env, cwd) {
     /** @type {string[]} */
     this.lines = [];
     this.errors = '';
@@ -25,6 +26,7 @@ class Child {
     this.status = undefined;
     this.process = spawn(process.execPath, [file], {
       env: { ...process.env, NO_COLOR: '1', ...env },
+      cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let rest = '';

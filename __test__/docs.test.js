@@ -1,0 +1,301 @@
+'use strict';
+
+/*
+ * Every code block of README and docs is run, type-checked or, where it cannot be, read by the program
+ * it is for. `support/docs.js` has what a page can say of the test of a block.
+ */
+
+const { execFile } = require('child_process');
+const fs = require('fs');
+const os = require('os');
+const path = require('path');
+const { promisify } = require('util');
+const { Child } = require('./support/child');
+const { GIVEN, blocksOf, pages, root, scriptsOf } = require('./support/docs');
+const { isOracle } = require('./support/library');
+
+const run = promisify(execFile);
+const read = (file) => fs.readFileSync(path.join(root, file), 'utf8');
+const PRELOAD = path.join(__dirname, 'fixtures/documented.js');
+
+/** The folder of the running test, where programs find the packages that they name. */
+let folder;
+
+beforeEach(() => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sockjs-docs-'));
+  const modules = path.join(folder, 'node_modules');
+  fs.mkdirSync(modules);
+  fs.symlinkSync(root, path.join(modules, 'sockjs-rs'), 'junction');
+  for (const name of ['sockjs-client', '@types']) {
+    fs.symlinkSync(path.join(root, 'node_modules', name), path.join(modules, name), 'junction');
+  }
+});
+
+afterEach(() => fs.rmSync(folder, { recursive: true }));
+
+/**
+ * @typedef {object} Program
+ * @property {string} title
+ * @property {string} code
+ * @property {import('./support/docs').Block['says']} says
+ * @property {import('./support/docs').Block[]} clients what runs in its pages
+ * @property {import('./support/docs').Block[]} files what it finds in its folder
+ */
+
+/**
+ * The programs of a page: each is one js block, or several that continue each other.
+ *
+ * @param {string} page
+ * @returns {Program[]}
+ */
+function programsOf(page) {
+  const blocks = blocksOf(page);
+  const files = blocks.filter(({ says }) => 'file' in says);
+  /** @type {Program[]} */
+  const programs = [];
+  for (const block of blocks) {
+    const { says, code, language, line } = block;
+    const last = programs.at(-1);
+    if ('client' in says) {
+      last.clients.push(block);
+    } else if ('continues' in says) {
+      last.code += code;
+      Object.assign(last.says, says);
+    } else if (language === 'js') {
+      programs.push({ title: `${page}:${line}`, code, says: { ...says }, clients: [], files });
+    }
+  }
+  return programs;
+}
+
+/**
+ * Runs a program with all that its page says of it: nothing may be thrown or be written to stderr.
+ *
+ * @param {Program} given
+ */
+async function play({ code, says, clients, files }) {
+  for (const file of files) fs.writeFileSync(path.join(folder, file.says.file), file.code);
+  const program = start('program', says.given ? GIVEN[says.given](code) : code);
+  const port = await portOf(program);
+  const visits = await Promise.all(clients.map((client) => visit(client, port)));
+  if (says.exits) {
+    for (const { child } of visits) await child.line(/^opened$/);
+    program.process.kill(says.exits);
+  }
+  for (const { child, prints } of visits) await child.line(literally(prints));
+  for (const prefix of says.echoes?.split(' ') ?? []) {
+    for (const transport of ['websocket', 'xhr-polling']) {
+      const client = start('echo', echo(prefix, transport), at(port));
+      await client.line(literally(`there and back by ${transport}`));
+    }
+  }
+  if (says.given) {
+    if (says.given === 'connection') start('guest', `new SockJS('/echo');`, at(port));
+    await program.line(/^done$/);
+  }
+  if (says.prints) await program.line(literally(says.prints));
+  if (says.exits || !port) {
+    await program.exit();
+    expect(program.status).toEqual({ code: 0, signal: null });
+  }
+  expect([program.errors, ...visits.map(({ child }) => child.errors)].join('')).toBe('');
+  expect(program.status?.code).toBe(says.exits || !port ? 0 : undefined);
+}
+
+/**
+ * Starts a program of the documentation.
+ *
+ * @param {string} name of its file
+ * @param {string} code
+ * @param {NodeJS.ProcessEnv} [env]
+ */
+function start(name, code, env) {
+  const file = path.join(folder, name + (/^import /m.test(code) ? '.mjs' : '.cjs'));
+  fs.writeFileSync(file, code);
+  return new Child(file, { NODE_OPTIONS: `--require ${JSON.stringify(PRELOAD)}`, ...env }, folder);
+}
+
+/** @param {string} port where a page's script is from */
+const at = (port) => ({ DOCS_SERVER: `http://127.0.0.1:${port}` });
+
+/** @param {string} text */
+const literally = (text) => new RegExp(text.replace(/[^\w ]/g, '\\$&'));
+
+/**
+ * @param {Child} program
+ * @returns {Promise<string | undefined>} undefined if it has ended without listening
+ */
+async function portOf(program) {
+  try {
+    return (await program.line(/^listening (\d+)$/))[1];
+  } catch (error) {
+    if (program.status?.code !== 0) throw error;
+    return undefined;
+  }
+}
+
+/**
+ * Starts what runs in a page.
+ *
+ * @param {import('./support/docs').Block} block
+ * @param {string} port
+ */
+async function visit({ code, language, says, line }, port) {
+  const scripts = language === 'html' ? scriptsOf(code) : { sources: [], code };
+  for (const source of scripts.sources) {
+    const response = await fetch(new URL(source, `http://127.0.0.1:${port}/`));
+    expect(await response.text()).toContain('SockJS');
+  }
+  return { child: start(`client-${line}`, scripts.code, at(port)), prints: says.prints };
+}
+
+const echo = (prefix, transport) => `
+  const socket = new SockJS('${prefix}', null, { transports: ['${transport}'] });
+  socket.onopen = () => socket.send('there and back by ');
+  socket.onmessage = ({ data }) => console.log(data + socket.transport);
+`;
+
+/** The blocks of all pages in a language. */
+const blocksIn = (language) =>
+  pages()
+    .flatMap((page) => blocksOf(page))
+    .filter((block) => block.language === language)
+    .map((block) => ({ ...block, title: `${block.page}:${block.line}` }));
+
+const describeDocs = isOracle ? describe.skip : describe;
+
+describeDocs('the code of README and docs', () => {
+  test('is in languages that this suite checks, and says what shows that it works', () => {
+    const known = ['js', 'ts', 'html', 'json', 'sh', 'nginx', 'haproxy'];
+    const blocks = pages().flatMap((page) => blocksOf(page));
+    expect(blocks.filter(({ language }) => !known.includes(language))).toEqual([]);
+    const silent = blocks.filter(({ says }) => 'client' in says && !says.prints);
+    expect(silent).toEqual([]);
+    const alone = blocks.filter(({ language, says }) => language === 'html' && !('client' in says));
+    expect(alone).toEqual([]);
+    const untried = pages()
+      .flatMap(programsOf)
+      .filter(({ says, clients }) => clients.length === 0 && Object.keys(says).length === 0);
+    expect(untried.map(({ title }) => title)).toEqual([]);
+  });
+
+  test.each(pages().flatMap(programsOf))('$title (js) runs', play);
+
+  test('all ts is accepted by the compiler', async () => {
+    const blocks = blocksIn('ts');
+    expect(blocks).not.toEqual([]);
+    const files = blocks.map(({ page, line }) => `${page.replace(/\W/g, '-')}-${line}.ts`);
+    blocks.forEach(({ code }, index) => fs.writeFileSync(path.join(folder, files[index]), code));
+    const options = {
+      module: 'nodenext',
+      target: 'es2022',
+      strict: true,
+      noEmit: true,
+      skipLibCheck: true,
+      types: ['node'],
+    };
+    const config = path.join(folder, 'tsconfig.json');
+    fs.writeFileSync(config, JSON.stringify({ compilerOptions: options, files }));
+    const tsc = require.resolve('typescript/lib/tsc.js');
+    const { code, stdout } = await run(process.execPath, [tsc, '-p', config]).catch((e) => e);
+    expect([code, stdout]).toEqual([undefined, '']);
+  }, 60000);
+
+  test.each(blocksIn('json'))('$title (json) can be parsed', ({ code }) => {
+    JSON.parse(code);
+  });
+
+  test.each(blocksIn('sh'))(
+    '$title (sh) can be read, and names scripts there are',
+    async (block) => {
+      await run('bash', ['-n', '-c', block.code]);
+      const { scripts } = JSON.parse(read('package.json'));
+      const named = [...block.code.matchAll(/\bnpm (?:run )?(start|test|(?<=run )[\w:]+)/g)];
+      for (const [, script] of named) expect(Object.keys(scripts)).toContain(script);
+      for (const [, file] of block.code.matchAll(/\bnode ((?:examples|bench|scripts)\/\S+)/g)) {
+        require.resolve(path.join(root, file));
+      }
+    },
+  );
+
+  describe.each(['haproxy', 'nginx'])('%s', (language) => {
+    const examples = `examples/${language}`;
+    const isThere = fs.existsSync(path.join(root, examples));
+
+    // The examples are run by tests of their own.
+    (isThere ? test : test.skip).each(blocksIn(language))(
+      `$title is part of a file of ${examples}`,
+      ({ code }) => {
+        const texts = fs
+          .readdirSync(path.join(root, examples))
+          .map((name) => read(`${examples}/${name}`));
+        expect(texts.filter((text) => text.includes(code))).not.toEqual([]);
+      },
+    );
+  });
+});
+
+describeDocs('README and docs', () => {
+  test.each(pages())('%s: links lead somewhere', (page) => {
+    const text = read(page).replace(/^```[^]*?^```/gm, '');
+    const broken = [...text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)].filter(
+      ([, file, anchor]) => {
+        const target = file ? path.join(path.dirname(page), file) : page;
+        if (!fs.existsSync(path.join(root, target))) return true;
+        return anchor !== undefined && !anchorsOf(read(target)).includes(anchor);
+      },
+    );
+    expect(broken.map(([link]) => link)).toEqual([]);
+  });
+
+  test('docs/api.md has every option with its default', () => {
+    const [, section] = read('docs/api.md').split('\n## Options\n');
+    const rows = new Map(
+      [...section.split('\n## ')[0].matchAll(/^\| `(\w+)` \| (.*?) \|/gm)].map(
+        ([, name, value]) => [name, value],
+      ),
+    );
+    const declared = /interface ServerOptions \{([^]*?)\n {2}\}/.exec(read('index.d.ts'))[1];
+    const names = [...declared.matchAll(/^ {4}(\w+)\?:/gm)].map(([, name]) => name);
+    const missing = names.filter((name) => !rows.has(name));
+    expect(missing).toEqual([]);
+    const { log, ...defaults } = require('../lib/options').complete();
+    expect(typeof log).toBe('function');
+    for (const [name, value] of Object.entries(defaults)) {
+      const text = typeof value === 'string' && value ? value : JSON.stringify(value);
+      expect([name, rows.get(name)]).toEqual([name, `\`${text.replaceAll('""', "''")}\``]);
+    }
+  });
+
+  test('docs/api.md has every member of the types, every error code and every transport', () => {
+    const api = read('docs/api.md');
+    const types = read('index.d.ts');
+    const members = [
+      ...types.matchAll(/interface (Server|Connection|FirstConnection)\b[^]*?\n {2}\}/g),
+    ]
+      .flatMap(([text]) => [...text.matchAll(/^ {4}(?:readonly )?(\w+)\??[(:]/gm)])
+      .map(([, name]) => name)
+      .filter((name) => !/^(?:on|once|addListener)$/.test(name));
+    const codes = read('lib/errors.js')
+      .match(/ERR_\w+/g)
+      .concat(read('lib/load.js').match(/ERR_\w+/g));
+    const events = [...types.matchAll(/event: ('[^:]*'),/g)].flatMap(([, text]) =>
+      text.match(/\w+/g),
+    );
+    const transports = [...types.matchAll(/^ {4}\| '([\w-]+)'/gm)].map(([, name]) => name);
+    const wanted = new Set([...members, ...codes, ...events, ...transports]);
+    expect(wanted.size).toBeGreaterThan(40);
+    const missing = [...wanted].filter((name) => !new RegExp(`\`[^\`]*\\b${name}\\b`).test(api));
+    expect(missing).toEqual([]);
+  });
+});
+
+/** The names by which GitHub knows the headings of a page. */
+function anchorsOf(text) {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}

@@ -1,0 +1,156 @@
+'use strict';
+
+/*
+ * Reads the code blocks of README and docs, and what a comment before a block says of its test:
+ *
+ *     <!-- test: client; prints hello -->
+ *
+ * continues       the block goes on where the one above it ends: they are one program
+ * file NAME       the programs of the page find the block in their folder, under this name
+ * given NAME      the block is the body of a function in a program of `GIVEN`
+ * client          the block runs in a page that the server above it has served: `SockJS` and `fetch`
+ *                 know where that is
+ * echoes PREFIX   a SockJS client gets its own message back, by websocket and by polling
+ * prints TEXT     the program prints a line with this text
+ * exits SIGNAL    the program exits with 0 when it gets this signal
+ */
+
+const fs = require('fs');
+const path = require('path');
+
+const root = path.join(__dirname, '../..');
+
+/** What may be said before a block, and whether something follows it. */
+const WORDS = {
+  continues: false,
+  file: true,
+  given: true,
+  client: false,
+  echoes: true,
+  prints: true,
+  exits: true,
+};
+
+/**
+ * @typedef {object} Block
+ * @property {string} page its file, from the root of the repository
+ * @property {number} line of its first fence
+ * @property {string} language
+ * @property {string} code
+ * @property {Partial<Record<keyof typeof WORDS, string>>} says
+ */
+
+/** @returns {string[]} README and docs, from the root of the repository */
+function pages() {
+  const docs = fs.readdirSync(path.join(root, 'docs')).filter((name) => name.endsWith('.md'));
+  return ['README.md', ...docs.map((name) => `docs/${name}`)];
+}
+
+/**
+ * @param {string} page
+ * @param {string} [text] what is in it
+ * @returns {Block[]}
+ */
+function blocksOf(page, text = fs.readFileSync(path.join(root, page), 'utf8')) {
+  /** @type {Block[]} */
+  const blocks = [];
+  /** @type {(Block & { lines: string[] }) | undefined} */
+  let open;
+  let comment = '';
+  text.split('\n').forEach((line, index) => {
+    const where = `${page}:${index + 1}`;
+    if (open) {
+      if (line === '```') {
+        const { lines, ...block } = open;
+        blocks.push({ ...block, code: lines.join('\n') + '\n' });
+        open = undefined;
+      } else {
+        open.lines.push(line);
+      }
+    } else if (/^\s*(?:```|~~~)/.test(line)) {
+      const [, language] = /^```([a-z]+)$/.exec(line) ?? [];
+      if (!language) throw new Error(`${where}: a block begins with \`\`\` and its language`);
+      open = {
+        page,
+        line: index + 1,
+        language,
+        code: '',
+        says: parse(comment, where),
+        lines: [],
+      };
+      comment = '';
+    } else if (line.startsWith('<!-- test:')) {
+      comment = line;
+    } else if (comment && line.trim() !== '') {
+      throw new Error(`${where}: a comment about a test stands before its block`);
+    }
+  });
+  if (open) throw new Error(`${page}:${open.line}: the block has no end`);
+  return blocks;
+}
+
+/**
+ * @param {string} comment
+ * @param {string} where
+ */
+function parse(comment, where) {
+  if (!comment) return {};
+  const [, text] = /^<!-- test: (.+) -->$/.exec(comment) ?? [];
+  if (!text) throw new Error(`${where}: ${comment} cannot be read`);
+  return Object.fromEntries(
+    text.split('; ').map((part) => {
+      const [, word, rest] = /^(\w+)(?: (.+))?$/.exec(part) ?? [];
+      if (WORDS[word] !== Boolean(rest)) throw new Error(`${where}: "${part}" cannot be read`);
+      return [word, rest ?? ''];
+    }),
+  );
+}
+
+/**
+ * What the body of a page's block stands in, by the name that `given` gives. `done()` says that it has
+ * been reached and left.
+ *
+ * @type {Record<string, (code: string) => string>}
+ */
+const GIVEN = {
+  service: (code) => `
+    const http = require('node:http');
+    const sockjs = require('sockjs-rs');
+    const server = http.createServer((req, res) => res.writeHead(404).end());
+    const service = sockjs.createServer({ prefix: '/echo', log: null });
+    service.on('connection', (conn) => conn.on('data', (message) => conn.write(message)));
+    ${code}
+    if (!server.listening) server.listen(8080, () => console.log('done'));
+  `,
+  connection: (code) => `
+    const http = require('node:http');
+    const sockjs = require('sockjs-rs');
+    const server = http.createServer();
+    const service = sockjs.createServer({ log: null, high_water_mark: 1024 });
+    service.on('connection', (conn) => {
+      ${code}
+      console.log('done');
+    });
+    service.installHandlers(server, { prefix: '/echo' });
+    server.listen(8080);
+  `,
+};
+
+/**
+ * The scripts of a piece of HTML.
+ *
+ * @param {string} html
+ * @returns {{ sources: string[], code: string }} those that are loaded, and those that are written in it
+ */
+function scriptsOf(html) {
+  const sources = [];
+  const code = [];
+  for (const [, attributes, text] of html.matchAll(/<script\b([^>]*)>([^]*?)<\/script>/g)) {
+    const [, source] = /\bsrc="([^"]*)"/.exec(attributes) ?? [];
+    if (source) sources.push(source);
+    else code.push(text);
+  }
+  return { sources, code: code.join('\n') };
+}
+
+module.exports = { root, pages, blocksOf, scriptsOf, GIVEN };
