@@ -414,7 +414,7 @@ declare namespace sockjs {
 
     /**
      * No `'data'` until {@link resume}. Nor is anything read from the client meanwhile: `xhr_send` and
-     * `jsonp_send` requests wait. Over the bridge (see the README) they are answered, and their messages
+     * `jsonp_send` requests wait. Over the bridge (see docs/api.md) they are answered, and their messages
      * wait in memory.
      */
     pause(): this;
