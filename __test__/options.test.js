@@ -76,6 +76,30 @@ describe.each(doors)('options, by the %s door', (door) => {
     expect(errors).toHaveLength(1);
   });
 
+  addition('a new option that is undefined is as if it were left out', async () => {
+    const options = { max_message_size: 100, high_water_mark: 10 };
+    const { service } = await startService(door, options);
+    const unset = Object.fromEntries(
+      ['max_buffered', 'binary', 'io_threads', 'pong_timeout', ...Object.keys(options)].map(
+        (name) => [name, undefined],
+      ),
+    );
+    expect(service.listener(unset).options).toMatchObject({
+      ...options,
+      max_buffered: 64 * 1024 * 1024,
+      pong_timeout: 10000,
+    });
+    expect(service.listener({ high_water_mark: null }).options.high_water_mark).toBe(null);
+  });
+
+  addition('numbers may be given as text', async () => {
+    const text = { max_buffered: '1000', high_water_mark: '10', pong_timeout: '20' };
+    const server = await startService(door, { ...text, max_message_size: '30', io_threads: '1' });
+    await server.post('/s/0/0/xhr');
+    const { conn } = await server.accept();
+    expect([conn.write('123'), conn.write('more than ten')]).toEqual([true, false]);
+  });
+
   test('handler options go before those of the server', async () => {
     const server = await startService(door, { prefix: '/s', websocket: false });
     throughDoor(door, () =>

@@ -50,16 +50,21 @@ const NEW_OPTIONS = ['max_message_size', 'max_buffered', 'binary', 'io_threads',
 const KNOWN_FAYE_OPTIONS = new Set(['maxLength', 'ping', 'headers', 'extensions']);
 
 /**
- * The options with defaults for what is missing. Of the options that 0.3.24 has, `undefined` is a value
- * like any other, as there; of the new ones it is none.
+ * The options, laid over those that hold for what is missing. Of the options that 0.3.24 has, `undefined`
+ * is a value like any other, as there; of the new ones it is none.
  *
- * @param {Record<string, any>} [options]
+ * @param {Record<string, any> | null} [options]
+ * @param {Record<string, any>} [below] complete options
  * @returns {Record<string, any>}
  */
-function complete(options) {
+function complete(options, below = DEFAULTS) {
   /** @type {Record<string, any>} */
-  const all = { ...DEFAULTS, ...options };
-  for (const name of NEW_OPTIONS) all[name] ??= DEFAULTS[name];
+  const all = { ...below, ...options };
+  for (const name of NEW_OPTIONS) all[name] ??= below[name];
+  // Without a mark by default, and `null` takes one away.
+  if (all.high_water_mark === undefined && below.high_water_mark !== undefined) {
+    all.high_water_mark = below.high_water_mark;
+  }
   return all;
 }
 
@@ -182,6 +187,7 @@ function toNative(options, log) {
   const faye = options.faye_server_options || {};
   const baseUrl = options.base_url;
   const needsFunction = typeof baseUrl === 'function';
+  const highWaterMark = options.high_water_mark ?? undefined;
   const transports = servedTransports(options);
   const websocket = transports && !transports.includes('websocket') ? false : options.websocket;
   return {
@@ -194,7 +200,7 @@ function toNative(options, log) {
     maxMessageSize: Number(options.max_message_size),
     maxFrameSize: Number(faye.maxLength || options.max_message_size),
     maxBuffered: Number(options.max_buffered),
-    highWaterMark: options.high_water_mark === null ? undefined : options.high_water_mark,
+    highWaterMark: highWaterMark === undefined ? undefined : Number(highWaterMark),
     ping: faye.ping ? Number(faye.ping) * 1000 : undefined,
     handshakeHeaders: Object.entries(faye.headers || {}).flatMap(([name, value]) =>
       value === undefined ? [] : [headerText(name), headerText(value)],

@@ -35,7 +35,7 @@ class Server extends EventEmitter {
    * @param {Record<string, any>} [options]
    */
   listener(options) {
-    return new Listener(this, { ...this.options, ...options });
+    return new Listener(this, complete(options, this.options));
   }
 
   /**
