@@ -248,6 +248,24 @@ describeDocs('README and docs', () => {
     expect(broken.map(([link]) => link)).toEqual([]);
   });
 
+  test('docs/troubleshooting.md quotes what server and client say', () => {
+    const said = [
+      allText('src', /\.rs$/),
+      allText('lib', /\.js$/),
+      allText('node_modules/sockjs-client/lib', /\.js$/),
+    ].join('\n');
+    const text = read('docs/troubleshooting.md');
+    const reasons = [...text.matchAll(/^\| \d{4}[^|"]*"([^":]+)/gm)].map(([, reason]) => reason);
+    const answers = [...text.matchAll(/^\| [45]\d\d ([^|]+) \|/gm)].flatMap(([, cell]) =>
+      [...cell.matchAll(/`([^`…]+)/g)].map(([, answer]) => answer),
+    );
+    const frameworks = answers.filter((answer) => answer.startsWith('Cannot GET'));
+    const quoted = [...reasons, ...answers].filter((each) => !frameworks.includes(each));
+    expect(quoted.length).toBeGreaterThan(15);
+    const escaped = said.replaceAll('\\"', '"');
+    expect(quoted.filter((each) => !escaped.includes(each))).toEqual([]);
+  });
+
   test('docs/api.md has every option with its default', () => {
     const [, section] = read('docs/api.md').split('\n## Options\n');
     const rows = new Map(
@@ -289,6 +307,18 @@ describeDocs('README and docs', () => {
     expect(missing).toEqual([]);
   });
 });
+
+/**
+ * @param {string} from a folder
+ * @param {RegExp} kind of the files
+ */
+function allText(from, kind) {
+  return fs
+    .readdirSync(path.join(root, from), { recursive: true })
+    .filter((name) => kind.test(name))
+    .map((name) => read(path.join(from, name)))
+    .join('\n');
+}
 
 /** The names by which GitHub knows the headings of a page. */
 function anchorsOf(text) {
