@@ -98,13 +98,15 @@ describe.each(doors)('strangers, by the %s door', (door) => {
 
   survival(4, 'a connection that is over writes to nobody', async () => {
     const listener = (conn) => conn.once('data', () => conn.pause());
-    const server = await startService(door, { disconnect_delay: 50 }, listener);
+    const server = await startService(door, {}, listener);
     const session = server.session('/s');
-    await server.post(`${session}/xhr`);
+    const receiver = server.connect();
+    receiver.send('POST', `${session}/xhr_streaming`);
     const peer = await server.accept();
     await server.post(`${session}/xhr_send`, '["first","held"]');
     await peer.until('data');
     // The session ends while a message is held; its place is taken by others.
+    receiver.wire.socket.destroy();
     while ((await server.post(`${session}/xhr_send`, '["more"]')).status !== 404);
     const ws = await server.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
