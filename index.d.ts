@@ -56,7 +56,7 @@ declare namespace sockjs {
     | 'ERR_SOCKJS_OPTION_RANGE'
     /** `TypeError`: the argument of a method is not what it works on. */
     | 'ERR_SOCKJS_INVALID_ARGUMENT'
-    /** `Error`: no native binary loads on this machine; the message says what to do. */
+    /** `Error`: no native binary loads on this machine; `require` throws it, and says what to do. */
     | 'ERR_SOCKJS_NO_BINARY';
 
   /**
@@ -250,7 +250,6 @@ declare namespace sockjs {
      * @returns true
      * @throws {TypeError} `ERR_SOCKJS_INVALID_ARGUMENT`: no http server
      * @throws {TypeError} `ERR_SOCKJS_INVALID_OPTION`, {RangeError} `ERR_SOCKJS_OPTION_RANGE`
-     * @throws {Error} `ERR_SOCKJS_NO_BINARY`
      */
     installHandlers(httpServer: HttpServer, options?: ServerOptions | null): true;
 

@@ -1,51 +1,134 @@
 'use strict';
 
 /**
- * @file Loads the native binary, or says in one error what to do.
+ * @file Loads the native binary, or says in one error what was tried and what to do.
  */
 
+const fs = require('node:fs');
+const path = require('node:path');
 const { coded } = require('./errors');
 
-/** @returns {any} the binding that napi-rs generates */
+const ROOT = path.join(__dirname, '..');
+
+/**
+ * Packages that build the addon where they are installed: the first is asked for by name, the others
+ * come by themselves where there is no prebuilt package.
+ */
+const SOURCE_PACKAGES = ['sockjs-rs-source', 'sockjs-rs-source-cpu', 'sockjs-rs-source-os'];
+
+/** @returns {any} the binding that napi-rs generates, or that a source package has built */
 function loadBinding() {
+  let missing;
   try {
     return require('../binding.js');
-  } catch (cause) {
-    const platform = `${process.platform}-${process.arch}, Node ${process.version}`;
-    const error = coded(
-      Error,
-      'ERR_SOCKJS_NO_BINARY',
-      [
-        `sockjs-rs has no native binary that loads on this machine (${platform}).`,
-        'What was tried:',
-        ...causes(cause).map((line) => `  - ${line}`),
-        'What to do, one of:',
-        '  - install again with optional dependencies (npm install --include=optional sockjs-rs)',
-        '  - build it here: with a Rust toolchain (https://rustup.rs), npm run build in the package',
-        '  - name a binary you have: NAPI_RS_NATIVE_LIBRARY_PATH=/path/to/sockjs-rs.node',
-      ].join('\n'),
-    );
-    error.cause = cause;
-    throw error;
+  } catch (error) {
+    missing = error;
   }
+  const tried = failures(missing);
+  for (const name of SOURCE_PACKAGES) {
+    try {
+      return requireSource(name);
+    } catch (error) {
+      tried.push(describe(error));
+    }
+  }
+  const error = coded(Error, 'ERR_SOCKJS_NO_BINARY', explain(tried));
+  error.cause = missing;
+  throw error;
 }
 
 /**
- * The messages of an error and of those that led to it, one line each.
- *
- * @param {any} error
- * @returns {string[]}
+ * @param {string} name one of SOURCE_PACKAGES
+ * @returns {any} its binding
+ * @throws {Error} when it is not there, has built nothing, or belongs to another version
  */
-function causes(error) {
-  const lines = [];
-  const queue = [error];
-  while (queue.length > 0 && lines.length < 20) {
-    const next = queue.shift();
-    if (!next) continue;
-    lines.push(String(next.message ?? next).split('\n')[0]);
-    queue.push(...[].concat(next.cause ?? []));
-  }
-  return [...new Set(lines)];
+function requireSource(name) {
+  const { version } = require('../package.json');
+  const other = require(`${name}/package.json`).version;
+  if (other !== version) throw new Error(`${name} is version ${other}, not ${version}`);
+  return require(name);
 }
 
-module.exports = { loadBinding };
+/**
+ * @param {any} error of binding.js, whose causes lead from the last failure to the first
+ * @returns {string[]} one line each, in the order in which they happened
+ */
+function failures(error) {
+  const lines = [];
+  for (let next = error.cause; next; next = next.cause) lines.unshift(describe(next));
+  return lines.length > 0 ? [...new Set(lines)] : [describe(error)];
+}
+
+/**
+ * @param {any} error
+ * @returns {string} its first line; of a file or package that is missing, which
+ */
+function describe(error) {
+  const line = String(error?.message ?? error).split('\n')[0];
+  const [, wanted] = /^Cannot find module '([^']+)'$/.exec(line) ?? [];
+  if (wanted === undefined) return line;
+  if (/^\.{0,2}[/\\]|^\w:/.test(wanted)) return `${path.resolve(ROOT, wanted)}: no such file`;
+  return `${wanted.replace(/\/package\.json$/, '')}: no such package in reach of ${ROOT}`;
+}
+
+/**
+ * @param {string[]} tried
+ * @returns {string} the message for whoever has to mend it
+ */
+function explain(tried) {
+  const libc = process.platform === 'linux' ? ` (${libcName()})` : '';
+  const platform = `${process.platform}-${process.arch}${libc}, Node ${process.version}`;
+  return [
+    `sockjs-rs has no native binary that loads on this machine: ${platform}.`,
+    'What was tried:',
+    ...tried.map((line) => `  - ${line}`),
+    'What to do, one of:',
+    ...waysOut().map((line) => `  - ${line}`),
+  ].join('\n');
+}
+
+/** @returns {string[]} */
+function waysOut() {
+  const override = process.env.NAPI_RS_NATIVE_LIBRARY_PATH;
+  const named = override
+    ? `mend or unset NAPI_RS_NATIVE_LIBRARY_PATH, now ${override}: while it is set, no other binary is tried`
+    : 'name a binary that you have: NAPI_RS_NATIVE_LIBRARY_PATH=/path/to/sockjs-rs.node in the environment ' +
+      '(other packages made with napi-rs read it, too)';
+  // A clone has the sources; the package has not.
+  const ways = fs.existsSync(path.join(ROOT, 'Cargo.toml')) ? waysInClone() : waysInPackage();
+  return override ? [named, ...ways] : [...ways, named];
+}
+
+/** @returns {string[]} */
+function waysInClone() {
+  return [
+    `build it, with Rust (https://rustup.rs): npm run build, in ${ROOT}`,
+    'install sockjs-rs from npm, with its optional dependencies',
+  ];
+}
+
+/** @returns {string[]} */
+function waysInPackage() {
+  const { version, optionalDependencies = {} } = require('../package.json');
+  const prefix = 'sockjs-rs-';
+  const prebuilt = Object.keys(optionalDependencies)
+    .filter((name) => !SOURCE_PACKAGES.includes(name))
+    .map((name) => name.slice(prefix.length));
+  const host = `${process.platform}-${process.arch}`;
+  return [
+    prebuilt.some((name) => name === host || name.startsWith(`${host}-`))
+      ? 'install again with optional dependencies: npm install --include=optional ' +
+        '(first delete node_modules, and a lock file that was written without them)'
+      : `run it where there is a prebuilt package: ${prebuilt.join(', ')}`,
+    `build it, with Rust (https://rustup.rs): npm install sockjs-rs-source@${version}, ` +
+      'with install scripts allowed',
+  ];
+}
+
+/** @returns {string} the C library that Node runs on */
+function libcName() {
+  const { glibcVersionRuntime } = /** @type {any} */ (process.report?.getReport())?.header ?? {};
+  return glibcVersionRuntime ? `glibc ${glibcVersionRuntime}` : 'musl';
+}
+
+module.exports = { SOURCE_PACKAGES, loadBinding };

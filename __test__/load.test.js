@@ -1,0 +1,157 @@
+'use strict';
+
+/** Where no binary loads: the error of `require`, in copies of the package that have none. */
+
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+
+const ROOT = path.join(__dirname, '..');
+
+/** What the published package.json has and the committed one has not. */
+const PUBLISHED = {
+  optionalDependencies: {
+    'sockjs-rs-linux-x64-gnu': '0.1.0',
+    'sockjs-rs-darwin-arm64': '0.1.0',
+    'sockjs-rs-source-cpu': '0.1.0',
+  },
+};
+
+let copy;
+
+beforeEach(() => {
+  copy = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'sockjs-rs-load-')));
+  for (const name of ['index.js', 'binding.js', 'lib']) {
+    fs.cpSync(path.join(ROOT, name), path.join(copy, name), { recursive: true });
+  }
+  const manifest = { name: 'sockjs-rs', version: '0.1.0', ...PUBLISHED };
+  fs.writeFileSync(path.join(copy, 'package.json'), JSON.stringify(manifest));
+});
+
+afterEach(() => fs.rmSync(copy, { recursive: true, force: true }));
+
+/** Writes a package that builds from source where the copy finds it. */
+function addSourcePackage(manifest, index) {
+  const folder = path.join(copy, 'node_modules/sockjs-rs-source');
+  fs.mkdirSync(folder, { recursive: true });
+  fs.writeFileSync(path.join(folder, 'package.json'), JSON.stringify(manifest));
+  fs.writeFileSync(path.join(folder, 'index.js'), index);
+}
+
+/**
+ * Requires the copy in a process of its own, on linux-x64 unless told otherwise.
+ *
+ * @param {{ env?: object, platform?: string, arch?: string }} [where]
+ * @returns {{ name: string, code: string, message: string, causes: boolean }} of the error
+ */
+function requireIt({ env = {}, platform = 'linux', arch = 'x64' } = {}) {
+  const script = `
+    Object.defineProperty(process, 'platform', { value: '${platform}' });
+    Object.defineProperty(process, 'arch', { value: '${arch}' });
+    try { require('./index.js'); console.log('null') }
+    catch ({ name, code, message, cause }) {
+      console.log(JSON.stringify({ name, code, message, causes: cause instanceof Error }));
+    }`;
+  const plain = { ...process.env };
+  delete plain.NAPI_RS_NATIVE_LIBRARY_PATH;
+  const options = { cwd: copy, env: { ...plain, ...env }, encoding: 'utf8' };
+  return JSON.parse(execFileSync(process.execPath, ['-e', script], options));
+}
+
+/** @returns {string[]} the lines of a message that belong to a heading, as they follow each other */
+function listed(message, heading) {
+  const lines = message.split('\n');
+  const rest = lines.slice(lines.indexOf(heading) + 1);
+  const end = rest.findIndex((line) => !line.startsWith('  - '));
+  return rest.slice(0, end < 0 ? undefined : end).map((line) => line.slice(4));
+}
+
+const tried = ({ message }) => listed(message, 'What was tried:');
+const waysOut = ({ message }) => listed(message, 'What to do, one of:');
+
+it('is thrown by require, has a code and keeps its causes', () => {
+  const { name, code, causes } = requireIt();
+  expect({ name, code, causes }).toEqual({
+    name: 'Error',
+    code: 'ERR_SOCKJS_NO_BINARY',
+    causes: true,
+  });
+});
+
+it('names the platform', () => {
+  expect(requireIt({ platform: 'darwin', arch: 'arm64' }).message).toContain(
+    `machine: darwin-arm64, Node ${process.version}.`,
+  );
+  expect(requireIt().message).toMatch(/machine: linux-x64 \((glibc [\d.]+|musl)\), Node v/);
+});
+
+it('names every file and package that was tried, in their order', () => {
+  expect(tried(requireIt({ platform: 'darwin', arch: 'arm64' }))).toEqual([
+    `${copy}/sockjs-rs.darwin-universal.node: no such file`,
+    `sockjs-rs-darwin-universal: no such package in reach of ${copy}`,
+    `${copy}/sockjs-rs.darwin-arm64.node: no such file`,
+    `sockjs-rs-darwin-arm64: no such package in reach of ${copy}`,
+    `${copy}/sockjs-rs.wasi.cjs: no such file`,
+    `sockjs-rs-wasm32-wasi: no such package in reach of ${copy}`,
+    `sockjs-rs-source: no such package in reach of ${copy}`,
+    `sockjs-rs-source-cpu: no such package in reach of ${copy}`,
+    `sockjs-rs-source-os: no such package in reach of ${copy}`,
+  ]);
+});
+
+it('says of a file that does not load what the system says', () => {
+  const musl =
+    fs.existsSync('/usr/bin/ldd') && /musl/.test(fs.readFileSync('/usr/bin/ldd', 'latin1'));
+  const file = path.join(copy, `sockjs-rs.linux-x64-${musl ? 'musl' : 'gnu'}.node`);
+  fs.writeFileSync(file, 'no library');
+  expect(tried(requireIt())[0]).toMatch(new RegExp(`^${file}: (?!no such file).+`));
+});
+
+it('says why a source package has built nothing', () => {
+  addSourcePackage(
+    { version: '0.1.0' },
+    'throw new Error("sockjs-rs-source has built nothing: no Rust")',
+  );
+  expect(tried(requireIt())).toContain('sockjs-rs-source has built nothing: no Rust');
+});
+
+it('does not take a source package of another version', () => {
+  addSourcePackage({ version: '0.0.9' }, 'module.exports = {}');
+  expect(tried(requireIt())).toContain('sockjs-rs-source is version 0.0.9, not 0.1.0');
+});
+
+it('is not thrown where a source package has a binary', () => {
+  addSourcePackage({ version: '0.1.0' }, 'module.exports = {}');
+  expect(requireIt()).toBeNull();
+});
+
+it('offers to install again where there is a prebuilt package', () => {
+  expect(waysOut(requireIt())).toEqual([
+    expect.stringMatching(
+      /^install again with optional dependencies: npm install --include=optional /,
+    ),
+    expect.stringMatching(/^build it, with Rust .*: npm install sockjs-rs-source@0\.1\.0, /),
+    expect.stringMatching(/^name a binary that you have: NAPI_RS_NATIVE_LIBRARY_PATH=/),
+  ]);
+});
+
+it('says where there are prebuilt packages if this is no such place', () => {
+  const [first] = waysOut(requireIt({ platform: 'sunos' }));
+  expect(first).toBe('run it where there is a prebuilt package: linux-x64-gnu, darwin-arm64');
+});
+
+it('offers to build in a clone', () => {
+  fs.writeFileSync(path.join(copy, 'Cargo.toml'), '');
+  expect(waysOut(requireIt())[0]).toBe(
+    `build it, with Rust (https://rustup.rs): npm run build, in ${copy}`,
+  );
+});
+
+it('puts a variable first that names a file which does not load', () => {
+  const error = requireIt({ env: { NAPI_RS_NATIVE_LIBRARY_PATH: '/nowhere/a.node' } });
+  expect(tried(error)[0]).toBe('/nowhere/a.node: no such file');
+  expect(waysOut(error)[0]).toMatch(
+    /^mend or unset NAPI_RS_NATIVE_LIBRARY_PATH, now \/nowhere\/a\.node: /,
+  );
+});
