@@ -39,7 +39,15 @@ function installed(folder) {
 /** @returns {boolean} whether the addon is missing or older than one of its sources */
 function needsBuild() {
   const addons = fs.readdirSync(ROOT).filter((name) => /^sockjs-rs\..*\.node$/.test(name));
-  const built = Math.max(0, ...addons.map(newest));
+  return addons.every(isOlderThanSources);
+}
+
+/**
+ * @param {string} addon relative to the root
+ * @returns {boolean} whether it is missing or older than what it is built from
+ */
+function isOlderThanSources(addon) {
+  const built = newest(addon);
   return built === 0 || SOURCES.some((file) => newest(file) > built);
 }
 
@@ -95,4 +103,4 @@ async function ready() {
   }
 }
 
-module.exports = { ROOT, installed, ready, run };
+module.exports = { ROOT, installed, isOlderThanSources, ready, requireCargo, run };

@@ -1,0 +1,111 @@
+'use strict';
+
+/**
+ * `npm run build:release [-- target]`: builds the binary of a platform package into npm/; without a
+ * target that of this machine. For Linux it is linked by Zig, against a C library as old as promised.
+ */
+
+const { spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+const { binaryOf, hostTarget, platformOf } = require('./platforms');
+const { ROOT, isOlderThanSources, requireCargo, run } = require('./ready');
+
+/** The oldest glibc on which the gnu binaries load. */
+const GLIBC = '2.17';
+
+/** Both are on PyPI as wheels: nothing has to be compiled. */
+const ZIG = ['cargo-zigbuild==0.24.0', 'ziglang==0.17.1'];
+
+const ZIG_FOLDER = path.join(ROOT, 'node_modules/.cache/sockjs-rs/zig');
+
+/** @returns {Promise<string>} the folder that holds cargo-zigbuild and the Python that has Zig */
+async function zig() {
+  const bin = path.join(ZIG_FOLDER, 'bin');
+  const wanted = ZIG.join('\n');
+  const record = path.join(ZIG_FOLDER, 'installed');
+  if (!fs.existsSync(record) || fs.readFileSync(record, 'utf8') !== wanted) {
+    await run('A folder for Zig', 'python3', ['-m', 'venv', '--clear', ZIG_FOLDER]);
+    const args = ['install', '--quiet', '--only-binary', ':all:', ...ZIG];
+    await run('Installing Zig', path.join(bin, 'pip'), args);
+    fs.writeFileSync(record, wanted);
+  }
+  return bin;
+}
+
+/**
+ * @param {string} file an ELF file
+ * @returns {string} the highest version of glibc that it asks for, '0' if for none
+ */
+function highestGlibc(file) {
+  const { status, stdout, error } = spawnSync('readelf', ['-VW', file], { encoding: 'utf8' });
+  if (error || status !== 0) throw error ?? new Error(`readelf cannot read ${file}.`);
+  const versions = [...stdout.matchAll(/\bGLIBC_(\d+(?:\.\d+)*)/g)].map(([, version]) => version);
+  return versions.reduce((high, next) => (isNewer(next, high) ? next : high), '0');
+}
+
+/**
+ * @param {string} a such as '2.17'
+ * @param {string} b
+ * @returns {boolean} whether a is a later version than b
+ */
+function isNewer(a, b) {
+  return a.localeCompare(b, 'en', { numeric: true }) > 0;
+}
+
+/**
+ * @param {string} target
+ * @returns {Promise<string>} the library that cargo has made
+ */
+async function compile(target) {
+  const args = ['--release', '--locked', '--lib', '--target'];
+  const env = { ...process.env };
+  const folder = path.join(ROOT, 'target', target, 'release');
+  if (!target.includes('-linux-')) {
+    await run('Building', 'cargo', ['build', ...args, target], { env });
+    const library = target.includes('-windows-') ? 'sockjs_rs.dll' : 'libsockjs_rs.dylib';
+    return path.join(folder, library);
+  }
+  env.PATH = `${await zig()}${path.delimiter}${process.env.PATH}`;
+  if (target.endsWith('-musl')) {
+    // The C library is Node's; one linked into the addon would be a second.
+    env.RUSTFLAGS = `${process.env.RUSTFLAGS ?? ''} -C target-feature=-crt-static`;
+  }
+  const full = target.endsWith('-gnu') ? `${target}.${GLIBC}` : target;
+  await run('Building', 'cargo', ['zigbuild', ...args, full], { env });
+  return path.join(folder, 'libsockjs_rs.so');
+}
+
+/**
+ * @param {string} target
+ * @returns {Promise<string>} the binary, in the folder of its package
+ */
+async function buildRelease(target) {
+  const binary = path.join(ROOT, binaryOf(platformOf(target)));
+  requireCargo();
+  const library = await compile(target);
+  const needs = target.endsWith('-gnu') ? highestGlibc(library) : '0';
+  if (isNewer(needs, GLIBC)) throw new Error(`${library} needs glibc ${needs}, not ${GLIBC}.`);
+  // Moved over the old one, which may be in use.
+  fs.copyFileSync(library, `${binary}.new`);
+  fs.renameSync(`${binary}.new`, binary);
+  return binary;
+}
+
+/** Builds the binary of this machine's package if it is missing or older than its sources. */
+async function ensureRelease() {
+  const target = hostTarget();
+  if (isOlderThanSources(binaryOf(platformOf(target)))) await buildRelease(target);
+}
+
+module.exports = { GLIBC, ensureRelease, highestGlibc, isNewer };
+
+if (require.main === module) {
+  buildRelease(process.argv[2] ?? hostTarget()).then(
+    (binary) => console.log(`\n${path.relative(ROOT, binary)}: ${fs.statSync(binary).size} bytes`),
+    (error) => {
+      console.error(error.message);
+      process.exit(1);
+    },
+  );
+}

@@ -1,0 +1,154 @@
+'use strict';
+
+/**
+ * `npm run pack [-- folder] [--all]`: packs what is published into a folder (`dist`): the main package, the
+ * platform packages whose binary is there (--all: or it fails), and the package that builds from source.
+ * It takes the binaries of `npm run build:release`. The names of packages that are on npm only once this
+ * version is published are written here, not in the committed package.json: `npm ci` would fail on them.
+ */
+
+const { spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { SOURCE_PACKAGES } = require('../lib/load');
+const manifest = require('../package.json');
+const { PLATFORMS, binaryOf } = require('./platforms');
+const { ROOT, isOlderThanSources } = require('./ready');
+
+const { name, version } = manifest;
+
+/** Fields of the committed package.json that say nothing to those who install it. */
+const OWN_FIELDS = ['devDependencies', 'napi', 'scripts'];
+
+/**
+ * Where the package that builds from source comes by itself: together, all machines that have no
+ * prebuilt package. The first has no such bounds; nothing but a user asks for it.
+ */
+const SOURCE_BOUNDS = {
+  'sockjs-rs-source': {},
+  'sockjs-rs-source-cpu': { os: ['linux', 'darwin', 'win32'], cpu: ['!x64', '!arm64'] },
+  'sockjs-rs-source-os': { os: ['!linux', '!darwin', '!win32'] },
+};
+
+/** What the crate is built from, Cargo.toml's benches included: cargo wants to see them. */
+const CRATE = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'src', 'benches'];
+
+/** @returns {object} package.json as it is published */
+function mainManifest() {
+  const published = { ...manifest };
+  for (const field of OWN_FIELDS) delete published[field];
+  const [asked, ...automatic] = SOURCE_PACKAGES;
+  const optional = [...PLATFORMS.map((platform) => `${name}-${platform}`), ...automatic];
+  published.optionalDependencies = Object.fromEntries(optional.map((each) => [each, version]));
+  published.peerDependencies = { [asked]: version };
+  published.peerDependenciesMeta = { [asked]: { optional: true } };
+  return published;
+}
+
+/**
+ * @typedef {object} Package
+ * @property {object} manifest its package.json
+ * @property {string} from its folder, relative to the root
+ * @property {string[]} files to take from there
+ * @property {string[]} [rootFiles] to take from the root
+ */
+
+/**
+ * @param {string} platform
+ * @returns {object} package.json of its package
+ */
+function platformManifest(platform) {
+  return { ...require(`../npm/${platform}/package.json`), version };
+}
+
+/**
+ * @param {string[]} platforms
+ * @returns {Package[]}
+ */
+function packages(platforms) {
+  const main = { manifest: mainManifest(), from: '.', files: [...manifest.files, 'README.md'] };
+  const prebuilt = platforms.map((platform) => ({
+    manifest: platformManifest(platform),
+    from: `npm/${platform}`,
+    files: ['README.md', path.basename(binaryOf(platform))],
+  }));
+  const source = require('../npm/source/package.json');
+  const sources = SOURCE_PACKAGES.map((each) => ({
+    manifest: { ...source, name: each, version, ...SOURCE_BOUNDS[each] },
+    from: 'npm/source',
+    files: ['README.md', 'index.js', 'install.js'],
+    rootFiles: CRATE,
+  }));
+  return [...prebuilt, ...sources, main];
+}
+
+/**
+ * Packs one package from a copy that has its published package.json.
+ *
+ * @param {Package} each
+ * @param {string} folder absolute
+ * @returns {object} what `npm pack --json` says of it
+ */
+function pack(each, folder) {
+  const staged = fs.mkdtempSync(path.join(os.tmpdir(), 'sockjs-rs-pack-'));
+  try {
+    const copy = (from, file) =>
+      fs.cpSync(path.join(ROOT, from, file), path.join(staged, file), { recursive: true });
+    for (const file of each.files) copy(each.from, file);
+    for (const file of [...(each.rootFiles ?? []), 'LICENSE']) copy('.', file);
+    const text = `${JSON.stringify(each.manifest, null, 2)}\n`;
+    fs.writeFileSync(path.join(staged, 'package.json'), text);
+    const cli = process.env.npm_execpath;
+    const [program, ...prefix] = cli ? [process.execPath, cli] : ['npm'];
+    const args = [...prefix, 'pack', '--json', '--ignore-scripts', '--pack-destination', folder];
+    const { status, stdout, stderr } = spawnSync(program, args, {
+      cwd: staged,
+      encoding: 'utf8',
+      shell: !cli && process.platform === 'win32',
+    });
+    if (status !== 0) throw new Error(`npm pack failed for ${each.manifest.name}: ${stderr}`);
+    const said = JSON.parse(stdout);
+    // npm 11 answers with an array, later ones with an object by name.
+    return Array.isArray(said) ? said[0] : Object.values(said)[0];
+  } finally {
+    fs.rmSync(staged, { recursive: true, force: true });
+  }
+}
+
+/**
+ * @param {string} folder absolute; what was packed there before is removed
+ * @param {{ all?: boolean }} [options]
+ * @returns {object[]} what npm says of each package, the main one last
+ */
+function packAll(folder, { all = false } = {}) {
+  const here = (platform) => fs.existsSync(path.join(ROOT, binaryOf(platform)));
+  const missing = PLATFORMS.filter((platform) => !here(platform));
+  if (all && missing.length > 0) throw new Error(`No binary for ${missing.join(', ')}.`);
+  const present = PLATFORMS.filter(here);
+  const old = present.filter((platform) => !all && isOlderThanSources(binaryOf(platform)));
+  if (present.length === 0 || old.length > 0) {
+    const which = old.length > 0 ? `Older than the sources: ${old.join(', ')}` : 'No binary';
+    throw new Error(`${which}. Run npm run build:release first.`);
+  }
+  fs.mkdirSync(folder, { recursive: true });
+  for (const file of fs.readdirSync(folder)) {
+    if (/^sockjs-rs-.*\.tgz$/.test(file)) fs.rmSync(path.join(folder, file));
+  }
+  return packages(present).map((each) => pack(each, folder));
+}
+
+module.exports = { pack, packAll, platformManifest };
+
+if (require.main === module) {
+  const args = process.argv.slice(2);
+  const folder = path.resolve(ROOT, args.find((arg) => !arg.startsWith('--')) ?? 'dist');
+  try {
+    for (const { filename, size } of packAll(folder, { all: args.includes('--all') })) {
+      console.log(`${path.relative(ROOT, path.join(folder, filename))}  ${size} bytes`);
+    }
+  } catch (error) {
+    console.error(error.message);
+    process.exit(1);
+  }
+}
