@@ -37,4 +37,4 @@ async function nodeFolder(major) {
   return bin;
 }
 
-module.exports = { VERSIONS, nodeFolder };
+module.exports = { CACHE, VERSIONS, nodeFolder };

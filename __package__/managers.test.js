@@ -1,0 +1,61 @@
+'use strict';
+
+/** npm, pnpm and both yarns, without Rust: under its own name and as `sockjs`. */
+
+const assert = require('node:assert/strict');
+const { after, before, describe, it } = require('node:test');
+
+const { server } = require('./readme');
+const { startRegistry } = require('./registry');
+const { Machine } = require('./support');
+
+const BERRY = { add: ['yarn-berry', 'add'], range: '@^0.1.0' };
+
+/**
+ * How each adds packages, and runs Node in its project. `config` is for .yarnrc.yml; `range` has to
+ * follow an alias.
+ */
+const MANAGERS = {
+  npm: { add: ['npm', 'install'] },
+  pnpm: { add: ['pnpm', 'add'] },
+  'yarn 1': { add: ['yarn', 'add'] },
+  'yarn 4 with node_modules': { ...BERRY, config: 'nodeLinker: node-modules' },
+  'yarn 4 without': { ...BERRY, node: ['yarn-berry', 'node'] },
+};
+
+/** What a dependent of sockjs may do under its name. */
+const DEPENDENT = `
+const { Session } = require('sockjs/lib/transport');
+console.log(require('sockjs/package.json').name, typeof Session.prototype.decorateConnection);
+`;
+
+describe('the quick start', () => {
+  let registry;
+  before(async () => (registry = await startRegistry()));
+  after(() => registry.close());
+
+  for (const [manager, { add, config, node = ['node'], range = '' }] of Object.entries(MANAGERS)) {
+    const install = async (t, name) => {
+      const machine = new Machine(t, registry.origin);
+      if (config) machine.append('.yarnrc.yml', config);
+      await machine.run(add[0], [...add.slice(1), name, 'sockjs-client']);
+      return machine;
+    };
+
+    it(`runs after ${manager} has added sockjs-rs`, async (t) => {
+      const machine = await install(t, 'sockjs-rs');
+      machine.write('server.js', server('js'));
+      await machine.converse(['server.js'], { withPage: true, node });
+    });
+
+    it(`runs after ${manager} has added sockjs@npm:sockjs-rs`, async (t) => {
+      const machine = await install(t, `sockjs@npm:sockjs-rs${range}`);
+      machine.write('server.js', server('js', 'sockjs'));
+      await machine.converse(['server.js'], { withPage: true, node });
+      machine.write('dependent.js', DEPENDENT);
+      const [program, ...first] = node;
+      const said = await machine.run(program, [...first, 'dependent.js']);
+      assert.equal(said.trim(), 'sockjs-rs function');
+    });
+  }
+});
