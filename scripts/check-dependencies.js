@@ -1,0 +1,63 @@
+'use strict';
+
+/**
+ * `npm run check:dependencies`: licences, sources and doubles of the crates (deny.toml), and known
+ * vulnerabilities of crates and packages, as far as the databases of these can be reached.
+ */
+
+const { spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+const { CACHE } = require('./nodes');
+const { ROOT, run } = require('./ready');
+
+/** Of cargo-deny. It is built without optimisation: that is half the time, and it runs for a second. */
+const VERSION = '0.20.2';
+
+/** @returns {Promise<string>} the program, from a cache where the PATH has none */
+async function cargoDeny() {
+  if (spawnSync('cargo-deny', ['--version']).status === 0) return 'cargo-deny';
+  const root = path.join(CACHE, `cargo-deny-${VERSION}`);
+  const program = path.join(root, 'bin/cargo-deny');
+  if (!fs.existsSync(program)) {
+    const args = ['install', 'cargo-deny', '--version', VERSION, '--locked', '--debug', '--quiet'];
+    await run('Installing cargo-deny', 'cargo', [...args, '--root', root]);
+  }
+  return program;
+}
+
+/**
+ * @param {string} what
+ * @param {string} command
+ * @param {string[]} args
+ * @param {RegExp} unreachable what it prints when its database cannot be reached
+ * @throws {Error} when it ran and found something
+ */
+function consult(what, command, args, unreachable) {
+  console.log(`\n— ${what}: ${command} ${args.join(' ')}`);
+  const shell = process.platform === 'win32';
+  const { status, stdout, stderr } = spawnSync(command, args, {
+    cwd: ROOT,
+    encoding: 'utf8',
+    shell,
+  });
+  const said = `${stdout}${stderr}`;
+  if (status === 0) return console.log(said.trim());
+  if (unreachable.test(said)) return console.log('NOT CHECKED: the database could not be reached.');
+  throw new Error(`${what}:\n${said}`);
+}
+
+async function main() {
+  const deny = await cargoDeny();
+  await run('Crates', deny, ['check', 'bans', 'licenses', 'sources']);
+  const noDatabase = /failed to fetch advisory database/;
+  consult('Advisories on crates', deny, ['check', 'advisories'], noDatabase);
+  const noAudit =
+    /ENOAUDIT|ENOTFOUND|ECONNREFUSED|EAI_AGAIN|ETIMEDOUT|audit endpoint returned an error/;
+  consult('Advisories on packages', 'npm', ['audit', '--omit=dev'], noAudit);
+}
+
+main().catch((error) => {
+  console.error(error.message);
+  process.exit(1);
+});
