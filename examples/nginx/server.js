@@ -1,0 +1,36 @@
+'use strict';
+
+/**
+ * @file One of the processes behind nginx; it answers with its name. prefix.conf and cookie.conf are
+ * two ways to keep all requests of a session with the process that has it. Both belong into nginx's
+ * `http { … }`, which on Debian is the folder /etc/nginx/conf.d.
+ *
+ *     NAME=one PORT=8081 node examples/nginx/server.js
+ *     NAME=two PORT=8082 node examples/nginx/server.js
+ */
+
+const http = require('node:http');
+const sockjs = require('sockjs-rs');
+
+const { HOST = '127.0.0.1', NAME = 'one', PORT = '8081' } = process.env;
+
+const echo = sockjs.createServer({
+  // For cookie.conf: nginx does not write the name of a process into a cookie, so the process does.
+  // prefix.conf can do without, and then all requests are served the fast way.
+  jsessionid: (req, res) => res.setHeader('Set-Cookie', `JSESSIONID=${NAME}; path=/`),
+});
+echo.on('connection', (conn) => {
+  conn.on('data', (message) => conn.write(`${NAME}: ${message}`));
+});
+
+const server = http.createServer((req, res) => res.end(`${NAME}\n`));
+echo.installHandlers(server, { prefix: '/echo' });
+
+server.on('error', ({ message }) => {
+  console.error(`${message}. Another port: PORT=8083 node examples/nginx/server.js`);
+  process.exit(1);
+});
+server.listen(Number(PORT), HOST, () => {
+  console.log(`Listening: http://${HOST}:${server.address().port}/echo`);
+});
+process.once('SIGINT', () => process.exit());
