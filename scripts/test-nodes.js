@@ -1,14 +1,14 @@
 'use strict';
 
 /**
- * `npm run test:nodes [-- 18 22 …]`: the Jest suite and the dependents' tests on other versions of
- * Node; without arguments on all that are supported but the one that runs this.
+ * `npm run test:nodes [-- 18 22 …]`: the Jest suite, the dependents' tests and the examples' on
+ * other versions of Node; without arguments on all that are supported but the one that runs this.
  */
 
 const path = require('node:path');
 const { VERSIONS, nodeFolder } = require('./nodes');
 const { ready, run } = require('./ready');
-const { testDependents } = require('./test-dependents');
+const { SUITES, testSuite } = require('./test-suite');
 
 async function main() {
   await ready();
@@ -19,7 +19,7 @@ async function main() {
     const bin = await nodeFolder(major);
     const env = { ...process.env, PATH: `${bin}${path.delimiter}${process.env.PATH}` };
     await run(`Jest suite on Node ${major}`, 'node', ['node_modules/jest/bin/jest.js'], { env });
-    await testDependents([], env);
+    for (const suite of Object.keys(SUITES)) await testSuite(suite, [], env);
   }
 }
 

@@ -1,0 +1,28 @@
+'use strict';
+
+/** @file examples/raw-websocket: its client talks to its server. */
+
+const assert = require('node:assert/strict');
+const { describe, it } = require('node:test');
+
+const { Program, startExample, timeout } = require('./support');
+
+const CLIENT = 'examples/raw-websocket/client.js';
+
+describe('examples/raw-websocket', () => {
+  it('gets its text and its bytes back', { timeout }, async (t) => {
+    const { url } = await startExample(t, 'raw-websocket');
+    const client = new Program(t, process.execPath, [CLIENT, url]);
+    assert.deepEqual(await client.exit(), { code: 0, signal: null });
+    assert.equal(client.output, 'hello\n<Buffer 01 02 03>\nclosed with 1000\n');
+  });
+
+  it('says what it could not reach', { timeout }, async (t) => {
+    const { program, url } = await startExample(t, 'raw-websocket');
+    program.process.kill('SIGINT');
+    assert.deepEqual(await program.exit(), { code: 0, signal: null });
+    const client = new Program(t, process.execPath, [CLIENT, url]);
+    assert.equal((await client.exit()).code, 1);
+    assert.ok(client.errors.startsWith(`${url}: `), client.errors);
+  });
+});
