@@ -1,4 +1,7 @@
-// Types of sockjs-rs, written by hand. What is compiled against `@types/sockjs` compiles against them.
+// Types of sockjs-rs, written by hand. Code that compiles against `@types/sockjs` compiles against them,
+// unless it assigns `address` or `readyState`, calls the `log` of its options with a severity of its own,
+// gives a `jsessionid` that is neither a boolean nor a function, or makes a whole `Server` or `Connection`
+// by itself.
 
 /// <reference types="node" />
 
@@ -107,14 +110,15 @@ declare namespace sockjs {
     jsessionid?: boolean | JsessionidFunction | null | undefined;
 
     /**
-     * Milliseconds between two heartbeats. Traffic does not postpone them. From 0.3.24.
+     * Milliseconds between two heartbeats, at least 1. Traffic does not postpone them. From 0.3.24.
      *
      * @default 25000
      */
     heartbeat_delay?: number | undefined;
 
     /**
-     * Milliseconds that a session of an HTTP transport lives without a receiving request. From 0.3.24.
+     * Milliseconds, at least 1, that a session of an HTTP transport lives without a receiving request.
+     * From 0.3.24.
      *
      * @default 5000
      */
@@ -138,7 +142,7 @@ declare namespace sockjs {
      * Gets a line for each request and each event worth knowing. The default prints it with
      * `console.log`. `null`, which is new, makes no lines at all. From 0.3.24.
      */
-    log?: ((severity: Severity, line: string) => void) | null;
+    log?: LogFunction | null;
 
     /**
      * Where the page for iframe transports loads sockjs-client from: use the version that your pages
@@ -167,7 +171,7 @@ declare namespace sockjs {
      *
      * @default 67108863
      */
-    max_message_size?: number;
+    max_message_size?: number | undefined;
 
     /**
      * Bytes, at least 1, that may wait for one client. Beyond it the session is closed with
@@ -175,7 +179,7 @@ declare namespace sockjs {
      *
      * @default 67108864
      */
-    max_buffered?: number;
+    max_buffered?: number | undefined;
 
     /**
      * Bytes waiting for one client above which `write()` answers false and `'drain'` follows, as with
@@ -189,15 +193,15 @@ declare namespace sockjs {
      *
      * @default false
      */
-    binary?: boolean;
+    binary?: boolean | undefined;
 
     /**
-     * Threads that do the network work of this Node environment, at least 1. The first service that is
+     * Threads that do the network work of this Node environment, from 1 to 64. The first service that is
      * installed decides. New.
      *
      * @default 1
      */
-    io_threads?: number;
+    io_threads?: number | undefined;
 
     /**
      * Milliseconds, at least 1, that a SockJS websocket may take to answer a heartbeat's ping before it is
@@ -205,8 +209,12 @@ declare namespace sockjs {
      *
      * @default 10000
      */
-    pong_timeout?: number;
+    pong_timeout?: number | undefined;
   }
+
+  /** Called with how much a line matters, and the line. */
+  // Taken from a method, as the next one is: `@types/sockjs` has a method here.
+  type LogFunction = { call(severity: Severity, line: string): void }['call'];
 
   /** Called with a request and the response to it. */
   // Taken from a method, so that functions with parameters of derived types are accepted.
@@ -253,7 +261,11 @@ declare namespace sockjs {
      */
     installHandlers(httpServer: HttpServer, options?: ServerOptions | null): true;
 
-    /** `installHandlers(httpServer)`, as sockjs 0.4 names it. */
+    /**
+     * `installHandlers(httpServer)`, as sockjs 0.4 names it.
+     *
+     * @throws as `installHandlers`
+     */
     attach(httpServer: HttpServer): void;
 
     /**
@@ -330,7 +342,7 @@ declare namespace sockjs {
    */
   interface Connection extends NodeJS.ReadWriteStream {
     /** A version 4 UUID of the server's own making; not the session's name in the URL. */
-    readonly id: string;
+    id: string;
 
     /** Whether `readyState` is 1. */
     readonly readable: boolean;
@@ -359,8 +371,9 @@ declare namespace sockjs {
     pathname: string;
     /** The option `prefix` of the listener. */
     prefix: string;
-    /** How the client receives now. */
-    protocol: Transport;
+    /** How the client receives now: a {@link Transport}, unless the application has assigned it. */
+    // Not only these, so that it may be compared with any string, as it may in `@types/sockjs`.
+    protocol: Transport | (string & {});
 
     /**
      * Bytes that have been written and not yet been sent: handed to the kernel on a websocket of the fast
@@ -425,18 +438,19 @@ declare namespace sockjs {
 
     /**
      * A message: a string; the JSON value, if the client sent one that is no string; a Buffer for a
-     * binary frame on a raw websocket.
+     * binary frame on a raw websocket. What clients send is up to them: a listener that declares its
+     * `message` as `unknown` is made to look.
      */
-    on(event: 'data', listener: (message: any) => any): this;
+    on(event: 'data', listener: (message: string) => any): this;
     /** The connection is over; both come once, `'end'` first. */
     on(event: 'end' | 'close', listener: () => void): this;
     /** After a `write()` that answered false because of `high_water_mark`: more may be written. */
     on(event: 'drain', listener: () => void): this;
     on(event: string | symbol, listener: Function): this;
-    once(event: 'data', listener: (message: any) => any): this;
+    once(event: 'data', listener: (message: string) => any): this;
     once(event: 'end' | 'close' | 'drain', listener: () => void): this;
     once(event: string | symbol, listener: Function): this;
-    addListener(event: 'data', listener: (message: any) => any): this;
+    addListener(event: 'data', listener: (message: string) => any): this;
     addListener(event: 'end' | 'close' | 'drain', listener: () => void): this;
     addListener(event: string | symbol, listener: Function): this;
   }
@@ -448,7 +462,7 @@ declare namespace sockjs {
 
     /** As `'data'`, which comes too. */
     on(event: 'message', listener: (event: { data: any }) => any): this;
-    on(event: 'data', listener: (message: any) => any): this;
+    on(event: 'data', listener: (message: string) => any): this;
     on(event: 'end' | 'close' | 'drain', listener: () => void): this;
     on(event: string | symbol, listener: Function): this;
   }
