@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * `npm test`: makes a fresh clone ready, then runs formatting, lints, Rust tests and the Jest suite,
- * and ends at the first that fails. Only Node's own modules are used.
+ * `npm test`: makes a fresh clone ready, then runs formatting, lints, Rust tests, type tests and the
+ * Jest suite, and ends at the first that fails. Only Node's own modules are used.
  */
 
 const { ready, run } = require('./ready');
@@ -19,6 +19,7 @@ async function main() {
   const clippy = ['clippy', '--locked', '--all-targets', '--', '-D', 'warnings'];
   await run('lints (Rust)', 'cargo', clippy);
   await run('Rust tests', 'cargo', ['test', '--locked', '--quiet']);
+  await run('Types', 'npm', ['run', '--silent', 'test:types']);
   await run('Jest suite', 'npm', ['run', '--silent', 'test:jest']);
   const differential = ['run', '--silent', 'test:differential', '--', '--cases', '150'];
   await run('Compared with sockjs 0.3.24', 'npm', differential);
