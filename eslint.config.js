@@ -8,6 +8,8 @@ module.exports = [
     ignores: [
       'binding.js',
       '**/target/',
+      'conformance/.venv/',
+      'conformance/reports/',
       'coverage/',
       'test-results/',
       '**/*.min.js',

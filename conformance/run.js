@@ -1,0 +1,188 @@
+'use strict';
+
+/**
+ * @file `npm run test:autobahn`: the Autobahn test suite against a raw websocket, through both doors, and
+ * its verdicts compared with the committed ones.
+ *
+ *     --cases '1.*,7.*'   only these cases; else all of GROUPS
+ *     --write             writes the verdicts of a full run to expected.json, whose reasons stay
+ *     --if-possible       where there is no Python 2.7, says so and succeeds
+ *
+ * SOCKJS_LIBRARY=sockjs runs it against 0.3.24.
+ */
+
+const { execFileSync, spawn } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+const { parseArgs } = require('node:util');
+
+const { lookForPython, findPython, ensureSuite } = require('./suite');
+
+const EXPECTED = path.join(__dirname, 'expected.json');
+const REPORTS = path.join(__dirname, 'reports');
+const DOORS = ['takeover', 'bridge'];
+/** Groups 12 and 13 are about compression, which there is not. */
+const GROUPS = ['1.*', '2.*', '3.*', '4.*', '5.*', '6.*', '7.*', '9.*', '10.*'];
+
+/**
+ * What the suite says of one case: how the server behaved, how it closed, and with which code.
+ *
+ * @typedef {string} Verdict such as `OK, OK, 1000`
+ */
+
+async function main() {
+  const { values } = parseArgs({
+    options: {
+      cases: { type: 'string' },
+      write: { type: 'boolean' },
+      'if-possible': { type: 'boolean' },
+    },
+  });
+  if (values['if-possible'] && lookForPython() === undefined) {
+    console.log('No Python 2.7 here: the Autobahn test suite is left out.');
+    return;
+  }
+  const cases = values.cases?.split(',') ?? GROUPS;
+  const wstest = ensureSuite(findPython());
+  const servers = await Promise.all(DOORS.map(startServer));
+  try {
+    runSuite(wstest, cases, servers);
+  } finally {
+    for (const { child } of servers) child.kill();
+  }
+  const verdicts = readVerdicts();
+  const expected = JSON.parse(fs.readFileSync(EXPECTED, 'utf8'));
+  printTable(verdicts);
+  if (values.write) {
+    writeExpected(expected, verdicts);
+  } else {
+    const differences = compare(expected, verdicts, values.cases === undefined);
+    for (const line of differences) console.error(line);
+    process.exitCode = differences.length > 0 ? 1 : 0;
+  }
+}
+
+/**
+ * @param {string} door
+ * @returns {Promise<{ agent: string, url: string, child: import('node:child_process').ChildProcess }>}
+ */
+function startServer(door) {
+  const child = spawn(process.execPath, [path.join(__dirname, 'echo-server.js')], {
+    env: { ...process.env, SOCKJS_RS_DOOR: door === 'bridge' ? 'bridge' : '' },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  return new Promise((resolve, reject) => {
+    child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
+    child.stdout.on('data', (chunk) => {
+      const port = /^port (\d+)$/m.exec(String(chunk))?.[1];
+      const url = `ws://127.0.0.1:${port}/echo/websocket`;
+      if (port !== undefined) resolve({ agent: door, url, child });
+    });
+  });
+}
+
+/**
+ * @param {string} wstest
+ * @param {string[]} cases
+ * @param {{ agent: string, url: string }[]} servers
+ */
+function runSuite(wstest, cases, servers) {
+  fs.rmSync(REPORTS, { recursive: true, force: true });
+  fs.mkdirSync(REPORTS);
+  const spec = path.join(REPORTS, 'spec.json');
+  fs.writeFileSync(
+    spec,
+    JSON.stringify({
+      outdir: REPORTS,
+      servers: servers.map(({ agent, url }) => ({ agent, url })),
+      cases,
+      'exclude-cases': [],
+      'exclude-agent-cases': {},
+    }),
+  );
+  const log = fs.openSync(path.join(REPORTS, 'wstest.log'), 'w');
+  execFileSync(wstest, ['-m', 'fuzzingclient', '-s', spec], {
+    cwd: REPORTS,
+    stdio: ['ignore', log, log],
+  });
+}
+
+/** @returns {Record<string, Record<string, Verdict>>} by door and case */
+function readVerdicts() {
+  const index = JSON.parse(fs.readFileSync(path.join(REPORTS, 'index.json'), 'utf8'));
+  /** @type {Record<string, Record<string, Verdict>>} */
+  const verdicts = {};
+  for (const door of DOORS) {
+    verdicts[door] = {};
+    for (const name of Object.keys(index[door]).sort(byNumber)) {
+      const { behavior, behaviorClose, remoteCloseCode } = index[door][name];
+      verdicts[door][name] = `${behavior}, ${behaviorClose}, ${remoteCloseCode}`;
+    }
+  }
+  return verdicts;
+}
+
+/**
+ * What differs from the committed verdicts, a line each.
+ *
+ * @param {{ reasons: Record<string, string>, verdicts: Record<string, Record<string, Verdict>> }} expected
+ * @param {Record<string, Record<string, Verdict>>} found
+ * @param {boolean} isFull whether every expected case has to be there
+ */
+function compare(expected, found, isFull) {
+  const lines = [];
+  for (const door of DOORS) {
+    const names = new Set(Object.keys(found[door]));
+    if (isFull) for (const name of Object.keys(expected.verdicts[door])) names.add(name);
+    if (names.size === 0) lines.push(`${door}: no case was run`);
+    for (const name of [...names].sort(byNumber)) {
+      const was = expected.verdicts[door][name] ?? 'not listed';
+      const is = found[door][name] ?? 'not run';
+      if (is !== was) lines.push(`${door} ${name}: ${is}; expected: ${was}`);
+      else if (!isStrict(is) && !expected.reasons[name]) {
+        lines.push(`${door} ${name}: ${is} has no reason in expected.json`);
+      }
+    }
+  }
+  return lines;
+}
+
+/** @param {Verdict} verdict */
+function isStrict(verdict) {
+  return verdict.startsWith('OK, OK, ');
+}
+
+/** @param {Record<string, Record<string, Verdict>>} verdicts */
+function printTable(verdicts) {
+  /** @type {Record<string, Record<string, number>>} */
+  const table = {};
+  for (const door of DOORS) {
+    for (const [name, verdict] of Object.entries(verdicts[door])) {
+      const row = (table[`${door}, group ${name.split('.')[0]}`] ??= {});
+      const [behavior] = verdict.split(',');
+      row[behavior] = (row[behavior] ?? 0) + 1;
+    }
+  }
+  console.table(table);
+}
+
+/**
+ * @param {{ reasons: Record<string, string> }} expected
+ * @param {Record<string, Record<string, Verdict>>} verdicts
+ */
+function writeExpected({ reasons }, verdicts) {
+  fs.writeFileSync(EXPECTED, `${JSON.stringify({ reasons, verdicts }, null, 2)}\n`);
+}
+
+/**
+ * @param {string} a
+ * @param {string} b
+ */
+function byNumber(a, b) {
+  return a.localeCompare(b, 'en', { numeric: true });
+}
+
+main().catch((error) => {
+  console.error(error.message);
+  process.exit(1);
+});
