@@ -33,7 +33,7 @@ pub struct Decoder {
     header: [u8; MAX_HEADER],
     header_len: usize,
     frame: Option<Frame>,
-    /// The frame is too long: its payload is dropped as it comes.
+    /// The frame is too long: what is left of its payload is dropped as it comes.
     oversized: bool,
     /// The payload of a frame that came in several pieces, still masked.
     partial: Vec<u8>,
@@ -142,8 +142,9 @@ impl Decoder {
     fn drop_payload(&mut self, frame: Frame, dropped: usize) {
         let len = frame.len - dropped;
         self.frame = (len > 0).then_some(Frame { len, ..frame });
+        // The rest of it may be short enough, and is to be dropped all the same.
+        self.oversized = len > 0;
         if len == 0 {
-            self.oversized = false;
             self.header_len = 0;
             self.message = Vec::new();
             self.fragmented_text = None;

@@ -212,3 +212,14 @@ fn frames_grow_their_header_with_their_payload() {
         assert_eq!(out.len(), 6 + header_len + len);
     }
 }
+
+#[test]
+fn a_control_frame_that_is_too_long_is_dropped_whole_in_any_pieces() {
+    let mut bytes = client_frame(0x89, &[7; 1500]);
+    bytes.extend(client_frame(0x81, b"after"));
+    let whole = decode(&bytes, bytes.len());
+    assert_eq!(whole.last().unwrap(), "text after");
+    for piece in [1, 7, 600] {
+        assert_eq!(decode(&bytes, piece), whole);
+    }
+}
