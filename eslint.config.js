@@ -43,7 +43,7 @@ module.exports = [
     languageOptions: { sourceType: 'module', globals: globals.node },
   },
   {
-    files: ['__test__/**/*.js'],
+    files: ['__test__/**/*.js', '__panics__/**/*.js'],
     languageOptions: { globals: { ...globals.node, ...globals.jest } },
   },
   {

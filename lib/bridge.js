@@ -79,7 +79,7 @@ class BridgedResponse extends Bridged {
   }
 
   /**
-   * A function among the options threw: 0.3.24 answers 500 and logs it.
+   * A function among the options threw, or the native side has failed: 0.3.24 answers 500 and logs it.
    *
    * @param {any} error
    */
@@ -105,8 +105,12 @@ class BridgedResponse extends Bridged {
       request.removeListener('data', onData);
       request.removeListener('end', onEnd);
       chunks = [];
-      const answer = engine.native.bridgeBody(this.id, body);
-      if (answer !== READ_BODY) this.play(answer);
+      try {
+        const answer = engine.native.bridgeBody(this.id, body);
+        if (answer !== READ_BODY) this.play(answer);
+      } catch (error) {
+        this.fail(error);
+      }
       engine.drain();
     };
     const onData = (/** @type {Buffer | string} */ chunk) => {

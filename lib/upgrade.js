@@ -53,8 +53,8 @@ function serveUpgrade(listener, request, socket, head = NOTHING_READ, takeover) 
   const { engine } = listener;
   // Node has taken its own listener off.
   socket.on('error', ignore);
-  const headers = pick(request.headers, UPGRADE_HEADERS);
-  const judged = engine.native.judgeUpgrade(listener.id, request.method, request.url, headers);
+  const judged = judge(listener, request);
+  if (judged === undefined) return socket.destroy();
   if (judged.verdict === 'plain') return serveWithoutUpgrade(listener, request, socket, head);
   if (judged.verdict === 'refuse') {
     socket.end(judged.response);
@@ -68,6 +68,22 @@ function serveUpgrade(listener, request, socket, head = NOTHING_READ, takeover) 
 }
 
 function ignore() {}
+
+/**
+ * @param {import('./server').Listener} listener
+ * @param {any} request
+ * @returns {any} undefined when the native side has failed, which costs this client and nobody else
+ */
+function judge(listener, request) {
+  const { native } = listener.engine;
+  const headers = pick(request.headers, UPGRADE_HEADERS);
+  try {
+    return native.judgeUpgrade(listener.id, request.method, request.url, headers);
+  } catch (error) {
+    listener.log('error', `Exception on an upgrade:\n${error?.stack ?? error}`);
+    return undefined;
+  }
+}
 
 /** One websocket whose bytes go through a Node stream. */
 class BridgedWebsocket extends Bridged {
@@ -93,7 +109,13 @@ class BridgedWebsocket extends Bridged {
     socket.setNoDelay?.(true);
     socket.setKeepAlive?.(true, KEEP_ALIVE_DELAY);
     keepAddresses(socket);
-    engine.native.bridgeWebsocket(listener.id, id, judged.raw, judged.response);
+    try {
+      engine.native.bridgeWebsocket(listener.id, id, judged.raw, judged.response);
+    } catch (error) {
+      listener.log('error', `Exception on an upgrade:\n${error?.stack ?? error}`);
+      socket.destroy();
+      return this.end();
+    }
     if (head.length > 0) engine.native.bridgeFeed(id, head);
     socket.on('data', (/** @type {Buffer} */ chunk) => {
       engine.native.bridgeFeed(id, chunk);

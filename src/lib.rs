@@ -18,6 +18,8 @@ pub mod transport;
 mod addon;
 #[cfg(feature = "server")]
 pub mod door;
+#[cfg(feature = "panic-injection")]
+mod injection;
 #[cfg(feature = "server")]
 pub mod server;
 
@@ -29,3 +31,18 @@ pub(crate) fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, 
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
+
+/// Runs something that may cost its connection, but nobody else. `None` is a panic, which the panic hook
+/// has reported.
+#[cfg(feature = "server")]
+pub(crate) fn contain<T>(run: impl FnOnce() -> T) -> Option<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).ok()
+}
+
+#[cfg(feature = "panic-injection")]
+pub(crate) use injection::may_panic;
+
+/// A place where tests make the code panic: see `injection.rs`.
+#[cfg(all(feature = "server", not(feature = "panic-injection")))]
+#[inline]
+pub(crate) fn may_panic(_place: &str) {}

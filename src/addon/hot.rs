@@ -4,7 +4,6 @@
 
 use std::cell::RefCell;
 use std::ffi::{CStr, c_void};
-use std::panic::AssertUnwindSafe;
 use std::ptr;
 use std::rc::Rc;
 
@@ -14,6 +13,7 @@ use napi::sys;
 use super::state::State;
 use crate::server::connection::{Outgoing, Sent};
 use crate::server::events::{Event, Facts, Form};
+use crate::{contain, may_panic};
 
 /// Kinds of events in the table that `drain` fills; `lib/engine.js` has the same list.
 mod kind {
@@ -125,23 +125,19 @@ unsafe fn arguments<'a>(
     }
 }
 
-/// Runs a callback. A panic must not cross into Node: it has been reported, and the call answers what
-/// `T` is by default.
-fn contain<T: Default>(callback: impl FnOnce() -> T) -> T {
-    std::panic::catch_unwind(AssertUnwindSafe(callback)).unwrap_or_default()
-}
-
 /// `write(key, text)` → 0 refused, 1 taken, 2 taken and full.
 unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: Node calls this with the values of a running call, for the function made by `install`.
+    let ([key_value, text], state) = unsafe { arguments(env, info) };
+    let mut key = 0;
+    // SAFETY: as above.
     let sent = contain(|| unsafe {
-        let ([key_value, text], state) = arguments(env, info);
         let state = &mut *state.borrow_mut();
-        let mut key = 0;
         sys::napi_get_value_uint32(env, key_value, &raw mut key);
         let mut units = std::mem::take(&mut state.units);
         let sent = match state.connection(key) {
             Some(connection) => {
+                may_panic("write");
                 read_utf16(env, text, &mut units);
                 connection.send(Outgoing::Text(&units))
             }
@@ -151,8 +147,23 @@ unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) ->
         state.units = units;
         sent as u32
     });
+    let sent = sent.unwrap_or_else(|| {
+        fail(state, Some(key));
+        Sent::Refused as u32
+    });
     // SAFETY: as above.
     unsafe { number(env, sent) }
+}
+
+/// A panic has cost this connection.
+fn fail(state: &RefCell<State>, key: Option<u32>) {
+    // Should it panic again, nothing more can be done for it.
+    let _ = contain(|| {
+        let state = state.borrow();
+        if let Some(connection) = key.and_then(|key| state.connection(key)) {
+            connection.fail();
+        }
+    });
 }
 
 /// Reads a JavaScript string as it is, lone surrogates included, into a buffer that is used again.
@@ -214,7 +225,7 @@ unsafe extern "C" fn message(env: sys::napi_env, info: sys::napi_callback_info) 
         })
     });
     // A null value is undefined.
-    value.unwrap_or(ptr::null_mut())
+    value.flatten().unwrap_or(ptr::null_mut())
 }
 
 /// `drain(values, table)` → number of events. Each has four numbers in the `Uint32Array` `table`, and a
@@ -222,9 +233,11 @@ unsafe extern "C" fn message(env: sys::napi_env, info: sys::napi_callback_info) 
 /// the last call is sent first.
 unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: Node calls this with the values of a running call, for the function made by `install`.
-    let count = contain(|| unsafe {
-        let mut count = 0;
-        let ([values, table], state) = arguments(env, info);
+    let ([values, table], state) = unsafe { arguments(env, info) };
+    let mut count = 0;
+    let mut key = None;
+    // SAFETY: as above.
+    let drained = contain(|| unsafe {
         let state = &mut *state.borrow_mut();
         state.handled();
         // What the listeners wrote leaves before more is handled: one call does both.
@@ -248,6 +261,7 @@ unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) ->
                 let Some((place, event)) = state.next_event() else {
                     break;
                 };
+                key = event.key();
                 let (numbers, value) = present(env, state, place, event);
                 *row = numbers;
                 if !value.is_null() {
@@ -261,8 +275,11 @@ unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) ->
         {
             watch.batch(count as usize);
         }
-        count
     });
+    if drained.is_none() {
+        // The event is lost, and so its connection with it. What is in the table by then counts.
+        fail(state, key);
+    }
     // SAFETY: as above.
     unsafe { number(env, count) }
 }
@@ -284,6 +301,7 @@ unsafe fn present(
             Event::Open { connection, facts } => {
                 let (key, service) = (connection.key(), connection.service().id);
                 state.insert(connection);
+                may_panic("present");
                 match facts {
                     Facts::Node { id, transport } => (
                         [kind::OPEN_NODE, key, service, transport as u32],

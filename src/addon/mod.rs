@@ -26,13 +26,14 @@ use crate::http::rules::{self, Rules};
 use crate::http::target::parse_target;
 use crate::protocol::session::Delays;
 use crate::server;
-use crate::server::connection::{Outgoing, Sent};
+use crate::server::connection::{Connection, Outgoing, Sent};
 use crate::server::dispatch::{self, Head};
 use crate::server::engine::Silence;
 use crate::server::io::defer_flushes;
 use crate::server::registry::Registry;
 use crate::server::{Options, Service};
 use crate::transport::Transport;
+use crate::{contain, may_panic};
 use bridge::{Bridged, header_map};
 use doorbell::Bell;
 use state::State;
@@ -247,19 +248,16 @@ impl Engine {
     /// Whether a request for this target is the service's.
     #[napi(catch_unwind)]
     pub fn claims(&self, service: u32, target: String) -> Result<bool> {
-        Ok(get(&self.services, service)?.router.claims(&target))
+        let router = &get(&self.services, service)?.router;
+        // After a panic it is the application's, or nobody's.
+        Ok(contain(|| router.claims(&target)).unwrap_or(false))
     }
 
     /// Takes the HTTP connection whose current request is all of `read`. False leaves it to Node.
     #[napi(catch_unwind)]
     pub fn take_http(&self, host: u32, fd: i32, token: u32, read: &[u8]) -> Result<bool> {
-        Ok(takeover::take_http(
-            &self.engine,
-            get(&self.hosts, host)?,
-            fd,
-            token,
-            read,
-        ))
+        let host = get(&self.hosts, host)?;
+        Ok(takeover::take_http(&self.engine, host, fd, token, read))
     }
 
     /// Judges an upgrade request that the service claims; `headers` is name, value,
@@ -272,6 +270,7 @@ impl Engine {
         target: String,
         headers: Vec<String>,
     ) -> Result<Upgrade> {
+        may_panic("upgrade");
         let headers = header_map(headers.chunks_exact(2).map(|pair| (&*pair[0], &*pair[1])));
         let head = Head {
             method: &method,
@@ -296,7 +295,7 @@ impl Engine {
     #[napi(catch_unwind)]
     #[allow(clippy::unused_self, reason = "a method like the others")]
     pub fn pathname(&self, target: String) -> String {
-        parse_target(&target).pathname.into_owned()
+        contain(|| parse_target(&target).pathname.into_owned()).unwrap_or_default()
     }
 
     /// Takes the socket of an accepted websocket. False leaves it to the bridge.
@@ -318,8 +317,11 @@ impl Engine {
     /// when events wait. Where that cannot be, the I/O threads go on reading.
     #[napi(catch_unwind)]
     pub fn watch(&self, env: Env, listener: Function<'_, (), ()>) {
-        let watch = Watch::start(&env, &listener, &self.state, self.engine.ios());
-        self.state.borrow_mut().watch = watch;
+        let watch = contain(|| {
+            may_panic("watch");
+            Watch::start(&env, &listener, &self.state, self.engine.ios())
+        });
+        self.state.borrow_mut().watch = watch.flatten();
     }
 
     /// The token of a taken socket has been destroyed.
@@ -337,66 +339,73 @@ impl Engine {
     /// Sends bytes over a raw websocket: 0 refused, 1 taken, 2 taken and full.
     #[napi(catch_unwind)]
     pub fn write_binary(&self, key: u32, bytes: Uint8Array) -> u32 {
-        let state = self.state.borrow();
-        let sent = state.connection(key).map_or(Sent::Taken, |connection| {
-            connection.send(Outgoing::Binary(&bytes))
-        });
-        sent as u32
+        let send = |connection: &Arc<Connection>| connection.send(Outgoing::Binary(&bytes));
+        self.with_connection(key, Sent::Taken, send) as u32
     }
 
     /// Closes a session with this `c` frame.
     #[napi(catch_unwind)]
     pub fn close(&self, key: u32, frame: String) {
-        if let Some(connection) = self.state.borrow().connection(key) {
+        self.with_connection(key, (), |connection| {
+            may_panic("close");
             connection.close(frame.as_bytes());
-        }
+        });
     }
 
     /// Closes a raw websocket; without a reason it is closing and no frame is sent.
     #[napi(catch_unwind)]
     pub fn close_raw(&self, key: u32, code: u16, reason: Option<&[u8]>) {
-        if let Some(connection) = self.state.borrow().connection(key) {
-            connection.close_raw(code, reason);
-        }
+        self.with_connection(key, (), |connection| connection.close_raw(code, reason));
     }
 
     /// What came before the end of a client has been handled.
     #[napi(catch_unwind)]
     pub fn finish_ending(&self, key: u32) {
-        if let Some(connection) = self.state.borrow().connection(key) {
-            connection.finish_ending();
-        }
+        self.with_connection(key, (), Connection::finish_ending);
     }
 
     /// Ends the websocket of a session without a `c` frame.
     #[napi(catch_unwind)]
     pub fn end_receiver(&self, key: u32) {
-        if let Some(connection) = self.state.borrow().connection(key) {
-            connection.end_receiver();
-        }
+        self.with_connection(key, (), Connection::end_receiver);
     }
 
     /// Stops or restarts reading from the client.
     #[napi(catch_unwind)]
     pub fn pause(&self, key: u32, paused: bool) {
-        if let Some(connection) = self.state.borrow().connection(key) {
-            connection.pause(paused);
-        }
+        self.with_connection(key, (), |connection| connection.pause(paused));
     }
 
     /// Bytes that the client has not taken.
     #[napi(catch_unwind)]
     pub fn buffered(&self, key: u32) -> f64 {
-        let state = self.state.borrow();
-        let buffered = state
-            .connection(key)
-            .map_or(0, |connection| connection.buffered());
+        let buffered = self.with_connection(key, 0, |connection| connection.buffered());
         #[expect(
             clippy::cast_precision_loss,
             reason = "buffers are far below 2^53 bytes"
         )]
         let buffered = buffered as f64;
         buffered
+    }
+}
+
+impl Engine {
+    /// Does something with a connection, unless JavaScript has been told of its end. A panic costs this
+    /// connection, and does not become an exception of the application's.
+    fn with_connection<T: Copy>(
+        &self,
+        key: u32,
+        nothing: T,
+        run: impl FnOnce(&Arc<Connection>) -> T,
+    ) -> T {
+        let connection = self.state.borrow().connection(key).cloned();
+        let Some(connection) = connection else {
+            return nothing;
+        };
+        contain(|| run(&connection)).unwrap_or_else(|| {
+            let _ = contain(|| connection.fail());
+            nothing
+        })
     }
 }
 

@@ -15,6 +15,7 @@ use crate::server::events::Facts;
 pub use crate::server::outlet::Take;
 use crate::server::outlet::{Carrier, Outlet};
 use crate::server::websocket::Reader;
+use crate::{contain, may_panic};
 
 /// What JavaScript holds by number: responses and websockets that are under way.
 #[derive(Debug, Default)]
@@ -47,6 +48,7 @@ pub enum Answer {
 impl Bridge {
     /// Answers a request that JavaScript knows as `id`.
     pub fn request(&mut self, service: &Arc<Service>, id: u32, head: &Head<'_>) -> Answer {
+        may_panic("request");
         match service.plan(
             head,
             || Carrier::Node(id),
@@ -63,6 +65,7 @@ impl Bridge {
     /// Answers the request `id` now that its body is there; `None` is a body that is too long.
     pub fn body(&mut self, id: u32, body: Option<&[u8]>) -> Option<Answer> {
         let (service, plan) = self.bodies.remove(&id)?;
+        may_panic("body");
         let reply = plan.finish_now(&service, body);
         Some(self.answer(id, reply))
     }
@@ -84,6 +87,7 @@ impl Bridge {
 
     /// Opens a websocket whose handshake has been accepted; its bytes come and go under `id`.
     pub fn websocket(&mut self, service: &Arc<Service>, id: u32, raw: bool, response: &[u8]) {
+        may_panic("accept");
         let outlet = Outlet::new(Carrier::Node(id));
         let reader = Reader::open(service, &outlet, raw, response, id);
         self.open.insert(id, Open::Websocket(outlet, reader));
@@ -93,21 +97,34 @@ impl Bridge {
     pub fn feed(&mut self, id: u32, bytes: &[u8]) {
         if let Some(Open::Websocket(_, reader)) = self.open.get_mut(&id) {
             // A copy, because others may look at the same Buffer and decoding unmasks in place.
-            reader.feed(&mut bytes.to_vec());
+            let fed = contain(|| {
+                may_panic("feed");
+                reader.feed(&mut bytes.to_vec());
+            });
+            if fed.is_none() {
+                reader.connection().fail();
+            }
         }
     }
 
     /// Moves what JavaScript is to write into `to`, as much as has room there.
     pub fn take(&mut self, id: u32, to: &mut [u8]) -> Take {
         match self.open.get(&id) {
-            Some(Open::Response(outlet, _) | Open::Websocket(outlet, _)) => outlet.take(to),
+            Some(Open::Response(outlet, _) | Open::Websocket(outlet, _)) => {
+                let taken = contain(|| {
+                    may_panic("bridge");
+                    outlet.take(to)
+                });
+                taken.unwrap_or(Take::Aborted)
+            }
             None => Take::Bytes(0),
         }
     }
 
     /// The client of `id` is gone, or its response has been written.
     pub fn end(&mut self, id: u32) {
-        self.open.remove(&id);
-        self.bodies.remove(&id);
+        let gone = (self.open.remove(&id), self.bodies.remove(&id));
+        // A panic while they let go of their sessions costs nobody else.
+        let _ = contain(|| drop(gone));
     }
 }

@@ -306,3 +306,7 @@ impl hyper::rt::Write for Gate {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+#[path = "gate_tests.rs"]
+mod tests;

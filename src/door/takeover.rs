@@ -25,6 +25,7 @@ use crate::server::outlet::Carrier;
 use crate::server::socket::{Polled, Socket};
 use crate::server::taken::{Returned, Standing};
 use crate::server::{Engine, Service, websocket};
+use crate::{contain, may_panic};
 
 fn register(engine: &Engine, fd: i32) -> io::Result<(Polled, Arc<Io>)> {
     let io = engine.next_io();
@@ -42,13 +43,28 @@ pub fn take_websocket(
     head: &[u8],
 ) -> io::Result<()> {
     let socket = Socket::duplicate_of(fd)?;
-    websocket::open_taken(service, &socket, token, raw, response, head);
+    let open = || websocket::open_taken(service, &socket, token, raw, response, head);
+    if contain(open).is_none() {
+        // The bridge could not go on with what has been begun: the websocket counts as taken, and is over.
+        socket.shutdown();
+        service.engine.taken.remove(token);
+        service.engine.events.push(Event::Ended(token));
+        service.log_fault();
+    }
     Ok(())
 }
 
 /// Takes an HTTP connection whose current request is all of `read`, if that request is ours and plain.
 /// False leaves everything as it was.
 pub fn take_http(engine: &Arc<Engine>, host: &Arc<Host>, fd: i32, token: u32, read: &[u8]) -> bool {
+    contain(|| begin_http(engine, host, fd, token, read)).unwrap_or_else(|| {
+        // What was duplicated is closed again, and Node has its own descriptor still.
+        engine.taken.remove(token);
+        false
+    })
+}
+
+fn begin_http(engine: &Arc<Engine>, host: &Arc<Host>, fd: i32, token: u32, read: &[u8]) -> bool {
     match judge(read, host) {
         Verdict::Ours(_, len) if len == read.len() => {}
         _ => return false,
@@ -56,6 +72,7 @@ pub fn take_http(engine: &Arc<Engine>, host: &Arc<Host>, fd: i32, token: u32, re
     let Ok((polled, io)) = register(engine, fd) else {
         return false;
     };
+    may_panic("take");
     let socket = polled.socket().clone();
     let standing = Arc::new(Standing::default());
     engine
@@ -154,6 +171,7 @@ impl Driver {
     }
 
     async fn respond(&self, request: Request<Incoming>) -> io::Result<Response<Body>> {
+        may_panic("respond");
         let Some(service) = self.exchange.service() else {
             return Err(io::Error::other(
                 "the gate names the service before it opens",
@@ -260,6 +278,11 @@ impl Drop for Release {
             ..
         } = &self.driver;
         engine.taken.remove(*token);
+        if std::thread::panicking()
+            && let Some(service) = self.driver.exchange.service()
+        {
+            service.log_fault();
+        }
         if let End::Foreign(bytes) = std::mem::replace(&mut self.end, End::Closed)
             && let Ok(fd) = socket.duplicate()
         {

@@ -341,13 +341,15 @@ impl Session {
         }
     }
 
-    /// The one place where a session ends.
-    fn end(&mut self) {
+    /// The one place where a session ends. The driver calls it only when it has to give the session up,
+    /// receiver or not.
+    pub fn end(&mut self) {
         if self.state == State::Closed {
             return;
         }
         self.state = State::Closed;
         self.receiver = None;
+        self.pending = Pending::default();
         self.queue = Queue::default();
         self.deadline = None;
         self.pong_deadline = None;

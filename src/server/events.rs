@@ -100,6 +100,22 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The connection that it is about, if it is about one.
+    pub fn key(&self) -> Option<u32> {
+        match self {
+            Self::Open { connection, .. } => Some(connection.key()),
+            Self::Message(message) => Some(message.key),
+            Self::Attached { key, .. }
+            | Self::Ending(key)
+            | Self::Closing(key)
+            | Self::Closed(key)
+            | Self::Drain(key) => Some(*key),
+            Self::Outlet(_) | Self::Ended(_) | Self::Returned(_) | Self::Log { .. } => None,
+        }
+    }
+}
+
 /// Events in order, with the text of the messages in two shared buffers.
 #[derive(Debug, Default)]
 pub struct Batch {

@@ -13,7 +13,7 @@ use super::engine::Engine;
 use super::outlet::Outlet;
 use super::socket::Reactor;
 use super::spares::Spares;
-use crate::lock;
+use crate::{contain, lock};
 
 const READ_BUFFER: usize = 64 << 10;
 
@@ -161,7 +161,7 @@ impl Io {
         let outlets = std::mem::take(&mut *marked);
         drop(marked);
         for outlet in outlets {
-            outlet.flush();
+            flush(&outlet);
         }
     }
 
@@ -169,7 +169,7 @@ impl Io {
     pub fn flush_last(&self) {
         for outlet in std::mem::take(&mut *lock(&self.marked)) {
             if outlet.is_socket() {
-                outlet.flush();
+                flush(&outlet);
             }
         }
     }
@@ -180,9 +180,16 @@ impl Io {
             self.wake.notified().await;
             std::mem::swap(&mut *lock(&self.marked), &mut marked);
             for outlet in marked.drain(..) {
-                outlet.flush();
+                flush(&outlet);
             }
         }
+    }
+}
+
+/// Flushes one outlet of several: a panic costs its client, not those that come after it.
+fn flush(outlet: &Outlet) {
+    if contain(|| outlet.flush()).is_none() {
+        outlet.fail();
     }
 }
 

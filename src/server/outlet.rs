@@ -10,7 +10,7 @@ use super::engine::Engine;
 use super::events::Event;
 use super::io::Io;
 use super::socket::Socket;
-use crate::lock;
+use crate::{lock, may_panic};
 
 /// Who carries the bytes away.
 #[derive(Debug)]
@@ -57,6 +57,8 @@ enum End {
     Reached,
     /// The client was given up with what was left for it.
     Aborted,
+    /// So it was, because of a panic.
+    Failed,
 }
 
 /// What [`Outlet::take`] found.
@@ -112,13 +114,38 @@ impl Outlet {
     pub fn abort(self: &Arc<Self>, engine: &Engine) {
         let mut state = lock(&self.state);
         self.reset(&mut state);
-        state.end = End::Aborted;
+        if state.end != End::Failed {
+            state.end = End::Aborted;
+        }
         if let Carrier::Socket(socket, _) = &self.carrier {
             socket.shutdown();
         } else {
             state.marked = false;
             self.mark(&mut state, engine);
         }
+    }
+
+    /// A panic has cost this client.
+    pub fn fail(&self) {
+        let mut state = lock(&self.state);
+        let waker = state.waker.take();
+        *state = State {
+            end: End::Failed,
+            ..State::default()
+        };
+        drop(state);
+        if let Carrier::Socket(socket, _) = &self.carrier {
+            // Whoever reads it sees its end and lets go of it.
+            socket.shutdown();
+        }
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Whether [`Outlet::fail`] has been called.
+    pub fn has_failed(&self) -> bool {
+        lock(&self.state).end == End::Failed
     }
 
     fn mark(self: &Arc<Self>, state: &mut State, engine: &Engine) {
@@ -162,6 +189,7 @@ impl Outlet {
                 if state.blocked {
                     return;
                 }
+                may_panic("flush");
                 self.send(&mut state, socket);
                 if state.blocked {
                     io.reactor().watch_writable(socket);
@@ -218,7 +246,7 @@ impl Outlet {
     pub fn take(&self, to: &mut [u8]) -> Take {
         let mut state = lock(&self.state);
         state.marked = false;
-        if state.end == End::Aborted {
+        if matches!(state.end, End::Aborted | End::Failed) {
             return Take::Aborted;
         }
         let left = &state.out[state.sent..];

@@ -82,6 +82,13 @@ impl Service {
         }
     }
 
+    /// Tells the listener's `log` that a panic has cost a connection.
+    pub fn log_fault(&self) {
+        self.log("error", || {
+            "Connection ended by a fault in sockjs-rs, which stderr describes".into()
+        });
+    }
+
     /// Whether this request is one that a `jsessionid` function is called for.
     pub fn has_cookie(&self, method: &str, target: &str) -> bool {
         match self.router.resolve(method, &parse_target(target).pathname) {

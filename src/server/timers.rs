@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout_at;
 
 use super::connection::Connection;
-use crate::lock;
+use crate::{contain, lock};
 
 /// Deadlines in order. A connection has at most one entry; it may fire early and is then renewed, so
 /// that a deadline which moves later costs nothing.
@@ -61,8 +61,11 @@ impl Timers {
                     _ => return,
                 }
             };
-            if let Some(connection) = due.upgrade() {
-                connection.handle_timeout(now);
+            if let Some(connection) = due.upgrade()
+                && contain(|| connection.handle_timeout(now)).is_none()
+            {
+                // A panic costs its connection; the others have their timers.
+                let _ = contain(|| connection.fail());
             }
         }
     }

@@ -10,10 +10,10 @@ use super::io::{Io, with_read_buffer};
 use super::outlet::{Carrier, Outlet};
 use super::service::Service;
 use super::socket::{Socket, Source};
-use crate::lock;
 use crate::protocol::json;
 use crate::protocol::websocket::{Decoder, Incoming};
 use crate::transport::Transport;
+use crate::{lock, may_panic};
 
 /// The receiving side of one websocket.
 #[derive(Debug)]
@@ -154,6 +154,7 @@ pub fn open_taken(
     });
     service.engine.taken.add_websocket(token, socket);
     let mut reader = Reader::open(service, &outlet, raw, response, token);
+    may_panic("open");
     // Data that came with the handshake is decoded before anything else is read.
     reader.feed(&mut head.to_vec());
     lock(&source.reading).reader = Some(reader);
@@ -191,6 +192,7 @@ const READS: usize = 4;
 impl Taken {
     /// Reads what is there. After a short read more is announced again, unless the stream has ended.
     fn read(self: &Arc<Self>, reading: &mut Reading) -> usize {
+        may_panic("read");
         let mut total = 0;
         let mut reads = 0;
         // What a client can have sent before its end is bounded by the kernel.
@@ -255,6 +257,7 @@ impl Taken {
 
     /// One read of [`Taken::read_on`]; whether nothing is left.
     fn read_again(&self) -> bool {
+        may_panic("read-on");
         let reading = &mut *lock(&self.reading);
         let Some(reader) = &mut reading.reader else {
             return true;
@@ -283,6 +286,9 @@ impl Taken {
     /// The connection is over. JavaScript hears of it, then destroys the token.
     fn end(&self, reading: &mut Reading) {
         if let Some(reader) = reading.reader.take() {
+            if self.outlet.has_failed() {
+                reader.connection.fail();
+            }
             self.io.reactor().remove(&self.socket);
             drop(reader);
             let engine = &self.service.engine;
@@ -319,6 +325,10 @@ impl Source for Taken {
 
     fn fail(&self) {
         self.socket.shutdown();
-        self.end(&mut lock(&self.reading));
+        let mut reading = lock(&self.reading);
+        if let Some(reader) = &reading.reader {
+            reader.connection.fail();
+        }
+        self.end(&mut reading);
     }
 }

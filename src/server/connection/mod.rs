@@ -13,13 +13,13 @@ use super::engine::Engine;
 use super::events::{Event, Facts, Inbox};
 use super::outlet::Outlet;
 use super::service::Service;
-use crate::lock;
 use crate::protocol::json;
 use crate::protocol::session::{
     Attach, BUSY_FRAME, Detach, Event as SessionEvent, Send, Session, State, Transmit,
 };
 use crate::protocol::websocket::{Kind, encode, encode_with};
 use crate::transport::{Transport, Wrapper};
+use crate::{lock, may_panic};
 use websocket::{Ending, NORMAL_CLOSURE, Phase, Websocket};
 
 /// One session of a service.
@@ -369,8 +369,24 @@ impl Connection {
         }
     }
 
+    /// Something has gone wrong that should not: the connection ends at once, in whatever state it is.
+    pub fn fail(self: &Arc<Self>) {
+        let mut inner = lock(&self.inner);
+        if inner.session.state() == State::Closed {
+            return;
+        }
+        self.service.log_fault();
+        if let Some(outlet) = inner.outlet() {
+            outlet.abort(self.engine());
+        }
+        inner.receiver = None;
+        inner.session.end();
+        self.settle(&mut inner, Instant::now());
+    }
+
     /// A deadline may have come.
     pub fn handle_timeout(self: &Arc<Self>, now: Instant) {
+        may_panic("timer");
         if lock(&self.inner).session.is_pong_due(now) {
             // The pong may be there, with the thread busy that would read it.
             self.engine().read_for_others();

@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::unix::Socket;
 use super::{Source, Turn};
-use crate::lock;
+use crate::{contain, lock};
 
 /// The poll instance and who is to be called.
 #[derive(Debug)]
@@ -120,16 +119,18 @@ impl Reactor {
         };
         for (source, readable, ended, writable) in ready {
             let failing = source.clone();
-            // A panic costs its connection; it has been reported by the panic hook.
-            let handled = catch_unwind(AssertUnwindSafe(|| {
+            // A panic costs its connection.
+            let handled = contain(|| {
                 if writable {
                     source.writable();
                 }
                 if readable { source.readable(ended) } else { 0 }
-            }));
+            });
             match handled {
-                Ok(bytes) => turn.bytes += bytes,
-                Err(_) => failing.fail(),
+                Some(bytes) => turn.bytes += bytes,
+                None => {
+                    let _ = contain(|| failing.fail());
+                }
             }
         }
         turn

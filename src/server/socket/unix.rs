@@ -137,3 +137,90 @@ impl Polled {
         self.0.get_ref()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::os::fd::FromRawFd;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()
+            .unwrap()
+    }
+
+    #[test]
+    fn a_duplicate_outlives_the_descriptor_that_it_was_made_of() {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        let socket = Socket::duplicate_of(near.as_raw_fd()).unwrap();
+        drop(near);
+        assert_eq!(socket.try_write(b"still open").unwrap(), 10);
+        let mut read = [0; 10];
+        far.read_exact(&mut read).unwrap();
+        assert_eq!(&read, b"still open");
+        assert_eq!(socket.transfers(), 1);
+        drop(socket);
+        assert_eq!(far.read(&mut read).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_number_that_is_no_descriptor_is_refused() {
+        let (near, _far) = UnixStream::pair().unwrap();
+        let number = near.as_raw_fd();
+        drop(near);
+        // Far above what is open here, so that no other test has it meanwhile.
+        assert!(Socket::duplicate_of(number + 100_000).is_err());
+    }
+
+    #[test]
+    fn a_descriptor_on_its_way_back_is_closed_unless_it_gets_there() {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        let socket = Socket::duplicate_of(near.as_raw_fd()).unwrap();
+        drop(near);
+        drop(socket.duplicate().unwrap());
+        let number = socket.duplicate().unwrap().into_number();
+        drop(socket);
+        #[allow(unsafe_code, reason = "as Node does with the number")]
+        // SAFETY: the number has just been given away, and nobody else has it.
+        let mut back = unsafe { UnixStream::from_raw_fd(number.cast_signed()) };
+        back.write_all(b"x").unwrap();
+        let mut read = [0];
+        far.read_exact(&mut read).unwrap();
+        drop(back);
+        assert_eq!(far.read(&mut read).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_task_reads_and_writes_when_the_socket_is_ready() {
+        runtime().block_on(async {
+            let (near, mut far) = UnixStream::pair().unwrap();
+            let socket = Polled::new(Socket::duplicate_of(near.as_raw_fd()).unwrap()).unwrap();
+            let mut buffer = [0; 8];
+            let waits = poll_fn(|cx| {
+                let pending = socket.poll_read(cx, &mut buffer).is_pending();
+                Poll::Ready(pending)
+            });
+            assert!(waits.await);
+            far.write_all(b"hello").unwrap();
+            let read = poll_fn(|cx| socket.poll_read(cx, &mut buffer)).await;
+            assert_eq!(&buffer[..read.unwrap()], b"hello");
+            // Until the kernel takes no more, and again when it does.
+            let full = vec![7; 1 << 20];
+            let mut sent = poll_fn(|cx| socket.poll_write(cx, &full)).await.unwrap();
+            let blocked = poll_fn(|cx| Poll::Ready(socket.poll_write(cx, &full).is_pending()));
+            assert!(sent < full.len() && blocked.await);
+            let mut taken = vec![0; full.len()];
+            far.read_exact(&mut taken[..sent]).unwrap();
+            sent = poll_fn(|cx| socket.poll_write(cx, &full)).await.unwrap();
+            assert!(sent > 0);
+            socket.socket().shutdown_write();
+            drop(near);
+            far.read_exact(&mut taken[..sent]).unwrap();
+            assert_eq!(far.read(&mut taken).unwrap(), 0);
+        });
+    }
+}

@@ -1,0 +1,72 @@
+'use strict';
+
+/**
+ * `npm run test:valgrind`: the Rust tests of everything that holds descriptors, under valgrind's memcheck: reads
+ * and writes outside of what is allocated, use of what is freed, leaks, descriptors that are closed twice or
+ * left open.
+ */
+
+const { spawnSync } = require('node:child_process');
+const path = require('node:path');
+
+const ROOT = path.join(__dirname, '..');
+
+/** Tests by the modules they are in. */
+const TESTS = ['server::', 'door::', 'addon::'];
+
+const MEMCHECK = [
+  '--error-exitcode=9',
+  '--leak-check=full',
+  '--errors-for-leak-kinds=definite',
+  '--track-fds=yes',
+];
+
+function main() {
+  const valgrind = spawnSync('valgrind', ['--version'], { encoding: 'utf8' });
+  if (valgrind.status !== 0) throw new Error('valgrind is missing: apt-get install valgrind');
+  const tests = testProgram();
+  const options = { cwd: ROOT, encoding: 'utf8', maxBuffer: 1 << 28 };
+  const run = spawnSync('valgrind', [...MEMCHECK, tests, '--test-threads=1', ...TESTS], options);
+  const left = [...run.stderr.matchAll(/Open (?:file descriptor|AF_\w+ socket) (\d+)/g)];
+  // The standard three, and what this process has handed down.
+  const leaked = left.filter(([line, number]) => !isInherited(run.stderr, line, number));
+  console.log(run.stdout.trim());
+  console.log(/ERROR SUMMARY:.*/.exec(run.stderr)?.[0], `— ${valgrind.stdout.trim()}`);
+  console.log(`descriptors left open: ${leaked.length}`);
+  if (run.status !== 0 || leaked.length > 0) {
+    console.error(run.stderr);
+    throw new Error('valgrind has found something');
+  }
+}
+
+/**
+ * @param {string} report
+ * @param {string} line
+ * @param {string} number
+ */
+function isInherited(report, line, number) {
+  const after = report.slice(report.indexOf(line)).split('\n').slice(0, 2).join(' ');
+  return Number(number) <= 2 || after.includes('inherited from parent');
+}
+
+/** @returns {string} the program that holds the unit tests */
+function testProgram() {
+  const args = ['test', '--locked', '--lib', '--no-run', '--message-format=json'];
+  const stdio = /** @type {const} */ (['ignore', 'pipe', 'inherit']);
+  const cargo = spawnSync('cargo', args, {
+    cwd: ROOT,
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+    stdio,
+  });
+  const messages = cargo.stdout.split('\n').filter((line) => line.includes('"executable":"'));
+  if (cargo.status !== 0 || messages.length === 0) throw new Error('the tests do not build');
+  return JSON.parse(messages.at(-1)).executable;
+}
+
+try {
+  main();
+} catch (error) {
+  console.error(error.message);
+  process.exit(1);
+}
