@@ -1,0 +1,220 @@
+//! The gate lets through what is exactly one plain request of ours, however much of what follows is there;
+//! everything else stays Node's.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use sockjs_rs::door::gate::{Verdict, judge};
+use sockjs_rs::door::host::Host;
+use sockjs_rs::http::route::Router;
+use sockjs_rs::http::rules::{self, Rules};
+use sockjs_rs::protocol::session::Delays;
+use sockjs_rs::server::events::Doorbell;
+use sockjs_rs::server::{Engine, Options, Service};
+
+use super::input::Input;
+
+/// What requests are made of, where they are not made of bytes.
+const PARTS: [&str; 48] = [
+    "GET ",
+    "POST ",
+    "OPTIONS ",
+    "HEAD ",
+    "PUT ",
+    "get ",
+    "/s/1/a/xhr",
+    "/s/1/a/xhr_send",
+    "/s/info",
+    "/s",
+    "/s/",
+    "/t",
+    "//s/info",
+    "http://h/s/info",
+    "/s/info?a=b",
+    "/s/%2e%2e/info",
+    "/s/in\tfo",
+    "/s/1/a/jsonp_send",
+    " HTTP/1.1\r\n",
+    " HTTP/1.0\r\n",
+    " HTTP/1.1\n",
+    "Host: h\r\n",
+    "host:h\r\n",
+    "Host: h\n",
+    "Content-Length: 3\r\n",
+    "Content-Length: 0\r\n",
+    "Content-Length: +3\r\n",
+    "content-length:3\r\n",
+    "Content-Length: 3, 3\r\n",
+    "Content-Length: 99999999999999\r\n",
+    "Transfer-Encoding: chunked\r\n",
+    "Transfer-Encoding:\r\n chunked\r\n",
+    "TE: trailers\r\n",
+    "Connection: close\r\n",
+    "Connection: keep-alive\r\n",
+    "Connection: upgrade\r\n",
+    "Upgrade: websocket\r\n",
+    "Expect: 100-continue\r\n",
+    "X: y\r\n",
+    "X : y\r\n",
+    "X: a\r\n b\r\n",
+    "Cookie: a=b\r\n",
+    "X: \u{e4}\r\n",
+    "\r\n",
+    "\n",
+    "abc",
+    "[\"a\"]",
+    "0\r\n\r\n",
+];
+
+struct Silent;
+
+impl Doorbell for Silent {
+    fn ring(&self) {}
+}
+
+/// An http server with a service under `/s`.
+pub fn host() -> &'static Host {
+    static HOST: OnceLock<Host> = OnceLock::new();
+    HOST.get_or_init(|| {
+        let second = Duration::from_secs(1);
+        let host = Host::new(0);
+        host.install(Arc::new(Service {
+            id: 0,
+            engine: Engine::start(1, Box::new(Silent)).expect("threads can be started"),
+            registry: Arc::default(),
+            router: Router::new("/s", true).expect("it is a prefix"),
+            rules: Rules::new(rules::Options {
+                disable_cors: false,
+                jsessionid: false,
+                cookie_needed: false,
+                websocket: None,
+                transports: None,
+                sockjs_url: String::new(),
+            }),
+            options: Options {
+                delays: Delays {
+                    heartbeat: second,
+                    disconnect: second,
+                    pong: second,
+                },
+                response_limit: 0,
+                max_message_size: 1 << 20,
+                max_frame_size: 1 << 20,
+                max_buffered: 1 << 20,
+                high_water_mark: None,
+                ping: None,
+                handshake_headers: Vec::new(),
+                base_url: None,
+                transports: None,
+                log: false,
+                needs_node: false,
+                info_needs_node: false,
+            },
+        }));
+        host
+    })
+}
+
+/// Some bytes, or something like a request.
+pub fn request(data: &[u8]) -> Vec<u8> {
+    let mut input = Input::new(data);
+    if input.below(2) == 0 {
+        return input.rest().to_vec();
+    }
+    let mut bytes = Vec::new();
+    while !input.is_empty() {
+        if input.below(32) == 0 {
+            bytes.push(input.byte());
+        } else {
+            bytes.extend_from_slice(input.pick(&PARTS).as_bytes());
+        }
+    }
+    bytes
+}
+
+/// See the module.
+pub fn check(data: &[u8]) {
+    let bytes = request(data);
+    let found = len_of_ours(&bytes);
+    let Some(len) = found else {
+        return;
+    };
+    let plain = plain_request(&bytes).expect("what passes is plain");
+    assert_eq!(plain.head + plain.body, len);
+    // The same with less, and with more, of what follows its head.
+    assert_eq!(len_of_ours(&bytes[..plain.head]), found);
+    let mut more = bytes[..len.min(bytes.len())].to_vec();
+    more.extend_from_slice(b"GET / HTTP/1.1\r\n\r\n");
+    assert_eq!(len_of_ours(&more), found);
+    for cut in 0..plain.head {
+        assert!(
+            matches!(judge(&bytes[..cut], host()), Verdict::Unknown),
+            "a head that is to pass is not refused before it is whole"
+        );
+    }
+}
+
+fn len_of_ours(bytes: &[u8]) -> Option<usize> {
+    match judge(bytes, host()) {
+        Verdict::Ours(_, len) => Some(len),
+        Verdict::Unknown | Verdict::Foreign => None,
+    }
+}
+
+/// Bytes of the head and of the body.
+#[derive(Debug)]
+struct Plain {
+    head: usize,
+    body: usize,
+}
+
+/// The request that bytes begin with, if no reading of RFC 9112 leaves a doubt about it.
+fn plain_request(bytes: &[u8]) -> Option<Plain> {
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let head = std::str::from_utf8(&bytes[..end]).unwrap_or_default();
+    let text: String = bytes[..end].iter().copied().map(char::from).collect();
+    let mut lines = text.split("\r\n");
+    let mut first = lines.next()?.split(' ');
+    let (method, target) = (first.next()?, first.next()?);
+    if first.next()? != "HTTP/1.1" || first.next().is_some() || text.contains('\0') {
+        return None;
+    }
+    let odd = |byte: u8| !byte.is_ascii_graphic() || b"\"#'<>[\\]^`{|}".contains(&byte);
+    if !target.starts_with("/s") || target.bytes().any(odd) || head.contains("\n\n") {
+        return None;
+    }
+    let mut names = Vec::new();
+    let mut body = 0;
+    let mut hosts = 0;
+    for line in lines {
+        let (name, value) = line.split_once(':')?;
+        let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        let name = name.to_ascii_lowercase();
+        let is_token = !name.is_empty() && name.chars().all(token);
+        if !is_token || names.contains(&name) || value.contains(['\r', '\n']) {
+            return None;
+        }
+        let value = value.trim_matches([' ', '\t']);
+        match &*name {
+            "host" => hosts += 1,
+            "content-length" if value.bytes().all(|byte| byte.is_ascii_digit()) => {
+                body = value.parse().ok()?;
+            }
+            "connection" if !matches!(&*value.to_ascii_lowercase(), "close" | "keep-alive") => {
+                return None;
+            }
+            "content-length" | "transfer-encoding" | "upgrade" | "expect" | "te" | "trailer" => {
+                return None;
+            }
+            _ => {}
+        }
+        names.push(name);
+    }
+    let has_body = method == "POST";
+    let is_known = has_body || matches!(method, "GET" | "OPTIONS");
+    let fits = has_body || body == 0;
+    (hosts == 1 && is_known && fits).then_some(Plain {
+        head: end + 4,
+        body,
+    })
+}

@@ -1,0 +1,159 @@
+'use strict';
+
+/**
+ * @file `npm run fuzz`: libFuzzer on the pure core and the parsers, and the same questions put to Node.
+ *
+ *     --seconds N      for each target; 60 unless given
+ *     --target NAME    only this one
+ *     --replay FILE    only this input, with --target
+ *
+ * Works with a stable toolchain: libFuzzer comes with `libfuzzer-sys` and needs a C++ compiler, the coverage
+ * it is guided by is a pass of LLVM.
+ */
+
+const { spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+const { parseArgs } = require('node:util');
+
+const TARGETS = ['payloads', 'quoting', 'targets', 'session', 'gate', 'websocket'];
+/** Not libFuzzer's: random questions to the core and to Node, whose answers have to be the same. */
+const AGAINST_NODE = 'against-node';
+
+const RUSTFLAGS = [
+  '-Cpasses=sancov-module',
+  '-Cllvm-args=-sanitizer-coverage-level=4',
+  '-Cllvm-args=-sanitizer-coverage-inline-8bit-counters',
+  '-Cllvm-args=-sanitizer-coverage-pc-table',
+  '-Cllvm-args=-sanitizer-coverage-trace-compares',
+];
+
+function main() {
+  const { values } = parseArgs({
+    options: {
+      seconds: { type: 'string', default: '60' },
+      target: { type: 'string' },
+      replay: { type: 'string' },
+    },
+  });
+  const all = [...TARGETS, AGAINST_NODE];
+  const chosen = values.target === undefined ? all : [values.target];
+  if (!all.includes(chosen[0])) throw new Error(`targets are ${all.join(', ')}`);
+  const triple = /^host: (.*)$/m.exec(output('rustc', ['-vV']))[1];
+  const libFuzzer = chosen.filter((name) => name !== AGAINST_NODE);
+  // Build scripts run here and must not count their own coverage: that is what --target is for.
+  if (libFuzzer.length > 0) build(libFuzzer, ['--target', triple], RUSTFLAGS);
+  if (chosen.includes(AGAINST_NODE)) build(['answers'], [], []);
+  /** @type {Record<string, object>} */
+  const table = {};
+  let failed = false;
+  for (const name of chosen) {
+    const result =
+      name === AGAINST_NODE
+        ? askNode(Number(values.seconds))
+        : fuzz(name, program(name, triple), Number(values.seconds), values.replay);
+    table[name] = result.figures;
+    failed ||= result.failed;
+  }
+  console.table(table);
+  process.exitCode = failed ? 1 : 0;
+}
+
+/**
+ * @param {string} name
+ * @param {string} triple
+ */
+function program(name, triple) {
+  return path.join(__dirname, 'target', triple, 'release', name);
+}
+
+/**
+ * @param {string[]} bins
+ * @param {string[]} args
+ * @param {string[]} flags
+ */
+function build(bins, args, flags) {
+  const names = bins.flatMap((name) => ['--bin', name]);
+  const { status } = spawnSync('cargo', ['build', '--release', '--locked', ...args, ...names], {
+    cwd: __dirname,
+    stdio: 'inherit',
+    env: { ...process.env, RUSTFLAGS: flags.join(' ') },
+  });
+  if (status !== 0) throw new Error('the fuzz targets do not build; they need a C++ compiler');
+}
+
+/**
+ * Runs one target.
+ *
+ * @param {string} name
+ * @param {string} file
+ * @param {number} seconds
+ * @param {string | undefined} replay
+ */
+function fuzz(name, file, seconds, replay) {
+  const seeds = path.join(__dirname, 'seeds', name);
+  const corpus = path.join(__dirname, 'corpus', name);
+  const artifacts = path.join(__dirname, 'artifacts', '/');
+  fs.mkdirSync(corpus, { recursive: true });
+  fs.mkdirSync(artifacts, { recursive: true });
+  const args = replay
+    ? [path.resolve(replay)]
+    : [
+        `-max_total_time=${seconds}`,
+        '-max_len=4096',
+        '-timeout=10',
+        '-print_final_stats=1',
+        `-artifact_prefix=${artifacts}${name}-`,
+        corpus,
+        seeds,
+      ];
+  const { status, stderr } = spawnSync(file, args, { encoding: 'utf8', maxBuffer: 1 << 28 });
+  if (status !== 0 || replay) {
+    console.error(stderr.split('\n').slice(-60).join('\n'));
+  }
+  if (status !== 0) {
+    console.error(`To see it again: npm run fuzz -- --target ${name} --replay FILE (named above)`);
+  }
+  const number = (/** @type {RegExp} */ pattern) =>
+    Number([...stderr.matchAll(pattern)].at(-1)?.[1]);
+  return {
+    failed: status !== 0,
+    figures: {
+      inputs: number(/number_of_executed_units: (\d+)/g),
+      edges: number(/cov: (\d+)/g),
+      corpus: number(/corp: (\d+)/g),
+      seconds,
+      result: status === 0 ? 'held' : 'FAILED',
+    },
+  };
+}
+
+/** @param {number} seconds */
+function askNode(seconds) {
+  const script = path.join(__dirname, 'against-node.js');
+  const args = [script, '--seconds', String(seconds)];
+  const { status, stdout } = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const inputs = Number(/^(\d+) questions/m.exec(stdout)?.[1]);
+  return {
+    failed: status !== 0,
+    figures: { inputs, seconds, result: status === 0 ? 'held' : 'FAILED' },
+  };
+}
+
+/**
+ * @param {string} file
+ * @param {string[]} args
+ */
+function output(file, args) {
+  return spawnSync(file, args, { encoding: 'utf8' }).stdout;
+}
+
+try {
+  main();
+} catch (error) {
+  console.error(error.message);
+  process.exit(1);
+}
