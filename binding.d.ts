@@ -29,6 +29,8 @@ export declare class Engine {
    * nobody to answer.
    */
   bridgeBody(id: number, body?: Uint8Array | undefined | null): number
+  /** The connection that the body of `id` waits for. */
+  bridgeWaitsFor(id: number): number | null
   /** The headers of an answer, as `name: value` lines. */
   bridgeHeaders(number: number): string | null
   /** The body of the answer that has just been given. */

@@ -98,38 +98,45 @@ class BridgedResponse extends Bridged {
   readBody() {
     const { request, engine, listener } = this;
     const limit = (listener.maxBody ??= engine.native.maxBody(listener.id));
-    /** @type {Buffer[]} */
-    let chunks = [];
-    let length = 0;
-    const finish = (/** @type {Buffer | undefined} */ body) => {
-      request.removeListener('data', onData);
-      request.removeListener('end', onEnd);
-      chunks = [];
-      try {
-        const answer = engine.native.bridgeBody(this.id, body);
-        if (answer !== READ_BODY) this.play(answer);
-      } catch (error) {
-        this.fail(error);
-      }
-      engine.drain();
-    };
+    const body = new Body(limit);
     const onData = (/** @type {Buffer | string} */ chunk) => {
-      const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
-      length += bytes.length;
-      // The rest of a body that is too long is dropped: a client that is still sending would lose the
-      // answer when the connection closes. The http server's `requestTimeout` bounds it.
-      if (length > limit) chunks = [];
-      else chunks.push(bytes);
+      body.add(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
     };
     const onEnd = () => {
-      if (length > limit) finish(undefined);
-      else finish(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length));
+      request.removeListener('data', onData);
+      request.removeListener('end', onEnd);
+      this.answerBody(body.take());
+      engine.drain();
     };
     request.on('data', onData);
     request.on('end', onEnd);
     request.on('close', () => {
       if (!request.complete) this.end();
     });
+  }
+
+  /**
+   * Answers when the body is there; one for a paused connection when that is resumed, which holds its
+   * client back.
+   *
+   * @param {Buffer | undefined} body undefined when it was too long
+   */
+  answerBody(body) {
+    const { native, connections } = this.engine;
+    try {
+      const answer = native.bridgeBody(this.id, body);
+      if (answer === WAIT) {
+        const connection = connections[native.bridgeWaitsFor(this.id)];
+        connection?._holdSender(() => {
+          this.answerBody(body);
+          this.engine.drainSoon();
+        });
+      } else if (answer !== READ_BODY) {
+        this.play(answer);
+      }
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   /** @param {number} answer */
@@ -185,8 +192,50 @@ class BridgedResponse extends Bridged {
   }
 }
 
+/** A request body, as much of it as its limit allows. */
+class Body {
+  /** @param {number} limit in bytes */
+  constructor(limit) {
+    this.limit = limit;
+    this.length = 0;
+    /** Grows by doubling: a list of chunks would cost much more than chunks of one byte bring. */
+    this.bytes = NOTHING;
+  }
+
+  /** @param {Buffer} chunk */
+  add(chunk) {
+    const length = this.length + chunk.length;
+    if (length > this.limit) {
+      // The rest of a body that is too long is dropped: a client that is still sending would lose the
+      // answer when the connection closes. The http server's `requestTimeout` bounds it.
+      this.limit = -1;
+      this.bytes = NOTHING;
+      return;
+    }
+    if (this.length === 0) {
+      this.bytes = chunk;
+    } else {
+      if (length > this.bytes.length) {
+        const larger = Buffer.allocUnsafeSlow(Math.min(2 * length, this.limit));
+        this.bytes.copy(larger);
+        this.bytes = larger;
+      }
+      chunk.copy(this.bytes, this.length);
+    }
+    this.length = length;
+  }
+
+  /** @returns {Buffer | undefined} all of it, or undefined when it was too long */
+  take() {
+    return this.limit < 0 ? undefined : this.bytes.subarray(0, this.length);
+  }
+}
+
+const NOTHING = Buffer.alloc(0);
+
 /** What an answer of the native side means; `src/addon/bridge.rs` has the same numbers. */
 const READ_BODY = 0;
+const WAIT = 1;
 const STATUS = 0x3ff;
 const OPENED = 1 << 10;
 const WHOLE = 1 << 11;

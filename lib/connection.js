@@ -66,6 +66,7 @@ class Connection extends Stream {
     this._request = undefined;
     this._socket = undefined;
     this._facade = undefined;
+    /** What waits while the connection is paused. @type {Held | undefined} */
     this._held = undefined;
     /** The session has ended, but messages are still held. */
     this._ended = false;
@@ -146,11 +147,8 @@ class Connection extends Stream {
     if (this._state !== OPEN) return false;
     this._state = CLOSING;
     const raw = this._transport === RAW;
-    if (this._held) {
-      // The closing handshake has to be read; what waits is no longer delivered.
-      this._held = undefined;
-      this._engine.pause(this, false);
-    }
+    // The closing handshake has to be read; what waits is no longer delivered.
+    if (this._held) this._readOn();
     this._engine.close(this._key, raw, code ?? 1000, reason ?? 'Normal closure');
     if (this._transport === WEBSOCKET || this._key === DEAD) this._end();
     if (this._response !== 0) this._engine.flushResponse(this._response);
@@ -173,38 +171,64 @@ class Connection extends Stream {
 
   /** Stops reading from the client; what has been read already waits here. */
   pause() {
-    if (this._state !== OPEN || this._held) return this;
-    this._held = [];
-    this._engine.pause(this, true);
+    if (this._state !== OPEN) return this;
+    if (this._held) {
+      this._held.paused = true;
+    } else {
+      this._held = new Held();
+      this._engine.pause(this, true);
+    }
     return this;
   }
 
-  /** Goes on reading from the client. */
+  /** Delivers what waits, unless a listener pauses again, and then goes on reading from the client. */
   resume() {
     const held = this._held;
-    if (!held) return this;
-    this._held = undefined;
-    if (this._state !== CLOSED && !this._ended) this._engine.pause(this, false);
-    // A listener may pause again in the middle.
-    for (let next = 0; next < held.length; next++) {
-      if (this._held) {
-        this._held = held.slice(next).concat(this._held);
-        break;
-      }
-      try {
-        this._engine.deliver(this, held[next]);
-      } catch (error) {
-        // The exception is the process's; what is left follows if it lives on.
-        this._held = held.slice(next + 1);
-        setImmediate(() => this.resume());
-        process.nextTick(() => {
-          throw error;
-        });
-        return this;
-      }
-    }
-    if (this._ended && !this._held) this._end();
+    if (held === undefined) return this;
+    held.paused = false;
+    if (!held.delivering) this._deliverHeld(held);
     return this;
+  }
+
+  /** @param {Held} held */
+  _deliverHeld(held) {
+    held.delivering = true;
+    try {
+      while (this._held === held && !held.paused && !held.isEmpty()) this._hand(held.take());
+    } catch (error) {
+      // The exception is the process's; what is left follows if it lives on.
+      setImmediate(() => {
+        if (this._held === held && !held.paused) this._deliverHeld(held);
+      });
+      process.nextTick(() => {
+        throw error;
+      });
+      return;
+    } finally {
+      held.delivering = false;
+    }
+    if (this._held !== held || held.paused) return;
+    // Not sooner: what a listener that pauses at each message reads meanwhile would have no bound.
+    this._readOn();
+    if (this._ended) this._end();
+  }
+
+  /**
+   * The request on the bridge brings messages while the connection is paused: it is answered later.
+   *
+   * @param {() => void} answer
+   */
+  _holdSender(answer) {
+    if (this._held) this._held.senders.push(answer);
+    else answer();
+  }
+
+  /** Nothing waits any more: the client is read from again. */
+  _readOn() {
+    const held = /** @type {Held} */ (this._held);
+    this._held = undefined;
+    if (this._key !== DEAD) this._engine.pause(this, false);
+    held.answerSenders();
   }
 
   /**
@@ -214,8 +238,27 @@ class Connection extends Stream {
    */
   _deliver(message) {
     if (this._state !== OPEN) return;
-    if (this._held) this._held.push(message);
-    else this.emit('data', message);
+    if (this._held) this._held.messages.push(message);
+    else this._hand(message);
+  }
+
+  /**
+   * Hands one message to the application.
+   *
+   * @param {unknown} message
+   */
+  _hand(message) {
+    if (this.isWebsocket()) {
+      this.emit('data', message);
+      return;
+    }
+    // 0.3.24 catches what a listener throws at a message of xhr_send or jsonp_send.
+    try {
+      this.emit('data', message);
+    } catch (error) {
+      const what = /** @type {any} */ (error)?.stack ?? error;
+      this._listener.log('error', `Exception in a 'data' listener: ${what}`);
+    }
   }
 
   /** What `conn._session.recv.didClose()` does in 0.3.24: the websocket closes without a `c` frame. */
@@ -228,8 +271,10 @@ class Connection extends Stream {
 
   /** The client is gone. What waits because of `pause()` is delivered first, when it is resumed. */
   _clientGone() {
-    if (this._held?.length > 0 && this._state === OPEN) this._ended = true;
-    else this._end();
+    if (this._held && !this._held.isEmpty() && this._state === OPEN) {
+      this._ended = true;
+      this._held.answerSenders();
+    } else this._end();
   }
 
   /** The session has ended. Packages that replaced its methods expect to be called. */
@@ -244,7 +289,7 @@ class Connection extends Stream {
   _finish() {
     if (this._state === CLOSED) return;
     this._state = CLOSED;
-    this._held = undefined;
+    if (this._held) this._readOn();
     if (this._facade) this._facade.recv = null;
     this.emit('end');
     this.emit('close');
@@ -293,6 +338,40 @@ class Connection extends Stream {
     const facts = this._request;
     if (typeof facts === 'string') return (this._request = JSON.parse(facts));
     return facts;
+  }
+}
+
+/** What waits while a connection is paused. */
+class Held {
+  constructor() {
+    this.paused = true;
+    this.delivering = false;
+    /** Messages that had been read already. @type {unknown[]} */
+    this.messages = [];
+    /** How many of them have been delivered. */
+    this.delivered = 0;
+    /** What answers requests on the bridge that bring more. @type {(() => void)[]} */
+    this.senders = [];
+  }
+
+  isEmpty() {
+    return this.delivered === this.messages.length;
+  }
+
+  /** The next message. Delivered ones are let go of in large steps, so that all of it is linear. */
+  take() {
+    const message = this.messages[this.delivered++];
+    if (this.delivered > this.messages.length / 2) {
+      this.messages.splice(0, this.delivered);
+      this.delivered = 0;
+    }
+    return message;
+  }
+
+  answerSenders() {
+    const { senders } = this;
+    this.senders = [];
+    for (const answer of senders) answer();
   }
 }
 

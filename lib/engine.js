@@ -284,7 +284,7 @@ class Engine {
         this.handled++;
         if (connection !== undefined) {
           const message = this.hot.message(table[row + 2]);
-          this.deliver(connection, kind === VALUE ? JSON.parse(message) : message);
+          connection._deliver(kind === VALUE ? JSON.parse(message) : message);
         }
       } else {
         const value = values[this.handled];
@@ -293,23 +293,6 @@ class Engine {
       }
     }
     return true;
-  }
-
-  /**
-   * @param {Connection} connection
-   * @param {unknown} message
-   */
-  deliver(connection, message) {
-    if (connection.isWebsocket()) {
-      connection._deliver(message);
-      return;
-    }
-    // 0.3.24 catches what a listener throws at a message of xhr_send or jsonp_send.
-    try {
-      connection._deliver(message);
-    } catch (error) {
-      connection._listener.log('error', `Exception in a 'data' listener: ${error?.stack ?? error}`);
-    }
   }
 
   /**

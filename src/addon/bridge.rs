@@ -20,8 +20,12 @@ const HEADERS: [HeaderName; 5] = [
     header::CONTENT_TYPE,
 ];
 
-/// Bits of an answer; `lib/bridge.js` has the same. The lowest ten are the status, or 0: "read the body".
+/// Bits of an answer; `lib/bridge.js` has the same. The lowest ten are the status, or one of the first two.
 mod answer {
+    /// Read the body.
+    pub(super) const READ_BODY: u32 = 0;
+    /// Give the body again when the connection is resumed.
+    pub(super) const WAIT: u32 = 1;
     /// A session was opened.
     pub(super) const OPENED: u32 = 1 << 10;
     /// This is all of the response but for its body, if it has one.
@@ -46,7 +50,8 @@ pub(super) struct Bridged {
 impl Bridged {
     fn encode(&mut self, answer: Answer) -> u32 {
         let (status, headers, bits) = match answer {
-            Answer::Body => return 0,
+            Answer::Body => return answer::READ_BODY,
+            Answer::Wait => return answer::WAIT,
             Answer::Full(response) => {
                 let (head, body) = response.into_parts();
                 self.body = body.into();
@@ -175,8 +180,14 @@ impl Engine {
     pub fn bridge_body(&mut self, id: u32, body: Option<&[u8]>) -> u32 {
         match self.bridged.bridge.body(id, body) {
             Some(answer) => self.bridged.encode(answer),
-            None => 0,
+            None => answer::READ_BODY,
         }
+    }
+
+    /// The connection that the body of `id` waits for.
+    #[napi(catch_unwind)]
+    pub fn bridge_waits_for(&self, id: u32) -> Option<u32> {
+        self.bridged.bridge.waits_for(id)
     }
 
     /// The headers of an answer, as `name: value` lines.

@@ -86,6 +86,9 @@ impl hyper::body::Body for Body {
                 Some(std::mem::take(bytes)).filter(|bytes| !bytes.is_empty())
             }
             Content::Stream(outlet, _) => match outlet.poll_take(cx) {
+                Poll::Ready(None) if outlet.is_aborted() => {
+                    return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
+                }
                 Poll::Ready(bytes) => bytes,
                 Poll::Pending if this.done.0.is_client_gone() => {
                     return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::server::Service;
-use crate::server::connection::Attachment;
-use crate::server::dispatch::{BodyPlan, Head, Plan, Reply};
+use crate::server::connection::{Attachment, Place};
+use crate::server::dispatch::{BodyPlan, Head, Line, Plan, Reply};
 use crate::server::events::Facts;
 pub use crate::server::outlet::Take;
 use crate::server::outlet::{Carrier, Outlet};
@@ -21,7 +21,15 @@ use crate::{contain, may_panic};
 #[derive(Debug, Default)]
 pub struct Bridge {
     open: HashMap<u32, Open>,
-    bodies: HashMap<u32, (Arc<Service>, BodyPlan)>,
+    bodies: HashMap<u32, Pending>,
+}
+
+/// A request whose body is being read, or waits.
+#[derive(Debug)]
+struct Pending {
+    service: Arc<Service>,
+    plan: BodyPlan,
+    place: Option<Place>,
 }
 
 #[derive(Debug)]
@@ -43,6 +51,8 @@ pub enum Answer {
     Stream(http::Response<()>, bool),
     /// Read the body, at most `max_message_size` bytes, and call again with it.
     Body,
+    /// Call again with the body when the connection is resumed that [`Bridge::waits_for`] names.
+    Wait,
 }
 
 impl Bridge {
@@ -56,7 +66,12 @@ impl Bridge {
         ) {
             Plan::Reply(reply) => self.answer(id, reply),
             Plan::Body(plan) => {
-                self.bodies.insert(id, (service.clone(), plan));
+                let pending = Pending {
+                    service: service.clone(),
+                    plan,
+                    place: None,
+                };
+                self.bodies.insert(id, pending);
                 Answer::Body
             }
         }
@@ -64,10 +79,32 @@ impl Bridge {
 
     /// Answers the request `id` now that its body is there; `None` is a body that is too long.
     pub fn body(&mut self, id: u32, body: Option<&[u8]>) -> Option<Answer> {
-        let (service, plan) = self.bodies.remove(&id)?;
         may_panic("body");
-        let reply = plan.finish_now(&service, body);
+        let Pending { service, plan, .. } = self.bodies.remove(&id)?;
+        let line = match body {
+            Some(_) => plan.line_up(&service),
+            None => Line::None,
+        };
+        let reply = match line {
+            Line::None => plan.finish_now(&service, body),
+            Line::Full => plan.crowded(&service),
+            Line::Wait(place) => {
+                let pending = Pending {
+                    service,
+                    plan,
+                    place: Some(place),
+                };
+                self.bodies.insert(id, pending);
+                return Some(Answer::Wait);
+            }
+        };
         Some(self.answer(id, reply))
+    }
+
+    /// The key of the paused connection that the body of `id` waits for.
+    pub fn waits_for(&self, id: u32) -> Option<u32> {
+        let place = self.bodies.get(&id)?.place.as_ref()?;
+        Some(place.connection().key())
     }
 
     fn answer(&mut self, id: u32, reply: Reply) -> Answer {

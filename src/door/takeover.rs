@@ -172,6 +172,8 @@ impl Driver {
 
     async fn respond(&self, request: Request<Incoming>) -> io::Result<Response<Body>> {
         may_panic("respond");
+        // Each request brings JavaScript something, a line for the log at least.
+        self.engine.events.room().await;
         let Some(service) = self.exchange.service() else {
             return Err(io::Error::other(
                 "the gate names the service before it opens",
@@ -192,7 +194,7 @@ impl Driver {
             headers: &parts.headers,
             base_url: None,
         };
-        let carrier = || Carrier::Body(self.io.clone());
+        let carrier = || Carrier::Body(self.socket.clone(), self.io.clone());
         let facts = |transport| Facts::Request {
             token: self.token,
             json: head.facts(transport),
@@ -302,8 +304,9 @@ impl Drop for Release {
 async fn collect(body: &mut Incoming, max: usize) -> io::Result<Option<Vec<u8>>> {
     const FIRST: u64 = 64 << 10;
     let announced = body.size_hint().lower();
-    let mut bytes = Vec::with_capacity(usize::try_from(announced.min(FIRST)).unwrap_or(0));
-    let mut too_long = false;
+    let mut too_long = usize::try_from(announced).map_or(true, |announced| announced > max);
+    let first = if too_long { 0 } else { announced.min(FIRST) };
+    let mut bytes = Vec::with_capacity(usize::try_from(first).unwrap_or(0));
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
         let data: Bytes = match frame.map_err(io::Error::other)?.into_data() {
             Ok(data) => data,

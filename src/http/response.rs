@@ -127,6 +127,15 @@ pub fn payload_too_large(filters: HeaderMap) -> Response<Bytes> {
     )
 }
 
+/// More requests than one client sends wait for a connection that the application has paused.
+pub fn too_many_waiting(filters: HeaderMap) -> Response<Bytes> {
+    plain(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Too many requests wait.\n",
+        filters,
+    )
+}
+
 /// An error without a content type: no header but those of the filters.
 pub fn error(status: StatusCode, message: &'static str, filters: HeaderMap) -> Response<Bytes> {
     respond(status, filters, Bytes::from_static(message.as_bytes()))

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Response, StatusCode, header};
 
-use super::connection::{Attachment, Connection};
+use super::connection::{Attachment, Connection, Place};
 use super::events::Facts;
 use super::outlet::{Carrier, Outlet};
 use super::service::Service;
@@ -69,6 +69,17 @@ pub struct BodyPlan {
     filters: HeaderMap,
     content_type: Option<String>,
     log: LogLine,
+}
+
+/// Whether a body may be delivered.
+#[derive(Debug)]
+pub enum Line {
+    /// Now.
+    None,
+    /// When the application has resumed the connection.
+    Wait(Place),
+    /// Too many wait for that already.
+    Full,
 }
 
 /// How to answer an upgrade request.
@@ -419,29 +430,56 @@ impl BodyPlan {
         if body.is_some()
             && let Some(connection) = service.registry.get(&self.session)
         {
+            let line = self.line_up(service);
+            if matches!(line, Line::Full) {
+                return self.crowded(service);
+            }
             connection.may_read().await;
+            drop(line);
         }
         self.finish_now(service, body)
     }
 
+    /// What a body has to wait for; one that is too long waits for nothing.
+    pub fn line_up(&self, service: &Service) -> Line {
+        match service.registry.get(&self.session) {
+            Some(connection) if connection.is_paused() => {
+                connection.queue_up().map_or(Line::Full, Line::Wait)
+            }
+            _ => Line::None,
+        }
+    }
+
+    /// Refuses a body because too many wait already.
+    pub fn crowded(self, service: &Service) -> Reply {
+        self.reply(service, &Err(Failure::Crowded))
+    }
+
     /// [`BodyPlan::finish`] for those who cannot wait.
     pub fn finish_now(self, service: &Service, body: Option<&[u8]>) -> Reply {
-        let Self {
-            jsonp,
-            session,
-            filters,
-            content_type,
-            log,
-        } = self;
         let delivered = match body {
             None => Err(Failure::TooLarge),
-            Some(body) => deliver(service, jsonp, &session, content_type.as_deref(), body),
+            Some(body) => {
+                let content_type = self.content_type.as_deref();
+                deliver(service, self.jsonp, &self.session, content_type, body)
+            }
         };
+        self.reply(service, &delivered)
+    }
+
+    fn reply(self, service: &Service, delivered: &Result<(), Failure>) -> Reply {
+        let Self {
+            jsonp,
+            filters,
+            log,
+            ..
+        } = self;
         let response = match delivered {
             Ok(()) if jsonp => response::jsonp_sent(filters),
             Ok(()) => response::xhr_sent(filters),
             Err(Failure::Refused(refusal)) => refusal.response(filters),
             Err(Failure::NoSession) => response::not_found(filters),
+            Err(Failure::Crowded) => response::too_many_waiting(filters),
             Err(Failure::TooLarge) => {
                 let mut response = response::payload_too_large(filters);
                 let close = header::HeaderValue::from_static("close");
@@ -457,6 +495,7 @@ impl BodyPlan {
 enum Failure {
     Refused(Refusal),
     NoSession,
+    Crowded,
     TooLarge,
 }
 

@@ -4,8 +4,6 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::Notify;
-
 use super::events::{Batch, Doorbell, EventQueue};
 use super::io::{Io, IoThread};
 use super::taken::Taken;
@@ -22,8 +20,6 @@ pub struct Engine {
     pub keys: Keys,
     /// Sockets taken from Node.
     pub taken: Taken,
-    /// Some connection is no longer paused.
-    pub resumed: Notify,
     ios: Vec<Arc<Io>>,
     next_io: AtomicUsize,
     threads: Mutex<Vec<IoThread>>,
@@ -58,7 +54,6 @@ impl Engine {
             timers,
             keys: Keys::default(),
             taken: Taken::default(),
-            resumed: Notify::new(),
             ios,
             next_io: AtomicUsize::new(0),
             threads: Mutex::new(threads),

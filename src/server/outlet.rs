@@ -17,8 +17,8 @@ use crate::{lock, may_panic};
 pub enum Carrier {
     /// A websocket on a taken socket.
     Socket(Arc<Socket>, Arc<Io>),
-    /// A response body that hyper polls.
-    Body(Arc<Io>),
+    /// A response body that hyper polls, and the socket that it is for.
+    Body(Arc<Socket>, Arc<Io>),
     /// JavaScript, which knows the outlet by this id.
     Node(u32),
 }
@@ -36,8 +36,10 @@ struct State {
     out: Vec<u8>,
     /// What left last was much, and so will be what comes next.
     large: bool,
-    /// Bytes at the start of `out` that the socket has taken.
+    /// Bytes at the start of `out` that have left.
     sent: usize,
+    /// Where some writes begin in `out`, a step apart at least: it may be cut there.
+    seams: Vec<usize>,
     end: End,
     /// In somebody's list of outlets to flush.
     marked: bool,
@@ -74,6 +76,10 @@ pub enum Take {
 
 /// An outlet lets go of an emptied buffer larger than this.
 const KEEP_CAPACITY: usize = 4096;
+/// Bytes between two seams, if the writes are not larger.
+const STEP: usize = 64 << 10;
+/// Bytes of a response body that hyper gets at once: what it holds does not count as waiting.
+const PIECE: usize = 64 << 10;
 
 impl Outlet {
     /// An outlet with nothing in it.
@@ -95,10 +101,26 @@ impl Outlet {
             {
                 state.out = io.spares().take();
             }
+            let start = state.out.len();
             append(&mut state.out);
+            state.sew(start);
             self.mark(&mut state, engine);
         }
-        state.out.len() - state.sent
+        state.left().len()
+    }
+
+    /// Drops what waits for a client that takes nothing, but for the write that has begun to leave and
+    /// some more up to a seam.
+    pub fn cut(&self) {
+        let mut state = lock(&self.state);
+        let sent = state.sent;
+        if let Some(seam) = state.seams.iter().copied().find(|seam| *seam >= sent) {
+            state.out.truncate(seam);
+            state.out.drain(..sent);
+            state.out.shrink_to_fit();
+            state.sent = 0;
+            state.seams = Vec::new();
+        }
     }
 
     /// Says that nothing follows. Idempotent.
@@ -117,11 +139,12 @@ impl Outlet {
         if state.end != End::Failed {
             state.end = End::Aborted;
         }
-        if let Carrier::Socket(socket, _) = &self.carrier {
-            socket.shutdown();
-        } else {
-            state.marked = false;
-            self.mark(&mut state, engine);
+        match &self.carrier {
+            Carrier::Socket(socket, _) | Carrier::Body(socket, _) => socket.shutdown(),
+            Carrier::Node(_) => {
+                state.marked = false;
+                self.mark(&mut state, engine);
+            }
         }
     }
 
@@ -155,14 +178,13 @@ impl Outlet {
         state.marked = true;
         match &self.carrier {
             Carrier::Node(id) => engine.events.push(Event::Outlet(*id)),
-            Carrier::Socket(_, io) | Carrier::Body(io) => io.mark(self.clone()),
+            Carrier::Socket(_, io) | Carrier::Body(_, io) => io.mark(self.clone()),
         }
     }
 
     /// Bytes that have not left.
     pub fn buffered(&self) -> usize {
-        let state = lock(&self.state);
-        state.out.len() - state.sent
+        lock(&self.state).left().len()
     }
 
     /// Whether [`Outlet::end`] has been called.
@@ -170,9 +192,14 @@ impl Outlet {
         lock(&self.state).has_ended()
     }
 
-    /// Asks for one [`Event::Drain`] when the bytes have left.
-    pub fn notify_drain(&self, connection: &Arc<Connection>) {
-        lock(&self.state).drain = Some(Arc::downgrade(connection));
+    /// Has [`Connection::drained`] called when the bytes have left. False if they have.
+    pub fn notify_drain(&self, connection: &Arc<Connection>) -> bool {
+        let mut state = lock(&self.state);
+        let waits = !state.out.is_empty();
+        if waits {
+            state.drain = Some(Arc::downgrade(connection));
+        }
+        waits
     }
 
     /// Whether the bytes can be sent from any thread, without the help of the I/O thread.
@@ -198,7 +225,7 @@ impl Outlet {
                 drop(state);
                 notify(drain);
             }
-            Carrier::Body(_) => {
+            Carrier::Body(..) => {
                 let waker = state.waker.take();
                 drop(state);
                 if let Some(waker) = waker {
@@ -214,6 +241,11 @@ impl Outlet {
         if std::mem::take(&mut lock(&self.state).blocked) {
             self.flush();
         }
+    }
+
+    /// Whether the client was given up.
+    pub fn is_aborted(&self) -> bool {
+        lock(&self.state).end == End::Aborted
     }
 
     /// Next bytes of a response body: `None` at its end.
@@ -249,7 +281,7 @@ impl Outlet {
         if matches!(state.end, End::Aborted | End::Failed) {
             return Take::Aborted;
         }
-        let left = &state.out[state.sent..];
+        let left = state.left();
         if left.is_empty() {
             return if state.has_ended() {
                 Take::End
@@ -260,8 +292,10 @@ impl Outlet {
         let len = left.len().min(to.len());
         to[..len].copy_from_slice(&left[..len]);
         state.sent += len;
-        if state.sent == state.out.len() {
+        if state.left().is_empty() {
             self.reset(&mut state);
+        } else {
+            state.compact();
         }
         let drain = state.take_drain();
         drop(state);
@@ -276,11 +310,7 @@ impl Outlet {
                 Ok(sent) => state.sent += sent,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    // Linear even when a slow client takes a large buffer in small pieces.
-                    if state.sent > state.out.len() / 2 {
-                        state.out.drain(..state.sent);
-                        state.sent = 0;
-                    }
+                    state.compact();
                     state.blocked = true;
                     return;
                 }
@@ -304,6 +334,7 @@ impl Outlet {
         state.large = state.out.len() > KEEP_CAPACITY;
         state.out.clear();
         state.sent = 0;
+        state.seams = Vec::new();
         if state.out.capacity() > KEEP_CAPACITY {
             let emptied = std::mem::take(&mut state.out);
             if let Carrier::Socket(_, io) = &self.carrier {
@@ -318,8 +349,48 @@ impl State {
         self.end != End::NotYet
     }
 
+    /// What has not left.
+    fn left(&self) -> &[u8] {
+        &self.out[self.sent..]
+    }
+
+    /// Remembers that a write began at `start`, now that it has been appended.
+    fn sew(&mut self, start: usize) {
+        let last = self.seams.last().copied().unwrap_or(0);
+        if self.out.len() - last >= STEP {
+            self.seams.push(start);
+        }
+    }
+
+    /// Lets go of what has left: linear even when a slow client takes a large buffer in small pieces.
+    fn compact(&mut self) {
+        let sent = self.sent;
+        if sent > self.out.len() / 2 {
+            self.out.drain(..sent);
+            self.sent = 0;
+            self.seams.retain(|seam| *seam >= sent);
+            for seam in &mut self.seams {
+                *seam -= sent;
+            }
+        }
+    }
+
     fn take(&mut self) -> Option<Bytes> {
-        (!self.out.is_empty()).then(|| Bytes::from(std::mem::take(&mut self.out)))
+        let left = self.left();
+        if left.is_empty() {
+            return None;
+        }
+        if left.len() > PIECE {
+            let piece = Bytes::copy_from_slice(&left[..PIECE]);
+            self.sent += PIECE;
+            self.compact();
+            return Some(piece);
+        }
+        let mut all = Bytes::from(std::mem::take(&mut self.out));
+        let piece = all.split_off(self.sent);
+        self.sent = 0;
+        self.seams = Vec::new();
+        Some(piece)
     }
 
     fn take_drain(&mut self) -> Option<Weak<Connection>> {

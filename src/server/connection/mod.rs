@@ -5,9 +5,11 @@
 
 mod websocket;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Instant;
+
+use tokio::sync::Notify;
 
 use super::engine::Engine;
 use super::events::{Event, Facts, Inbox};
@@ -33,12 +35,19 @@ pub struct Connection {
     // A std Mutex: never held across an await.
     inner: Mutex<Inner>,
     paused: AtomicBool,
+    resumed: Notify,
+    /// Requests that wait because it is paused.
+    waiting: AtomicUsize,
 }
 
 #[derive(Debug)]
 struct Inner {
     session: Session,
     receiver: Option<Receiver>,
+    /// Responses that are over, and whose bytes may not all have left.
+    leaving: Vec<Weak<Outlet>>,
+    /// More has waited for the client than `max_buffered` allows.
+    overflowed: bool,
     /// Names the receivers one after the other, so that a late abort hits none but its own.
     last_receiver: u64,
     websocket: Option<Websocket>,
@@ -63,6 +72,26 @@ enum Receiver {
     },
     Websocket(Arc<Outlet>),
 }
+
+/// A place among the requests that wait because the application has paused their connection.
+#[derive(Debug)]
+pub struct Place(Arc<Connection>);
+
+impl Place {
+    /// The connection that is waited for.
+    pub fn connection(&self) -> &Arc<Connection> {
+        &self.0
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Requests that may wait for one paused connection. Clients of SockJS send one at a time.
+const MAX_WAITING: usize = 16;
 
 /// What the application wants to send.
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +145,8 @@ impl Connection {
             inner: Mutex::new(Inner {
                 session,
                 receiver: None,
+                leaving: Vec::new(),
+                overflowed: false,
                 last_receiver: 0,
                 websocket: None,
                 scheduled: None,
@@ -123,6 +154,8 @@ impl Connection {
                 endings: Vec::new(),
             }),
             paused: AtomicBool::new(false),
+            resumed: Notify::new(),
+            waiting: AtomicUsize::new(0),
         })
     }
 
@@ -265,20 +298,32 @@ impl Connection {
         match self.service.options.high_water_mark {
             Some(mark) if buffered > mark => {
                 inner.wants_drain = true;
-                self.watch_drain(inner);
+                let outlet = inner.outlets().next();
+                if let Some(outlet) = outlet {
+                    self.watch_drain(inner, &outlet);
+                }
                 Sent::Full
             }
             _ => Sent::Taken,
         }
     }
 
+    /// What waits is dropped at once, but for the writes that have begun to leave: a client that reads
+    /// nothing does not get them anyhow, and one that reads again gets the close frame after them.
     fn overflow(self: &Arc<Self>, inner: &mut Inner) {
+        if !inner.session.is_open() {
+            return;
+        }
         self.service.log("error", || {
             format!(
                 "Session closed: its client has left {} bytes unread",
                 inner.buffered()
             )
         });
+        inner.overflowed = true;
+        for outlet in inner.outlets() {
+            outlet.cut();
+        }
         inner.session.overflow();
         self.settle(inner, Instant::now());
         if inner.session.receiver() == Some(Transport::WebsocketRaw) {
@@ -288,9 +333,16 @@ impl Connection {
 
     /// What has been sent has left; tells the application if it waits for that.
     pub fn drained(&self) {
-        let mut inner = lock(&self.inner);
-        if std::mem::take(&mut inner.wants_drain) && inner.session.is_open() {
-            self.engine().events.push(Event::Drain(self.key));
+        self.tell_drained(&mut lock(&self.inner));
+    }
+
+    fn tell_drained(&self, inner: &mut Inner) {
+        // What waits for a receiver has yet to leave.
+        if inner.wants_drain && inner.session.queued() == 0 {
+            inner.wants_drain = false;
+            if inner.session.is_open() {
+                self.engine().events.push(Event::Drain(self.key));
+            }
         }
     }
 
@@ -336,7 +388,7 @@ impl Connection {
 
     fn resume(&self) {
         self.paused.store(false, Ordering::Release);
-        self.engine().resumed.notify_waiters();
+        self.resumed.notify_waiters();
     }
 
     /// Whether the application has paused the connection.
@@ -344,10 +396,17 @@ impl Connection {
         self.paused.load(Ordering::Acquire)
     }
 
+    /// A place among the requests that wait until the connection is resumed; `None` if there are too many.
+    pub fn queue_up(self: &Arc<Self>) -> Option<Place> {
+        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
+        let place = Place(self.clone());
+        (before < MAX_WAITING).then_some(place)
+    }
+
     /// Waits until more may be read from the client: it is not paused and JavaScript keeps up.
     pub async fn may_read(&self) {
         loop {
-            let resumed = self.engine().resumed.notified();
+            let resumed = self.resumed.notified();
             if !self.is_paused() {
                 break;
             }
@@ -432,8 +491,11 @@ impl Connection {
                 Transmit::Open => self.transmit(inner, b"o", now),
                 Transmit::Heartbeat => self.transmit(inner, b"h", now),
                 Transmit::Messages(frame) => {
-                    self.watch_drain(inner);
+                    let outlet = inner.outlet().cloned();
                     self.transmit(inner, &frame, now);
+                    if let Some(outlet) = outlet {
+                        self.watch_drain(inner, &outlet);
+                    }
                 }
                 Transmit::Ping => {
                     if let Some(websocket) = &inner.websocket {
@@ -457,6 +519,11 @@ impl Connection {
                     if let Some(id) = &self.session_id {
                         self.service.registry.remove(id, self.key);
                     }
+                    if inner.overflowed {
+                        for outlet in inner.outlets() {
+                            outlet.abort(self.engine());
+                        }
+                    }
                     self.engine().events.push(Event::Closed(self.key));
                     // Whoever waits to deliver to it need not wait any longer.
                     self.resume();
@@ -466,12 +533,11 @@ impl Connection {
         self.schedule(inner);
     }
 
-    /// Whoever waits for `'drain'` learns of it when this receiver has taken its bytes.
-    fn watch_drain(self: &Arc<Self>, inner: &Inner) {
-        if inner.wants_drain
-            && let Some(outlet) = inner.outlet()
-        {
-            outlet.notify_drain(self);
+    /// Whoever waits for `'drain'` learns of it when the bytes of this outlet have left.
+    fn watch_drain(self: &Arc<Self>, inner: &mut Inner, outlet: &Outlet) {
+        // Another thread may have sent them already.
+        if inner.wants_drain && !outlet.notify_drain(self) {
+            self.tell_drained(inner);
         }
     }
 
@@ -502,7 +568,10 @@ impl Connection {
     /// The receiver has all it gets.
     fn finish(self: &Arc<Self>, inner: &mut Inner, now: Instant) {
         match inner.receiver.take() {
-            Some(Receiver::Response { outlet, .. }) => outlet.end(self.engine()),
+            Some(Receiver::Response { outlet, .. }) => {
+                outlet.end(self.engine());
+                inner.leaves(&outlet);
+            }
             Some(Receiver::Websocket(_)) => {
                 self.close_websocket(inner, NORMAL_CLOSURE.0, Some(NORMAL_CLOSURE.1));
             }
@@ -554,8 +623,26 @@ impl Inner {
         websocket.is_some_and(|websocket| websocket.phase == phase)
     }
 
+    /// All outlets with bytes of this session, that of the receiver first, then the latest.
+    fn outlets(&self) -> impl Iterator<Item = Arc<Outlet>> {
+        let leaving = self.leaving.iter().rev().filter_map(Weak::upgrade);
+        self.outlet().cloned().into_iter().chain(leaving)
+    }
+
+    /// The response of this outlet is over.
+    fn leaves(&mut self, outlet: &Arc<Outlet>) {
+        let has_bytes = |outlet: &Weak<Outlet>| {
+            let outlet = outlet.upgrade();
+            outlet.is_some_and(|outlet| outlet.buffered() > 0)
+        };
+        self.leaving.retain(has_bytes);
+        self.leaving.push(Arc::downgrade(outlet));
+    }
+
+    /// Bytes that have not left: queued, or in an outlet.
     fn buffered(&self) -> usize {
-        self.session.queued() + self.outlet().map_or(0, |outlet| outlet.buffered())
+        let leaving: usize = self.outlets().map(|outlet| outlet.buffered()).sum();
+        self.session.queued() + leaving
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) enum Ending {
 pub(super) struct Websocket {
     pub(super) outlet: Arc<Outlet>,
     pub(super) phase: Phase,
-    /// When an unanswered close frame is given up.
+    /// When an unanswered close frame is given up, or an answer to one that the client does not take.
     pub(super) close_deadline: Option<Instant>,
     /// When the next ping of `faye_server_options.ping` is due, and its number.
     pub(super) ping: Option<(Instant, u64)>,
@@ -51,16 +51,24 @@ impl Connection {
     /// The client pinged its websocket.
     pub fn handle_ping(self: &Arc<Self>, payload: &[u8]) {
         let mut inner = lock(&self.inner);
-        if let Some(websocket) = &inner.websocket
-            && websocket.phase != Phase::Over
-            && !inner.has_ending(|ending| matches!(ending, Ending::Violation(..)))
+        let Some(websocket) = &inner.websocket else {
+            return;
+        };
+        if websocket.phase == Phase::Over
+            || inner.has_ending(|ending| matches!(ending, Ending::Violation(..)))
         {
-            websocket
-                .outlet
-                .write(self.engine(), |out| encode(Kind::Pong, payload, out));
+            return;
         }
-        if inner.buffered() > self.service.options.max_buffered {
+        let outlet = websocket.outlet.clone();
+        let buffered = outlet.write(self.engine(), |out| encode(Kind::Pong, payload, out));
+        if buffered <= self.service.options.max_buffered {
+            return;
+        }
+        if inner.session.is_open() {
             self.overflow(&mut inner);
+        } else {
+            // It has got its close frame, and goes on pinging without reading.
+            outlet.abort(self.engine());
         }
     }
 
@@ -123,7 +131,12 @@ impl Connection {
                 self.close_websocket(inner, *code, Some(reason.as_bytes()));
                 self.end_websocket(inner);
             }
-            Ending::End => self.end_websocket(inner),
+            Ending::End => {
+                if let Some(websocket) = &mut inner.websocket {
+                    websocket.close_deadline = None;
+                }
+                self.end_websocket(inner);
+            }
             Ending::BrokenFraming => {
                 self.close_websocket(inner, 3000, Some(b"Broken framing."));
                 self.detach(inner, Instant::now(), Detach::Aborted);
@@ -175,6 +188,7 @@ impl Websocket {
         engine: &Engine,
     ) {
         if self.close_deadline.is_some_and(|at| at <= now) {
+            self.close_deadline = None;
             self.end(engine);
             // What its client does not take would hold the socket open.
             return self.outlet.abort(engine);
@@ -189,9 +203,9 @@ impl Websocket {
         }
     }
 
+    /// Nothing follows. What waits may still leave, until `close_deadline`.
     fn end(&mut self, engine: &Engine) {
         self.phase = Phase::Over;
-        self.close_deadline = None;
         self.ping = None;
         self.outlet.end(engine);
     }
