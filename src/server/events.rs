@@ -125,6 +125,23 @@ pub struct Batch {
     pub bytes: Vec<u8>,
     /// UTF-16 messages.
     pub wide: Vec<u16>,
+    /// Bytes that the events hold themselves.
+    held: usize,
+}
+
+impl Event {
+    /// Bytes that it holds besides its own size.
+    fn held(&self) -> usize {
+        match self {
+            Self::Open { facts, .. } | Self::Attached { facts, .. } => match facts {
+                Facts::Request { json, .. } => json.len(),
+                Facts::Node { .. } => 0,
+            },
+            Self::Returned(returned) => returned.bytes.len(),
+            Self::Log { line, .. } => line.len(),
+            _ => 0,
+        }
+    }
 }
 
 /// Bytes up to which an emptied buffer stays as it is.
@@ -147,11 +164,13 @@ impl Batch {
         empty(&mut self.events);
         empty(&mut self.bytes);
         empty(&mut self.wide);
+        self.held = 0;
     }
 
     /// Bytes of memory that this batch stands for.
     fn weight(&self) -> usize {
-        self.bytes.len() + 2 * self.wide.len() + self.events.len() * size_of::<Event>()
+        let events = self.events.len() * size_of::<Event>() + self.held;
+        self.bytes.len() + 2 * self.wide.len() + events
     }
 
     fn mark(&self) -> (usize, usize, usize) {
@@ -238,7 +257,8 @@ pub struct EventQueue {
 
 /// Rings at this many events even when the I/O thread does not come to rest.
 const RING_AT: usize = 256;
-/// Above this many bytes the I/O threads stop reading from clients until JavaScript has caught up.
+/// Above this many bytes the I/O threads stop reading from clients, and answering their requests, until
+/// JavaScript has caught up.
 const FULL_AT: usize = 16 << 20;
 
 impl EventQueue {
@@ -257,6 +277,7 @@ impl EventQueue {
     /// Adds one event. The bell rings when the I/O thread comes to rest.
     pub fn push(&self, event: Event) {
         let mut batch = lock(&self.batch);
+        batch.held += event.held();
         batch.events.push(event);
         self.pushed(&batch);
     }
