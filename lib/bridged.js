@@ -57,6 +57,8 @@ class Bridged {
     this.stream.once('drain', () => {
       this.blocked = false;
       this.flush();
+      // That all of it has left is an event, too.
+      this.engine.drainSoon();
     });
   }
 
