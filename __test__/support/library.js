@@ -68,10 +68,16 @@ function survival(number, title, fn) {
  *
  * @param {string} title
  * @param {() => Promise<void>} fn
+ * @param {number} [timeout] milliseconds, where it is not that of all tests
  */
-function addition(title, fn) {
-  (isOracle ? test.skip : test)(`${title} (new)`, fn);
+function addition(title, fn, timeout) {
+  (isOracle ? test.skip : test)(`${title} (new)`, fn, timeout);
 }
+
+/** `addition` for each of some cases, as `test.each`. */
+addition.each = (cases) => (title, fn, timeout) => {
+  (isOracle ? test.skip : test).each(cases)(`${title} (new)`, fn, timeout);
+};
 
 module.exports = {
   addition,

@@ -1,0 +1,433 @@
+'use strict';
+
+/*
+ * Backpressure: `high_water_mark`, `'drain'` and `bufferedAmount` on the way out, `pause()` and `resume()` on
+ * the way in, `pipe` both ways. None of it is in 0.3.24.
+ */
+
+const crypto = require('crypto');
+const { once } = require('events');
+const http = require('http');
+const WebSocket = require('ws');
+const { serveFixture } = require('./support/child');
+const { addition, doors } = require('./support/library');
+const { startService } = require('./support/server');
+const { every, open, websockets } = require('./support/transports');
+const { encodeFrame } = require('./support/websocket-client');
+
+const MEBIBYTE = 1024 * 1024;
+const turn = () => new Promise(setImmediate);
+
+/** For tests that move much. */
+const LONG = 60_000;
+
+/** Reads on, and polls on, until it is told to stop. */
+function keepReading({ connection, wire, session }, transport) {
+  wire.socket.resume();
+  if (!transport.polls) return () => {};
+  const polling = { goesOn: true };
+  (async () => {
+    while (polling.goesOn) await connection.request(transport.method, session + transport.path);
+  })().catch(() => {});
+  return () => (polling.goesOn = false);
+}
+
+describe.each(doors)('on the way out, by the %s door', (door) => {
+  describe.each(every)('%s', (_, transport) => {
+    addition('write answers false above high_water_mark, and drain follows once', async () => {
+      const options = { high_water_mark: MEBIBYTE, response_limit: 0 };
+      const server = await startService(door, options);
+      const client = await open(server, transport);
+      const { conn } = await server.accept();
+      const drains = jest.fn();
+      conn.on('drain', drains);
+      client.socket.pause();
+      const message = 'x'.repeat(256 * 1024);
+      let written = 0;
+      do {
+        drains.mockClear();
+        while (conn.write(message)) {
+          expect(conn.bufferedAmount).toBeLessThanOrEqual(MEBIBYTE);
+          written++;
+          await turn();
+        }
+        expect(conn.bufferedAmount).toBeLessThan(MEBIBYTE + 2 * message.length);
+        for (let i = 0; i < 5; i++) await server.get('/s/');
+        // The kernels of both sides may have had room for it.
+      } while (drains.mock.calls.length > 0);
+      expect(conn.bufferedAmount).toBeGreaterThan(0);
+      if (transport.polls) expect(written).toBe(3);
+      const stop = keepReading(client, transport);
+      if (drains.mock.calls.length === 0) await once(conn, 'drain');
+      await server.get('/s/');
+      expect(drains).toHaveBeenCalledTimes(1);
+      expect(conn.bufferedAmount).toBe(0);
+      expect(conn.write('y')).toBe(true);
+      stop();
+    });
+
+    addition('without high_water_mark write answers true, and there is no drain', async () => {
+      const server = await startService(door, { response_limit: 0 });
+      const client = await open(server, transport);
+      const { conn } = await server.accept();
+      const drains = jest.fn();
+      conn.on('drain', drains);
+      client.socket.pause();
+      for (let i = 0; i < 40; i++) expect(conn.write('x'.repeat(256 * 1024))).toBe(true);
+      expect(conn.bufferedAmount).toBeGreaterThan(0);
+      const stop = keepReading(client, transport);
+      while (conn.bufferedAmount > 0) await turn();
+      await server.get('/s/');
+      expect(drains).not.toHaveBeenCalled();
+      stop();
+    });
+
+    addition('high_water_mark 0: a write waits for the one before', async () => {
+      const server = await startService(door, { high_water_mark: 0, response_limit: 0 });
+      const client = await open(server, transport);
+      const { conn } = await server.accept();
+      const stop = keepReading(client, transport);
+      for (let i = 0; i < 50; i++) {
+        // Another thread may have sent it before this one has looked.
+        if (!conn.write(`${i}`)) await once(conn, 'drain');
+      }
+      stop();
+    });
+
+    addition('bufferedAmount is 0 when the connection is closed', async () => {
+      const server = await startService(door, { response_limit: 0 });
+      const client = await open(server, transport);
+      const peer = await server.accept();
+      client.socket.pause();
+      for (let i = 0; i < 40; i++) peer.conn.write('x'.repeat(256 * 1024));
+      expect(peer.conn.bufferedAmount).toBeGreaterThan(0);
+      client.socket.destroy();
+      await peer.until('close');
+      expect(peer.conn.bufferedAmount).toBe(0);
+    });
+  });
+});
+
+describe.each(doors)('on the way in, by the %s door', (door) => {
+  describe.each(websockets)('%s', (protocol) => {
+    const frame = (text) =>
+      encodeFrame({ payload: protocol === 'websocket' ? JSON.stringify([text]) : text });
+
+    addition('pause stops the client itself, and resume brings all, in order', async () => {
+      const server = await startService(door, {}, (conn) => conn.pause());
+      const { wire } = await open(server, { ...Object.fromEntries(every)[protocol] });
+      const peer = await server.accept();
+      const filler = 'x'.repeat(256 * 1024);
+      const count = 128;
+      for (let i = 0; i < count; i++) wire.write(frame(`${i} ${filler}`));
+      const { socket } = wire;
+      // The kernels of both sides take what they have room for, and then no more.
+      let taken = -1;
+      for (let same = 0; same < 10;) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        const now = socket.bytesWritten - socket.writableLength;
+        same = now === taken ? same + 1 : 0;
+        taken = now;
+      }
+      expect(socket.writableLength).toBeGreaterThan((count / 2) * filler.length);
+      expect(peer.messages).toEqual([]);
+      peer.conn.resume();
+      await peer.until('data', count);
+      expect(peer.messages.map((message) => message.split(' ')[0])).toEqual(
+        Array.from({ length: count }, (_, i) => `${i}`),
+      );
+    });
+
+    addition('a listener that pauses at each message gets them one by one, in order', async () => {
+      const seen = [];
+      let done;
+      const all = new Promise((resolve) => (done = resolve));
+      const count = 3000;
+      const server = await startService(door, {}, (conn) => {
+        conn.on('data', (message) => {
+          expect(seen.at(-1)).not.toBe('paused');
+          seen.push(message);
+          conn.pause();
+          if (seen.length === count) done();
+          setImmediate(() => conn.resume());
+        });
+      });
+      const { wire } = await open(server, { ...Object.fromEntries(every)[protocol] });
+      for (let i = 0; i < count; i++) wire.write(frame(`${i}`));
+      await all;
+      expect(seen).toEqual(Array.from({ length: count }, (_, i) => `${i}`));
+    });
+  });
+
+  describe.each(['xhr_send', 'jsonp_send'])('%s', (path) => {
+    const send = (server, session, text) =>
+      path === 'xhr_send'
+        ? server.open('POST', `${session}/xhr_send`, { body: JSON.stringify([text]) })
+        : server.open('POST', `${session}/jsonp_send`, {
+            body: `d=${encodeURIComponent(JSON.stringify([text]))}`,
+            headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+          });
+    const answered = path === 'xhr_send' ? 204 : 200;
+
+    /** A session over HTTP that its application has paused. */
+    async function startPaused() {
+      const server = await startService(door, {}, (conn) => conn.pause());
+      const session = server.session('/s');
+      const stream = server.connect();
+      stream.send('POST', `${session}/xhr_streaming`);
+      return { server, session, stream, peer: await server.accept() };
+    }
+
+    addition('is answered when the connection is resumed, not before', async () => {
+      const { server, session, peer } = await startPaused();
+      const settled = jest.fn();
+      const answer = send(server, session, 'a');
+      answer.then(settled);
+      for (let i = 0; i < 10; i++) await server.get('/s/');
+      expect(settled).not.toHaveBeenCalled();
+      expect(peer.messages).toEqual([]);
+      peer.conn.resume();
+      expect((await answer).status).toBe(answered);
+      await peer.until('data');
+      expect((await send(server, session, 'b')).status).toBe(answered);
+      await peer.until('data', 2);
+      expect(peer.messages).toEqual(['a', 'b']);
+    });
+
+    addition('16 may wait for one connection, more get 503 and are not delivered', async () => {
+      const { server, session, peer } = await startPaused();
+      const answers = [];
+      for (let i = 0; i < 16; i++) {
+        answers.push(send(server, session, `${i}`));
+        await server.get('/s/');
+      }
+      const refused = await send(server, session, 'one too many');
+      expect([refused.status, await refused.rest()]).toEqual([503, 'Too many requests wait.\n']);
+      peer.conn.resume();
+      for (const answer of answers) expect((await answer).status).toBe(answered);
+      await peer.until('data', 16);
+      expect([...peer.messages].sort()).toEqual(
+        Array.from({ length: 16 }, (_, i) => `${i}`).sort(),
+      );
+      peer.conn.pause();
+      const next = send(server, session, 'has room again');
+      await server.get('/s/');
+      peer.conn.resume();
+      expect((await next).status).toBe(answered);
+    });
+
+    addition('is answered when the application closes a paused connection', async () => {
+      const { server, session, peer } = await startPaused();
+      const answer = send(server, session, 'a');
+      await server.get('/s/');
+      peer.conn.close();
+      expect((await answer).status).toBe(answered);
+      await peer.until('close');
+      expect(peer.messages).toEqual([]);
+    });
+
+    addition('gets 404 when the session of a paused connection ends', async () => {
+      const { server, session, stream, peer } = await startPaused();
+      const answer = send(server, session, 'a');
+      await server.get('/s/');
+      stream.abort();
+      expect((await answer).status).toBe(404);
+      await peer.until('close');
+    });
+  });
+});
+
+describe.each(doors)('pipe, by the %s door', (door) => {
+  const memory = async (client) => JSON.parse((await client.get('/memory')).body);
+
+  /** What either side may hold on top of what it has at rest. */
+  const FLAT = 96 * MEBIBYTE;
+  const TOTAL = 200 * MEBIBYTE;
+
+  addition(
+    'a fast client into a slow stream: 200 MiB arrive, memory stays flat',
+    async () => {
+      const { client } = await serveFixture(door, 'loaded.js', { BEHAVIOUR: 'pipesIntoSlow' });
+      const before = await memory(client);
+      const ws = new WebSocket(`ws://127.0.0.1:${client.address}/s/websocket`, {
+        perMessageDeflate: false,
+      });
+      await once(ws, 'open');
+      const hash = crypto.createHash('sha256');
+      const chunk = Buffer.alloc(256 * 1024);
+      for (let sent = 0; sent < TOTAL; sent += chunk.length) {
+        chunk.fill(`at ${sent}; `);
+        hash.update(chunk);
+        await new Promise((resolve) => ws.send(Buffer.from(chunk), resolve));
+      }
+      ws.close();
+      let after = await memory(client);
+      while (after.hash === '') after = await memory(client);
+      expect([after.bytes, after.hash]).toEqual([TOTAL, hash.digest('hex')]);
+      expect(after.peak - before.rss).toBeLessThan(FLAT);
+    },
+    LONG,
+  );
+
+  addition(
+    'a fast stream into a slow client: 200 MiB arrive, memory stays flat',
+    async () => {
+      const { client } = await serveFixture(door, 'loaded.js', {
+        BEHAVIOUR: 'pipesFromFast',
+        TOTAL,
+        OPTIONS: JSON.stringify({ high_water_mark: MEBIBYTE, binary: true }),
+      });
+      const before = await memory(client);
+      const ws = new WebSocket(`ws://127.0.0.1:${client.address}/s/websocket`, {
+        perMessageDeflate: false,
+      });
+      const hash = crypto.createHash('sha256');
+      let bytes = 0;
+      ws.on('message', (data) => {
+        hash.update(data);
+        bytes += data.length;
+        if (bytes % (4 * MEBIBYTE) === 0) {
+          ws.pause();
+          setTimeout(() => ws.resume(), 20);
+        }
+      });
+      await once(ws, 'close');
+      const after = await memory(client);
+      expect([bytes, hash.digest('hex')]).toEqual([TOTAL, after.hash]);
+      expect(after.peak - before.rss).toBeLessThan(FLAT);
+    },
+    LONG,
+  );
+
+  addition(
+    'a fast stream into a slow client of xhr-streaming: 64 MiB arrive, memory stays flat',
+    async () => {
+      const total = 64 * MEBIBYTE;
+      const { client } = await serveFixture(door, 'loaded.js', {
+        BEHAVIOUR: 'pipesFromFast',
+        TOTAL: total,
+        OPTIONS: JSON.stringify({ high_water_mark: MEBIBYTE, response_limit: 0 }),
+      });
+      const before = await memory(client);
+      const request = http.request({
+        port: client.address,
+        host: '127.0.0.1',
+        method: 'POST',
+        path: '/s/0/0/xhr_streaming',
+      });
+      request.end();
+      const [response] = await once(request, 'response');
+      const hash = crypto.createHash('sha256');
+      let bytes = 0;
+      let rest = '';
+      for await (const chunk of response.setEncoding('latin1')) {
+        const lines = (rest + chunk).split('\n');
+        rest = lines.pop();
+        for (const line of lines.filter((text) => text.startsWith('a'))) {
+          for (const message of JSON.parse(line.slice(1))) {
+            hash.update(message);
+            bytes += message.length;
+          }
+        }
+        if (bytes % (4 * MEBIBYTE) < 64 * 1024) await new Promise((wake) => setTimeout(wake, 5));
+        if (bytes === total) break;
+      }
+      const after = await memory(client);
+      expect([bytes, hash.digest('hex')]).toEqual([total, after.hash]);
+      expect(after.peak - before.rss).toBeLessThan(FLAT);
+    },
+    LONG,
+  );
+
+  addition(
+    'xhr_send into a slow stream: all of it arrives, each request waits for room',
+    async () => {
+      const { client } = await serveFixture(door, 'loaded.js', { BEHAVIOUR: 'pipesIntoSlow' });
+      const before = await memory(client);
+      const session = client.session('/s');
+      const stream = client.connect();
+      stream.send('POST', `${session}/xhr_streaming`);
+      await stream.response();
+      const hash = crypto.createHash('sha256');
+      const sender = client.connect();
+      const count = 256;
+      for (let i = 0; i < count; i++) {
+        const text = `at ${i}; `.padEnd(256 * 1024, 'x');
+        hash.update(text);
+        const { status } = await sender.request('POST', `${session}/xhr_send`, {
+          body: JSON.stringify([text]),
+        });
+        expect(status).toBe(204);
+      }
+      stream.abort();
+      let after = await memory(client);
+      while (after.hash === '') after = await memory(client);
+      expect([after.messages, after.hash]).toEqual([count, hash.digest('hex')]);
+      expect(after.peak - before.rss).toBeLessThan(FLAT);
+    },
+    LONG,
+  );
+
+  addition(
+    'a listener that sips holds no more than one that gulps',
+    async () => {
+      const { client } = await serveFixture(door, 'loaded.js', { BEHAVIOUR: 'sips' });
+      const before = await memory(client);
+      const { wire } = await client.websocket('/s/websocket');
+      const burst = Buffer.concat(Array(512).fill(encodeFrame({ payload: 'x'.repeat(8 * 1024) })));
+      const total = 128 * MEBIBYTE;
+      let sent = 0;
+      const deadline = Date.now() + 3000;
+      // What it has not sipped by then has to be in the kernel, or still here.
+      while (sent < total && Date.now() < deadline) {
+        if (!wire.socket.write(burst)) {
+          await Promise.race([
+            once(wire.socket, 'drain'),
+            new Promise((wake) => setTimeout(wake, deadline - Date.now())),
+          ]);
+        }
+        sent += burst.length;
+      }
+      const after = await memory(client);
+      expect(after.messages).toBeGreaterThan(100);
+      expect(after.peak - before.rss).toBeLessThan(FLAT);
+      wire.socket.destroy();
+    },
+    LONG,
+  );
+
+  addition(
+    'a backlog that never empties costs what it is, not what has passed through it',
+    async () => {
+      const { client } = await serveFixture(door, 'loaded.js', {
+        BEHAVIOUR: 'keepsBacklog',
+        BACKLOG: 4 * MEBIBYTE,
+        TOTAL: 160 * MEBIBYTE,
+        OPTIONS: JSON.stringify({ response_limit: 0 }),
+      });
+      const before = await memory(client);
+      const { wire } = client.connect();
+      const { socket } = wire;
+      let bytes = 0;
+      socket.removeAllListeners('data');
+      const total = 160 * MEBIBYTE;
+      const all = new Promise((resolve) => {
+        socket.on('data', (chunk) => {
+          // Somewhat slower than the server could be.
+          if ((bytes + chunk.length) % (2 * MEBIBYTE) < chunk.length) {
+            socket.pause();
+            setTimeout(() => socket.resume(), 5);
+          }
+          bytes += chunk.length;
+          if (bytes >= total) resolve();
+        });
+      });
+      wire.write('POST /s/0/0/xhr_streaming HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n');
+      await all;
+      const after = await memory(client);
+      expect(after.peak - before.rss).toBeLessThan(FLAT);
+      socket.destroy();
+    },
+    LONG,
+  );
+});

@@ -1,0 +1,270 @@
+'use strict';
+
+/*
+ * `max_buffered`: what may wait for one client that does not take it (contract section 5).
+ */
+
+const { serveFixture } = require('./support/child');
+const { addition, doors } = require('./support/library');
+const { startService } = require('./support/server');
+const { every, open, polls, requests, streams, websockets } = require('./support/transports');
+const { OPCODE, encodeFrame } = require('./support/websocket-client');
+
+const MEBIBYTE = 1024 * 1024;
+const TOO_SLOW = 'c[3001,"Client too slow"]';
+const FILLER = 'x'.repeat(64 * 1024);
+/** Messages that no kernel takes for a client that does not read. */
+const MANY = 1000;
+
+const turn = () => new Promise(setImmediate);
+
+/** A service that collects its error lines. */
+async function startStrict(door, options) {
+  const errors = [];
+  const log = (severity, line) => severity === 'error' && errors.push(line);
+  return { errors, server: await startService(door, { ...options, log }) };
+}
+
+/** @returns {Promise<number>} how many numbered messages were written until the connection was closed */
+async function flood(conn) {
+  let written = 0;
+  while (conn.readyState === 1 && written < MANY) {
+    conn.write(`${written++} ${FILLER}`);
+    await turn();
+  }
+  expect(written).toBeLessThan(MANY);
+  return written;
+}
+
+/** The body of a chunked answer, of which the head has been read. */
+function unchunk(bytes) {
+  const parts = [];
+  for (let at = 0; ;) {
+    const end = bytes.indexOf('\r\n', at);
+    const size = parseInt(bytes.latin1Slice(at, end), 16);
+    if (size === 0) return Buffer.concat(parts).toString();
+    parts.push(bytes.subarray(end + 2, end + 2 + size));
+    at = end + 2 + size + 2;
+  }
+}
+
+/** Checks that messages of `flood` are whole, in order, and from the beginning. */
+function expectWhole(messages) {
+  messages.forEach((message, index) => expect(message === `${index} ${FILLER}`).toBe(true));
+}
+
+describe.each(doors)('max_buffered, by the %s door', (door) => {
+  describe.each(websockets)('%s', (protocol, transport) => {
+    addition('a client that reads again gets whole messages, then the reason', async () => {
+      const { server, errors } = await startStrict(door, { max_buffered: MEBIBYTE });
+      const ws = await server.websocket(
+        protocol === 'websocket' ? '/s/0/0/websocket' : '/s/websocket',
+      );
+      if (protocol === 'websocket') expect(await ws.message()).toBe('o');
+      const peer = await server.accept();
+      ws.wire.socket.pause();
+      const written = await flood(peer.conn);
+      if (transport.protocol === 'websocket') await peer.until('close');
+      ws.wire.socket.resume();
+      const messages = [];
+      let frame = await ws.frame();
+      for (; frame.opcode === OPCODE.text; frame = await ws.frame()) {
+        messages.push(frame.payload.toString());
+      }
+      if (protocol === 'websocket') {
+        expect(messages.pop()).toBe(TOO_SLOW);
+        expectWhole(messages.map((text) => text.slice(3, -2)));
+      } else {
+        expectWhole(messages);
+      }
+      expect(messages.length).toBeLessThan(written);
+      const [code, reason] = [frame.payload.readUInt16BE(0), frame.payload.toString('utf8', 2)];
+      const raw = [1008, 'Client too slow'];
+      expect([code, reason]).toEqual(protocol === 'websocket' ? [1000, 'Normal closure'] : raw);
+      ws.sendClose(code);
+      await ws.end();
+      await peer.until('close');
+      expect(peer.events).toEqual([['end'], ['close']]);
+      expect(errors).toEqual([expect.stringMatching(/^Session closed: .* \d+ bytes unread$/)]);
+    });
+  });
+
+  describe.each(streams)('%s', (_, transport) => {
+    addition('a client that reads again gets whole messages, then the reason', async () => {
+      const options = { max_buffered: MEBIBYTE, response_limit: 0, disconnect_delay: 300 };
+      const { server, errors } = await startStrict(door, options);
+      const { wire } = await open(server, transport);
+      const peer = await server.accept();
+      wire.socket.pause();
+      const written = await flood(peer.conn);
+      wire.socket.resume();
+      const body = await wire.read(() => {
+        const { buffer } = wire;
+        if (buffer.subarray(-5).toString() !== '0\r\n\r\n') return undefined;
+        // The first chunk has been cut by `open`.
+        return unchunk(buffer.subarray(buffer.indexOf('\r\n') + 2));
+      }, 'the end of the stream');
+      const frames = body.match(/\d+ x+|c\[3001[^\]]*\]/g);
+      expect(frames.pop().replaceAll('\\', '')).toBe(TOO_SLOW);
+      expectWhole(frames);
+      expect(frames.length).toBeLessThan(written);
+      await peer.until('close');
+      expect(peer.events).toEqual([['end'], ['close']]);
+      expect(errors).toHaveLength(1);
+    });
+  });
+
+  describe.each(requests)('%s', (_, transport) => {
+    addition('without a receiver so much may wait, and no byte more', async () => {
+      const options = { max_buffered: 1000, response_limit: 1, disconnect_delay: 300 };
+      const { server, errors } = await startStrict(door, options);
+      const { connection, session } = await open(server, transport);
+      const peer = await server.accept();
+      const { conn } = peer;
+      if (!transport.polls) {
+        const ended = () => connection.wire.buffer.includes('0\r\n\r\n') || undefined;
+        await connection.wire.read(ended, 'the end of a stream that has reached its limit');
+      }
+      conn.write('x'.repeat(998));
+      expect(conn.bufferedAmount).toBe(1000);
+      await turn();
+      expect([conn.readyState, errors]).toEqual([1, []]);
+      conn.write('');
+      await server.get('/s/');
+      expect(conn.readyState).toBe(2);
+      expect(conn.bufferedAmount).toBe(0);
+      expect(errors).toHaveLength(1);
+      const body = (await server.request(transport.method, session + transport.path)).body;
+      expect(body.replaceAll('\\', '')).toContain(TOO_SLOW);
+      expect(body).not.toContain('xxx');
+      await peer.until('close');
+    });
+  });
+
+  describe.each(polls)('%s', (_, transport) => {
+    addition('answers that their clients do not take count, too', async () => {
+      const { server, errors } = await startStrict(door, { max_buffered: 32 * MEBIBYTE });
+      const first = await open(server, transport);
+      const { conn } = await server.accept();
+      first.connection.abort();
+      const message = 'x'.repeat(16 * MEBIBYTE);
+      let answers = 0;
+      for (; conn.readyState === 1 && answers < 12; answers++) {
+        conn.write(message);
+        const { wire } = server.connect();
+        wire.socket.pause();
+        wire.write(
+          `${transport.method} ${first.session}${transport.path} HTTP/1.1\r\nHost: x\r\n` +
+            'Content-Length: 0\r\n\r\n',
+        );
+        while (conn.readyState === 1 && !conn.url.endsWith(transport.path)) await turn();
+        // Until it has got as much as the kernel takes for it.
+        for (let i = 0; i < 5; i++) await server.get('/s/');
+      }
+      expect(answers).toBeLessThan(12);
+      expect(errors).toHaveLength(1);
+    });
+  });
+});
+
+/**
+ * Opens clients that read nothing.
+ *
+ * @param {import('./support/client').Client} client
+ * @param {import('./support/transports').Transport} transport
+ * @param {number} count
+ */
+async function openBlind(client, transport, count) {
+  for (let i = 0; i < count; i++) {
+    const opened = await open(client, transport);
+    opened.socket.pause();
+    if (transport.polls) opened.connection.send(transport.method, opened.session + transport.path);
+  }
+}
+
+describe.each(doors)('the memory of a server with slow clients, by the %s door', (door) => {
+  const memory = async (client) => JSON.parse((await client.get('/memory')).body);
+
+  /** Waits until so many clients have been too slow. */
+  async function untilTooSlow(client, count) {
+    let now = await memory(client);
+    while (now.errors < count) now = await memory(client);
+    return now;
+  }
+
+  addition.each(every)(
+    '%s: holds three times max_buffered for each at most, whatever is written',
+    async (_, transport) => {
+      const max = 8 * MEBIBYTE;
+      const clients = 4;
+      const { client } = await serveFixture(door, 'loaded.js', {
+        BEHAVIOUR: 'floods',
+        TOTAL: 256 * MEBIBYTE,
+        OPTIONS: JSON.stringify({ max_buffered: max, response_limit: 0 }),
+      });
+      const before = await memory(client);
+      await openBlind(client, transport, clients);
+      const after = await untilTooSlow(client, clients);
+      expect(after.errors).toBe(clients);
+      // A buffer that grows doubles, and is copied then; 48 MiB are for all the rest.
+      expect(after.peak - before.rss).toBeLessThan(clients * 3 * max + 48 * MEBIBYTE);
+      client.disconnect();
+    },
+  );
+
+  addition.each([...websockets, ...streams])(
+    '%s: what was left unread is given up when the session closes, not when the client goes',
+    async (_, transport) => {
+      const max = 8 * MEBIBYTE;
+      const clients = 20;
+      const { client } = await serveFixture(door, 'loaded.js', {
+        BEHAVIOUR: 'floods',
+        TOTAL: 32 * MEBIBYTE,
+        OPTIONS: JSON.stringify({ max_buffered: max, response_limit: 0, disconnect_delay: 1 }),
+      });
+      const before = await memory(client);
+      for (let opened = 1; opened <= clients; opened++) {
+        await openBlind(client, transport, 1);
+        await untilTooSlow(client, opened);
+      }
+      const after = await memory(client);
+      // Kept, it would be 20 × 8 MiB.
+      expect(after.peak - before.rss).toBeLessThan(3 * max + 48 * MEBIBYTE);
+      client.disconnect();
+    },
+  );
+
+  addition.each([
+    ['open', 'counts', 1],
+    ['closing', 'closes', 0],
+  ])('a client that pings and never reads is given up: %s', async (_, behaviour, errors) => {
+    const { client } = await serveFixture(door, 'loaded.js', {
+      BEHAVIOUR: behaviour,
+      OPTIONS: JSON.stringify({ max_buffered: MEBIBYTE }),
+    });
+    const before = await memory(client);
+    const { wire } = await client.websocket('/s/websocket');
+    const { socket } = wire;
+    socket.pause();
+    const ping = encodeFrame({ opcode: OPCODE.ping, payload: 'x'.repeat(125) });
+    const pings = Buffer.concat(Array(8000).fill(ping));
+    let sent = 0;
+    while (!socket.destroyed && sent < 128 * MEBIBYTE) {
+      sent += pings.length;
+      if (!socket.write(pings)) {
+        await new Promise((resolve) => {
+          const settle = () => {
+            socket.off('drain', settle).off('close', settle);
+            resolve();
+          };
+          socket.on('drain', settle).on('close', settle);
+        });
+      }
+    }
+    const after = await memory(client);
+    expect(after.errors).toBe(errors);
+    expect(after.peak - before.rss).toBeLessThan(48 * MEBIBYTE);
+    socket.destroy();
+    while ((await memory(client)).closed < 1);
+  });
+});

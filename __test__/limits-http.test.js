@@ -1,0 +1,178 @@
+'use strict';
+
+/*
+ * The http server's own limits hold for SockJS requests, on connections that Rust serves as on others:
+ * `maxHeaderSize`, header count, `headersTimeout`, `requestTimeout`, `keepAliveTimeout` (contract section 5).
+ */
+
+const { addition, doors } = require('./support/library');
+const { startService } = require('./support/server');
+const { every, open } = require('./support/transports');
+
+const HEAD = 'GET /s/info HTTP/1.1\r\nHost: localhost\r\n';
+const TIMEOUT = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n';
+
+/** What every test sets to its own ends; Node looks at its connections so often. */
+const CHECKS = { connectionsCheckingInterval: 10 };
+
+/** @returns {string} a request whose head has so many bytes */
+function request(length) {
+  const rest = HEAD.length + 'X: \r\n\r\n'.length;
+  return `${HEAD}X: ${'x'.repeat(length - rest)}\r\n\r\n`;
+}
+
+/** So many headers that are all different. */
+const headers = (count) => Array.from({ length: count }, (_, i) => `X-${i}: ${i}\r\n`).join('');
+
+/** Whether it is the first request of its connection or one that follows. */
+const positions = [
+  ['first', async (server) => server.connect()],
+  [
+    'later',
+    async (server) => {
+      const connection = server.connect();
+      expect((await connection.request('GET', '/s/info')).status).toBe(200);
+      return connection;
+    },
+  ],
+];
+
+describe.each(doors)("the http server's limits, by the %s door", (door) => {
+  const start = (options, listener) => startService(door, {}, listener, { http: { ...options } });
+
+  describe.each(positions)('for the %s request of a connection', (_, connect) => {
+    test('a head may have maxHeaderSize bytes or so, and one far above gets 431', async () => {
+      const server = await start({ maxHeaderSize: 8192 });
+      const fits = await connect(server);
+      fits.wire.write(request(8000));
+      expect((await fits.response()).status).toBe(200);
+      const large = await connect(server);
+      large.wire.write(request(3 * 8192));
+      const refused = await large.response();
+      expect(refused.status).toBe(431);
+      await large.end();
+      expect((await server.get('/s/')).status).toBe(200);
+    });
+
+    test('a head that never ends gets 431', async () => {
+      const server = await start({ maxHeaderSize: 8192 });
+      const { wire } = await connect(server);
+      wire.write(HEAD);
+      let number = 0;
+      while (!wire.ended && number < 10_000) {
+        wire.write(`X-${number++}: ${'x'.repeat(100)}\r\n`);
+        await new Promise(setImmediate);
+      }
+      expect(wire.buffer.toString()).toMatch(/^HTTP\/1\.1 431 /);
+    });
+
+    test.each([0, 1, 63, 64, 65, 99, 100, 101, 300, 2500])(
+      '%i headers more are no reason not to answer',
+      async (count) => {
+        const server = await start({ maxHeaderSize: 65536 });
+        const connection = await connect(server);
+        connection.wire.write(`${HEAD}${headers(count)}\r\n`);
+        expect((await connection.response()).status).toBe(200);
+      },
+    );
+
+    test('headersTimeout: a head that is not complete by then gets 408', async () => {
+      const server = await start({ headersTimeout: 150, requestTimeout: 60_000, ...CHECKS });
+      const connection = await connect(server);
+      const begun = Date.now();
+      connection.wire.write(HEAD);
+      expect(await connection.end()).toBe(TIMEOUT);
+      expect(Date.now() - begun).toBeGreaterThanOrEqual(140);
+    });
+
+    test('headersTimeout: a head that comes byte by byte has no more time', async () => {
+      const server = await start({ headersTimeout: 150, requestTimeout: 60_000, ...CHECKS });
+      const connection = await connect(server);
+      const { wire } = connection;
+      wire.write(HEAD);
+      const drip = setInterval(() => wire.write('X'), 20);
+      expect(await connection.end()).toBe(TIMEOUT);
+      clearInterval(drip);
+    });
+
+    test.each(['Content-Length: 100\r\n\r\n[', 'Transfer-Encoding: chunked\r\n\r\n1\r\n['])(
+      'requestTimeout: a body that is not complete by then gets 408 (%j)',
+      async (body) => {
+        const server = await start({ headersTimeout: 140, requestTimeout: 150, ...CHECKS });
+        const connection = await connect(server);
+        const begun = Date.now();
+        connection.wire.write(`POST /s/0/0/xhr_send HTTP/1.1\r\nHost: localhost\r\n${body}`);
+        expect(await connection.end()).toBe(TIMEOUT);
+        expect(Date.now() - begun).toBeGreaterThanOrEqual(140);
+      },
+    );
+
+    test('requestTimeout: a body above max_message_size without end gets 408', async () => {
+      const options = { headersTimeout: 140, requestTimeout: 150, ...CHECKS };
+      const server = await startService(door, { max_message_size: 10 }, undefined, {
+        http: options,
+      });
+      const connection = await connect(server);
+      const { wire } = connection;
+      wire.write(
+        'POST /s/0/0/xhr_send HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999999\r\n\r\n',
+      );
+      const drip = setInterval(() => wire.write('x'.repeat(1000)), 20);
+      expect(await connection.end()).toBe(TIMEOUT);
+      clearInterval(drip);
+    });
+  });
+
+  test('keepAliveTimeout: a connection that is idle so long is ended without a word', async () => {
+    const server = await start({ keepAliveTimeout: 150 });
+    const connection = server.connect();
+    const begun = Date.now();
+    const response = await connection.request('GET', '/s/info');
+    expect(response.headers['keep-alive']).toMatch(/^timeout=\d+$/);
+    expect(await connection.end()).toBe('');
+    expect(Date.now() - begun).toBeGreaterThanOrEqual(140);
+  });
+
+  test.each(every)('an open session of %s outlives all of them', async (_, transport) => {
+    const server = await start({
+      keepAliveTimeout: 50,
+      headersTimeout: 50,
+      requestTimeout: 50,
+      ...CHECKS,
+    });
+    const { connection, wire, session } = await open(server, transport);
+    const { conn } = await server.accept();
+    if (transport.polls) connection.send(transport.method, session + transport.path);
+    // As long as four of the limits together.
+    const idle = await start({ keepAliveTimeout: 200 });
+    const other = idle.connect();
+    await other.request('GET', '/s/info');
+    await other.end();
+    conn.write('still here');
+    await wire.read(() => wire.buffer.includes('still here') || undefined, 'a message');
+  });
+
+  addition('an answer held back by pause() outlives all of them', async () => {
+    const limits = { keepAliveTimeout: 50, headersTimeout: 50, requestTimeout: 50, ...CHECKS };
+    const server = await start(limits, (conn) => conn.pause());
+    const stream = server.connect();
+    const session = server.session('/s');
+    stream.send('POST', `${session}/xhr_streaming`);
+    const { conn } = await server.accept();
+    const sender = server.connect();
+    sender.send('POST', `${session}/xhr_send`, { body: '["a"]' });
+    const idle = await start({ keepAliveTimeout: 200 });
+    const other = idle.connect();
+    await other.request('GET', '/s/info');
+    await other.end();
+    conn.resume();
+    expect((await sender.response()).status).toBe(204);
+  });
+
+  test('no limit is one: all of them 0', async () => {
+    const server = await start({ keepAliveTimeout: 0, headersTimeout: 0, requestTimeout: 0 });
+    const connection = server.connect();
+    expect((await connection.request('GET', '/s/info')).status).toBe(200);
+    expect((await connection.request('GET', '/s/info')).status).toBe(200);
+  });
+});
