@@ -324,11 +324,12 @@ impl Source for Taken {
     }
 
     fn fail(&self) {
-        self.socket.shutdown();
+        // Under the lock, or who reads would see the end of the socket first and take it for the client's.
         let mut reading = lock(&self.reading);
         if let Some(reader) = &reading.reader {
             reader.connection.fail();
         }
+        self.socket.shutdown();
         self.end(&mut reading);
     }
 }
