@@ -2,8 +2,8 @@
 
 /**
  * `npm run test:valgrind`: the Rust tests of everything that holds descriptors, under valgrind's memcheck: reads
- * and writes outside of what is allocated, use of what is freed, leaks, descriptors that are closed twice or
- * left open.
+ * and writes outside of what is allocated, use of what is freed, leaks, descriptors that are left open. Then Node
+ * with the built addon, without its compiler (`--jitless`), for the same but the last two.
  */
 
 const { spawnSync } = require('node:child_process');
@@ -35,6 +35,15 @@ function main() {
   console.log(`descriptors left open: ${leaked.length}`);
   if (run.status !== 0 || leaked.length > 0) {
     console.error(run.stderr);
+    throw new Error('valgrind has found something');
+  }
+  const traffic = path.join(__dirname, 'valgrind-traffic.js');
+  const checks = ['--error-exitcode=9', '--smc-check=all-non-file'];
+  const node = spawnSync('valgrind', [...checks, process.execPath, '--jitless', traffic], options);
+  console.log(node.stdout.trim());
+  console.log(/ERROR SUMMARY:.*/.exec(node.stderr)?.[0], '— Node with the addon');
+  if (node.status !== 0) {
+    console.error(node.stderr);
     throw new Error('valgrind has found something');
   }
 }
