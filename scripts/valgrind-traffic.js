@@ -1,6 +1,6 @@
 'use strict';
 
-/** What `npm run test:valgrind` lets Node do: some of each transport, and then an orderly end. */
+/** What `npm run test:valgrind` lets Node do: some of each transport, and then an end in the middle. */
 
 const assert = require('node:assert');
 const http = require('node:http');
@@ -13,7 +13,7 @@ const MESSAGES = 20;
 const POLLERS = 5;
 
 const server = http.createServer();
-const echo = sockjs.createServer({ prefix: '/s', log: null, disconnect_delay: 200 });
+const echo = sockjs.createServer({ prefix: '/s', log: null, disconnect_delay: 20000 });
 echo.on('connection', (conn) => conn.on('data', (message) => conn.write(message)));
 echo.installHandlers(server);
 
@@ -62,8 +62,9 @@ async function main() {
     await post(`${session}/xhr_send`, '["a","b"]');
     assert.strictEqual(await post(`${session}/xhr`), 'a["a","b"]\n');
   }
-  server.close(() => console.log(`${WEBSOCKETS * MESSAGES} messages, ${POLLERS} pollers, closed`));
-  server.closeAllConnections?.();
+  console.log(`${WEBSOCKETS * MESSAGES} messages, ${POLLERS} pollers`);
+  // The sessions of the pollers wait for a client, so the environment ends with something in it.
+  process.exit();
 }
 
 main();
