@@ -59,8 +59,8 @@ async function main() {
   for (let index = 0; index < POLLERS; index++) {
     const session = `/s/0/p${index}`;
     assert.strictEqual(await post(`${session}/xhr`), 'o\n');
-    await post(`${session}/xhr_send`, '["a","b"]');
-    assert.strictEqual(await post(`${session}/xhr`), 'a["a","b"]\n');
+    await post(`${session}/xhr_send`, '["a"]');
+    assert.strictEqual(await post(`${session}/xhr`), 'a["a"]\n');
   }
   console.log(`${WEBSOCKETS * MESSAGES} messages, ${POLLERS} pollers`);
   // The sessions of the pollers wait for a client, so the environment ends with something in it.
