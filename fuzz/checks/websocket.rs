@@ -223,7 +223,7 @@ fn compare(ours: &[Found], bytes: &[u8], max: usize) {
             (None, Some(Error::Protocol(ProtocolError::InvalidCloseSequence))) => {
                 assert_eq!(*code, 1002);
             }
-            // In the reason, or in a fragment before.
+            // UTF-8 in the reason, or in a fragment before.
             (
                 None,
                 Some(Error::Utf8(_) | Error::Capacity(CapacityError::MessageTooLong { .. })),
