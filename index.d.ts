@@ -426,8 +426,7 @@ declare namespace sockjs {
 
     /**
      * No `'data'` until {@link resume}. Nor is anything read from the client meanwhile: `xhr_send` and
-     * `jsonp_send` requests wait. Over the bridge (see docs/api.md) they are answered, and their messages
-     * wait in memory.
+     * `jsonp_send` requests wait for their answer, 16 for one connection; more get 503.
      */
     pause(): this;
     /** Delivers what was held back, and goes on reading. */

@@ -401,7 +401,7 @@ describe.each(doors)('pipe, by the %s door', (door) => {
     async () => {
       const { client } = await serveFixture(door, 'loaded.js', {
         BEHAVIOUR: 'keepsBacklog',
-        BACKLOG: 4 * MEBIBYTE,
+        BACKLOG: 16 * MEBIBYTE,
         TOTAL: 160 * MEBIBYTE,
         OPTIONS: JSON.stringify({ response_limit: 0 }),
       });
