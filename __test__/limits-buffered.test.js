@@ -91,7 +91,7 @@ describe.each(doors)('max_buffered, by the %s door', (door) => {
 
   describe.each(streams)('%s', (_, transport) => {
     addition('a client that reads again gets whole messages, then the reason', async () => {
-      const options = { max_buffered: MEBIBYTE, response_limit: 0, disconnect_delay: 300 };
+      const options = { max_buffered: MEBIBYTE, response_limit: 0 };
       const { server, errors } = await startStrict(door, options);
       const { wire } = await open(server, transport);
       const peer = await server.accept();
