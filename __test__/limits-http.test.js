@@ -54,7 +54,7 @@ describe.each(doors)("the http server's limits, by the %s door", (door) => {
       expect((await server.get('/s/')).status).toBe(200);
     });
 
-    test('a head that never ends gets 431', async () => {
+    test('a head that never ends gets 431, and its connection ends', async () => {
       const server = await start({ maxHeaderSize: 8192 });
       const { wire } = await connect(server);
       wire.write(HEAD);
@@ -63,7 +63,9 @@ describe.each(doors)("the http server's limits, by the %s door", (door) => {
         wire.write(`X-${number++}: ${'x'.repeat(100)}\r\n`);
         await new Promise(setImmediate);
       }
-      expect(wire.buffer.toString()).toMatch(/^HTTP\/1\.1 431 /);
+      expect(wire.ended).toBe(true);
+      // A client that is still sending may be reset before it has read the answer.
+      expect(wire.buffer.toString()).toMatch(/^(HTTP\/1\.1 431 |$)/);
     });
 
     test.each([0, 1, 63, 64, 65, 99, 100, 101, 300, 2500])(
