@@ -4,6 +4,8 @@
  * What strangers and unlucky applications do, and what must not come of it (contract sections 4.3, 4.5).
  */
 
+const { once } = require('events');
+const { promisify } = require('util');
 const { doors, survival } = require('./support/library');
 const { startEcho, startService } = require('./support/server');
 const { OPCODE, encodeFrame } = require('./support/websocket-client');
@@ -13,6 +15,21 @@ const upgrade = (target, method = 'GET') =>
   `${method} ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
   'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
 const post = (target) => `POST ${target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n`;
+
+/** @param {import('./support/server').TestServer} server one that no client is to be left of, soon */
+async function untilLeft({ http }) {
+  const count = promisify(http.getConnections.bind(http));
+  while ((await count()) > 0) await new Promise(setImmediate);
+}
+
+/** @param {import('net').Socket} socket of a peer whose side stays open when the server has ended its own */
+async function untilRefused(socket) {
+  socket.allowHalfOpen = true;
+  let answer = '';
+  socket.on('data', (bytes) => (answer += bytes.latin1Slice()));
+  await Promise.race([once(socket, 'end'), once(socket, 'close')]);
+  if (answer) expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+}
 
 describe.each(doors)('strangers, by the %s door', (door) => {
   survival(3, 'an upgrade pipelined behind another request gets both answered', async () => {
@@ -57,6 +74,75 @@ describe.each(doors)('strangers, by the %s door', (door) => {
       expect((await server.get('/s/')).status).toBe(200);
     },
   );
+
+  survival(3, 'an upgrade that nobody is there for is a plain request', async () => {
+    const seen = [];
+    const app = (req, res) => {
+      seen.push(req.url);
+      res.end('the application');
+    };
+    const server = await startService(door, {}, undefined, { app });
+    const connection = server.connect();
+    connection.wire.socket.write(upgrade('/elsewhere'));
+    const response = await connection.response();
+    expect([response.status, await response.rest()]).toEqual([200, 'the application']);
+    await connection.end();
+    // Nobody would hear of an error of such a socket either.
+    for (const leave of ['resetAndDestroy', 'destroy', 'end']) {
+      const { socket } = server.connect().wire;
+      await once(socket, 'connect');
+      socket.write(upgrade('/elsewhere'));
+      socket[leave]();
+    }
+    await untilLeft(server);
+    expect(seen).toContain('/elsewhere');
+  });
+
+  test('an upgrade that somebody else listens for is theirs', async () => {
+    const server = await startService(door);
+    server.http.on('upgrade', (req, socket) => {
+      if (req.url === '/elsewhere') socket.end(`HTTP/1.1 101 ${req.headers.upgrade}\r\n\r\n`);
+    });
+    const connection = server.connect();
+    connection.wire.socket.write(upgrade('/elsewhere'));
+    expect(await connection.end()).toBe('HTTP/1.1 101 websocket\r\n\r\n');
+  });
+
+  survival(3, 'a refused handshake ends its connection, whatever follows it', async () => {
+    const server = await startService(door);
+    const refused = upgrade('/s/websocket').replace('Version: 13', 'Version: 1');
+    const { socket } = server.connect().wire;
+    socket.write(refused + 'x'.repeat(300_000));
+    await untilRefused(socket);
+    // One that keeps its own side open is gone all the same.
+    await untilLeft(server);
+  });
+
+  survival(3, 'an echo lives through a value that cannot be a string', async () => {
+    const log = jest.fn();
+    const server = await startEcho(door, { log });
+    const deep = '['.repeat(100_000) + ']'.repeat(100_000);
+    const ws = await server.websocket('/s/0/0/websocket');
+    expect(await ws.message()).toBe('o');
+    for (const value of ['{"toString":1,"valueOf":1}', '{"toString":null}', deep, '[{"join":1}]']) {
+      ws.send(`[${value},"and on"]`);
+    }
+    for (let i = 0; i < 3; i++) expect(await ws.message()).toBe('a["and on"]');
+    expect(await ws.message()).toBe('a["[object Object]"]');
+    expect(await ws.message()).toBe('a["and on"]');
+    const errors = log.mock.calls.filter(([severity]) => severity === 'error');
+    expect(errors).toHaveLength(3);
+    // What only the application can have made is the application's to hear of.
+    const { conn } = await server.accept();
+    expect(() => conn.write(Symbol('mine'))).toThrow(TypeError);
+    const own = {
+      toString: () => {
+        throw new Error('mine');
+      },
+    };
+    expect(() => conn.write(Object.assign(Object.create({}), own))).toThrow('mine');
+    expect(() => conn.write(own)).toThrow('mine');
+  });
 
   survival(3, 'the last segment of a request may be shorter than its first line', async () => {
     const server = await startEcho(door);

@@ -9,7 +9,7 @@ const { EventEmitter } = require('node:events');
 const { serveRequest } = require('./bridge');
 const { Session } = require('./session');
 const { takeRequest, takeUpgrade } = require('./takeover');
-const { serveUpgrade } = require('./upgrade');
+const { serveUpgrade, serveWithoutUpgrade } = require('./upgrade');
 
 /**
  * The listener functions that installations have put on http servers.
@@ -49,10 +49,18 @@ class Installation {
       }
       return true;
     });
-    this.overshadow('upgrade', (request, socket, head) => {
+    const othersUpgrade = httpServer.listenerCount('upgrade') > 0;
+    this.onUpgrade = this.overshadow('upgrade', (request, socket, head) => {
       const listener = this.find(request.url);
-      if (listener === undefined) return false;
-      serveUpgrade(listener, request, socket, head, takeUpgrade(this));
+      if (listener !== undefined) {
+        serveUpgrade(listener, request, socket, head, takeUpgrade(this));
+      } else if (othersUpgrade || !this.isAloneFor('upgrade', this.onUpgrade)) {
+        return false;
+      } else {
+        // Node upgrades because of our listener only. A socket that nobody looks after would stay for ever,
+        // and an error of it would end the process.
+        serveWithoutUpgrade(undefined, request, socket, head);
+      }
       return true;
     });
     this.followOtherListeners();
@@ -109,15 +117,27 @@ class Installation {
    * replaced its `emit`. Only then connections may leave Node.
    */
   isAlone() {
-    const { httpServer } = this;
-    const listeners = httpServer.listeners('request');
     return (
       !this.bridgeOnly &&
-      listeners.length === 1 &&
-      listeners[0] === this.onRequest &&
-      httpServer.emit === EventEmitter.prototype.emit &&
+      this.isAloneFor('request', this.onRequest) &&
       // A patched one wants to see the request.
       !Session.isPatched()
+    );
+  }
+
+  /**
+   * Whether an event of the http server reaches our listener only.
+   *
+   * @param {string} event
+   * @param {Function} listener
+   */
+  isAloneFor(event, listener) {
+    const { httpServer } = this;
+    const listeners = httpServer.listeners(event);
+    return (
+      listeners.length === 1 &&
+      listeners[0] === listener &&
+      httpServer.emit === EventEmitter.prototype.emit
     );
   }
 

@@ -51,13 +51,16 @@ function bridgeHandler(listener) {
  */
 function serveUpgrade(listener, request, socket, head = NOTHING_READ, takeover) {
   const { engine } = listener;
-  // Node has taken its own listener off.
-  socket.on('error', ignore);
   const judged = judge(listener, request);
   if (judged === undefined) return socket.destroy();
   if (judged.verdict === 'plain') return serveWithoutUpgrade(listener, request, socket, head);
+  // Node has taken its own listener off.
+  socket.on('error', ignore);
   if (judged.verdict === 'refuse') {
-    socket.end(judged.response);
+    // What follows is not read for, and a client that keeps its own side open would hold the socket.
+    socket.resume();
+    socket.write(judged.response);
+    socket.destroySoon();
     return engine.drainSoon();
   }
   if (!takeover?.(listener, request, socket, head, judged)) {
@@ -147,12 +150,14 @@ class BridgedWebsocket extends Bridged {
  * An upgrade request for a route that is no websocket is answered as the same request without
  * `Upgrade`, and then its connection closes (deviation 3): Node reads it again in that form.
  *
- * @param {import('./server').Listener} listener
+ * @param {import('./server').Listener | undefined} listener nobody's request is the http server's
  * @param {import('node:http').IncomingMessage} request
  * @param {any} socket
  * @param {Buffer} head
  */
 function serveWithoutUpgrade(listener, request, socket, head) {
+  // Node has taken its own listener off.
+  socket.on('error', ignore);
   const earlier = socket._httpMessage;
   if (earlier) {
     // Only when the responses before it have been written; if the client goes before that, never.
@@ -195,4 +200,4 @@ function pick(headers, names) {
   return pairs;
 }
 
-module.exports = { bridgeHandler, serveUpgrade };
+module.exports = { bridgeHandler, serveUpgrade, serveWithoutUpgrade };
