@@ -116,11 +116,33 @@ class Connection extends Stream {
     if (this._listener.options.binary && this._transport === RAW && ArrayBuffer.isView(message)) {
       return this._state === OPEN && this._engine.writeBinary(this._key, message);
     }
-    const text = '' + message;
-    if (this._state !== OPEN) return false;
+    const text = this._text(message);
+    if (text === undefined || this._state !== OPEN) return this._state === OPEN;
     const taken = this._engine.write(this._key, text);
     if (this._polls) this._engine.flushResponse(this._response);
     return taken;
+  }
+
+  /**
+   * What `write` sends for a value. A client can send values that cannot be made a string, such as
+   * `{"toString":1}` or 100,000 arrays in each other, and by that it would end the process of an echo, as it
+   * does with 0.3.24 (deviation 3).
+   *
+   * @param {unknown} message
+   * @returns {string | undefined} nothing for such a value
+   */
+  _text(message) {
+    try {
+      return '' + message;
+    } catch (error) {
+      const isClients = error instanceof TypeError || error instanceof RangeError;
+      if (typeof message !== 'object' || !isClients) throw error;
+      this._listener.log(
+        'error',
+        `Not written, because it cannot be made a string: ${error.message}`,
+      );
+      return undefined;
+    }
   }
 
   /**
