@@ -158,11 +158,10 @@ class BridgedWebsocket extends Bridged {
 function serveWithoutUpgrade(listener, request, socket, head) {
   // Node has taken its own listener off.
   socket.on('error', ignore);
-  const earlier = socket._httpMessage;
-  if (earlier) {
-    // Only when the responses before it have been written; if the client goes before that, never.
-    const again = () => serveWithoutUpgrade(listener, request, socket, head);
-    return earlier.once('finish', () => socket.destroyed || setImmediate(again));
+  if (socket._httpMessage) {
+    return afterResponse(socket, head, (read) =>
+      serveWithoutUpgrade(listener, request, socket, read),
+    );
   }
   const { server } = socket;
   if (server === undefined) {
@@ -183,6 +182,41 @@ function serveWithoutUpgrade(listener, request, socket, head) {
   socket.unshift(Buffer.concat([Buffer.from(text, 'latin1'), head]));
   server.emit(socket.encrypted ? 'secureConnection' : 'connection', socket);
 }
+
+/**
+ * Calls on when the response that a socket is busy with has been written; if the client goes before that,
+ * never. What comes meanwhile is read: that is how it is seen to go, which Node no longer looks for.
+ *
+ * @param {any} socket
+ * @param {Buffer} head what has been read already
+ * @param {(read: Buffer) => void} then gets that and what has come since
+ */
+function afterResponse(socket, head, then) {
+  const read = [head];
+  let length = head.length;
+  const keep = (/** @type {Buffer} */ chunk) => {
+    read.push(chunk);
+    length += chunk.length;
+    if (length > HOLD_MAX) socket.destroy();
+  };
+  const leave = () => socket.destroySoon();
+  socket.on('data', keep);
+  socket.on('end', leave);
+  socket._httpMessage.once('finish', () => {
+    setImmediate(() => {
+      socket.removeListener('data', keep);
+      socket.removeListener('end', leave);
+      if (socket.destroyed) return;
+      // As Node left it.
+      socket.pause();
+      socket.readableFlowing = null;
+      then(Buffer.concat(read, length));
+    });
+  });
+}
+
+/** Bytes that a client may send behind an upgrade request which waits for an earlier response. */
+const HOLD_MAX = 64 * 1024;
 
 /**
  * The pairs of name and value of some headers.
