@@ -144,6 +144,19 @@ describe.each(doors)('strangers, by the %s door', (door) => {
     expect(() => conn.write(own)).toThrow('mine');
   });
 
+  survival(3, 'many pipelined streams are nothing to warn of', async () => {
+    const server = await startService(door, { disconnect_delay: 50 });
+    const connection = server.connect();
+    const [socket] = await once(server.http, 'connection');
+    const one = () => `GET ${server.session('/s')}/eventsource HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+    connection.wire.socket.write(Array.from({ length: 20 }, one).join(''));
+    expect((await connection.response()).status).toBe(200);
+    for (let i = 0; i < 20; i++) await server.accept();
+    expect(socket.listenerCount('end')).toBeLessThan(10);
+    connection.abort();
+    await untilLeft(server);
+  });
+
   survival(3, 'the last segment of a request may be shorter than its first line', async () => {
     const server = await startEcho(door);
     const connection = server.connect();

@@ -46,7 +46,6 @@ class BridgedResponse extends Bridged {
     this.head = 0;
     /** @type {string[]} */
     this.headers = [];
-    this.onGone = undefined;
   }
 
   begin() {
@@ -157,10 +156,8 @@ class BridgedResponse extends Bridged {
     socket.setKeepAlive?.(true, KEEP_ALIVE_DELAY);
     // As in 0.3.24 they are known although Node destroys the socket at what follows in the same segment.
     keepAddresses(socket);
-    this.onGone = () => this.end();
-    response.on('close', this.onGone);
-    // A half-closed connection counts as gone, although Node could still write to it.
-    socket.on('end', this.onGone);
+    response.on('close', () => this.end());
+    waitingOn(socket).add(this);
     // As in 0.3.24 the first bytes leave before Node looks at what follows the request.
     this.flush();
   }
@@ -186,7 +183,7 @@ class BridgedResponse extends Bridged {
   end() {
     const { engine } = this;
     if (!engine.retire(this.id)) return;
-    if (this.onGone) this.socket.removeListener('end', this.onGone);
+    waiting.get(this.socket)?.delete(this);
     engine.native.bridgeEnd(this.id);
     engine.drainSoon();
   }
@@ -232,6 +229,27 @@ class Body {
 }
 
 const NOTHING = Buffer.alloc(0);
+
+/** The responses that wait on a socket. @type {WeakMap<object, Set<BridgedResponse>>} */
+const waiting = new WeakMap();
+
+/**
+ * @param {any} socket
+ * @returns {Set<BridgedResponse>} those who end when the client ends its side: a half-closed connection
+ *   counts as gone, although Node could still write to it
+ */
+function waitingOn(socket) {
+  let responses = waiting.get(socket);
+  if (responses === undefined) {
+    responses = new Set();
+    waiting.set(socket, responses);
+    // One listener for all: a client may pipeline as many as it likes.
+    socket.on('end', () => {
+      for (const response of waiting.get(socket)) response.end();
+    });
+  }
+  return responses;
+}
 
 /** What an answer of the native side means; `src/addon/bridge.rs` has the same numbers. */
 const READ_BODY = 0;
