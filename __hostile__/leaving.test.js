@@ -154,7 +154,10 @@ for (const [way, leave] of Object.entries(ways)) {
         }
       },
     ]);
-  attack(`a peer of every transport that ${way}`, atEach(stages));
+  // Long enough for a second poll on a busy machine.
+  attack(`a peer of every transport that ${way}`, atEach(stages), {
+    service: { disconnect_delay: 1500 },
+  });
   attack(`a peer of every transport that ${way}`, atEach(unread), {
     service: { heartbeat_delay: 300 },
     rounds: 1,
