@@ -161,7 +161,7 @@ impl Engine {
     /// A map of sessions.
     #[napi(catch_unwind)]
     pub fn create_registry(&mut self) -> Result<u32> {
-        self.registries.push(Arc::default());
+        self.registries.push(self.engine.registry());
         index_of_last(self.registries.len())
     }
 

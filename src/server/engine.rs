@@ -2,10 +2,11 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use super::events::{Batch, Doorbell, EventQueue};
 use super::io::{Io, IoThread};
+use super::registry::Registry;
 use super::taken::Taken;
 use super::timers::Timers;
 use crate::lock;
@@ -23,6 +24,7 @@ pub struct Engine {
     ios: Vec<Arc<Io>>,
     next_io: AtomicUsize,
     threads: Mutex<Vec<IoThread>>,
+    registries: Mutex<Vec<Weak<Registry>>>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -57,7 +59,15 @@ impl Engine {
             ios,
             next_io: AtomicUsize::new(0),
             threads: Mutex::new(threads),
+            registries: Mutex::default(),
         }))
+    }
+
+    /// A place for the sessions of one `Server` and prefix.
+    pub fn registry(&self) -> Arc<Registry> {
+        let registry = Arc::new(Registry::default());
+        lock(&self.registries).push(Arc::downgrade(&registry));
+        registry
     }
 
     /// The I/O threads.
@@ -77,6 +87,10 @@ impl Engine {
         lock(&self.threads).clear();
         for io in &self.ios {
             io.reactor().clear();
+        }
+        // A session without a receiver holds its service, which holds the registry that has it.
+        for registry in lock(&self.registries).iter().filter_map(Weak::upgrade) {
+            registry.clear();
         }
         // Events hold connections, which hold the engine.
         self.events.drain(&mut Batch::default());

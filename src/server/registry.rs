@@ -45,6 +45,13 @@ impl Registry {
         }
     }
 
+    /// Lets go of all sessions, at the end of the environment.
+    pub fn clear(&self) {
+        // Connections may end with the last who holds them: not under the lock.
+        let sessions = std::mem::take(&mut *lock(&self.sessions));
+        drop(sessions);
+    }
+
     /// How many sessions there are.
     pub fn len(&self) -> usize {
         lock(&self.sessions).len()

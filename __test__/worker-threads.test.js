@@ -1,0 +1,60 @@
+'use strict';
+
+/*
+ * Worker threads that end with clients connected (contract section 6).
+ */
+
+const fs = require('fs');
+const path = require('path');
+const { once } = require('events');
+const { Worker } = require('worker_threads');
+const { Client } = require('./support/client');
+const { doors, libraryPath } = require('./support/library');
+const { every, open, polls } = require('./support/transports');
+
+/** @returns {number} open descriptors of this process, where the system lists them */
+function countDescriptors() {
+  return fs.existsSync('/proc/self/fd') ? fs.readdirSync('/proc/self/fd').length : 0;
+}
+
+/**
+ * Runs a worker until clients of every transport have sessions in it, those that poll with a poll that waits and
+ * without, and ends it with `end`.
+ */
+async function cycle(door, end) {
+  const env = { ...process.env, SOCKJS_LIBRARY: libraryPath };
+  if (door === 'bridge') env.SOCKJS_RS_DOOR = 'bridge';
+  const worker = new Worker(path.join(__dirname, 'fixtures/thread.js'), { env, stdout: true });
+  const [port] = await once(worker, 'message');
+  const client = new Client(port);
+  const sockets = [];
+  for (const [, transport] of [...every, ...polls]) {
+    const { connection, session, socket } = await open(client, transport);
+    const waits = transport.polls && sockets.length < every.length;
+    if (waits) connection.send(transport.method, session + transport.path);
+    sockets.push(socket);
+  }
+  const gone = sockets.map((socket) => {
+    // By the bridge it may be a reset.
+    socket.on('error', () => {});
+    return new Promise((resolve) => socket.on('close', resolve));
+  });
+  const exited = once(worker, 'exit');
+  end(worker);
+  const [code] = await exited;
+  await Promise.all(gone);
+  return code;
+}
+
+describe.each(doors)('a worker thread, by the %s door', (door) => {
+  test.each([
+    ['is terminated', 1, (worker) => worker.terminate()],
+    ['exits', 7, (worker) => worker.postMessage('exit')],
+  ])('that %s takes its sessions with it, and leaves nothing behind', async (_, code, end) => {
+    // The first one loads what the process keeps.
+    await cycle(door, end);
+    const before = countDescriptors();
+    for (let round = 0; round < 3; round++) expect(await cycle(door, end)).toBe(code);
+    expect(countDescriptors()).toBe(before);
+  });
+});
