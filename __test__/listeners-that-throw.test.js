@@ -6,7 +6,7 @@
  */
 
 const { serveFixture } = require('./support/child');
-const { deviation, doors } = require('./support/library');
+const { addition, deviation, doors } = require('./support/library');
 const { every, open } = require('./support/transports');
 const { encodeFrame } = require('./support/websocket-client');
 
@@ -106,5 +106,21 @@ describe.each(doors)('a listener that throws, by the %s door', (door) => {
     await client.get('/s/');
     expect(child.lines.filter((line) => line.startsWith('uncaught'))).toEqual([]);
     client.disconnect();
+  });
+
+  addition('leaves the request whole that was being read at that time', async () => {
+    const { child, client } = await serveFixture(door, 'throws-at.js', { THROW_AT: 'connection' });
+    for (let count = 1; count <= FEW; count++) {
+      const connection = client.connect();
+      const target = `${client.session('/s')}/xhr`;
+      // Node reads a body that nobody wants; the listener throws while it does.
+      const head = `POST ${target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\n\r\n`;
+      connection.wire.write(`${head}half`);
+      await expectLines(child, 'uncaught xhr-polling at connection', count);
+      connection.wire.write('half');
+      const response = await connection.response();
+      expect(await response.rest()).toBe('o\n');
+      expect((await connection.request('GET', '/s/')).status).toBe(200);
+    }
   });
 });

@@ -220,10 +220,10 @@ class Connection extends Stream {
     } catch (error) {
       // The exception is the process's; what is left follows if it lives on.
       setImmediate(() => {
-        if (this._held === held && !held.paused) this._deliverHeld(held);
-      });
-      process.nextTick(() => {
         throw error;
+      });
+      setImmediate(() => {
+        if (this._held === held && !held.paused) this._deliverHeld(held);
       });
       return;
     } finally {

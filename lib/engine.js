@@ -62,7 +62,7 @@ class Engine {
   /** @param {number} ioThreads */
   constructor(ioThreads) {
     const binding = loadBinding();
-    this.native = new binding.Engine(ioThreads, () => this.drain());
+    this.native = new binding.Engine(ioThreads, () => this.drain(process.nextTick));
     this.hot = {};
     this.native.installHot(this.hot);
     this.values = new Array(ROWS).fill(undefined);
@@ -88,7 +88,7 @@ class Engine {
     this.headerBlocks = [];
     /** Sessions and taken sockets: as long as there is one, the process stays alive. */
     this.alive = 0;
-    this.drainLater = () => this.drain();
+    this.drainLater = () => this.drain(process.nextTick);
     this.soon = false;
     this.drainInTick = () => {
       this.soon = false;
@@ -226,8 +226,15 @@ class Engine {
     if (this.native.flush() && !this.draining) this.drain();
   }
 
-  /** Handles all events that wait. Never throws. */
-  drain() {
+  /**
+   * Handles all events that wait. Never throws: the exception of a listener is the process's, by way of
+   * `rethrow`. Within a callback of Node's http parser a tick would be too soon: the parser takes what a tick
+   * throws then for a failure of its own, and its connection, which may be anybody's, is dead. Who is called by
+   * the native side or the event loop says `process.nextTick`: nothing comes before the exception, as in 0.3.24.
+   *
+   * @param {(callback: () => void) => void} [rethrow]
+   */
+  drain(rethrow = setImmediate) {
     if (this.draining) return;
     this.draining = true;
     this.round++;
@@ -240,13 +247,12 @@ class Engine {
         }
       }
     } catch (error) {
-      // The exception is the process's, as in 0.3.24, before anything else happens; the other events
-      // of the batch follow if the process lives on.
-      setImmediate(this.drainLater);
-      this.native.flush();
-      process.nextTick(() => {
+      rethrow(() => {
         throw error;
       });
+      // The other events of the batch follow if the process lives on.
+      setImmediate(this.drainLater);
+      this.native.flush();
     }
     this.draining = false;
   }
