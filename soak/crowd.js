@@ -1,0 +1,129 @@
+'use strict';
+
+/**
+ * @file `npm run soak -- crowd`: so many idle clients and so many that talk, all at once, through each door.
+ */
+
+const path = require('node:path');
+const { setTimeout: delay } = require('node:timers/promises');
+
+const { Child, numbers, within } = require('./lib/command');
+const { cpuSeconds, descriptors, mebibytes, sample } = require('./lib/sample');
+
+/** Clients of one process; each takes a descriptor, those that talk over HTTP two. */
+const SHARE = 4000;
+const PATIENCE = 180_000;
+
+/** @param {string[]} args */
+async function crowd(args) {
+  const options = numbers(args, { idle: 10_000, active: 1000, seconds: 30, heartbeat: 8000 });
+  let good = true;
+  for (const door of ['takeover', 'bridge']) good = (await gather(door, options)) && good;
+  return good;
+}
+
+/** @returns {Promise<boolean>} whether all went well */
+async function gather(door, { idle, active, seconds, heartbeat }) {
+  const violations = [];
+  const server = new Child(
+    path.join(__dirname, 'echo.js'),
+    { ECHO_HEARTBEAT: heartbeat },
+    undefined,
+    ['--expose-gc'],
+  );
+  const { ports } = await server.answer('ports');
+  const shares = Math.ceil((idle + active) / SHARE);
+  const clients = Array.from(
+    { length: shares },
+    (_, index) =>
+      new Child(
+        path.join(__dirname, 'crowd-clients.js'),
+        {
+          CROWD_PORT: ports[door],
+          CROWD_PROCESS: index,
+          CROWD_IDLE: share(idle, shares, index),
+          CROWD_ACTIVE: share(active, shares, index),
+          // An idle client that hears no heartbeat for so long has been forgotten.
+          TEST_PATIENCE: 4 * heartbeat,
+        },
+        ({ violation }) => violations.push(violation),
+      ),
+  );
+  const all = (order, key) =>
+    within(Promise.all(clients.map((client) => client.ask({ order }, key))), PATIENCE, order);
+  const { report: empty } = await server.ask({ order: 'report' }, 'report');
+  const before = { ...sample(server.pid), ...empty };
+
+  let begun = Date.now();
+  await all('gather', 'gathered');
+  const opening = (Date.now() - begun) / 1000;
+  const { report: full } = await server.ask({ order: 'report' }, 'report');
+  const there = { ...sample(server.pid), ...full };
+
+  begun = Date.now();
+  const cpu = cpuSeconds(server.pid);
+  for (const client of clients) client.tell({ order: 'talk' });
+  await delay(seconds * 1000);
+  const results = await all('hush', 'result');
+  const used = (cpuSeconds(server.pid) - cpu) / ((Date.now() - begun) / 1000);
+  const delays = results.flatMap(({ result }) => result.delays).sort((a, b) => a - b);
+  const heartbeats = results.reduce((sum, { result }) => sum + result.heartbeats, 0);
+  const lost = results.reduce((sum, { result }) => sum + result.lost, 0);
+
+  const peak = sample(server.pid);
+  for (const client of clients) client.tell({ order: 'leave' });
+  const after = await left(server, before);
+
+  console.log(`crowd, ${door}: ${idle} idle and ${active} active clients, ${seconds} s`);
+  console.log(`  open after ${opening.toFixed(1)} s, ${full.opened} sessions, ${lost} lost`);
+  console.log(
+    `  rss ${mebibytes(before.rss)} → ${mebibytes(there.rss)} MiB idle`,
+    `(${Math.round((there.rss - before.rss) / (idle + active))} bytes a client),`,
+    `${mebibytes(peak.rss)} talking, ${mebibytes(after.rss)} afterwards`,
+  );
+  console.log(
+    `  JavaScript heap ${mebibytes(before.heapUsed)} → ${mebibytes(there.heapUsed)} →`,
+    `${mebibytes(after.heapUsed)} MiB; descriptors ${before.descriptors} → ${peak.descriptors} →`,
+    `${after.descriptors}; threads ${before.threads} → ${peak.threads} → ${after.threads}`,
+  );
+  console.log(
+    `  ${delays.length} messages there and back, ${Math.round(delays.length / seconds)}/s: median`,
+    `${quantile(delays, 0.5)} ms, 99 % within ${quantile(delays, 0.99)} ms;`,
+    `${heartbeats} heartbeats; server cpu ${Math.round(used * 100)} %`,
+  );
+  if (lost > 0) violations.push(`${lost} clients were lost`);
+  if (full.opened !== idle + active) violations.push(`${full.opened} sessions were opened`);
+  if (delays.length < active) violations.push('not every active client had an answer');
+  if (heartbeats === 0 && seconds * 1000 > 2 * heartbeat) violations.push('no heartbeats');
+  for (const name of ['descriptors', 'threads']) {
+    if (after[name] > before[name]) violations.push(`${name}: ${before[name]} → ${after[name]}`);
+  }
+  if (after.alive > 0) violations.push(`${after.alive} sessions are left`);
+  server.tell({ order: 'stop' });
+  const exit = await within(server.exited, PATIENCE, 'the server does not end');
+  if (exit.code !== 0 || server.errors !== '') violations.push({ exit, errors: server.errors });
+  for (const violation of violations.slice(0, 10)) console.log('VIOLATION', violation);
+  return violations.length === 0;
+}
+
+/** Waits until everything is over, but not for ever. */
+async function left(server, before) {
+  const until = Date.now() + 30_000;
+  for (;;) {
+    const { report } = await server.ask({ order: 'report' }, 'report');
+    const after = { ...sample(server.pid), ...report, alive: report.opened - report.closed };
+    const over = after.alive === 0 && after.descriptors <= before.descriptors;
+    if (over && after.threads <= before.threads) return after;
+    if (Date.now() > until) {
+      console.log('descriptors that are left:', descriptors(server.pid));
+      return after;
+    }
+    await delay(200);
+  }
+}
+
+const share = (all, shares, index) =>
+  Math.floor(((index + 1) * all) / shares) - Math.floor((index * all) / shares);
+const quantile = (sorted, part) => sorted[Math.floor(part * (sorted.length - 1))];
+
+module.exports = { crowd, left };

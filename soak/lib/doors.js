@@ -1,0 +1,53 @@
+'use strict';
+
+/**
+ * @file Http servers on free ports of 127.0.0.1, one for each door.
+ */
+
+const http = require('node:http');
+
+/** A connection that its server closes while a client sends cannot be told from a lost message. */
+const KEEP_ALIVE = 120_000;
+
+/**
+ * @param {http.RequestListener} application
+ * @param {(server: http.Server) => void} install puts services on a server
+ * @returns {Promise<{ servers: http.Server[], ports: { takeover: number, bridge: number } }>}
+ */
+async function serveBothDoors(application, install) {
+  const servers = [];
+  const ports = {};
+  for (const door of ['takeover', 'bridge']) {
+    const server = http.createServer(application);
+    server.keepAliveTimeout = KEEP_ALIVE;
+    if (door === 'bridge') process.env.SOCKJS_RS_DOOR = 'bridge';
+    else delete process.env.SOCKJS_RS_DOOR;
+    install(server);
+    await new Promise((resolve) =>
+      server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, resolve),
+    );
+    servers.push(server);
+    ports[door] = server.address().port;
+  }
+  delete process.env.SOCKJS_RS_DOOR;
+  return { servers, ports };
+}
+
+/** @param {http.Server[]} servers */
+function close(servers) {
+  for (const server of servers) {
+    server.close();
+    // Node 18 waits for idle connections otherwise.
+    server.closeIdleConnections();
+  }
+}
+
+/** Collects garbage; what the first collection finalises, the next one frees. */
+async function collect() {
+  for (let round = 0; round < 3; round++) {
+    globalThis.gc();
+    await new Promise(setImmediate);
+  }
+}
+
+module.exports = { serveBothDoors, close, collect };
