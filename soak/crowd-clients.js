@@ -34,8 +34,10 @@ async function gather() {
       const number = next++;
       const transport = MIXTURE[number % MIXTURE.length];
       const link = await openEcho(client, transport, `c${CROWD_PROCESS}-${number}`);
-      (number < Number(CROWD_ACTIVE) ? active : idle).push(link);
-      if (number >= Number(CROWD_ACTIVE)) stay(link);
+      // Those that talk come last: until they do, nobody answers their pings.
+      const talks = number >= Number(CROWD_IDLE);
+      (talks ? active : idle).push(link);
+      if (!talks) stay(link);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, open));

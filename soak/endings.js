@@ -65,7 +65,7 @@ async function endings(args) {
 
 /** @returns {Promise<number>} milliseconds that it took */
 async function end({ end: name, order, signal, message, knock, status, says }, random) {
-  const env = { ECHO_END: name, ECHO_DISCONNECT: 300, ECHO_HEARTBEAT: 20 };
+  const env = { ECHO_END: name, ECHO_DISCONNECT: 1500, ECHO_HEARTBEAT: 20 };
   const server = new Child(path.join(__dirname, 'echo.js'), env);
   const { ports } = await server.answer('ports');
   const clients = [new Client(ports.takeover), new Client(ports.bridge)];
@@ -80,6 +80,8 @@ async function end({ end: name, order, signal, message, knock, status, says }, r
     }
   }
   const links = await Promise.all(opening);
+  // Another one gives the order: its bytes must not come between those of a message.
+  const last = await openEcho(random.pick(clients), 'websocket', 'last');
   const talks = links.map(async (link) => {
     try {
       for (let count = 0; !state.ending; count++) await echo(link, `message ${count}`);
@@ -92,7 +94,7 @@ async function end({ end: name, order, signal, message, knock, status, says }, r
   const begun = Date.now();
   if (order) server.tell({ order });
   if (signal) process.kill(server.pid, signal);
-  if (message) await random.pick(links.filter(({ plan }) => plan.upgraded)).send([message]);
+  if (message) await last.send([message]);
   if (knock) {
     // Somebody comes, and somebody goes.
     openEcho(random.pick(clients), 'websocket', 'late').catch(() => {});

@@ -84,7 +84,7 @@ async function workers(args) {
 
 /** A worker with two sessions of each transport and door, some of them talking when it ends. */
 async function cycle(way, random) {
-  const env = { ...process.env, ECHO_END: way === 'exit' ? 'write' : '', ECHO_DISCONNECT: '50' };
+  const env = { ...process.env, ECHO_END: way === 'exit' ? 'write' : '', ECHO_DISCONNECT: '1500' };
   const worker = new Worker(path.join(__dirname, 'echo.js'), { env, stdout: false });
   const exited = new Promise((resolve, reject) => {
     worker.once('exit', resolve);
