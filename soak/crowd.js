@@ -27,7 +27,7 @@ async function gather(door, { idle, active, seconds, heartbeat }) {
   const violations = [];
   const server = new Child(
     path.join(__dirname, 'echo.js'),
-    { ECHO_HEARTBEAT: heartbeat },
+    { ECHO_HEARTBEAT: heartbeat, ECHO_DISCONNECT: 20_000 },
     undefined,
     ['--expose-gc'],
   );
