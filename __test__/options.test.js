@@ -13,6 +13,10 @@ describe.each(doors)('options, by the %s door', (door) => {
     ['a max_message_size below 1', { max_message_size: 0 }],
     ['a max_buffered below 1', { max_buffered: -1 }],
     ['a pong_timeout below 1', { pong_timeout: 0 }],
+    ['a maxLength that is no number', { faye_server_options: { maxLength: '1mb' } }],
+    ['a maxLength below 0', { faye_server_options: { maxLength: -1 } }],
+    ['a ping that is no number', { faye_server_options: { ping: '30s' } }],
+    ['a ping of 0, as text', { faye_server_options: { ping: '0' } }],
   ]) {
     addition(`${title} is refused with a coded error: ${JSON.stringify(options)}`, async () => {
       const attempt = (fn) => {
@@ -36,6 +40,33 @@ describe.each(doors)('options, by the %s door', (door) => {
   test('unknown options are ignored', async () => {
     const server = await startService(door, { debug: true, whatever: { x: 1 } });
     expect((await server.get('/s/')).status).toBe(200);
+  });
+
+  test('what is falsy in faye_server_options is as if it were left out', async () => {
+    const faye = { maxLength: 0, ping: null, headers: undefined };
+    const server = await startService(door, { faye_server_options: faye });
+    const ws = await server.websocket('/s/0/0/websocket');
+    expect(await ws.message()).toBe('o');
+    ws.send('["a"]');
+    const peer = await server.accept();
+    await peer.until('data');
+    expect(peer.messages).toEqual(['a']);
+  });
+
+  test('maxLength may be text, and without end', async () => {
+    for (const [maxLength, taken] of [
+      ['10', 0],
+      [Infinity, 1],
+    ]) {
+      const server = await startService(door, { faye_server_options: { maxLength } });
+      const ws = await server.websocket('/s/0/0/websocket');
+      expect(await ws.message()).toBe('o');
+      const peer = await server.accept();
+      ws.send('["longer than ten"]');
+      if (taken) await peer.until('data');
+      else expect(await ws.closeFrame()).toEqual([1009, 'WebSocket frame length too large']);
+      expect(peer.messages).toHaveLength(taken);
+    }
   });
 
   addition('a body larger than max_message_size gets 413 with a short text', async () => {

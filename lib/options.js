@@ -86,6 +86,7 @@ function check(options) {
   for (const name of ['max_message_size', 'max_buffered', 'io_threads', 'pong_timeout']) {
     checkAtLeastOne(name, options[name]);
   }
+  checkFaye(options.faye_server_options);
   if (Number(options.io_threads) > MAX_IO_THREADS) {
     throw optionOutOfRange('io_threads', `at most ${MAX_IO_THREADS}`, options.io_threads);
   }
@@ -95,6 +96,21 @@ function check(options) {
       throw invalidOption('high_water_mark', 'a number of bytes', options.high_water_mark);
     }
     if (mark < 0) throw optionOutOfRange('high_water_mark', '0 or more', options.high_water_mark);
+  }
+}
+
+/**
+ * What is falsy is left out, as in 0.3.24.
+ *
+ * @param {Record<string, any> | null | undefined} faye
+ */
+function checkFaye(faye) {
+  for (const name of ['maxLength', 'ping']) {
+    const value = faye?.[name];
+    if (!value) continue;
+    const option = `faye_server_options.${name}`;
+    if (Number.isNaN(Number(value))) throw invalidOption(option, 'a number', value);
+    if (Number(value) <= 0) throw optionOutOfRange(option, 'above 0', value);
   }
 }
 
