@@ -16,6 +16,9 @@ const ROOT = path.join(__dirname, '..');
  */
 const SOURCE_PACKAGES = ['sockjs-rs-source', 'sockjs-rs-source-cpu', 'sockjs-rs-source-os'];
 
+/** What binding.js looks for in any package, and ours never has. */
+const WASI = /^Cannot find module '[^']*\bwasi\b/;
+
 /** @returns {any} the binding that napi-rs generates, or that a source package has built */
 function loadBinding() {
   let missing;
@@ -32,9 +35,8 @@ function loadBinding() {
       tried.push(describe(error));
     }
   }
-  const error = coded(Error, 'ERR_SOCKJS_NO_BINARY', explain(tried));
-  error.cause = missing;
-  throw error;
+  // Its causes are all in the message; what napi-rs advises on top is for packages of another kind.
+  throw coded(Error, 'ERR_SOCKJS_NO_BINARY', explain(tried));
 }
 
 /**
@@ -55,7 +57,9 @@ function requireSource(name) {
  */
 function failures(error) {
   const lines = [];
-  for (let next = error.cause; next; next = next.cause) lines.unshift(describe(next));
+  for (let next = error.cause; next; next = next.cause) {
+    if (!WASI.test(next.message)) lines.unshift(describe(next));
+  }
   return lines.length > 0 ? [...new Set(lines)] : [describe(error)];
 }
 
@@ -121,7 +125,7 @@ function waysInPackage() {
         '(first delete node_modules, and a lock file that was written without them)'
       : `run it where there is a prebuilt package: ${prebuilt.join(', ')}`,
     `build it, with Rust (https://rustup.rs): npm install sockjs-rs-source@${version}, ` +
-      'with install scripts allowed',
+      'with install scripts allowed; if it is installed already: npm rebuild sockjs-rs-source',
   ];
 }
 
