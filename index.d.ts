@@ -1,7 +1,11 @@
 // Types of sockjs-rs, written by hand. Code that compiles against `@types/sockjs` compiles against them,
-// unless it assigns `address` or `readyState`, calls the `log` of its options with a severity of its own,
-// gives a `jsessionid` that is neither a boolean nor a function, or makes a whole `Server` or `Connection`
-// by itself.
+// unless it
+// - assigns `address`;
+// - calls the `log` of its options with a severity of its own, or gives that `log` to what calls it with
+//   any string;
+// - takes `log` for a function because the options are `Required<ServerOptions>`: it may be null;
+// - gives a `jsessionid` that is neither a boolean nor a function, such as a string;
+// - makes a whole `Server` or `Connection` by itself.
 
 /// <reference types="node" />
 
@@ -255,11 +259,11 @@ declare namespace sockjs {
      * that the server has get all others. May be called several times and for several servers, which
      * then share the sessions of one prefix.
      *
-     * @returns true
+     * @returns true; `any` as in `@types/sockjs`
      * @throws {TypeError} `ERR_SOCKJS_INVALID_ARGUMENT`: no http server
      * @throws {TypeError} `ERR_SOCKJS_INVALID_OPTION`, {RangeError} `ERR_SOCKJS_OPTION_RANGE`
      */
-    installHandlers(httpServer: HttpServer, options?: ServerOptions | null): true;
+    installHandlers(httpServer: HttpServer, options?: ServerOptions | null): any;
 
     /**
      * `installHandlers(httpServer)`, as sockjs 0.4 names it.
@@ -344,13 +348,14 @@ declare namespace sockjs {
     /** A version 4 UUID of the server's own making; not the session's name in the URL. */
     id: string;
 
+    // Not `readonly`, because they are not in `@types/sockjs`. They have no setter, as in 0.3.24: assigning
+    // them does nothing, and throws in strict mode.
     /** Whether `readyState` is 1. */
-    readonly readable: boolean;
+    readable: boolean;
     /** Whether `readyState` is 1. */
-    readonly writable: boolean;
-
+    writable: boolean;
     /** 0 connecting, 1 open, 2 closing (`'close'` is still to come), 3 closed. */
-    readonly readyState: 0 | 1 | 2 | 3;
+    readyState: number;
 
     /** Address of the peer, a proxy perhaps. `undefined` on unix sockets. */
     remoteAddress: string;

@@ -63,6 +63,7 @@ const services: sockjs.Server[] = [
 const server = http.createServer();
 service.installHandlers(server);
 service.installHandlers(server, { prefix: '/echo' });
+const installed: { prefix: string } = service.installHandlers(server);
 const chained: Server = service
   .on('connection', (conn) => conn.write('hello'))
   .on('connection', async (conn) => conn.close())
@@ -115,6 +116,8 @@ function listen(conn: sockjs.Connection): void {
   conn.protocol = texts[numbers.length];
 
   if (conn.protocol === 'websocket' || conn.protocol === 'mine') return;
+  conn.readyState = conn.readyState === 4 ? 3 : numbers[1];
+  conn.readable = conn.writable = false;
   if (conn.readyState === 1 && conn.readable && conn.writable) conn.pause();
   conn.resume();
 
@@ -138,4 +141,14 @@ interface Visitor extends sockjs.Connection {
   name: string;
 }
 
-export = { chained, count, emitter, limit, prefix, served, services, Visitor: {} as Visitor };
+export = {
+  chained,
+  count,
+  emitter,
+  installed,
+  limit,
+  prefix,
+  served,
+  services,
+  Visitor: {} as Visitor,
+};

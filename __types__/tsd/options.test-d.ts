@@ -65,6 +65,12 @@ sockjs.createServer({
   },
 });
 
+// What compiles against @types/sockjs, and not here: the head of index.d.ts says so.
+declare const complete: Required<sockjs.ServerOptions>;
+type Log = (severity: string, line: string) => void;
+expectNotAssignable<(severity: 'info', line: string) => void>(complete.log);
+if (complete.log) expectNotAssignable<Log>(complete.log);
+
 // Wrong types, one option each.
 expectNotAssignable<sockjs.ServerOptions>({ prefix: /echo/ });
 expectNotAssignable<sockjs.ServerOptions>({ prefix: null });
