@@ -10,9 +10,13 @@ const os = require('node:os');
 const path = require('node:path');
 const { after, before, describe, it } = require('node:test');
 
+const { binaryOf, hostTarget, platformOf } = require('../scripts/platforms');
+const { ROOT } = require('../scripts/ready');
 const { server } = require('./readme');
 const { startRegistry } = require('./registry');
 const { Machine } = require('./support');
+
+const BINARY = path.join(ROOT, binaryOf(platformOf(hostTarget())));
 
 /** Processors and systems that no prebuilt package is for. */
 const ELSEWHERE = {
@@ -46,7 +50,10 @@ describe('without a prebuilt package', () => {
       assert.ok(machine.has(`node_modules/${name}/failure.txt`));
       const { code, message } = await machine.requireError();
       assert.equal(code, 'ERR_SOCKJS_NO_BINARY');
-      assert.match(message, new RegExp(`- ${name} has built nothing: Rust was not found`));
+      assert.match(
+        message,
+        new RegExp(`- ${name} has built nothing: Rust was not found.*, then npm rebuild ${name}`),
+      );
     });
   }
 
@@ -82,6 +89,26 @@ describe('without a prebuilt package', () => {
       message,
       /its install script has not run \(npm rebuild sockjs-rs-source-cpu runs it\)/,
     );
+  });
+
+  it('finds the library where cargo says it is, as with CARGO_BUILD_TARGET', async (t) => {
+    const machine = new Machine(t, registry.origin);
+    machine.program('cargo', `[ "$1" = --version ] || exec node '${machine.app}/cargo.js'`);
+    machine.write(
+      'cargo.js',
+      `const fs = require('node:fs');
+      const folder = process.env.CARGO_TARGET_DIR + '/${hostTarget()}/release/';
+      fs.mkdirSync(folder, { recursive: true });
+      fs.copyFileSync('${BINARY}', folder + 'libsockjs_rs.so');
+      const filenames = ['libsockjs_rs.rlib', 'libsockjs_rs.so'].map((name) => folder + name);
+      const target = { name: 'sockjs_rs' };
+      console.log(JSON.stringify({ reason: 'compiler-artifact', target, filenames }));
+      console.log(JSON.stringify({ reason: 'build-finished', success: true }));`,
+    );
+    await install(machine, ['sockjs-rs', '--cpu=riscv64']);
+    assert.ok(machine.has('node_modules/sockjs-rs-source-cpu/sockjs-rs.node'));
+    assert.ok(!machine.has('node_modules/sockjs-rs-source-cpu/target'), 'nothing else is left');
+    assert.equal(await machine.requireError(), null);
   });
 
   it('says that cargo failed, and the installation goes on', async (t) => {

@@ -12,8 +12,7 @@ const path = require('node:path');
 const BINARY = path.join(__dirname, 'sockjs-rs.node');
 const FAILURE = path.join(__dirname, 'failure.txt');
 
-/** What cargo calls the library; elsewhere it is as on Linux. */
-const LIBRARIES = { win32: 'sockjs_rs.dll', darwin: 'libsockjs_rs.dylib' };
+const { name } = require('./package.json');
 
 /** @returns {boolean} whether an earlier build is there and loads */
 function isBuilt() {
@@ -21,11 +20,31 @@ function isBuilt() {
   return fs.existsSync(BINARY) && spawnSync(process.execPath, load).status === 0;
 }
 
+/** Has cargo say on stdout what it makes, one JSON value a line; errors go to stderr as ever. */
+const MESSAGES = '--message-format=json-render-diagnostics';
+
+/**
+ * @param {string} messages of cargo
+ * @returns {string} the library that it has made. Where that is depends on more than CARGO_TARGET_DIR: with
+ *   a build.target in its configuration, say, there is another folder between
+ */
+function libraryIn(messages) {
+  const artifacts = messages
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line))
+    .filter(({ reason, target }) => reason === 'compiler-artifact' && target.name === 'sockjs_rs');
+  const files = artifacts.flatMap(({ filenames }) => filenames);
+  const library = files.find((file) => /\.(so|dylib|dll)$/.test(file));
+  if (!library) throw new Error(`cargo has built no library in ${__dirname}`);
+  return library;
+}
+
 /** @throws {Error} whose message, one line, says why there is no binary */
 function build() {
   if (spawnSync('cargo', ['--version']).status !== 0) {
     throw new Error(
-      'Rust was not found when it was installed. Install it from https://rustup.rs, then install again',
+      `Rust was not found when it was installed. Install it from https://rustup.rs, then npm rebuild ${name}`,
     );
   }
   const own = path.join(__dirname, 'target');
@@ -36,13 +55,19 @@ function build() {
     process.platform === 'linux' ? { RUSTFLAGS: `${process.env.RUSTFLAGS ?? ''} ${flags}` } : {};
   const env = { ...process.env, CARGO_TARGET_DIR: target, ...rustflags };
   const args = ['build', '--release', '--locked', '--lib'];
-  const { status } = spawnSync('cargo', args, { cwd: __dirname, env, stdio: 'inherit' });
+  const { status, stdout } = spawnSync('cargo', [...args, MESSAGES], {
+    cwd: __dirname,
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    encoding: 'utf8',
+    maxBuffer: Infinity,
+  });
   if (status !== 0) {
     throw new Error(`cargo ${args.join(' ')} failed in ${__dirname}: run it there to see why`);
   }
-  const library = LIBRARIES[process.platform] ?? 'libsockjs_rs.so';
+  const library = libraryIn(stdout);
   // A file of its own, moved over the old one: that may be in use.
-  fs.copyFileSync(path.join(target, 'release', library), `${BINARY}.new`);
+  fs.copyFileSync(library, `${BINARY}.new`);
   fs.renameSync(`${BINARY}.new`, BINARY);
   if (target === own) fs.rmSync(own, { recursive: true, force: true });
 }
