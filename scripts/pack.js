@@ -13,13 +13,17 @@ const os = require('node:os');
 const path = require('node:path');
 const { SOURCE_PACKAGES } = require('../lib/load');
 const manifest = require('../package.json');
-const { PLATFORMS, binaryOf } = require('./platforms');
+const { FILE: LICENCES, licencesOf } = require('./licences');
+const { PLATFORMS, binaryOf, targetOf } = require('./platforms');
 const { ROOT, isOlderThanSources } = require('./ready');
 
 const { name, version } = manifest;
 
 /** Fields of the committed package.json that say nothing to those who install it. */
-const OWN_FIELDS = ['devDependencies', 'napi', 'scripts'];
+const OWN_FIELDS = ['devDependencies', 'napi', 'scripts', 'tsd'];
+
+/** What README links to. */
+const DOCUMENTS = ['README.md', 'CHANGELOG.md', 'docs', 'bench/results/chart.svg'];
 
 /**
  * Where the package that builds from source comes by itself: together, all machines that have no
@@ -34,6 +38,20 @@ const SOURCE_BOUNDS = {
 /** What the crate is built from, Cargo.toml's benches included: cargo wants to see them. */
 const CRATE = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'src', 'benches'];
 
+/**
+ * @param {string} [url] of the public repository, such as https://github.com/someone/sockjs-rs. It is not
+ *   in the committed package.json because whoever publishes knows it
+ * @returns {object} the fields that say so
+ */
+function repositoryFields(url = process.env.SOCKJS_RS_REPOSITORY) {
+  if (!url) return {};
+  return {
+    repository: { type: 'git', url: `git+${url}.git` },
+    homepage: `${url}#readme`,
+    bugs: `${url}/issues`,
+  };
+}
+
 /** @returns {object} package.json as it is published */
 function mainManifest() {
   const published = { ...manifest };
@@ -41,9 +59,14 @@ function mainManifest() {
   const [asked, ...automatic] = SOURCE_PACKAGES;
   const optional = [...PLATFORMS.map((platform) => `${name}-${platform}`), ...automatic];
   published.optionalDependencies = Object.fromEntries(optional.map((each) => [each, version]));
-  published.peerDependencies = { [asked]: version };
-  published.peerDependenciesMeta = { [asked]: { optional: true } };
-  return published;
+  // index.d.ts refers to the types of Node; only those who write TypeScript need them.
+  published.peerDependencies = { '@types/node': '*', [asked]: version };
+  published.peerDependenciesMeta = {
+    '@types/node': { optional: true },
+    [asked]: { optional: true },
+  };
+  published.files = [...published.files, ...DOCUMENTS];
+  return { ...published, ...repositoryFields() };
 }
 
 /**
@@ -52,6 +75,7 @@ function mainManifest() {
  * @property {string} from its folder, relative to the root
  * @property {string[]} files to take from there
  * @property {string[]} [rootFiles] to take from the root
+ * @property {Record<string, string>} [texts] of files that are made for it
  */
 
 /**
@@ -59,7 +83,9 @@ function mainManifest() {
  * @returns {object} package.json of its package
  */
 function platformManifest(platform) {
-  return { ...require(`../npm/${platform}/package.json`), version };
+  const committed = require(`../npm/${platform}/package.json`);
+  const files = [...committed.files, LICENCES];
+  return { ...committed, version, files, ...repositoryFields() };
 }
 
 /**
@@ -67,15 +93,16 @@ function platformManifest(platform) {
  * @returns {Package[]}
  */
 function packages(platforms) {
-  const main = { manifest: mainManifest(), from: '.', files: [...manifest.files, 'README.md'] };
+  const main = { manifest: mainManifest(), from: '.', files: [...manifest.files, ...DOCUMENTS] };
   const prebuilt = platforms.map((platform) => ({
     manifest: platformManifest(platform),
     from: `npm/${platform}`,
     files: ['README.md', path.basename(binaryOf(platform))],
+    texts: { [LICENCES]: licencesOf(targetOf(platform)) },
   }));
   const source = require('../npm/source/package.json');
   const sources = SOURCE_PACKAGES.map((each) => ({
-    manifest: { ...source, name: each, version, ...SOURCE_BOUNDS[each] },
+    manifest: { ...source, name: each, version, ...SOURCE_BOUNDS[each], ...repositoryFields() },
     from: 'npm/source',
     files: ['README.md', 'index.js', 'install.js'],
     rootFiles: CRATE,
@@ -97,8 +124,10 @@ function pack(each, folder) {
       fs.cpSync(path.join(ROOT, from, file), path.join(staged, file), { recursive: true });
     for (const file of each.files) copy(each.from, file);
     for (const file of [...(each.rootFiles ?? []), 'LICENSE']) copy('.', file);
-    const text = `${JSON.stringify(each.manifest, null, 2)}\n`;
-    fs.writeFileSync(path.join(staged, 'package.json'), text);
+    const texts = { ...each.texts, 'package.json': `${JSON.stringify(each.manifest, null, 2)}\n` };
+    for (const [file, text] of Object.entries(texts)) {
+      fs.writeFileSync(path.join(staged, file), text);
+    }
     const cli = process.env.npm_execpath;
     const [program, ...prefix] = cli ? [process.execPath, cli] : ['npm'];
     const args = [...prefix, 'pack', '--json', '--ignore-scripts', '--pack-destination', folder];
@@ -138,7 +167,7 @@ function packAll(folder, { all = false } = {}) {
   return packages(present).map((each) => pack(each, folder));
 }
 
-module.exports = { pack, packAll, platformManifest };
+module.exports = { pack, packAll, platformManifest, repositoryFields };
 
 if (require.main === module) {
   const args = process.argv.slice(2);

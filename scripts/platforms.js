@@ -26,13 +26,21 @@ function platformOf(target) {
   return [os, ARCHITECTURES[architecture], ...abi].join('-');
 }
 
+/**
+ * @param {string} platform such as linux-x64-gnu
+ * @returns {string} such as x86_64-unknown-linux-gnu
+ */
+function targetOf(platform) {
+  return napi.targets.find((target) => platformOf(target) === platform);
+}
+
 /** @returns {string} the target of the machine that runs this */
 function hostTarget() {
   const musl =
     process.platform === 'linux' && !process.report.getReport().header.glibcVersionRuntime;
   const abi = { linux: musl ? ['musl'] : ['gnu'], win32: ['msvc'] }[process.platform] ?? [];
   const platform = [process.platform, process.arch, ...abi].join('-');
-  const target = napi.targets.find((each) => platformOf(each) === platform);
+  const target = targetOf(platform);
   if (!target) throw new Error(`${platform} has no prebuilt package.`);
   return target;
 }
@@ -47,4 +55,4 @@ function binaryOf(platform) {
 
 const PLATFORMS = napi.targets.map(platformOf);
 
-module.exports = { PLATFORMS, binaryOf, hostTarget, platformOf };
+module.exports = { PLATFORMS, binaryOf, hostTarget, platformOf, targetOf };
