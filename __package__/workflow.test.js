@@ -31,6 +31,11 @@ it('calls scripts that exist', () => {
   const scripts = [...text.matchAll(/(?:node |run: )(scripts\/\S+|\.ci\/\S+)/g)].map(
     ([, file]) => file,
   );
-  assert.deepEqual(scripts, ['.ci/run', 'scripts/build-release.js', 'scripts/pack.js']);
+  assert.deepEqual(scripts, [
+    '.ci/run',
+    'scripts/build-release.js',
+    'scripts/pack.js',
+    'scripts/publish.js',
+  ]);
   for (const file of scripts) assert.ok(fs.existsSync(path.join(ROOT, file)), file);
 });

@@ -1,0 +1,74 @@
+'use strict';
+
+/**
+ * `node scripts/publish.js [-- options of npm publish]`: publishes the tarballs in dist/, the main package
+ * last: when it can be found, what it depends on is there. What the registry has already is left out, so
+ * that it can be started again after a failure. Prereleases become `next`, not `latest`.
+ */
+
+const { execFileSync, spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+const { ROOT } = require('./ready');
+const { name: main, version } = require('../package.json');
+
+const DIST = path.join(ROOT, 'dist');
+
+/** @returns {[name: string, tarball: string][]} by package name, the main package last */
+function packed() {
+  const end = `-${version}.tgz`;
+  const names = fs.readdirSync(DIST).filter((file) => file.endsWith(end));
+  const packages = names.sort().map((file) => [file.slice(0, -end.length), file]);
+  const isMain = ([name]) => Number(name === main);
+  return packages.sort((a, b) => isMain(a) - isMain(b));
+}
+
+/**
+ * @param {string} spec such as sockjs-rs@0.1.0
+ * @returns {boolean} whether the registry has it
+ * @throws {Error} when it cannot say
+ */
+function isPublished(spec) {
+  const args = ['view', spec, 'version', '--json'];
+  const { status, stdout, stderr } = spawnSync('npm', args, { cwd: ROOT, encoding: 'utf8' });
+  // npm fails for a package that is not there, and prints nothing for a version that is not.
+  if (status === 0) return stdout.trim() !== '';
+  if (/\bE404\b/.test(stdout + stderr)) return false;
+  throw new Error(`npm cannot tell whether ${spec} is published: ${stderr}`);
+}
+
+/**
+ * @param {string} of a version
+ * @returns {string} the tag that points to it
+ */
+function tagOf(of) {
+  return of.includes('-') ? 'next' : 'latest';
+}
+
+function publishAll() {
+  const options = ['--access', 'public', '--tag', tagOf(version)];
+  const given = process.argv.slice(2).filter((arg) => arg !== '--');
+  for (const [name, file] of packed()) {
+    const spec = `${name}@${version}`;
+    if (isPublished(spec)) {
+      console.log(`${spec} is published already`);
+    } else {
+      // Without the dot npm takes it for a repository on GitHub.
+      execFileSync('npm', ['publish', `./dist/${file}`, ...options, ...given], {
+        cwd: ROOT,
+        stdio: 'inherit',
+      });
+    }
+  }
+}
+
+module.exports = { tagOf };
+
+if (require.main === module) {
+  try {
+    publishAll();
+  } catch (error) {
+    console.error(error.message);
+    process.exit(1);
+  }
+}
