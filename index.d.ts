@@ -237,9 +237,13 @@ declare namespace sockjs {
 
   /** What of faye-websocket's options is honoured. */
   interface FayeServerOptions {
-    /** Bytes of one websocket message. @default max_message_size */
+    /** Bytes of one websocket message, above 0; 0 is the default. @default max_message_size */
     maxLength?: number | undefined;
-    /** Seconds between pings of its own; beside the heartbeats, and on raw websockets too. @default none */
+    /**
+     * Seconds between pings of its own, above 0; 0 is none. Beside the heartbeats, and on raw websockets too.
+     *
+     * @default none
+     */
     ping?: number | undefined;
     /** Headers that the handshake's answer begins with. */
     headers?: Record<string, unknown> | undefined;
