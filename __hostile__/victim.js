@@ -24,7 +24,7 @@ const PATIENCE = 5000;
 /** JavaScript memory, after a collection, above what it was before the first attack. */
 const HEAP_TOLERANCE = 6 * MIB;
 /** Resident memory likewise: allocator and V8 keep some of what was once in use. */
-const RSS_TOLERANCE = 64 * MIB;
+const RSS_TOLERANCE = 128 * MIB;
 
 /** Options of the server that most attacks are made on. */
 const DEFAULTS = {
