@@ -45,6 +45,8 @@ async function publish(t, published) {
       ...process.env,
       npm_config_registry: `http://127.0.0.1:${registry.address().port}/`,
       npm_config_cache: cache,
+      // Whoever runs this may be silent.
+      npm_config_loglevel: 'notice',
     },
   });
   return { stdout, stderr };
