@@ -3,9 +3,11 @@
 //! Any thread may call in; one lock a connection keeps the order. Everything that happens goes through
 //! `settle`, which carries out what the protocol core decided.
 
+mod backpressure;
+mod pause;
 mod websocket;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Instant;
 
@@ -19,10 +21,11 @@ use crate::protocol::json;
 use crate::protocol::session::{
     Attach, BUSY_FRAME, Detach, Event as SessionEvent, Send, Session, State, Transmit,
 };
-use crate::protocol::websocket::{Kind, encode, encode_with};
+use crate::protocol::websocket::{Kind, encode};
 use crate::transport::{Transport, Wrapper};
 use crate::{lock, may_panic};
-use websocket::{Ending, NORMAL_CLOSURE, Phase, Websocket};
+pub use pause::Place;
+use websocket::{Ending, NORMAL_CLOSURE, Phase, Websocket, frame_message, frame_text};
 
 /// One session of a service.
 #[derive(Debug)]
@@ -72,26 +75,6 @@ enum Receiver {
     },
     Websocket(Arc<Outlet>),
 }
-
-/// A place among the requests that wait because the application has paused their connection.
-#[derive(Debug)]
-pub struct Place(Arc<Connection>);
-
-impl Place {
-    /// The connection that is waited for.
-    pub fn connection(&self) -> &Arc<Connection> {
-        &self.0
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Requests that may wait for one paused connection. Clients of SockJS send one at a time.
-const MAX_WAITING: usize = 16;
 
 /// What the application wants to send.
 #[derive(Clone, Copy, Debug)]
@@ -289,68 +272,6 @@ impl Connection {
         self.after_send(inner, buffered)
     }
 
-    /// Bounds what waits for the client and says whether the application should pause.
-    fn after_send(self: &Arc<Self>, inner: &mut Inner, buffered: usize) -> Sent {
-        if buffered > self.service.options.max_buffered {
-            self.overflow(inner);
-            return Sent::Taken;
-        }
-        match self.service.options.high_water_mark {
-            Some(mark) if buffered > mark => {
-                inner.wants_drain = true;
-                let outlet = inner.outlets().next();
-                if let Some(outlet) = outlet {
-                    self.watch_drain(inner, &outlet);
-                }
-                Sent::Full
-            }
-            _ => Sent::Taken,
-        }
-    }
-
-    /// What waits is dropped at once, but for the writes that have begun to leave: a client that reads
-    /// nothing does not get them anyhow, and one that reads again gets the close frame after them.
-    fn overflow(self: &Arc<Self>, inner: &mut Inner) {
-        if !inner.session.is_open() {
-            return;
-        }
-        self.service.log("error", || {
-            format!(
-                "Session closed: its client has left {} bytes unread",
-                inner.buffered()
-            )
-        });
-        inner.overflowed = true;
-        for outlet in inner.outlets() {
-            outlet.cut();
-        }
-        inner.session.overflow();
-        self.settle(inner, Instant::now());
-        if inner.session.receiver() == Some(Transport::WebsocketRaw) {
-            self.close_websocket(inner, 1008, Some(b"Client too slow"));
-        }
-    }
-
-    /// What has been sent has left; tells the application if it waits for that.
-    pub fn drained(&self) {
-        self.tell_drained(&mut lock(&self.inner));
-    }
-
-    fn tell_drained(&self, inner: &mut Inner) {
-        // What waits for a receiver has yet to leave.
-        if inner.wants_drain && inner.session.queued() == 0 {
-            inner.wants_drain = false;
-            if inner.session.is_open() {
-                self.engine().events.push(Event::Drain(self.key));
-            }
-        }
-    }
-
-    /// Bytes that the client has not taken.
-    pub fn buffered(&self) -> usize {
-        lock(&self.inner).buffered()
-    }
-
     /// The application closes with this `c` frame.
     pub fn close(self: &Arc<Self>, frame: &[u8]) {
         let mut inner = lock(&self.inner);
@@ -373,51 +294,6 @@ impl Connection {
         let now = Instant::now();
         self.finish(&mut inner, now);
         self.settle(&mut inner, now);
-    }
-
-    /// Stops or restarts reading from the client.
-    pub fn pause(&self, paused: bool) {
-        if paused {
-            self.paused.store(true, Ordering::Release);
-        } else {
-            // The pong may be among what has not been read.
-            lock(&self.inner).session.postpone_pong(Instant::now());
-            self.resume();
-        }
-    }
-
-    fn resume(&self) {
-        self.paused.store(false, Ordering::Release);
-        self.resumed.notify_waiters();
-    }
-
-    /// Whether the application has paused the connection.
-    pub fn is_paused(&self) -> bool {
-        self.paused.load(Ordering::Acquire)
-    }
-
-    /// A place among the requests that wait until the connection is resumed; `None` if there are too many.
-    pub fn queue_up(self: &Arc<Self>) -> Option<Place> {
-        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
-        let place = Place(self.clone());
-        (before < MAX_WAITING).then_some(place)
-    }
-
-    /// Waits until more may be read from the client: it is not paused and JavaScript keeps up.
-    pub async fn may_read(&self) {
-        loop {
-            let resumed = self.resumed.notified();
-            if !self.is_paused() {
-                break;
-            }
-            resumed.await;
-        }
-        self.engine().events.room().await;
-    }
-
-    /// Whether [`Connection::may_read`] would not wait.
-    pub fn may_read_now(&self) -> bool {
-        !self.is_paused() && !self.engine().events.is_full()
     }
 
     /// The client of this response went away in the middle.
@@ -533,14 +409,6 @@ impl Connection {
         self.schedule(inner);
     }
 
-    /// Whoever waits for `'drain'` learns of it when the bytes of this outlet have left.
-    fn watch_drain(self: &Arc<Self>, inner: &mut Inner, outlet: &Outlet) {
-        // Another thread may have sent them already.
-        if inner.wants_drain && !outlet.notify_drain(self) {
-            self.tell_drained(inner);
-        }
-    }
-
     /// Writes one frame to the receiver, which is done when its limit is reached.
     fn transmit(self: &Arc<Self>, inner: &mut Inner, frame: &[u8], now: Instant) {
         match &mut inner.receiver {
@@ -621,54 +489,5 @@ impl Inner {
     fn is_websocket(&self, phase: Phase) -> bool {
         let websocket = self.websocket.as_ref();
         websocket.is_some_and(|websocket| websocket.phase == phase)
-    }
-
-    /// All outlets with bytes of this session, that of the receiver first, then the latest.
-    fn outlets(&self) -> impl Iterator<Item = Arc<Outlet>> {
-        let leaving = self.leaving.iter().rev().filter_map(Weak::upgrade);
-        self.outlet().cloned().into_iter().chain(leaving)
-    }
-
-    /// The response of this outlet is over.
-    fn leaves(&mut self, outlet: &Arc<Outlet>) {
-        let has_bytes = |outlet: &Weak<Outlet>| {
-            let outlet = outlet.upgrade();
-            outlet.is_some_and(|outlet| outlet.buffered() > 0)
-        };
-        self.leaving.retain(has_bytes);
-        self.leaving.push(Arc::downgrade(outlet));
-    }
-
-    /// Bytes that have not left: queued, or in an outlet.
-    fn buffered(&self) -> usize {
-        let leaving: usize = self.outlets().map(|outlet| outlet.buffered()).sum();
-        self.session.queued() + leaving
-    }
-}
-
-fn frame_text(units: &[u16], out: &mut Vec<u8>) {
-    out.extend_from_slice(b"a[");
-    json::quote(units, out);
-    out.push(b']');
-}
-
-/// One message as a websocket frame. Bytes are for raw websockets only.
-fn frame_message(message: Outgoing<'_>, raw: bool, out: &mut Vec<u8>) {
-    match message {
-        Outgoing::Text(units) if raw => encode_with(Kind::Text, units.len(), out, |out| {
-            // A lone surrogate becomes U+FFFD: raw websockets carry UTF-8.
-            let chars = char::decode_utf16(units.iter().copied());
-            let mut utf8 = [0; 4];
-            for char in chars {
-                let char = char.unwrap_or(char::REPLACEMENT_CHARACTER);
-                out.extend_from_slice(char.encode_utf8(&mut utf8).as_bytes());
-            }
-        }),
-        Outgoing::Text(units) => {
-            encode_with(Kind::Text, units.len() + 5, out, |out| {
-                frame_text(units, out);
-            });
-        }
-        Outgoing::Binary(bytes) => encode(Kind::Binary, bytes, out),
     }
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Connection, Inner};
+use super::{Connection, Inner, Outgoing};
 use crate::lock;
+use crate::protocol::json;
 use crate::protocol::session::Detach;
-use crate::protocol::websocket::{Kind, encode, encode_close};
+use crate::protocol::websocket::{Kind, encode, encode_close, encode_with};
 use crate::server::engine::Engine;
 use crate::server::events::Event;
 use crate::server::outlet::Outlet;
@@ -208,5 +209,33 @@ impl Websocket {
         self.phase = Phase::Over;
         self.ping = None;
         self.outlet.end(engine);
+    }
+}
+
+/// One message as an `a[…]` frame.
+pub(super) fn frame_text(units: &[u16], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"a[");
+    json::quote(units, out);
+    out.push(b']');
+}
+
+/// One message as a websocket frame. Bytes are for raw websockets only.
+pub(super) fn frame_message(message: Outgoing<'_>, raw: bool, out: &mut Vec<u8>) {
+    match message {
+        Outgoing::Text(units) if raw => encode_with(Kind::Text, units.len(), out, |out| {
+            // A lone surrogate becomes U+FFFD: raw websockets carry UTF-8.
+            let chars = char::decode_utf16(units.iter().copied());
+            let mut utf8 = [0; 4];
+            for char in chars {
+                let char = char.unwrap_or(char::REPLACEMENT_CHARACTER);
+                out.extend_from_slice(char.encode_utf8(&mut utf8).as_bytes());
+            }
+        }),
+        Outgoing::Text(units) => {
+            encode_with(Kind::Text, units.len() + 5, out, |out| {
+                frame_text(units, out);
+            });
+        }
+        Outgoing::Binary(bytes) => encode(Kind::Binary, bytes, out),
     }
 }

@@ -1,0 +1,75 @@
+//! Pausing: nothing is read from the client, and requests that bring messages wait.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use super::Connection;
+use crate::lock;
+
+/// A place among the requests that wait because the application has paused their connection.
+#[derive(Debug)]
+pub struct Place(Arc<Connection>);
+
+impl Place {
+    /// The connection that is waited for.
+    pub fn connection(&self) -> &Arc<Connection> {
+        &self.0
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Requests that may wait for one paused connection. Clients of SockJS send one at a time.
+const MAX_WAITING: usize = 16;
+
+impl Connection {
+    /// Stops or restarts reading from the client.
+    pub fn pause(&self, paused: bool) {
+        if paused {
+            self.paused.store(true, Ordering::Release);
+        } else {
+            // The pong may be among what has not been read.
+            lock(&self.inner).session.postpone_pong(Instant::now());
+            self.resume();
+        }
+    }
+
+    pub(super) fn resume(&self) {
+        self.paused.store(false, Ordering::Release);
+        self.resumed.notify_waiters();
+    }
+
+    /// Whether the application has paused the connection.
+    pub fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Acquire)
+    }
+
+    /// A place among the requests that wait until the connection is resumed; `None` if there are too many.
+    pub fn queue_up(self: &Arc<Self>) -> Option<Place> {
+        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
+        let place = Place(self.clone());
+        (before < MAX_WAITING).then_some(place)
+    }
+
+    /// Waits until more may be read from the client: it is not paused and JavaScript keeps up.
+    pub async fn may_read(&self) {
+        loop {
+            let resumed = self.resumed.notified();
+            if !self.is_paused() {
+                break;
+            }
+            resumed.await;
+        }
+        self.engine().events.room().await;
+    }
+
+    /// Whether [`Connection::may_read`] would not wait.
+    pub fn may_read_now(&self) -> bool {
+        !self.is_paused() && !self.engine().events.is_full()
+    }
+}
