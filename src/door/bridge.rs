@@ -9,8 +9,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::server::Service;
+use crate::server::bodies::{BodyPlan, Line};
 use crate::server::connection::{Attachment, Place};
-use crate::server::dispatch::{BodyPlan, Head, Line, Plan, Reply};
+use crate::server::dispatch::{Head, Plan, Reply};
 use crate::server::events::Facts;
 pub use crate::server::outlet::Take;
 use crate::server::outlet::{Carrier, Outlet};

@@ -7,19 +7,17 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Response, StatusCode, header};
 
-use super::connection::{Attachment, Connection, Place};
+use super::bodies::BodyPlan;
+use super::connection::{Attachment, Connection};
 use super::events::Facts;
 use super::outlet::{Carrier, Outlet};
 use super::service::Service;
-use crate::http::payload::{
-    JsonpPayload, is_known_content_type, jsonp_send_payload, xhr_send_payload,
-};
 use crate::http::query::callback;
-use crate::http::response::{self, HandshakeError, Refusal};
+use crate::http::response::{self, HandshakeError};
 use crate::http::route::{Endpoint, Resolved, Route};
 use crate::http::target::parse_target;
 use crate::protocol::handshake::Handshake;
-use crate::protocol::json::{Messages, quote_str};
+use crate::protocol::json::quote_str;
 use crate::transport::{Transport, Wrapper};
 
 /// The head of a request, from whichever door.
@@ -59,27 +57,6 @@ pub enum Reply {
         /// The tie to the session.
         attachment: Option<Attachment>,
     },
-}
-
-/// `xhr_send` or `jsonp_send`, waiting for its body.
-#[derive(Debug)]
-pub struct BodyPlan {
-    jsonp: bool,
-    session: String,
-    filters: HeaderMap,
-    content_type: Option<String>,
-    log: LogLine,
-}
-
-/// Whether a body may be delivered.
-#[derive(Debug)]
-pub enum Line {
-    /// Now.
-    None,
-    /// When the application has resumed the connection.
-    Wait(Place),
-    /// Too many wait for that already.
-    Full,
 }
 
 /// How to answer an upgrade request.
@@ -170,7 +147,7 @@ fn latin1(bytes: &[u8]) -> Cow<'_, str> {
 
 /// A request's line for the log, complete but for its status.
 #[derive(Debug)]
-struct LogLine {
+pub(super) struct LogLine {
     request: Option<String>,
     start: Instant,
 }
@@ -188,7 +165,7 @@ impl LogLine {
     }
 
     /// 0.3.24 logs a response that goes on as `(unfinished)`.
-    fn write(self, service: &Service, status: Option<StatusCode>) {
+    pub(super) fn write(self, service: &Service, status: Option<StatusCode>) {
         let Some(request) = self.request else { return };
         let elapsed = self.start.elapsed().as_millis();
         let status = status.map_or("(unfinished)".into(), |status| status.as_u16().to_string());
@@ -421,119 +398,4 @@ fn serialize(response: &Response<Bytes>) -> Vec<u8> {
 /// A random number for `/info`, by which clients seed theirs.
 fn entropy() -> u32 {
     getrandom::u32().unwrap_or_default()
-}
-
-impl BodyPlan {
-    /// Answers when the body is there; `None` is a body longer than `max_message_size`. Waits while
-    /// the application has paused the connection or is far behind: that holds the client back.
-    pub async fn finish(self, service: &Service, body: Option<&[u8]>) -> Reply {
-        if body.is_some()
-            && let Some(connection) = service.registry.get(&self.session)
-        {
-            let line = self.line_up(service);
-            if matches!(line, Line::Full) {
-                return self.crowded(service);
-            }
-            connection.may_read().await;
-            drop(line);
-        }
-        self.finish_now(service, body)
-    }
-
-    /// What a body has to wait for; one that is too long waits for nothing.
-    pub fn line_up(&self, service: &Service) -> Line {
-        match service.registry.get(&self.session) {
-            Some(connection) if connection.is_paused() => {
-                connection.queue_up().map_or(Line::Full, Line::Wait)
-            }
-            _ => Line::None,
-        }
-    }
-
-    /// Refuses a body because too many wait already.
-    pub fn crowded(self, service: &Service) -> Reply {
-        self.reply(service, &Err(Failure::Crowded))
-    }
-
-    /// [`BodyPlan::finish`] for those who cannot wait.
-    pub fn finish_now(self, service: &Service, body: Option<&[u8]>) -> Reply {
-        let delivered = match body {
-            None => Err(Failure::TooLarge),
-            Some(body) => {
-                let content_type = self.content_type.as_deref();
-                deliver(service, self.jsonp, &self.session, content_type, body)
-            }
-        };
-        self.reply(service, &delivered)
-    }
-
-    fn reply(self, service: &Service, delivered: &Result<(), Failure>) -> Reply {
-        let Self {
-            jsonp,
-            filters,
-            log,
-            ..
-        } = self;
-        let response = match delivered {
-            Ok(()) if jsonp => response::jsonp_sent(filters),
-            Ok(()) => response::xhr_sent(filters),
-            Err(Failure::Refused(refusal)) => refusal.response(filters),
-            Err(Failure::NoSession) => response::not_found(filters),
-            Err(Failure::Crowded) => response::too_many_waiting(filters),
-            Err(Failure::TooLarge) => {
-                let mut response = response::payload_too_large(filters);
-                let close = header::HeaderValue::from_static("close");
-                response.headers_mut().insert(header::CONNECTION, close);
-                response
-            }
-        };
-        log.write(service, Some(response.status()));
-        Reply::Full(response)
-    }
-}
-
-enum Failure {
-    Refused(Refusal),
-    NoSession,
-    Crowded,
-    TooLarge,
-}
-
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-/// Delivers a body's messages. 0.3.24 judges the body (500) before it looks for the session (404).
-fn deliver(
-    service: &Service,
-    jsonp: bool,
-    session: &str,
-    content_type: Option<&str>,
-    body: &[u8],
-) -> Result<(), Failure> {
-    if !is_known_content_type(content_type, jsonp) {
-        let name = content_type.unwrap_or_default();
-        service.log("error", || format!("Unsupported content-type {name}"));
-    }
-    let payload = if jsonp {
-        jsonp_send_payload(content_type, body)?
-    } else {
-        JsonpPayload::Json(xhr_send_payload(content_type, body)?)
-    };
-    if let Some(connection) = service.registry.get(session) {
-        return Ok(connection.receive(|inbox| payload.deliver(inbox))?);
-    }
-    payload.deliver(&mut Nobody)?;
-    Err(Failure::NoSession)
-}
-
-/// Judges messages without keeping them.
-struct Nobody;
-
-impl Messages for Nobody {
-    fn ascii(&mut self, _text: &[u8]) {}
-    fn wide(&mut self, _fill: &mut dyn FnMut(&mut Vec<u16>)) {}
-    fn value(&mut self, _json: &str) {}
 }

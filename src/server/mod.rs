@@ -3,6 +3,7 @@
 //! It speaks outward only through [`events::EventQueue`]; whoever rings at its doorbell (the addon, or a
 //! test) drains it.
 
+pub mod bodies;
 pub mod connection;
 pub mod dispatch;
 pub mod engine;
