@@ -245,7 +245,7 @@ impl Outlet {
 
     /// Whether the client was given up.
     pub fn is_aborted(&self) -> bool {
-        lock(&self.state).end == End::Aborted
+        matches!(lock(&self.state).end, End::Aborted | End::Failed)
     }
 
     /// Next bytes of a response body: `None` at its end.
