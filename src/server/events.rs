@@ -114,6 +114,19 @@ impl Event {
             Self::Outlet(_) | Self::Ended(_) | Self::Returned(_) | Self::Log { .. } => None,
         }
     }
+
+    /// Bytes that it holds besides its own size.
+    fn held(&self) -> usize {
+        match self {
+            Self::Open { facts, .. } | Self::Attached { facts, .. } => match facts {
+                Facts::Request { json, .. } => json.len(),
+                Facts::Node { .. } => 0,
+            },
+            Self::Returned(returned) => returned.bytes.len(),
+            Self::Log { line, .. } => line.len(),
+            _ => 0,
+        }
+    }
 }
 
 /// Events in order, with the text of the messages in two shared buffers.
@@ -127,21 +140,6 @@ pub struct Batch {
     pub wide: Vec<u16>,
     /// Bytes that the events hold themselves.
     held: usize,
-}
-
-impl Event {
-    /// Bytes that it holds besides its own size.
-    fn held(&self) -> usize {
-        match self {
-            Self::Open { facts, .. } | Self::Attached { facts, .. } => match facts {
-                Facts::Request { json, .. } => json.len(),
-                Facts::Node { .. } => 0,
-            },
-            Self::Returned(returned) => returned.bytes.len(),
-            Self::Log { line, .. } => line.len(),
-            _ => 0,
-        }
-    }
 }
 
 /// Bytes up to which an emptied buffer stays as it is.
