@@ -30,6 +30,13 @@ const WITH_BODY: &[u8] =
     b"POST /s/0/a/xhr_send HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n[\"a\"]";
 const FOREIGN: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .unwrap()
+}
+
 fn host(engine: &Arc<Engine>) -> Arc<Host> {
     let second = Duration::from_secs(1);
     let host = Arc::new(Host::new(0));
@@ -132,10 +139,7 @@ async fn through(host: &Arc<Host>, bytes: &[u8], mut piece: impl FnMut() -> usiz
 
 #[test]
 fn pieces_make_no_difference() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()
-        .unwrap();
+    let runtime = runtime();
     let engine = Engine::start(1, Box::new(Silent)).unwrap();
     let host = host(&engine);
     let stories: [Story<'_>; 6] = [
@@ -172,10 +176,7 @@ fn pieces_make_no_difference() {
 
 #[test]
 fn a_client_that_leaves_in_the_middle_of_a_body_ends_the_stream() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()
-        .unwrap();
+    let runtime = runtime();
     let engine = Engine::start(1, Box::new(Silent)).unwrap();
     let host = host(&engine);
     let cut = &WITH_BODY[..WITH_BODY.len() - 2];
