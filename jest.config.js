@@ -5,7 +5,7 @@ module.exports = {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/__test__/**/*.test.js'],
   modulePathIgnorePatterns: ['<rootDir>/target/', '<rootDir>/__dependents__/'],
-  testTimeout: 15000,
+  testTimeout: 30000,
   // The tests wait more than they compute.
   maxWorkers: '100%',
 };

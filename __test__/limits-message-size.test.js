@@ -5,6 +5,7 @@
  */
 
 const { addition, doors } = require('./support/library');
+const { Log } = require('./support/log');
 const { startService } = require('./support/server');
 const { OPCODE, encodeFrame } = require('./support/websocket-client');
 
@@ -154,8 +155,8 @@ describe.each(doors)('max_message_size, by the %s door', (door) => {
 
     describe.each(Object.entries(codings))('%s', (_, coding) => {
       addition('at the limit is delivered; above it gets 413, and the session lives', async () => {
-        const log = jest.fn();
-        const server = await startService(door, { max_message_size: LIMIT, log });
+        const log = new Log();
+        const server = await startService(door, { max_message_size: LIMIT, log: log.log });
         const session = server.session('/s');
         await server.post(`${session}/xhr`);
         const peer = await server.accept();
@@ -171,8 +172,7 @@ describe.each(doors)('max_message_size, by the %s door', (door) => {
             expect(seen).toEqual([413, 'Payload too large.\n']);
             expect(response.headers.connection).toBe('close');
             await connection.end();
-            const line = expect.stringMatching(new RegExp(`^POST ${session}/${path} \\d+ms 413$`));
-            expect(log).toHaveBeenCalledWith('info', line);
+            await log.line('info', new RegExp(`^POST ${session}/${path} \\d+ms 413$`));
           }
         }
         await peer.until('data', 3);

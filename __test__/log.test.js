@@ -1,27 +1,16 @@
 'use strict';
 
-const { Bell } = require('./support/bell');
 const { serveFixture } = require('./support/child');
 const { addition, doors } = require('./support/library');
+const { Log } = require('./support/log');
 const { startService } = require('./support/server');
 
 describe.each(doors)('log, by the %s door', (door) => {
   /** Starts a service that records its log lines. */
   async function logged(options, listener) {
-    const lines = [];
-    const bell = new Bell();
-    const log = (severity, line) => {
-      lines.push([severity, line]);
-      bell.ring();
-    };
-    const server = await startService(door, { log, ...options }, listener);
-    /** A line may be told after its answer has been received. */
-    const told = (count) =>
-      bell.wait(
-        () => (lines.length >= count ? lines : undefined),
-        () => `${count} lines: ${JSON.stringify(lines)}`,
-      );
-    return { server, lines, told };
+    const log = new Log();
+    const server = await startService(door, { log: log.log, ...options }, listener);
+    return { server, lines: log.lines, told: (count) => log.told(count) };
   }
 
   test('tells at debug which prefix is bound, for every installation', async () => {
@@ -61,15 +50,15 @@ describe.each(doors)('log, by the %s door', (door) => {
     await (await server.open('POST', `${session}/xhr_streaming`)).until('o\n');
     await server.websocket(`${session}/websocket`);
     await server.websocket('/s/websocket');
-    // One more: whatever was to be told of the others has been told by then.
-    await server.get('/s/');
-    const lines = (await told(5)).map(([, line]) => line.replace(/ \d+ms /, ' Nms '));
-    expect(lines.slice(1)).toEqual([
-      `POST ${session}/xhr_streaming Nms (unfinished)`,
-      `GET ${session}/websocket Nms (unfinished)`,
-      'GET /s/websocket Nms (unfinished)',
-      'GET /s/ Nms 200',
-    ]);
+    const lines = (await told(4)).map(([, line]) => line.replace(/ \d+ms /, ' Nms '));
+    // Three connections: which of them is told of first is not promised.
+    expect(new Set(lines.slice(1))).toEqual(
+      new Set([
+        `POST ${session}/xhr_streaming Nms (unfinished)`,
+        `GET ${session}/websocket Nms (unfinished)`,
+        'GET /s/websocket Nms (unfinished)',
+      ]),
+    );
   });
 
   test('tells at error of a content type it does not know', async () => {

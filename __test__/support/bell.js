@@ -1,7 +1,7 @@
 'use strict';
 
 /** Milliseconds after which a wait is given up: only a failing test ever waits so long. */
-const PATIENCE = Number(process.env.TEST_PATIENCE ?? 4000);
+const PATIENCE = Number(process.env.TEST_PATIENCE ?? 12000);
 
 /** Lets tests wait for events: whoever changes something rings, whoever waits looks again. */
 class Bell {

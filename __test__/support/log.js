@@ -1,0 +1,43 @@
+'use strict';
+
+const { Bell } = require('./bell');
+
+/** A service's log, recorded. A line may be told after the answer it tells of has been received. */
+class Log {
+  #bell = new Bell();
+
+  constructor() {
+    /** @type {Array<[severity: string, line: string]>} */
+    this.lines = [];
+    /** What the option `log` is set to. */
+    this.log = (severity, line) => {
+      this.lines.push([severity, line]);
+      this.#bell.ring();
+    };
+  }
+
+  /**
+   * @param {number} count
+   * @returns {Promise<Log['lines']>} the lines, when there are that many
+   */
+  told(count) {
+    return this.#bell.wait(
+      () => (this.lines.length >= count ? this.lines : undefined),
+      () => `${count} lines: ${JSON.stringify(this.lines)}`,
+    );
+  }
+
+  /**
+   * @param {string} severity
+   * @param {RegExp} pattern
+   * @returns {Promise<string>} the first line of that severity that matches
+   */
+  line(severity, pattern) {
+    return this.#bell.wait(
+      () => this.lines.find((line) => line[0] === severity && pattern.test(line[1]))?.[1],
+      () => `a line like ${pattern} at ${severity}: ${JSON.stringify(this.lines)}`,
+    );
+  }
+}
+
+module.exports = { Log };
