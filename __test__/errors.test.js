@@ -2,6 +2,7 @@
 
 const { serveFixture } = require('./support/child');
 const { deviation, doors } = require('./support/library');
+const { Log } = require('./support/log');
 const { startService } = require('./support/server');
 const { encodeFrame } = require('./support/websocket-client');
 
@@ -60,9 +61,8 @@ describe.each(doors)('a listener that throws, by the %s door', (door) => {
       5,
       `by ${name} the answer is ${status}, and the other messages are delivered`,
       async () => {
-        const errors = [];
-        const log = (severity, line) => severity === 'error' && errors.push(line);
-        const server = await startService(door, { log }, (conn) => {
+        const log = new Log();
+        const server = await startService(door, { log: log.log }, (conn) => {
           conn.on('data', (message) => {
             if (message === 'boom') throw new Error('boom');
           });
@@ -73,9 +73,9 @@ describe.each(doors)('a listener that throws, by the %s door', (door) => {
         expect(response.status).toBe(status);
         const peer = await server.accept();
         await peer.until('data', 2);
+        await log.line('error', /boom/);
         expect(peer.messages).toEqual(expect.arrayContaining(['1', '2']));
-        expect(errors).toHaveLength(1);
-        expect(errors[0]).toMatch(/boom/);
+        expect(log.errors).toHaveLength(1);
       },
     );
   }

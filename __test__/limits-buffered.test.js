@@ -6,6 +6,7 @@
 
 const { serveFixture } = require('./support/child');
 const { addition, doors } = require('./support/library');
+const { Log } = require('./support/log');
 const { startService } = require('./support/server');
 const { every, open, polls, requests, streams, websockets } = require('./support/transports');
 const { OPCODE, encodeFrame } = require('./support/websocket-client');
@@ -18,11 +19,16 @@ const MANY = 1000;
 
 const turn = () => new Promise(setImmediate);
 
-/** A service that collects its error lines. */
+/** A service whose log is recorded. */
 async function startStrict(door, options) {
-  const errors = [];
-  const log = (severity, line) => severity === 'error' && errors.push(line);
-  return { errors, server: await startService(door, { ...options, log }) };
+  const log = new Log();
+  return { log, server: await startService(door, { ...options, log: log.log }) };
+}
+
+/** Checks that the session has been closed because it takes too little, and that this is told of once. */
+async function expectTold(log) {
+  await log.line('error', /^Session closed: .* \d+ bytes unread$/);
+  expect(log.errors).toHaveLength(1);
 }
 
 /** @returns {Promise<number>} how many numbered messages were written until the connection was closed */
@@ -56,7 +62,7 @@ function expectWhole(messages) {
 describe.each(doors)('max_buffered, by the %s door', (door) => {
   describe.each(websockets)('%s', (protocol, transport) => {
     addition('a client that reads again gets whole messages, then the reason', async () => {
-      const { server, errors } = await startStrict(door, { max_buffered: MEBIBYTE });
+      const { server, log } = await startStrict(door, { max_buffered: MEBIBYTE });
       const ws = await server.websocket(
         protocol === 'websocket' ? '/s/0/0/websocket' : '/s/websocket',
       );
@@ -85,14 +91,14 @@ describe.each(doors)('max_buffered, by the %s door', (door) => {
       await ws.end();
       await peer.until('close');
       expect(peer.events).toEqual([['end'], ['close']]);
-      expect(errors).toEqual([expect.stringMatching(/^Session closed: .* \d+ bytes unread$/)]);
+      await expectTold(log);
     });
   });
 
   describe.each(streams)('%s', (_, transport) => {
     addition('a client that reads again gets whole messages, then the reason', async () => {
       const options = { max_buffered: MEBIBYTE, response_limit: 0 };
-      const { server, errors } = await startStrict(door, options);
+      const { server, log } = await startStrict(door, options);
       const { wire } = await open(server, transport);
       const peer = await server.accept();
       wire.socket.pause();
@@ -110,14 +116,14 @@ describe.each(doors)('max_buffered, by the %s door', (door) => {
       expect(frames.length).toBeLessThan(written);
       await peer.until('close');
       expect(peer.events).toEqual([['end'], ['close']]);
-      expect(errors).toHaveLength(1);
+      await expectTold(log);
     });
   });
 
   describe.each(requests)('%s', (_, transport) => {
     addition('without a receiver so much may wait, and no byte more', async () => {
       const options = { max_buffered: 1000, response_limit: 1, disconnect_delay: 300 };
-      const { server, errors } = await startStrict(door, options);
+      const { server, log } = await startStrict(door, options);
       const { connection, session } = await open(server, transport);
       const peer = await server.accept();
       const { conn } = peer;
@@ -128,12 +134,12 @@ describe.each(doors)('max_buffered, by the %s door', (door) => {
       conn.write('x'.repeat(998));
       expect(conn.bufferedAmount).toBe(1000);
       await turn();
-      expect([conn.readyState, errors]).toEqual([1, []]);
+      expect([conn.readyState, log.errors]).toEqual([1, []]);
       conn.write('');
       await server.get('/s/');
       expect(conn.readyState).toBe(2);
       expect(conn.bufferedAmount).toBe(0);
-      expect(errors).toHaveLength(1);
+      await expectTold(log);
       const body = (await server.request(transport.method, session + transport.path)).body;
       expect(body.replaceAll('\\', '')).toContain(TOO_SLOW);
       expect(body).not.toContain('xxx');
@@ -143,7 +149,7 @@ describe.each(doors)('max_buffered, by the %s door', (door) => {
 
   describe.each(polls)('%s', (_, transport) => {
     addition('answers that their clients do not take count, too', async () => {
-      const { server, errors } = await startStrict(door, { max_buffered: 32 * MEBIBYTE });
+      const { server, log } = await startStrict(door, { max_buffered: 32 * MEBIBYTE });
       const first = await open(server, transport);
       const { conn } = await server.accept();
       first.connection.abort();
@@ -162,7 +168,7 @@ describe.each(doors)('max_buffered, by the %s door', (door) => {
         for (let i = 0; i < 5; i++) await server.get('/s/');
       }
       expect(answers).toBeLessThan(12);
-      expect(errors).toHaveLength(1);
+      await expectTold(log);
     });
   });
 });

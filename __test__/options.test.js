@@ -2,6 +2,7 @@
 
 const http = require('http');
 const { addition, doors, sockjs, throughDoor } = require('./support/library');
+const { Log } = require('./support/log');
 const { startService } = require('./support/server');
 
 describe.each(doors)('options, by the %s door', (door) => {
@@ -93,18 +94,18 @@ describe.each(doors)('options, by the %s door', (door) => {
   });
 
   addition('a client that takes nothing is closed when max_buffered is passed', async () => {
-    const errors = [];
-    const log = (severity, line) => severity === 'error' && errors.push(line);
-    const server = await startService(door, { max_buffered: 1000, log });
+    const log = new Log();
+    const server = await startService(door, { max_buffered: 1000, log: log.log });
     const session = server.session('/s');
     await server.post(`${session}/xhr`);
     const { conn } = await server.accept();
-    while (conn.readyState === 1 && errors.length === 0) {
+    while (conn.readyState === 1 && log.errors.length === 0) {
       if (!conn.write('x'.repeat(100))) break;
       await new Promise(setImmediate);
     }
     expect((await server.post(`${session}/xhr`)).body).toBe('c[3001,"Client too slow"]\n');
-    expect(errors).toHaveLength(1);
+    await log.line('error', /bytes unread$/);
+    expect(log.errors).toHaveLength(1);
   });
 
   addition('a new option that is undefined is as if it were left out', async () => {

@@ -27,6 +27,11 @@ class Log {
     );
   }
 
+  /** The lines at `error`. */
+  get errors() {
+    return this.lines.filter(([severity]) => severity === 'error').map(([, line]) => line);
+  }
+
   /**
    * @param {string} severity
    * @param {RegExp} pattern
