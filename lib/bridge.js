@@ -9,14 +9,6 @@ const { AsyncResource } = require('node:async_hooks');
 const { Bridged, KEEP_ALIVE_DELAY } = require('./bridged');
 const { keepAddresses } = require('./connection');
 
-/** Request headers that the native side looks at; `src/addon/bridge.rs` has the same list. */
-const HEADERS = [
-  'origin',
-  'access-control-request-headers',
-  'cookie',
-  'if-none-match',
-  'content-type',
-];
 /** Targets for which a `base_url` function is called. */
 const INFO = /\/info\/?(?:\?.*)?$/;
 
@@ -56,6 +48,7 @@ class BridgedResponse extends Bridged {
       const baseUrl = this.callBaseUrl();
       const headers = headerLines(request.headers);
       const { native } = engine;
+      this.held = true;
       const answer = native.bridgeRequest(listener.id, this.id, method, url, headers, baseUrl);
       if (answer & OPENED) this.resource = new AsyncResource('SOCKJS');
       if (answer === READ_BODY) this.readBody();
@@ -143,6 +136,7 @@ class BridgedResponse extends Bridged {
     const { response, engine } = this;
     const headers = headersOf(engine, answer);
     if (answer & WHOLE) {
+      this.held = false;
       writeHead(response, answer, headers);
       if (answer & BODY) response.end(engine.native.bridgeWholeBody());
       else response.end();
@@ -159,7 +153,7 @@ class BridgedResponse extends Bridged {
     response.on('close', () => this.end());
     waitingOn(socket).add(this);
     // As in 0.3.24 the first bytes leave before Node looks at what follows the request.
-    this.flush();
+    if (answer & BODY) this.flush();
   }
 
   /** The head leaves with the first bytes. */
@@ -184,7 +178,7 @@ class BridgedResponse extends Bridged {
     const { engine } = this;
     if (!engine.retire(this.id)) return;
     waiting.get(this.socket)?.delete(this);
-    engine.native.bridgeEnd(this.id);
+    if (this.held) engine.native.bridgeEnd(this.id);
     engine.drainSoon();
   }
 }
@@ -300,17 +294,24 @@ function parseHeaders(text) {
 }
 
 /**
- * The headers that matter, a line for each of them.
+ * The request headers that the native side looks at, a line for each; `src/addon/bridge.rs` has the same
+ * list.
  *
  * @param {Record<string, any>} headers
  */
 function headerLines(headers) {
-  let lines = '';
-  for (const name of HEADERS) {
-    const value = headers[name];
-    lines += value === undefined ? '\n' : `=${value}\n`;
-  }
-  return lines;
+  return (
+    headerLine(headers.origin) +
+    headerLine(headers['access-control-request-headers']) +
+    headerLine(headers.cookie) +
+    headerLine(headers['if-none-match']) +
+    headerLine(headers['content-type'])
+  );
+}
+
+/** @param {any} value */
+function headerLine(value) {
+  return value === undefined ? '\n' : `=${value}\n`;
 }
 
 /**

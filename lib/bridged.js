@@ -24,6 +24,8 @@ class Bridged {
     this.resource = undefined;
     this.server = undefined;
     this.blocked = false;
+    /** Whether the native side holds something under this number. */
+    this.held = false;
     this.id = engine.remember(this);
   }
 
@@ -39,16 +41,25 @@ class Bridged {
       return;
     }
     while (!this.blocked) {
-      const bytes = take(engine, this.id);
-      if (bytes === NOTHING) return;
+      const length = engine.native.bridgeTake(this.id, scratch);
+      if (length === 0) return;
       this.open();
-      if (bytes === END || bytes === ABORTED) {
-        if (bytes === END) stream.end();
-        else stream.destroy();
+      if (length < 0) {
+        this.finish(length);
         return this.end();
       }
-      if (!stream.write(bytes)) this.wait();
+      if (!stream.write(copy(length))) this.wait();
     }
+  }
+
+  /** @param {number} length what `bridgeTake` answered */
+  finish(length) {
+    const { stream } = this;
+    if (length === GIVEN_UP) return stream.destroy();
+    this.held = false;
+    const last = -1 - length;
+    if (last > 0) stream.end(copy(last));
+    else stream.end();
   }
 
   /** Writes on when the client has taken what was written. */
@@ -74,25 +85,16 @@ const scratch = Buffer.allocUnsafeSlow(64 * 1024);
 /** For who asks only whether the client has been given up. */
 const NO_ROOM = Buffer.alloc(0);
 /** What `bridgeTake` answers when the client has been given up. */
-const GIVEN_UP = -2;
-
-/** Answers of `take` that are no bytes. */
-const NOTHING = Symbol('nothing waits');
-const END = Symbol('nothing follows');
-const ABORTED = Symbol('the client was given up');
+const GIVEN_UP = -(2 ** 31);
 
 /**
- * What is to be written to a client now.
- *
- * @param {import('./engine').Engine} engine
- * @param {number} id
- * @returns {Buffer | symbol}
+ * @param {number} length
+ * @returns {Buffer} so many of the bytes that have just been taken
  */
-function take(engine, id) {
-  const length = engine.native.bridgeTake(id, scratch);
-  if (length > 0) return Buffer.from(scratch.subarray(0, length));
-  if (length === 0) return NOTHING;
-  return length === GIVEN_UP ? ABORTED : END;
+function copy(length) {
+  const bytes = Buffer.allocUnsafe(length);
+  scratch.copy(bytes, 0, 0, length);
+  return bytes;
 }
 
 module.exports = { Bridged, KEEP_ALIVE_DELAY };

@@ -89,10 +89,10 @@ class Engine {
     /** Sessions and taken sockets: as long as there is one, the process stays alive. */
     this.alive = 0;
     this.drainLater = () => this.drain(process.nextTick);
+    /** Whether a tick is to drain; one that finds it done has nothing to do. */
     this.soon = false;
     this.drainInTick = () => {
-      this.soon = false;
-      this.drain();
+      if (this.soon) this.drain();
     };
     this.flushSoon = () => {
       this.flushing = false;
@@ -237,6 +237,7 @@ class Engine {
   drain(rethrow = setImmediate) {
     if (this.draining) return;
     this.draining = true;
+    this.soon = false;
     this.round++;
     try {
       while (this.fill()) {

@@ -112,6 +112,7 @@ class BridgedWebsocket extends Bridged {
     socket.setNoDelay?.(true);
     socket.setKeepAlive?.(true, KEEP_ALIVE_DELAY);
     keepAddresses(socket);
+    this.held = true;
     try {
       engine.native.bridgeWebsocket(listener.id, id, judged.raw, judged.response);
     } catch (error) {
@@ -140,7 +141,7 @@ class BridgedWebsocket extends Bridged {
   end() {
     const { engine, socket } = this;
     if (!engine.retire(this.id)) return;
-    engine.native.bridgeEnd(this.id);
+    if (this.held) engine.native.bridgeEnd(this.id);
     socket.destroySoon();
     engine.drainSoon();
   }

@@ -30,7 +30,8 @@ mod answer {
     pub(super) const OPENED: u32 = 1 << 10;
     /// This is all of the response but for its body, if it has one.
     pub(super) const WHOLE: u32 = 1 << 11;
-    /// The body of a whole response waits in [`Engine::bridge_whole_body`](super::Engine).
+    /// The body of a whole response waits in [`Engine::bridge_whole_body`](super::Engine), or the first
+    /// bytes of another one in [`Engine::bridge_take`](super::Engine).
     pub(super) const BODY: u32 = 1 << 12;
     /// The headers are new under their number.
     pub(super) const NEW_HEADERS: u32 = 1 << 13;
@@ -62,10 +63,15 @@ impl Bridged {
                 };
                 (head.status, head.headers, answer::WHOLE | body)
             }
-            Answer::Stream(response, opened) => {
+            Answer::Stream {
+                response,
+                has_opened,
+                has_bytes,
+            } => {
                 let (head, ()) = response.into_parts();
-                let opened = if opened { answer::OPENED } else { 0 };
-                (head.status, head.headers, opened)
+                let opened = if has_opened { answer::OPENED } else { 0 };
+                let body = if has_bytes { answer::BODY } else { 0 };
+                (head.status, head.headers, opened | body)
             }
         };
         let (number, is_new) = self.blocks.number(header_lines(&headers));
@@ -204,17 +210,19 @@ impl Engine {
     }
 
     /// Puts what is to be written to the client of `id` now into `to`, and says how many bytes that is;
-    /// minus one when nothing follows any more, minus two when the client has been given up.
+    /// when nothing follows, `id` is over, and the number is below zero by one more than that. The least
+    /// number says that the client has been given up.
     #[napi(catch_unwind)]
     pub fn bridge_take(&mut self, id: u32, mut to: BufferSlice<'_>) -> i32 {
+        let number = |len| i32::try_from(len).unwrap_or(i32::MAX);
         match self.bridged.bridge.take(id, &mut to) {
-            Take::Bytes(len) => i32::try_from(len).unwrap_or(i32::MAX),
-            Take::End => -1,
-            Take::Aborted => -2,
+            Take::Bytes(len) => number(len),
+            Take::Last(len) => -1 - number(len),
+            Take::Aborted => i32::MIN,
         }
     }
 
-    /// The client of `id` is gone, or all has been written to it.
+    /// The client of `id` is gone before it had everything.
     #[napi(catch_unwind)]
     pub fn bridge_end(&mut self, id: u32) {
         self.bridged.bridge.end(id);

@@ -47,9 +47,14 @@ enum Open {
 pub enum Answer {
     /// Write this response.
     Full(http::Response<Bytes>),
-    /// Write this head, then what comes out of the outlet, whose number is that of the request. The
-    /// flag says whether a session was opened.
-    Stream(http::Response<()>, bool),
+    /// Write this head, then what comes out of the outlet, whose number is that of the request.
+    Stream {
+        response: http::Response<()>,
+        /// A session was opened.
+        has_opened: bool,
+        /// Something waits in the outlet, or nothing ever will.
+        has_bytes: bool,
+    },
     /// Read the body, at most `max_message_size` bytes, and call again with it.
     Body,
     /// Call again with the body when the connection is resumed that [`Bridge::waits_for`] names.
@@ -116,9 +121,14 @@ impl Bridge {
                 outlet,
                 attachment,
             } => {
-                let opened = attachment.as_ref().is_some_and(Attachment::has_opened);
+                let has_opened = attachment.as_ref().is_some_and(Attachment::has_opened);
+                let has_bytes = outlet.has_ended() || outlet.buffered() > 0;
                 self.open.insert(id, Open::Response(outlet, attachment));
-                Answer::Stream(response, opened)
+                Answer::Stream {
+                    response,
+                    has_opened,
+                    has_bytes,
+                }
             }
         }
     }
@@ -145,21 +155,24 @@ impl Bridge {
         }
     }
 
-    /// Moves what JavaScript is to write into `to`, as much as has room there.
+    /// Moves what JavaScript is to write into `to`, as much as has room there. With the last of it, `id` is
+    /// over.
     pub fn take(&mut self, id: u32, to: &mut [u8]) -> Take {
-        match self.open.get(&id) {
-            Some(Open::Response(outlet, _) | Open::Websocket(outlet, _)) => {
-                let taken = contain(|| {
-                    may_panic("bridge");
-                    outlet.take(to)
-                });
-                taken.unwrap_or(Take::Aborted)
-            }
-            None => Take::Bytes(0),
+        let Some(Open::Response(outlet, _) | Open::Websocket(outlet, _)) = self.open.get(&id) else {
+            return Take::Bytes(0);
+        };
+        let taken = contain(|| {
+            may_panic("bridge");
+            outlet.take(to)
+        });
+        let taken = taken.unwrap_or(Take::Aborted);
+        if let Take::Last(_) = taken {
+            self.end(id);
         }
+        taken
     }
 
-    /// The client of `id` is gone, or its response has been written.
+    /// The client of `id` is gone.
     pub fn end(&mut self, id: u32) {
         let gone = (self.open.remove(&id), self.bodies.remove(&id));
         // A panic while they let go of their sessions costs nobody else.

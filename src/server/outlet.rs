@@ -68,8 +68,8 @@ enum End {
 pub enum Take {
     /// So many bytes; 0 when nothing waits now.
     Bytes(usize),
-    /// Nothing waits, and nothing follows.
-    End,
+    /// So many bytes, and nothing follows.
+    Last(usize),
     /// The client was given up.
     Aborted,
 }
@@ -274,7 +274,8 @@ impl Outlet {
         Poll::Pending
     }
 
-    /// Moves what JavaScript has to write into `to`, as much as has room there.
+    /// Moves what JavaScript has to write into `to`, as much as has room there. Without room nothing is the
+    /// last.
     pub fn take(&self, to: &mut [u8]) -> Take {
         let mut state = lock(&self.state);
         state.marked = false;
@@ -282,16 +283,10 @@ impl Outlet {
             return Take::Aborted;
         }
         let left = state.left();
-        if left.is_empty() {
-            return if state.has_ended() {
-                Take::End
-            } else {
-                Take::Bytes(0)
-            };
-        }
         let len = left.len().min(to.len());
         to[..len].copy_from_slice(&left[..len]);
         state.sent += len;
+        let is_last = state.left().is_empty() && state.has_ended() && !to.is_empty();
         if state.left().is_empty() {
             self.reset(&mut state);
         } else {
@@ -300,7 +295,11 @@ impl Outlet {
         let drain = state.take_drain();
         drop(state);
         notify(drain);
-        Take::Bytes(len)
+        if is_last {
+            Take::Last(len)
+        } else {
+            Take::Bytes(len)
+        }
     }
 
     /// Sends what the socket takes now.
