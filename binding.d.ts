@@ -37,13 +37,17 @@ export declare class Engine {
   bridgeWholeBody(): Buffer
   /**
    * Puts what is to be written to the client of `id` now into `to`, and says how many bytes that is;
-   * minus one when nothing follows any more, minus two when the client has been given up.
+   * when nothing follows, `id` is over, and the number is below zero by one more than that. The least
+   * number says that the client has been given up.
    */
   bridgeTake(id: number, to: Buffer): number
-  /** The client of `id` is gone, or all has been written to it. */
+  /** The client of `id` is gone before it had everything. */
   bridgeEnd(id: number): void
-  /** Starts the I/O threads. `listener` is called when events wait. */
-  constructor(ioThreads: number, listener: () => void)
+  /**
+   * Starts the I/O threads, of which `websocket_threads` serve websockets. `listener` is called when
+   * events wait.
+   */
+  constructor(ioThreads: number, websocketThreads: number, listener: () => void)
   /** Puts the raw functions `drain` and `write` on an object. */
   installHot(target: object): void
   /** Whether what may still happen keeps the process alive. */

@@ -201,7 +201,8 @@ declare namespace sockjs {
 
     /**
      * Threads that do the network work of this Node environment, from 1 to 64. The first service that is
-     * installed decides. New.
+     * installed decides. Websockets are served by fewer of them than the process has processors, but by one
+     * at least. New.
      *
      * @default 1
      */

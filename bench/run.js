@@ -13,7 +13,7 @@ const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { parseArgs } = require('node:util');
 
-const { CASES, PEERS } = require('./lib/cases');
+const { CASES, GROWTH, PEERS } = require('./lib/cases');
 const {
   killChildren,
   residentBytes,
@@ -70,10 +70,12 @@ async function main() {
   };
 
   const results = [];
-  for (const test of cases) {
-    const result = await measure(test, settings);
-    results.push(result);
-    console.log(`${result.error ? `${test.name}\n  FAILED ${result.error}` : table(result)}\n`);
+  for (const group of groups(cases)) {
+    for (const result of await measure(group, settings)) {
+      results.push(result);
+      const { name, error } = result;
+      console.log(`${error ? `${name}\n  FAILED ${error}` : table(result)}\n`);
+    }
   }
   const between = growth(results);
   if (between.length > 0) console.log(`${between.map(verdict).join('\n')}\n`);
@@ -140,17 +142,40 @@ async function buildLoad() {
   return binaries;
 }
 
-/** One case with its figures; one that fails says why, and the others go on. */
-async function measure(test, settings) {
-  const { name, load, server = [], pinned = true } = test;
-  const result = { name, load, server, pinned, summaries: {}, checks: [], rounds: [] };
-  try {
-    await measureRounds(test, settings, result.rounds);
-  } catch (error) {
-    return { ...result, error: error.message };
-  } finally {
-    progress('');
+/** The cases that are compared with each other, together: one machine is not the same an hour later. */
+function groups(cases) {
+  const together = GROWTH.map((compared) => cases.filter((test) => compared.cases.test(test.name)));
+  return cases.flatMap((test) => {
+    const group = together.find((some) => some.includes(test)) ?? [test];
+    return group[0] === test ? [group] : [];
+  });
+}
+
+/** A group of cases with their figures; one that fails says why, and the others go on. */
+async function measure(group, settings) {
+  const results = group.map(({ name, load, server = [], pinned = true }) => {
+    return { name, load, server, pinned, summaries: {}, checks: [], rounds: [] };
+  });
+  for (let round = 0; round < settings.rounds; round++) {
+    for (const [index, test] of group.entries()) {
+      const result = results[index];
+      if (result.error) continue;
+      try {
+        await measureRound(test, settings, round, result.rounds);
+      } catch (error) {
+        result.error = error.message;
+      }
+    }
   }
+  progress('');
+  for (const [index, test] of group.entries()) {
+    if (!results[index].error) conclude(test, results[index]);
+  }
+  return results;
+}
+
+/** What the rounds of a case come to. */
+function conclude(test, result) {
   for (const peer of test.peers) {
     const summary = summarise(result.rounds.filter((round) => round.peer === peer));
     // A floor has no JavaScript.
@@ -158,19 +183,16 @@ async function measure(test, settings) {
     result.summaries[peer] = summary;
   }
   result.checks = checks(test, result.summaries);
-  return result;
 }
 
-/** All rounds of a case: in each, every peer has its turn, and another one begins. */
-async function measureRounds(test, settings, rounds) {
-  for (let round = 0; round < settings.rounds; round++) {
-    const first = round % test.peers.length;
-    const peers = [...test.peers.slice(first), ...test.peers.slice(0, first)];
-    for (const peer of peers) {
-      progress(`${test.name}: round ${round + 1} of ${settings.rounds}, ${peer}`);
-      const report = await once(test, peer, settings);
-      rounds.push({ round: round + 1, peer, disturbed: isDisturbed(report, settings), report });
-    }
+/** One round of a case: every peer has its turn, in each round another one begins. */
+async function measureRound(test, settings, round, rounds) {
+  const first = round % test.peers.length;
+  const peers = [...test.peers.slice(first), ...test.peers.slice(0, first)];
+  for (const peer of peers) {
+    progress(`${test.name}: round ${round + 1} of ${settings.rounds}, ${peer}`);
+    const report = await once(test, peer, settings);
+    rounds.push({ round: round + 1, peer, disturbed: isDisturbed(report, settings), report });
   }
 }
 

@@ -4,6 +4,8 @@
  * @file The native side of this Node environment: its events come in here, in batches.
  */
 
+const os = require('node:os');
+
 const { Connection, CLOSED, CLOSING, DEAD } = require('./connection');
 const { loadBinding } = require('./load');
 const { Session } = require('./session');
@@ -62,7 +64,8 @@ class Engine {
   /** @param {number} ioThreads */
   constructor(ioThreads) {
     const binding = loadBinding();
-    this.native = new binding.Engine(ioThreads, () => this.drain(process.nextTick));
+    const bell = () => this.drain(process.nextTick);
+    this.native = new binding.Engine(ioThreads, websocketThreads(), bell);
     this.hot = {};
     this.native.installHot(this.hot);
     this.values = new Array(ROWS).fill(undefined);
@@ -457,6 +460,16 @@ function closeReason(reason) {
   const payload = Buffer.allocUnsafe(2 + copy.length);
   copy.copy(payload, 2);
   return payload.subarray(2);
+}
+
+/**
+ * Websockets are served by fewer threads than the process has processors: one more would take time from
+ * JavaScript and bring it half as much at a time (`docs/performance.md`).
+ */
+function websocketThreads() {
+  // Node 18.0 to 18.13 have no `availableParallelism`.
+  const processors = os.availableParallelism?.() ?? os.cpus().length;
+  return Math.max(processors - 1, 1);
 }
 
 /** @type {Engine | undefined} */

@@ -9,14 +9,15 @@ const { Client } = require('./client');
 const { sockjs, throughDoor } = require('./library');
 const { install: installTestServices } = require('../../examples/test_server');
 
-/**
- * What every service of the tests has unless a test says otherwise. TEST_IO_THREADS runs the suite on
- * so many I/O threads.
- */
+/** Runs the suite on so many I/O threads, for websockets too, however few processors there are. */
+const IO_THREADS = Number(process.env.TEST_IO_THREADS ?? 1);
+if (IO_THREADS > 1) os.availableParallelism = () => IO_THREADS + 1;
+
+/** What every service of the tests has unless a test says otherwise. */
 const DEFAULTS = {
   log: () => {},
   disconnect_delay: 1500,
-  ...(process.env.TEST_IO_THREADS && { io_threads: Number(process.env.TEST_IO_THREADS) }),
+  ...(IO_THREADS > 1 && { io_threads: IO_THREADS }),
 };
 
 /** @type {Set<TestServer>} */

@@ -48,6 +48,8 @@ const PEERS = {
 
 const BOTH = ['sockjs', 'sockjs-rs'];
 const ALL = [...BOTH, 'ws', 'socket.io', 'tungstenite'];
+/** "No worse" than itself: two medians of the same code differ by some percent (the A/A rows). */
+const NO_WORSE = 0.95;
 const NEVER_SLOWER = [{ figure: 'cpu', atLeast: 1 }];
 
 /**
@@ -222,7 +224,7 @@ const CASES = [
     bounds: [
       ...NEVER_SLOWER,
       { figure: 'rate', atLeast: 1 },
-      { figure: 'rate', atLeast: 1, than: 'sockjs-rs', peer: 'sockjs-rs-2' },
+      { figure: 'rate', atLeast: NO_WORSE, than: 'sockjs-rs', peer: 'sockjs-rs-2' },
     ],
   })),
   ...[10, 100, 1000, 5000].map((connections) => ({

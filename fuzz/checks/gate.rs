@@ -80,7 +80,7 @@ pub fn host() -> &'static Host {
         let host = Host::new(0);
         host.install(Arc::new(Service {
             id: 0,
-            engine: Engine::start(1, Box::new(Silent)).expect("threads can be started"),
+            engine: Engine::start(1, 1, Box::new(Silent)).expect("threads can be started"),
             registry: Arc::default(),
             router: Router::new("/s", true).expect("it is a prefix"),
             rules: Rules::new(rules::Options {

@@ -113,14 +113,24 @@ pub struct Upgrade {
 
 #[napi]
 impl Engine {
-    /// Starts the I/O threads. `listener` is called when events wait.
+    /// Starts the I/O threads, of which `websocket_threads` serve websockets. `listener` is called when
+    /// events wait.
     #[napi(constructor)]
-    pub fn new(env: Env, io_threads: u32, listener: Function<'_, (), ()>) -> Result<Self> {
+    pub fn new(
+        env: Env,
+        io_threads: u32,
+        websocket_threads: u32,
+        listener: Function<'_, (), ()>,
+    ) -> Result<Self> {
         let silence = Arc::new(Silence::default());
         let bell = Bell::new(&env, &listener, silence.clone())?;
         defer_flushes();
-        let engine = server::Engine::start(io_threads as usize, Box::new(bell.handle()))
-            .map_err(|error| Error::from_reason(format!("cannot start an I/O thread: {error}")))?;
+        let engine = server::Engine::start(
+            io_threads as usize,
+            websocket_threads as usize,
+            Box::new(bell.handle()),
+        )
+        .map_err(|error| Error::from_reason(format!("cannot start an I/O thread: {error}")))?;
         let state = Rc::new(RefCell::new(State::new(engine.clone())));
         // Runs before Node frees the bell, because it is added after it.
         env.add_env_cleanup_hook((engine.clone(), state.clone()), move |(engine, state)| {

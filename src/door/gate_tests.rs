@@ -140,7 +140,7 @@ async fn through(host: &Arc<Host>, bytes: &[u8], mut piece: impl FnMut() -> usiz
 #[test]
 fn pieces_make_no_difference() {
     let runtime = runtime();
-    let engine = Engine::start(1, Box::new(Silent)).unwrap();
+    let engine = Engine::start(1, 1, Box::new(Silent)).unwrap();
     let host = host(&engine);
     let stories: [Story<'_>; 6] = [
         (&[OURS], &[]),
@@ -177,7 +177,7 @@ fn pieces_make_no_difference() {
 #[test]
 fn a_client_that_leaves_in_the_middle_of_a_body_ends_the_stream() {
     let runtime = runtime();
-    let engine = Engine::start(1, Box::new(Silent)).unwrap();
+    let engine = Engine::start(1, 1, Box::new(Silent)).unwrap();
     let host = host(&engine);
     let cut = &WITH_BODY[..WITH_BODY.len() - 2];
     let found = runtime.block_on(through(&host, cut, || 16));

@@ -22,6 +22,8 @@ pub struct Engine {
     /// Sockets taken from Node.
     pub taken: Taken,
     ios: Vec<Arc<Io>>,
+    /// How many of them serve websockets.
+    websocket_ios: usize,
     next_io: AtomicUsize,
     threads: Mutex<Vec<IoThread>>,
     registries: Mutex<Vec<Weak<Registry>>>,
@@ -36,8 +38,13 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// Starts `io_threads` threads (at least one). They end with [`Engine::stop`].
-    pub fn start(io_threads: usize, doorbell: Box<dyn Doorbell>) -> io::Result<Arc<Self>> {
+    /// Starts `io_threads` threads, of which `websocket_threads` serve websockets too (at least one each).
+    /// They end with [`Engine::stop`].
+    pub fn start(
+        io_threads: usize,
+        websocket_threads: usize,
+        doorbell: Box<dyn Doorbell>,
+    ) -> io::Result<Arc<Self>> {
         let events = Arc::new(EventQueue::new(doorbell));
         let timers = Arc::new(Timers::default());
         let mut ios = Vec::new();
@@ -56,6 +63,7 @@ impl Engine {
             timers,
             keys: Keys::default(),
             taken: Taken::default(),
+            websocket_ios: websocket_threads.clamp(1, ios.len()),
             ios,
             next_io: AtomicUsize::new(0),
             threads: Mutex::new(threads),
@@ -75,10 +83,19 @@ impl Engine {
         &self.ios
     }
 
-    /// The I/O thread for the next connection, which then stays on it.
+    /// The I/O thread for the next HTTP connection, which then stays on it.
     pub fn next_io(&self) -> Arc<Io> {
+        self.next_of(&self.ios)
+    }
+
+    /// The I/O thread for the next websocket, which then stays on it.
+    pub fn next_websocket_io(&self) -> Arc<Io> {
+        self.next_of(&self.ios[..self.websocket_ios])
+    }
+
+    fn next_of(&self, ios: &[Arc<Io>]) -> Arc<Io> {
         let next = self.next_io.fetch_add(1, Ordering::Relaxed);
-        self.ios[next % self.ios.len()].clone()
+        ios[next % ios.len()].clone()
     }
 
     /// Sends what can be sent at once, ends the threads and waits for them. Connections are cut.

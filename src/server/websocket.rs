@@ -142,7 +142,7 @@ pub fn open_taken(
     response: &[u8],
     head: &[u8],
 ) {
-    let io = service.engine.next_io();
+    let io = service.engine.next_websocket_io();
     let outlet = Outlet::new(Carrier::Socket(socket.clone(), io.clone()));
     let source = Arc::new(Taken {
         service: service.clone(),
