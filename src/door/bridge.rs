@@ -158,7 +158,8 @@ impl Bridge {
     /// Moves what JavaScript is to write into `to`, as much as has room there. With the last of it, `id` is
     /// over.
     pub fn take(&mut self, id: u32, to: &mut [u8]) -> Take {
-        let Some(Open::Response(outlet, _) | Open::Websocket(outlet, _)) = self.open.get(&id) else {
+        let Some(Open::Response(outlet, _) | Open::Websocket(outlet, _)) = self.open.get(&id)
+        else {
             return Take::Bytes(0);
         };
         let taken = contain(|| {
