@@ -20,10 +20,10 @@ export declare class Engine {
   /** Bytes that the body of a request may have. */
   maxBody(service: number): number
   /**
-   * Answers a request. `headers` has a line for each of those that matter, `=value` or empty; `base_url`
-   * is what the function of that option said, as JSON text.
+   * Answers a request: a line for each of the headers that matter, `=value` or empty, then its method
+   * and its target. `base_url` is what the function of that option said, as JSON text.
    */
-  bridgeRequest(service: number, id: number, method: string, target: string, headers: string, baseUrl?: string | undefined | null): number
+  bridgeRequest(service: number, id: number, request: string, baseUrl?: string | undefined | null): number
   /**
    * The answer now that the body is there that it asked for; none when it was too long. 0 when there is
    * nobody to answer.
@@ -70,6 +70,8 @@ export declare class Engine {
   hostConfigure(host: number, keepAlive: number, headers: number, request: number, maxHeaderSize: number): void
   /** Ends the connections of the host that wait for a request. */
   hostCloseIdle(host: number): void
+  /** The prefix of a service, if it is no expression. */
+  literalPrefix(service: number): string | null
   /** Whether a request for this target is the service's. */
   claims(service: number, target: string): boolean
   /** Takes the HTTP connection whose current request is all of `read`. False leaves it to Node. */

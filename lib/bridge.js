@@ -46,10 +46,9 @@ class BridgedResponse extends Bridged {
       const { method, url } = request;
       this.callJsessionid();
       const baseUrl = this.callBaseUrl();
-      const headers = headerLines(request.headers);
-      const { native } = engine;
+      const text = `${headerLines(request.headers)}${method} ${url}`;
       this.held = true;
-      const answer = native.bridgeRequest(listener.id, this.id, method, url, headers, baseUrl);
+      const answer = engine.native.bridgeRequest(listener.id, this.id, text, baseUrl);
       if (answer & OPENED) this.resource = new AsyncResource('SOCKJS');
       if (answer === READ_BODY) this.readBody();
       else this.play(answer);

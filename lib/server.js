@@ -122,6 +122,9 @@ function emitAsMessage(data) {
   this.emit('message', { data });
 }
 
+/** What `.` does not match. */
+const LINE_TERMINATOR = /[\n\r\u2028\u2029]/;
+
 /** A service under one prefix. */
 class Listener {
   /**
@@ -142,6 +145,8 @@ class Listener {
     /** The native side's number for this listener. */
     this.id = createService(native, registry, options);
     listeners[this.id] = this;
+    /** The prefix, if it is no expression. @type {string | null} */
+    this.literal = native.literalPrefix(this.id);
     this.log('debug', `SockJS v${version} bound to ${JSON.stringify(options.prefix)}`);
     for (const line of remarks(options)) this.log('info', line);
   }
@@ -154,8 +159,21 @@ class Listener {
     this.options.log?.(severity, line);
   }
 
-  /** @param {string} target */
+  /**
+   * Asked for every request of the http server, others' included, so the native side is asked only where the
+   * answer is not plain.
+   *
+   * @param {string} target
+   * @returns {boolean}
+   */
   claims(target) {
+    const { literal } = this;
+    if (literal !== null) {
+      if (!target.startsWith(literal)) return false;
+      if (target.length === literal.length) return true;
+      if (target[literal.length] !== '/') return false;
+      if (!LINE_TERMINATOR.test(target)) return true;
+    }
     return this.engine.native.claims(this.id, target);
   }
 

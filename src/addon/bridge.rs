@@ -1,5 +1,5 @@
 //! What `lib/bridge.js` calls. Every value that crosses costs about as much as a short message, so a
-//! request crosses as three strings and an answer as one number.
+//! request crosses as one string and an answer as one number.
 
 use std::collections::HashMap;
 
@@ -153,26 +153,34 @@ impl Engine {
         Ok(max)
     }
 
-    /// Answers a request. `headers` has a line for each of those that matter, `=value` or empty; `base_url`
-    /// is what the function of that option said, as JSON text.
+    /// Answers a request: a line for each of the headers that matter, `=value` or empty, then its method
+    /// and its target. `base_url` is what the function of that option said, as JSON text.
     #[napi(catch_unwind)]
     pub fn bridge_request(
         &mut self,
         service: u32,
         id: u32,
-        method: String,
-        target: String,
-        headers: String,
+        request: String,
         base_url: Option<String>,
     ) -> Result<u32> {
         let service = get(&self.services, service)?.clone();
-        let lines = HEADERS.iter().zip(headers.split('\n'));
-        let headers = header_map(
-            lines.filter_map(|(name, line)| Some((name.as_str(), line.strip_prefix('=')?))),
-        );
+        let mut headers = HeaderMap::new();
+        let mut rest = request.as_str();
+        for name in HEADERS {
+            let Some((line, next)) = rest.split_once('\n') else {
+                return Err(Error::from_reason("a request without its headers"));
+            };
+            if let Some(value) = line.strip_prefix('=')
+                && let Ok(value) = HeaderValue::from_bytes(&latin1(value))
+            {
+                headers.insert(name, value);
+            }
+            rest = next;
+        }
+        let (method, target) = rest.split_once(' ').unwrap_or((rest, ""));
         let head = Head {
-            method: &method,
-            target: &target,
+            method,
+            target,
             headers: &headers,
             base_url: base_url.as_deref(),
         };
@@ -234,15 +242,18 @@ pub(super) fn header_map<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) ->
     let mut map = HeaderMap::with_capacity(HEADERS.len());
     for (name, value) in pairs {
         let name = HeaderName::from_bytes(name.as_bytes());
-        let value: Vec<u8> = value
-            .chars()
-            .map(|unit| u8::try_from(unit).unwrap_or(b'?'))
-            .collect();
-        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(&value)) {
+        let value = HeaderValue::from_bytes(&latin1(value));
+        if let (Ok(name), Ok(value)) = (name, value) {
             map.append(name, value);
         }
     }
     map
+}
+
+/// The bytes that Node has made a header's value of.
+fn latin1(value: &str) -> Vec<u8> {
+    let byte = |unit| u8::try_from(unit).unwrap_or(b'?');
+    value.chars().map(byte).collect()
 }
 
 /// One string for all headers.

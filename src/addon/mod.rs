@@ -255,6 +255,12 @@ impl Engine {
         self.engine.taken.close_idle(host);
     }
 
+    /// The prefix of a service, if it is no expression.
+    #[napi(catch_unwind)]
+    pub fn literal_prefix(&self, service: u32) -> Result<Option<&str>> {
+        Ok(get(&self.services, service)?.router.literal())
+    }
+
     /// Whether a request for this target is the service's.
     #[napi(catch_unwind)]
     pub fn claims(&self, service: u32, target: String) -> Result<bool> {

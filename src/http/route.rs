@@ -85,6 +85,14 @@ impl Router {
         }
     }
 
+    /// The prefix, when it stands for itself only.
+    pub fn literal(&self) -> Option<&str> {
+        match &self.prefix {
+            Prefix::Literal(literal) => Some(literal),
+            Prefix::Pattern(_) => None,
+        }
+    }
+
     /// `pathname` is that of [`parse_target`](super::target::parse_target). A request that is not
     /// [claimed](Self::claims) must not come here: its path may match all the same.
     pub fn resolve<'p>(&self, method: &str, pathname: &'p str) -> Resolved<'p> {
