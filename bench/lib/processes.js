@@ -157,13 +157,13 @@ async function runLoad(...args) {
 }
 
 /**
- * Resident bytes of a process.
+ * Resident bytes of a process, without pages of files.
  *
  * @param {number} pid
  */
 function residentBytes(pid) {
   const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)[1]) * 1024;
+  return Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)[1]) * 1024;
 }
 
 /** Ends what is still alive; for the runner's own end. */
