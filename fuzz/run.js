@@ -5,20 +5,25 @@
  *
  *     --seconds N      for each target; 60 unless given
  *     --target NAME    only this one
+ *     --jobs N         so many at once; as many as there are processors unless given
  *     --replay FILE    only this input, with --target
  *
  * Works with a stable toolchain: libFuzzer comes with `libfuzzer-sys` and needs a C++ compiler, the coverage
  * it is guided by is a pass of LLVM.
  */
 
-const { spawnSync } = require('node:child_process');
+const { spawn, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 
 const TARGETS = ['payloads', 'quoting', 'targets', 'session', 'gate', 'websocket'];
 /** Not libFuzzer's: random questions to the core and to Node, whose answers have to be the same. */
 const AGAINST_NODE = 'against-node';
+
+/** Characters that are kept of what a target says. */
+const KEPT = 1 << 20;
 
 const RUSTFLAGS = [
   '-Cpasses=sancov-module',
@@ -28,11 +33,12 @@ const RUSTFLAGS = [
   '-Cllvm-args=-sanitizer-coverage-trace-compares',
 ];
 
-function main() {
+async function main() {
   const { values } = parseArgs({
     options: {
       seconds: { type: 'string', default: '60' },
       target: { type: 'string' },
+      jobs: { type: 'string', default: String(os.cpus().length) },
       replay: { type: 'string' },
     },
   });
@@ -44,17 +50,23 @@ function main() {
   // Build scripts run here and must not count their own coverage: that is what --target is for.
   if (libFuzzer.length > 0) build(libFuzzer, ['--target', triple], RUSTFLAGS);
   if (chosen.includes(AGAINST_NODE)) build(['answers'], [], []);
+  const seconds = Number(values.seconds);
   /** @type {Record<string, object>} */
-  const table = {};
+  const table = Object.fromEntries(chosen.map((name) => [name, {}]));
   let failed = false;
-  for (const name of chosen) {
-    const result =
-      name === AGAINST_NODE
-        ? askNode(Number(values.seconds))
-        : fuzz(name, program(name, triple), Number(values.seconds), values.replay);
-    table[name] = result.figures;
-    failed ||= result.failed;
-  }
+  const waiting = [...chosen];
+  const work = async () => {
+    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
+      console.log(`${name}: ${values.replay ?? `${seconds} s`}`);
+      const result =
+        name === AGAINST_NODE
+          ? await askNode(seconds)
+          : await fuzz(name, program(name, triple), seconds, values.replay);
+      table[name] = result.figures;
+      failed ||= result.failed;
+    }
+  };
+  await Promise.all(Array.from({ length: Math.max(1, Number(values.jobs)) }, work));
   console.table(table);
   process.exitCode = failed ? 1 : 0;
 }
@@ -90,7 +102,7 @@ function build(bins, args, flags) {
  * @param {number} seconds
  * @param {string | undefined} replay
  */
-function fuzz(name, file, seconds, replay) {
+async function fuzz(name, file, seconds, replay) {
   const seeds = path.join(__dirname, 'seeds', name);
   const corpus = path.join(__dirname, 'corpus', name);
   const artifacts = path.join(__dirname, 'artifacts', '/');
@@ -107,7 +119,7 @@ function fuzz(name, file, seconds, replay) {
         corpus,
         seeds,
       ];
-  const { status, stderr } = spawnSync(file, args, { encoding: 'utf8', maxBuffer: 1 << 28 });
+  const { status, stderr } = await finish(file, args);
   if (status !== 0 || replay) {
     console.error(stderr.split('\n').slice(-60).join('\n'));
   }
@@ -129,18 +141,35 @@ function fuzz(name, file, seconds, replay) {
 }
 
 /** @param {number} seconds */
-function askNode(seconds) {
+async function askNode(seconds) {
   const script = path.join(__dirname, 'against-node.js');
   const args = [script, '--seconds', String(seconds)];
-  const { status, stdout } = spawnSync(process.execPath, args, {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const { status, stdout, stderr } = await finish(process.execPath, args);
+  if (status !== 0) console.error(stderr);
   const inputs = Number(/^(\d+) questions/m.exec(stdout)?.[1]);
   return {
     failed: status !== 0,
     figures: { inputs, seconds, result: status === 0 ? 'held' : 'FAILED' },
   };
+}
+
+/**
+ * Runs a program to its end.
+ *
+ * @param {string} file
+ * @param {string[]} args
+ * @returns {Promise<{ status: number | null, stdout: string, stderr: string }>}
+ */
+function finish(file, args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
+    // What it says last is all that matters, and a run of hours says much.
+    child.stderr.setEncoding('utf8').on('data', (text) => (stderr = (stderr + text).slice(-KEPT)));
+    child.on('error', reject);
+    child.on('close', (status) => resolve({ status, stdout, stderr }));
+  });
 }
 
 /**
@@ -151,9 +180,7 @@ function output(file, args) {
   return spawnSync(file, args, { encoding: 'utf8' }).stdout;
 }
 
-try {
-  main();
-} catch (error) {
+main().catch((error) => {
   console.error(error.message);
   process.exit(1);
-}
+});
