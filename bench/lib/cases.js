@@ -77,7 +77,8 @@ function load(protocol, connections, inFlight, size = 32) {
  * @param {Record<string, string | number | boolean>} parameters
  */
 function slowToWarmUp(parameters) {
-  return { load: { ...parameters, 'warmup-messages': 40000 }, warmup: 4 };
+  // Over TLS so many messages take twice as long.
+  return { load: { ...parameters, 'warmup-messages': 40000 }, warmup: parameters.tls ? 8 : 4 };
 }
 
 /** @type {Case[]} */
