@@ -48,6 +48,13 @@ const COLUMNS = 4;
 const ROWS = 2048;
 
 /**
+ * Milliseconds after which the event loop gets its turn although events wait, and after how many of them the
+ * clock is looked at: a client that sends more than is handled must not keep out timers and other sockets.
+ */
+const LONGEST_DRAIN = 10;
+const EVENTS_PER_LOOK = 256;
+
+/**
  * A request that the native side knows by number: one on the bridge, or the one that a taken socket
  * came with.
  *
@@ -77,6 +84,9 @@ class Engine {
     this.flushing = false;
     /** Counts the passes of the event loop that `drain` has begun in. */
     this.round = 1;
+    /** Events that `drain` may handle before it looks at the clock, and when it has to end. */
+    this.untilLook = EVENTS_PER_LOOK;
+    this.drainEnd = Infinity;
     /** @type {(Connection | undefined)[]} */
     this.connections = [];
     /** @type {import('./server').Listener[]} */
@@ -242,6 +252,8 @@ class Engine {
     this.draining = true;
     this.soon = false;
     this.round++;
+    this.untilLook = EVENTS_PER_LOOK;
+    this.drainEnd = Infinity;
     try {
       while (this.fill()) {
         if (!this.handleAll()) {
@@ -279,11 +291,12 @@ class Engine {
 
   /**
    * @returns {boolean} false when the rest has to wait: promises that a 'connection' listener waits for
-   *   run before the first message of its connection
+   *   run before the first message of its connection, and others than our clients want the event loop
    */
   handleAll() {
     const { table, values } = this;
     while (this.handled < this.filled) {
+      if (--this.untilLook < 0 && this.isLate()) return false;
       const row = this.handled * COLUMNS;
       const kind = table[row];
       if (kind === MESSAGE || kind === VALUE) {
@@ -303,6 +316,14 @@ class Engine {
       }
     }
     return true;
+  }
+
+  /** Whether `drain` has lasted long enough; asked every so many events. */
+  isLate() {
+    this.untilLook = EVENTS_PER_LOOK;
+    const now = performance.now();
+    if (this.drainEnd === Infinity) this.drainEnd = now + LONGEST_DRAIN;
+    return now > this.drainEnd;
   }
 
   /**

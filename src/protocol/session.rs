@@ -142,6 +142,8 @@ pub struct Session {
     /// Heartbeat while a receiver is attached, disconnect while none is.
     deadline: Option<Instant>,
     pong_deadline: Option<Instant>,
+    /// The pong could not have come in all of the time that it had.
+    stalled: bool,
     pending: Pending,
     events: [Option<Event>; 3],
 }
@@ -165,6 +167,7 @@ impl Session {
             delays,
             deadline: Some(now + delays.disconnect),
             pong_deadline: None,
+            stalled: false,
             pending: Pending::default(),
             events: [None; 3],
         }
@@ -266,6 +269,7 @@ impl Session {
     /// The websocket has answered a heartbeat.
     pub fn handle_pong(&mut self) {
         self.pong_deadline = None;
+        self.stalled = false;
     }
 
     /// Whether the client is about to be given up for an unanswered ping.
@@ -280,8 +284,18 @@ impl Session {
         }
     }
 
+    /// The pong is due, but the ping may not have left, or the pong not have been read, because JavaScript is
+    /// busy with something else: once it no longer is, there is the whole time again.
+    pub fn handle_stall(&mut self, now: Instant) {
+        self.postpone_pong(now);
+        self.stalled = true;
+    }
+
     /// Time has passed. Harmless before [`Session::poll_timeout`].
     pub fn handle_timeout(&mut self, now: Instant) {
+        if self.is_pong_due(now) && std::mem::take(&mut self.stalled) {
+            self.postpone_pong(now);
+        }
         if self.is_pong_due(now) {
             self.pong_deadline = None;
             if self.close(NO_HEARTBEAT_FRAME) {

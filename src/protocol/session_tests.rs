@@ -190,6 +190,27 @@ fn a_pong_keeps_the_websocket() {
 }
 
 #[test]
+fn after_a_stall_a_pong_has_the_whole_time_again() {
+    let start = Instant::now();
+    let mut session = open_websocket(start);
+    let beat = start + DELAYS.heartbeat;
+    session.handle_timeout(beat);
+    transmit(&mut session, beat);
+    let late = beat + DELAYS.pong;
+    assert!(session.is_pong_due(late));
+    session.handle_stall(late);
+    session.handle_timeout(late);
+    // The stall may have ended just now.
+    let later = late + DELAYS.pong;
+    session.handle_timeout(later);
+    let end = later + DELAYS.pong;
+    session.handle_timeout(end - Duration::from_millis(1));
+    assert_eq!(session.state(), State::Open);
+    session.handle_timeout(end);
+    assert_eq!(session.state(), State::Closing);
+}
+
+#[test]
 fn overflow_drops_the_queue_and_tells_the_client_why() {
     let now = Instant::now();
     let mut session = open_polling(now);

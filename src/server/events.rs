@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
@@ -140,6 +141,8 @@ pub struct Batch {
     pub wide: Vec<u16>,
     /// Bytes that the events hold themselves.
     held: usize,
+    /// When the first of the events came.
+    since: Option<Instant>,
 }
 
 /// Bytes up to which an emptied buffer stays as it is.
@@ -163,11 +166,13 @@ impl Batch {
         empty(&mut self.bytes);
         empty(&mut self.wide);
         self.held = 0;
+        self.since = None;
     }
 
-    /// Bytes of memory that this batch stands for.
+    /// Bytes of memory that this batch stands for, but an event weighs [`LEAST`] at least: whoever comes after
+    /// them waits until JavaScript has handled them all.
     fn weight(&self) -> usize {
-        let events = self.events.len() * size_of::<Event>() + self.held;
+        let events = self.events.len() * LEAST + self.held;
         self.bytes.len() + 2 * self.wide.len() + events
     }
 
@@ -258,6 +263,8 @@ const RING_AT: usize = 256;
 /// Above this many bytes the I/O threads stop reading from clients, and answering their requests, until
 /// JavaScript has caught up.
 const FULL_AT: usize = 16 << 20;
+/// So that there are never much more than 16,384 of them.
+const LEAST: usize = 1 << 10;
 
 impl EventQueue {
     /// An empty queue.
@@ -277,7 +284,7 @@ impl EventQueue {
         let mut batch = lock(&self.batch);
         batch.held += event.held();
         batch.events.push(event);
-        self.pushed(&batch);
+        self.pushed(&mut batch);
     }
 
     /// Adds messages for the connection `key`; all of them, or none when `fill` fails or they are not
@@ -297,11 +304,14 @@ impl EventQueue {
         if filled.is_err() || !wanted {
             batch.rewind(mark);
         }
-        self.pushed(&batch);
+        self.pushed(&mut batch);
         filled
     }
 
-    fn pushed(&self, batch: &Batch) {
+    fn pushed(&self, batch: &mut Batch) {
+        if !batch.events.is_empty() {
+            batch.since.get_or_insert_with(Instant::now);
+        }
         self.len.store(batch.events.len(), Ordering::Relaxed);
         self.weight.store(batch.weight(), Ordering::Relaxed);
         if batch.events.len() >= RING_AT {
@@ -340,6 +350,12 @@ impl EventQueue {
         if was_full {
             self.drained.notify_waiters();
         }
+    }
+
+    /// Whether JavaScript has let events wait for longer than `limit`.
+    pub fn has_waited_for(&self, limit: Duration, now: Instant) -> bool {
+        let since = lock(&self.batch).since;
+        since.is_some_and(|since| now.saturating_duration_since(since) > limit)
     }
 
     /// Waits while JavaScript is so far behind that no more should be read from clients.

@@ -322,13 +322,18 @@ impl Connection {
     /// A deadline may have come.
     pub fn handle_timeout(self: &Arc<Self>, now: Instant) {
         may_panic("timer");
+        let mut stalled = false;
         if lock(&self.inner).session.is_pong_due(now) {
             // The pong may be there, with the thread busy that would read it.
             self.engine().read_for_others();
+            let patience = self.service.options.delays.pong / 4;
+            stalled = self.engine().events.has_waited_for(patience, now);
         }
         let mut inner = lock(&self.inner);
         inner.scheduled = None;
-        if !self.may_read_now() {
+        if stalled && inner.session.is_pong_due(now) {
+            inner.session.handle_stall(now);
+        } else if !self.may_read_now() {
             inner.session.postpone_pong(now);
         }
         inner.session.handle_timeout(now);

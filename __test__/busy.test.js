@@ -1,0 +1,70 @@
+'use strict';
+
+/*
+ * Too much to do for the application's thread: others are served all the same, and nobody is given up for what
+ * the thread has not looked at.
+ */
+
+const { serveFixture } = require('./support/child');
+const { addition, doors } = require('./support/library');
+const { OPCODE, encodeFrame } = require('./support/websocket-client');
+
+describe.each(doors)('a busy thread, by the %s door', (door) => {
+  test('a client that sends more than is handled does not keep out other requests', async () => {
+    const { client } = await serveFixture(door, 'loaded.js', { BEHAVIOUR: 'works' });
+    const { wire } = await client.websocket('/s/websocket');
+    const { socket } = wire;
+    const frames = Buffer.concat(Array(9363).fill(encodeFrame({ payload: '1' })));
+    const flood = () => {
+      while (socket.write(frames));
+    };
+    socket.on('drain', flood).on('error', () => {});
+    flood();
+    const counts = [];
+    for (let i = 0; i < 4; i++) {
+      counts.push(JSON.parse((await client.get('/memory')).body).messages);
+      await new Promise(setImmediate);
+    }
+    socket.off('drain', flood);
+    expect(counts.at(-1)).toBeGreaterThan(counts[0]);
+    client.disconnect();
+  });
+
+  addition('a websocket outlives a stall that is longer than its pong may take', async () => {
+    const { client } = await serveFixture(door, 'loaded.js', {
+      BEHAVIOUR: 'stalls',
+      OPTIONS: JSON.stringify({ heartbeat_delay: 40, pong_timeout: 200 }),
+    });
+    const ws = await client.websocket('/s/0/0/websocket');
+    expect(await ws.message()).toBe('o');
+    /** The next message; pings are answered. */
+    const message = async () => {
+      for (;;) {
+        const { opcode, payload } = await ws.frame();
+        if (opcode === OPCODE.text) return payload.toString();
+        expect(opcode).toBe(OPCODE.ping);
+        ws.sendFrame({ opcode: OPCODE.pong });
+      }
+    };
+    ws.send('["are you there?"]');
+    expect(await message()).toBe('a["are you there?"]');
+    ws.send('["1500"]');
+    ws.send('["and now?"]');
+    expect(await message()).toBe('a["and now?"]');
+    ws.send('["and still?"]');
+    expect(await message()).toBe('a["and still?"]');
+  });
+
+  addition('a client that does not answer after a stall is given up', async () => {
+    const { client } = await serveFixture(door, 'loaded.js', {
+      BEHAVIOUR: 'stalls',
+      OPTIONS: JSON.stringify({ heartbeat_delay: 40, pong_timeout: 200 }),
+    });
+    const ws = await client.websocket('/s/0/0/websocket');
+    expect(await ws.message()).toBe('o');
+    ws.send('["700"]');
+    let frame = await ws.frame();
+    while (frame.opcode === OPCODE.ping) frame = await ws.frame();
+    expect(frame.payload.toString()).toBe('c[3000,"No response from heartbeat"]');
+  });
+});
