@@ -284,6 +284,27 @@ describe.each(doors)('routing, by the %s door', (door) => {
     }
   });
 
+  test('a poll that waits has its head written, for a timeout in front of it to see', async () => {
+    const service = sockjs.createServer({ prefix: '/s', log: () => {} });
+    const middleware = service.middleware();
+    const written = [];
+    const server = await startServer(door, {
+      install(httpServer) {
+        httpServer.on('request', (req, res) => {
+          middleware(req, res);
+          written.push(res.headersSent);
+        });
+      },
+    });
+    const session = server.session('/s');
+    expect((await server.post(`${session}/xhr`)).body).toBe('o\n');
+    const poll = server.open('POST', `${session}/xhr`);
+    await server.get('/s/');
+    expect(written).toEqual([true, true, true]);
+    server.disconnect();
+    await poll.catch(() => {});
+  });
+
   test('a response that was wrapped or written to before us is used as it is', async () => {
     const server = await startServer(door, { install });
     const [listener] = server.http.listeners('request');

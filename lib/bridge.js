@@ -34,10 +34,6 @@ class BridgedResponse extends Bridged {
     super(engine, listener, request, response);
     this.response = response;
     this.socket = request.socket;
-    /** The answer whose head has not been written, and its headers. */
-    this.head = 0;
-    /** @type {string[]} */
-    this.headers = [];
   }
 
   begin() {
@@ -133,33 +129,24 @@ class BridgedResponse extends Bridged {
   /** @param {number} answer */
   play(answer) {
     const { response, engine } = this;
-    const headers = headersOf(engine, answer);
+    // Node sends the head with the first bytes of the body; that it is written can be seen, as in 0.3.24.
+    writeHead(response, answer, headersOf(engine, answer));
     if (answer & WHOLE) {
       this.held = false;
-      writeHead(response, answer, headers);
       if (answer & BODY) response.end(engine.native.bridgeWholeBody());
       else response.end();
       this.end();
       return;
     }
-    // Node sends the head with the first bytes of the body, as it does in 0.3.24.
-    this.head = answer;
-    this.headers = headers;
     const socket = this.socket;
     socket.setKeepAlive?.(true, KEEP_ALIVE_DELAY);
     // As in 0.3.24 they are known although Node destroys the socket at what follows in the same segment.
     keepAddresses(socket);
     response.on('close', () => this.end());
-    waitingOn(socket).add(this);
+    // Over HTTP/2 it stands for a stream, which ends with the request.
+    if (this.request.httpVersionMajor < 2) waitingOn(socket).add(this);
     // As in 0.3.24 the first bytes leave before Node looks at what follows the request.
     if (answer & BODY) this.flush();
-  }
-
-  /** The head leaves with the first bytes. */
-  open() {
-    if (this.head === 0) return;
-    writeHead(this.response, this.head, this.headers);
-    this.head = 0;
   }
 
   /** Lets a `jsessionid` function set what it wants, on the routes where 0.3.24 does. */
@@ -255,8 +242,7 @@ const NEW_HEADERS = 1 << 13;
 const HEADERS_SHIFT = 16;
 
 /**
- * The headers of an answer. To be asked for when it is given: a waiting response writes its head later, and
- * their number may be another block's by then.
+ * The headers of an answer, to be asked for when it is given: their number may be another block's later.
  *
  * @param {import('./engine').Engine} engine
  * @param {number} answer

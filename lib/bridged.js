@@ -29,9 +29,6 @@ class Bridged {
     this.id = engine.remember(this);
   }
 
-  /** Called before bytes leave. */
-  open() {}
-
   /** Writes what waits, as far as the client takes it. */
   flush() {
     const { engine, stream } = this;
@@ -43,7 +40,6 @@ class Bridged {
     while (!this.blocked) {
       const length = engine.native.bridgeTake(this.id, scratch);
       if (length === 0) return;
-      this.open();
       if (length < 0) {
         this.finish(length);
         return this.end();

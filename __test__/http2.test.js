@@ -1,0 +1,58 @@
+'use strict';
+
+/*
+ * Nobody has promised HTTP/2, but Node's compatible interface is enough for 0.3.24's HTTP transports.
+ */
+
+const http2 = require('http2');
+const { Bell } = require('./support/bell');
+const { sockjs } = require('./support/library');
+
+test('streams and waiting polls work over HTTP/2', async () => {
+  const service = sockjs.createServer({ prefix: '/s', log: () => {} });
+  const conns = new Map();
+  const bell = new Bell();
+  service.on('connection', (conn) => {
+    conns.set(conn.pathname, conn);
+    bell.ring();
+  });
+  const server = http2.createServer();
+  service.installHandlers(server);
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const client = http2.connect(`http://127.0.0.1:${server.address().port}`);
+
+  /** The body of an answer, up to the first message in it. */
+  const post = (path) =>
+    new Promise((resolve, reject) => {
+      const request = client.request({ ':method': 'POST', ':path': path }).end();
+      let body = '';
+      request.setEncoding('utf8').on('error', reject);
+      request.on('data', (chunk) => {
+        body += chunk;
+        if (body.endsWith(']\n')) resolve(body);
+      });
+      request.on('end', () => resolve(body));
+    });
+  const connection = (path) =>
+    bell.wait(
+      () => conns.get(path),
+      () => `a connection by ${path}`,
+    );
+
+  try {
+    expect(await post('/s/0/poll/xhr')).toBe('o\n');
+    const poll = post('/s/0/poll/xhr');
+    const stream = post('/s/0/stream/xhr_streaming');
+    await connection('/s/0/stream/xhr_streaming');
+    // Answered later than those two have been asked.
+    await post('/s/0/other/xhr');
+    expect((await connection('/s/0/poll/xhr')).write('later')).toBe(true);
+    expect((await connection('/s/0/stream/xhr_streaming')).write('later')).toBe(true);
+    expect(await poll).toBe('a["later"]\n');
+    expect((await stream).endsWith('o\na["later"]\n')).toBe(true);
+  } finally {
+    for (const conn of conns.values()) conn.close();
+    client.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
