@@ -6,6 +6,7 @@
  */
 
 const { once } = require('events');
+const { delay } = require('./support/bell');
 const { addition, doors } = require('./support/library');
 const { startService } = require('./support/server');
 const { OPCODE } = require('./support/websocket-client');
@@ -54,6 +55,25 @@ describe.each(doors)('a paused connection, by the %s door', (door) => {
       ws.wire.socket.resetAndDestroy();
       await closed;
     });
+
+    addition(
+      `${name}: what its client said before it went is heard, whatever it is sent`,
+      async () => {
+        const { ws, peer } = await startPaused(target);
+        for (let i = 0; i < 3; i++) ws.send(message);
+        ws.wire.socket.end();
+        ws.wire.socket.destroySoon();
+        const { conn } = peer;
+        // The second write finds that nobody is there any more, and Node ends such a socket.
+        for (let i = 0; i < 4; i++) {
+          conn.write('anybody?');
+          await delay(20);
+        }
+        conn.resume();
+        await peer.until('close');
+        expect(peer.messages).toEqual(['m', 'm', 'm']);
+      },
+    );
 
     addition(`${name}: is closed by the application without being resumed`, async () => {
       const { ws, peer } = await startPaused(target);

@@ -100,6 +100,10 @@ class BridgedWebsocket extends Bridged {
     super(engine, listener, request, socket);
     this.socket = socket;
     this.resource = new AsyncResource('SOCKJS');
+    this.paused = false;
+    /** What has been read while paused. @type {Buffer[]} */
+    this.unfed = [];
+    this.unfedBytes = 0;
   }
 
   /**
@@ -122,6 +126,7 @@ class BridgedWebsocket extends Bridged {
     }
     if (head.length > 0) engine.native.bridgeFeed(id, head);
     socket.on('data', (/** @type {Buffer} */ chunk) => {
+      if (this.paused) return this.keep(chunk);
       engine.native.bridgeFeed(id, chunk);
       engine.drain();
     });
@@ -133,14 +138,37 @@ class BridgedWebsocket extends Bridged {
 
   /** @param {boolean} paused whether to stop reading from the client */
   pause(paused) {
-    if (paused) this.socket.pause();
-    else this.socket.resume();
+    this.paused = paused;
+    if (paused) return;
+    this.feedKept();
+    this.socket.resume();
+    this.engine.drainSoon();
+  }
+
+  /**
+   * What a stream of Node's holds is lost when the socket is destroyed, and one that has been written to is
+   * destroyed as soon as its client has left. So some is read all the same.
+   *
+   * @param {Buffer} chunk
+   */
+  keep(chunk) {
+    this.unfed.push(chunk);
+    this.unfedBytes += chunk.length;
+    if (this.unfedBytes >= HOLD_MAX) this.socket.pause();
+  }
+
+  feedKept() {
+    const { unfed } = this;
+    this.unfed = [];
+    this.unfedBytes = 0;
+    for (const chunk of unfed) this.engine.native.bridgeFeed(this.id, chunk);
   }
 
   /** The client is gone, or has everything. */
   end() {
     const { engine, socket } = this;
     if (!engine.retire(this.id)) return;
+    this.feedKept();
     if (this.held) engine.native.bridgeEnd(this.id);
     socket.destroySoon();
     engine.drainSoon();
@@ -216,7 +244,10 @@ function afterResponse(socket, head, then) {
   });
 }
 
-/** Bytes that a client may send behind an upgrade request which waits for an earlier response. */
+/**
+ * Bytes that a client may send behind an upgrade request which waits for an earlier response, or while its
+ * websocket is paused.
+ */
 const HOLD_MAX = 64 * 1024;
 
 /**
