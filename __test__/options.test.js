@@ -1,6 +1,7 @@
 'use strict';
 
 const http = require('http');
+const { inspect } = require('util');
 const { addition, doors, sockjs, throughDoor } = require('./support/library');
 const { Log } = require('./support/log');
 const { startService } = require('./support/server');
@@ -18,8 +19,12 @@ describe.each(doors)('options, by the %s door', (door) => {
     ['a maxLength below 0', { faye_server_options: { maxLength: -1 } }],
     ['a ping that is no number', { faye_server_options: { ping: '30s' } }],
     ['a ping of 0, as text', { faye_server_options: { ping: '0' } }],
+    ['a disconnect_delay that cannot be made a number', { disconnect_delay: Symbol('5 s') }],
+    ['a max_buffered that cannot be made a number', { max_buffered: Object.create(null) }],
+    ['a sockjs_url that cannot be made a string', { sockjs_url: Object.create(null) }],
+    ['a base_url that JSON cannot express', { base_url: { toJSON: () => BigInt(1) } }],
   ]) {
-    addition(`${title} is refused with a coded error: ${JSON.stringify(options)}`, async () => {
+    addition(`${title} is refused with a coded error: ${inspect(options)}`, async () => {
       const attempt = (fn) => {
         try {
           throughDoor(door, fn);

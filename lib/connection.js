@@ -328,6 +328,7 @@ class Connection extends Stream {
     keepAddresses(request.socket);
     this._request = {
       url: request.url,
+      target: request.url,
       pathname: undefined,
       protocol,
       headers: pickHeaders(request.headers),
@@ -358,8 +359,10 @@ class Connection extends Stream {
   /** The facts as text are only looked at when somebody asks. */
   _facts() {
     const facts = this._request;
-    if (typeof facts === 'string') return (this._request = JSON.parse(facts));
-    return facts;
+    if (typeof facts !== 'string') return facts;
+    const parsed = JSON.parse(facts);
+    parsed.target = parsed.url;
+    return (this._request = parsed);
   }
 }
 
@@ -434,7 +437,7 @@ for (const name of ['url', 'pathname', 'protocol', 'headers']) {
     get() {
       const facts = this._facts();
       if (name === 'pathname' && facts && facts.pathname === undefined) {
-        facts.pathname = this._engine.native.pathname(facts.url);
+        facts.pathname = this._engine.native.pathname(facts.target);
       }
       return facts?.[name];
     },

@@ -69,6 +69,28 @@ function complete(options, below = DEFAULTS) {
 }
 
 /**
+ * @param {any} value
+ * @returns {number} NaN for what is no number and cannot be made one
+ */
+function toNumber(value) {
+  try {
+    return Number(value);
+  } catch {
+    return NaN;
+  }
+}
+
+/** @param {() => unknown} convert */
+function works(convert) {
+  try {
+    convert();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
  * Checks what cannot work. Unknown options are ignored: callers pass objects of their own.
  *
  * @param {Record<string, any>} options complete options
@@ -81,17 +103,25 @@ function check(options) {
   checkTransports(options);
   for (const name of ['heartbeat_delay', 'disconnect_delay', 'response_limit']) {
     // 0.3.24 passes them on, so that numeric strings work.
-    if (Number.isNaN(Number(options[name]))) throw invalidOption(name, 'a number', options[name]);
+    if (Number.isNaN(toNumber(options[name]))) throw invalidOption(name, 'a number', options[name]);
   }
   for (const name of ['max_message_size', 'max_buffered', 'io_threads', 'pong_timeout']) {
     checkAtLeastOne(name, options[name]);
   }
   checkFaye(options.faye_server_options);
+  for (const name of ['websocket', 'base_url']) {
+    if (!works(() => JSON.stringify(options[name]))) {
+      throw invalidOption(name, 'a value that JSON can express', options[name]);
+    }
+  }
+  if (!works(() => String(options.sockjs_url))) {
+    throw invalidOption('sockjs_url', 'a string', options.sockjs_url);
+  }
   if (Number(options.io_threads) > MAX_IO_THREADS) {
     throw optionOutOfRange('io_threads', `at most ${MAX_IO_THREADS}`, options.io_threads);
   }
   if (options.high_water_mark !== undefined && options.high_water_mark !== null) {
-    const mark = Number(options.high_water_mark);
+    const mark = toNumber(options.high_water_mark);
     if (Number.isNaN(mark)) {
       throw invalidOption('high_water_mark', 'a number of bytes', options.high_water_mark);
     }
@@ -109,7 +139,7 @@ function checkFaye(faye) {
     const value = faye?.[name];
     if (!value) continue;
     const option = `faye_server_options.${name}`;
-    if (Number.isNaN(Number(value))) throw invalidOption(option, 'a number', value);
+    if (Number.isNaN(toNumber(value))) throw invalidOption(option, 'a number', value);
     if (Number(value) <= 0) throw optionOutOfRange(option, 'above 0', value);
   }
 }
@@ -162,7 +192,7 @@ function checkPrefix(prefix) {
  * @param {unknown} value
  */
 function checkAtLeastOne(name, value) {
-  const number = Number(value);
+  const number = toNumber(value);
   if (Number.isNaN(number)) throw invalidOption(name, 'a number', value);
   if (number < 1) throw optionOutOfRange(name, '1 or more', value);
 }
