@@ -184,6 +184,17 @@ describe.each(doors)('HTTP/1.1, by the %s door', (door) => {
     await connection.end();
   });
 
+  test('an empty line between two requests is passed over', async () => {
+    const server = await startEcho(door);
+    const connection = server.connect();
+    await connection.request('GET', '/s/');
+    for (let i = 0; i < 2; i++) {
+      connection.wire.write('\r\nGET /s/ HTTP/1.1\r\nHost: a\r\n\r\n');
+      const response = await connection.response();
+      expect([response.status, await response.rest()]).toEqual([200, 'Welcome to SockJS!\n']);
+    }
+  });
+
   test('a head that is too large gets 431', async () => {
     const server = await startEcho(door);
     const connection = server.connect();

@@ -110,6 +110,10 @@ impl Gate {
 
 /// Judges the request that `bytes` begin with.
 pub fn judge(bytes: &[u8], host: &Host) -> Verdict {
+    // An empty line before a request, which parsers skip (RFC 9112, section 2.2).
+    if bytes.first().is_some_and(|byte| b"\r\n".contains(byte)) {
+        return Verdict::Foreign;
+    }
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     let head = match request.parse(bytes) {

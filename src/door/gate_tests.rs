@@ -142,12 +142,13 @@ fn pieces_make_no_difference() {
     let runtime = runtime();
     let engine = Engine::start(1, 1, Box::new(Silent)).unwrap();
     let host = host(&engine);
-    let stories: [Story<'_>; 6] = [
+    let stories: [Story<'_>; 7] = [
         (&[OURS], &[]),
         (&[OURS, WITH_BODY, OURS], &[]),
         (&[OURS], &[FOREIGN]),
         (&[WITH_BODY, OURS], &[FOREIGN, OURS]),
         (&[], &[FOREIGN, OURS]),
+        (&[OURS], &[b"\r\n", OURS]),
         (&[OURS], &[b"GET /s/info HTTP/1.1\r\nHo"]),
     ];
     for (ours, others) in stories {
