@@ -8,6 +8,7 @@ const os = require('node:os');
 
 const { Connection, CLOSED, CLOSING, DEAD } = require('./connection');
 const { loadBinding } = require('./load');
+const { checkRawCode, rawReason } = require('./raw-close');
 const { Session } = require('./session');
 const { giveBack } = require('./takeover');
 
@@ -180,18 +181,11 @@ class Engine {
    */
   close(key, raw, code, reason) {
     if (raw) {
-      if (code !== 1000 && (code < 3000 || code > 4999)) {
-        // The words of faye-websocket, which applications may have met.
-        throw new Error(
-          "Failed to execute 'close' on WebSocket: " +
-            'The code must be either 1000, or between 3000 and 4999. ' +
-            `${code} is neither.`,
-        );
-      }
+      checkRawCode(code);
       const number = Number(code || 1000) || 0;
       let bytes;
       try {
-        bytes = closeReason(reason);
+        bytes = rawReason(reason);
       } finally {
         // faye-websocket is closing even when it throws.
         this.native.closeRaw(key, number, bytes);
@@ -465,22 +459,6 @@ class Engine {
     this.hold(-1);
     return taken;
   }
-}
-
-/**
- * The reason of a raw websocket's close frame, from what faye-websocket takes for one. At all other
- * values it throws what Node says to faye's next steps, and so does this.
- *
- * @param {any} reason
- * @returns {Buffer}
- */
-function closeReason(reason) {
-  if (!reason) return Buffer.alloc(0);
-  if (typeof reason === 'string' || typeof reason === 'number') return Buffer.from(String(reason));
-  const copy = Array.isArray(reason) ? Buffer.from(reason) : reason;
-  const payload = Buffer.allocUnsafe(2 + copy.length);
-  copy.copy(payload, 2);
-  return payload.subarray(2);
 }
 
 /**
