@@ -25,6 +25,9 @@ pub struct Engine {
     /// How many of them serve websockets.
     websocket_ios: usize,
     next_io: AtomicUsize,
+    /// Counted apart: with one counter, clients that ask for `/info` and then open a websocket would all go to
+    /// every other thread.
+    next_websocket_io: AtomicUsize,
     threads: Mutex<Vec<IoThread>>,
     registries: Mutex<Vec<Weak<Registry>>>,
 }
@@ -66,6 +69,7 @@ impl Engine {
             websocket_ios: websocket_threads.clamp(1, ios.len()),
             ios,
             next_io: AtomicUsize::new(0),
+            next_websocket_io: AtomicUsize::new(0),
             threads: Mutex::new(threads),
             registries: Mutex::default(),
         }))
@@ -85,17 +89,12 @@ impl Engine {
 
     /// The I/O thread for the next HTTP connection, which then stays on it.
     pub fn next_io(&self) -> Arc<Io> {
-        self.next_of(&self.ios)
+        take_turns(&self.ios, &self.next_io)
     }
 
     /// The I/O thread for the next websocket, which then stays on it.
     pub fn next_websocket_io(&self) -> Arc<Io> {
-        self.next_of(&self.ios[..self.websocket_ios])
-    }
-
-    fn next_of(&self, ios: &[Arc<Io>]) -> Arc<Io> {
-        let next = self.next_io.fetch_add(1, Ordering::Relaxed);
-        ios[next % ios.len()].clone()
+        take_turns(&self.ios[..self.websocket_ios], &self.next_websocket_io)
     }
 
     /// Sends what can be sent at once, ends the threads and waits for them. Connections are cut.
@@ -157,5 +156,42 @@ impl Silence {
     /// Whether somebody listens.
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::Acquire)
+    }
+}
+
+fn take_turns(ios: &[Arc<Io>], turn: &AtomicUsize) -> Arc<Io> {
+    ios[turn.fetch_add(1, Ordering::Relaxed) % ios.len()].clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Engine, Io};
+    use crate::server::events::Doorbell;
+
+    #[derive(Debug)]
+    struct Silent;
+
+    impl Doorbell for Silent {
+        fn ring(&self) {}
+    }
+
+    #[test]
+    fn websockets_that_each_follow_a_request_go_to_all_their_threads() {
+        let engine = Engine::start(2, 2, Box::new(Silent)).unwrap();
+        let mut served = [0, 0];
+        for _client in 0..4 {
+            engine.next_io();
+            let io = engine.next_websocket_io();
+            served[thread_of(&engine, &io)] += 1;
+        }
+        assert_eq!(served, [2, 2]);
+        engine.stop();
+    }
+
+    fn thread_of(engine: &Engine, io: &Arc<Io>) -> usize {
+        let same = |other: &Arc<Io>| Arc::ptr_eq(other, io);
+        engine.ios().iter().position(same).unwrap()
     }
 }
