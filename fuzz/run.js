@@ -45,12 +45,13 @@ async function main() {
   const all = [...TARGETS, AGAINST_NODE];
   const chosen = values.target === undefined ? all : [values.target];
   if (!all.includes(chosen[0])) throw new Error(`targets are ${all.join(', ')}`);
+  const seconds = count('--seconds', values.seconds);
+  const jobs = count('--jobs', values.jobs);
   const triple = /^host: (.*)$/m.exec(output('rustc', ['-vV']))[1];
   const libFuzzer = chosen.filter((name) => name !== AGAINST_NODE);
   // Build scripts run here and must not count their own coverage: that is what --target is for.
   if (libFuzzer.length > 0) build(libFuzzer, ['--target', triple], RUSTFLAGS);
   if (chosen.includes(AGAINST_NODE)) build(['answers'], [], []);
-  const seconds = Number(values.seconds);
   /** @type {Record<string, object>} */
   const table = Object.fromEntries(chosen.map((name) => [name, {}]));
   let failed = false;
@@ -66,9 +67,21 @@ async function main() {
       failed ||= result.failed;
     }
   };
-  await Promise.all(Array.from({ length: Math.max(1, Number(values.jobs)) }, work));
+  await Promise.all(Array.from({ length: jobs }, work));
   console.table(table);
   process.exitCode = failed ? 1 : 0;
+}
+
+/**
+ * @param {string} option
+ * @param {string} value
+ */
+function count(option, value) {
+  const number = Number(value);
+  if (!Number.isSafeInteger(number) || number < 1) {
+    throw new Error(`${option} must be a whole number above 0, not "${value}"`);
+  }
+  return number;
 }
 
 /**
