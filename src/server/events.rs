@@ -143,28 +143,37 @@ pub struct Batch {
     held: usize,
     /// When the first of the events came.
     since: Option<Instant>,
+    /// How often in a row it was emptied without having needed the room it has.
+    unneeded: usize,
 }
 
 /// Bytes up to which an emptied buffer stays as it is.
 const KEEP_CAPACITY: usize = 1 << 20;
+/// So often may more go unused before it is given back. Batches differ in size, and new room costs more than
+/// the copying into it.
+const PATIENCE: usize = 16;
 
-/// Empties a buffer. One that is large is given back when so much is no longer needed: not sooner, or a busy
-/// server would ask for it again with every batch.
-fn empty<T>(buffer: &mut Vec<T>) {
-    let keep = KEEP_CAPACITY / size_of::<T>();
+/// Empties a buffer. Answers whether it is larger than it needs to be.
+fn empty<T>(buffer: &mut Vec<T>) -> bool {
     let is_used = buffer.len() >= buffer.capacity() / 4;
     buffer.clear();
-    if !is_used {
-        buffer.shrink_to(keep);
-    }
+    !is_used && buffer.capacity() > KEEP_CAPACITY / size_of::<T>()
+}
+
+fn shrink<T>(buffer: &mut Vec<T>) {
+    buffer.shrink_to(KEEP_CAPACITY / size_of::<T>());
 }
 
 impl Batch {
     /// Empties the batch for another use.
     pub fn clear(&mut self) {
-        empty(&mut self.events);
-        empty(&mut self.bytes);
-        empty(&mut self.wide);
+        let unneeded = empty(&mut self.events) | empty(&mut self.bytes) | empty(&mut self.wide);
+        self.unneeded = if unneeded { self.unneeded + 1 } else { 0 };
+        if self.unneeded > PATIENCE {
+            shrink(&mut self.events);
+            shrink(&mut self.bytes);
+            shrink(&mut self.wide);
+        }
         self.held = 0;
         self.since = None;
     }
@@ -449,6 +458,11 @@ mod tests {
             ..Batch::default()
         };
         batch.clear();
+        for _ in 0..PATIENCE {
+            assert!(batch.bytes.capacity() >= 4 * KEEP_CAPACITY);
+            batch.bytes.push(0);
+            batch.clear();
+        }
         assert!(batch.bytes.capacity() >= 4 * KEEP_CAPACITY);
         batch.bytes.push(0);
         batch.clear();

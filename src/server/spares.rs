@@ -9,29 +9,42 @@ use crate::lock;
 #[derive(Debug, Default)]
 pub struct Spares {
     // A std Mutex: held for a push or a pop.
-    buffers: Mutex<Vec<Vec<u8>>>,
+    kept: Mutex<Kept>,
 }
 
-/// Buffers kept: one for each connection that a batch of 256 events with 16 for each brings, and more.
-const COUNT: usize = 64;
-/// Bytes of the largest buffer that is kept, so that all together hold 4 MiB at most.
+#[derive(Debug, Default)]
+struct Kept {
+    buffers: Vec<Vec<u8>>,
+    /// Sum of their capacities.
+    room: usize,
+}
+
+/// Bytes that all kept buffers hold together: enough for each of 256 connections to write sixteen messages
+/// of a kilobyte in a batch.
+const ROOM: usize = 4 << 20;
+/// Bytes of the largest buffer that is kept.
 const LARGEST: usize = 64 << 10;
 
 impl Spares {
     /// An empty buffer, with room if there is one.
     pub fn take(&self) -> Vec<u8> {
-        lock(&self.buffers).pop().unwrap_or_default()
+        let mut kept = lock(&self.kept);
+        let buffer = kept.buffers.pop().unwrap_or_default();
+        kept.room -= buffer.capacity();
+        buffer
     }
 
     /// The buffer is not used any more.
     pub fn give(&self, mut buffer: Vec<u8>) {
-        if buffer.capacity() > LARGEST {
+        let room = buffer.capacity();
+        if room == 0 || room > LARGEST {
             return;
         }
         buffer.clear();
-        let mut buffers = lock(&self.buffers);
-        if buffers.len() < COUNT {
-            buffers.push(buffer);
+        let mut kept = lock(&self.kept);
+        if kept.room + room <= ROOM {
+            kept.room += room;
+            kept.buffers.push(buffer);
         }
     }
 }
@@ -54,9 +67,11 @@ mod tests {
         let spares = Spares::default();
         spares.give(vec![0; LARGEST + 1]);
         assert_eq!(spares.take().capacity(), 0);
-        for _ in 0..2 * COUNT {
+        for _ in 0..2 * ROOM / LARGEST {
             spares.give(vec![0; LARGEST]);
         }
-        assert_eq!(lock(&spares.buffers).len(), COUNT);
+        assert_eq!(lock(&spares.kept).room, ROOM);
+        assert_eq!(spares.take().capacity(), LARGEST);
+        assert_eq!(lock(&spares.kept).room, ROOM - LARGEST);
     }
 }
