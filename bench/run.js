@@ -26,8 +26,8 @@ const { checks, growth, summarise, table, verdict } = require('./lib/summary');
 
 const OPTIONS = {
   rounds: { type: 'string', default: '5' },
-  seconds: { type: 'string', default: '2' },
-  warmup: { type: 'string', default: '2' },
+  seconds: { type: 'string', default: '1' },
+  warmup: { type: 'string', default: '1' },
   case: { type: 'string', default: '' },
   peer: { type: 'string', default: '' },
   quiet: { type: 'string', default: '5' },
@@ -204,7 +204,7 @@ async function once(test, peer, settings) {
     if (load.scenario === 'idle') return await memory(test, peer, target, settings);
     const { seconds } = settings;
     const warmup = settings.warmup * (test.warmup ?? 1);
-    const parameters = { seconds, 'warmup-seconds': warmup, ...load };
+    const parameters = { seconds, 'warmup-seconds': warmup, spin: pinned, ...load };
     return await runLoad(peer, parameters, target, pinned, settings.binaries);
   } catch (error) {
     const said = target.server.errors.trim();

@@ -257,13 +257,13 @@ const CASES = [
  */
 const GROWTH = [
   {
-    name: 'same rate over 10 to 5000 connections: CPU per message, largest to smallest',
+    name: 'same rate over 10 to 5000 connections: growth of CPU per message',
     cases: /^8000 messages a second/,
     unit: () => 1,
     atMost: 1.25,
   },
   {
-    name: 'xhr_send of 1 to 16 MiB: CPU per byte, largest to smallest',
+    name: 'xhr_send of 1 to 16 MiB: growth of CPU per byte',
     cases: /^one xhr_send/,
     unit: (parameters) => parameters.size,
     atMost: 2,

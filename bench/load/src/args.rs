@@ -52,6 +52,9 @@ pub struct Args {
     /// Process id of the server, whose CPU time is sampled at both ends of the measurement.
     #[arg(long)]
     pub pid: Option<u32>,
+    /// Never sleep, for a CPU of its own: waking the load generator is then no part of the server's work.
+    #[arg(long)]
+    pub spin: bool,
     /// Speak TLS. The certificate is not checked.
     #[arg(long)]
     pub tls: bool,

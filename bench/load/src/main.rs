@@ -259,7 +259,11 @@ impl Load {
     fn turn(&mut self) -> Result<()> {
         // Whoever has to be on time does not sleep: an epoll timeout is too coarse.
         let pacing = self.shared.sending && self.pacer.is_some();
-        let timeout = if pacing { Duration::ZERO } else { LONGEST_WAIT };
+        let timeout = if pacing || self.shared.args.spin {
+            Duration::ZERO
+        } else {
+            LONGEST_WAIT
+        };
         match self.poll.poll(&mut self.events, Some(timeout)) {
             Err(error) if error.kind() != std::io::ErrorKind::Interrupted => {
                 return Err(error).context("poll");
