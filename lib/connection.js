@@ -45,9 +45,11 @@ const HEADERS = [
 ];
 
 /**
- * One client. A legacy stream, as in sockjs 0.3.24: `'data'`, `'end'`, `'close'`, `pipe` both ways.
+ * One client. A legacy stream, as in sockjs 0.3.24: `'data'`, `'end'`, `'close'`, `pipe` both ways. Its name
+ * is the one that 0.3.24 shows in logs and debuggers. It is not set later: V8 (of Node 20) does not finish
+ * compiling a derived class whose own properties were redefined, and begins again for ever.
  */
-class Connection extends Stream {
+class SockJSConnection extends Stream {
   /**
    * @param {import('./engine').Engine} engine
    * @param {number} key the native side's name for the connection
@@ -400,9 +402,6 @@ class Held {
   }
 }
 
-// The name that 0.3.24 shows in logs and debuggers.
-Object.defineProperty(Connection, 'name', { value: 'SockJSConnection' });
-
 /** Where a socket keeps its local address, which Node forgets when the handle is gone. */
 const kLocalAddress = Symbol('local address');
 
@@ -432,7 +431,7 @@ function pickHeaders(all) {
 }
 
 for (const name of ['url', 'pathname', 'protocol', 'headers']) {
-  Object.defineProperty(Connection.prototype, name, {
+  Object.defineProperty(SockJSConnection.prototype, name, {
     configurable: true,
     get() {
       const facts = this._facts();
@@ -457,7 +456,7 @@ const ADDRESSES = [
 ];
 
 for (const [name, read] of ADDRESSES) {
-  Object.defineProperty(Connection.prototype, name, {
+  Object.defineProperty(SockJSConnection.prototype, name, {
     configurable: true,
     get() {
       // A unix socket has no address of its own: 0.3.24 leaves all three undefined.
@@ -470,4 +469,12 @@ for (const [name, read] of ADDRESSES) {
   });
 }
 
-module.exports = { Connection, keepAddresses, DEAD, CONNECTING, OPEN, CLOSING, CLOSED };
+module.exports = {
+  Connection: SockJSConnection,
+  keepAddresses,
+  DEAD,
+  CONNECTING,
+  OPEN,
+  CLOSING,
+  CLOSED,
+};
