@@ -155,7 +155,7 @@ pub enum PayloadError {
 /// Accepts what JavaScript's `JSON.parse` accepts: numbers of any size, any depth, escapes of lone
 /// surrogates. Nothing is delivered unless all of `text` is valid.
 pub fn decode_array(text: &str, to: &mut impl Messages) -> Result<(), PayloadError> {
-    if let Some(only) = plain_element(text) {
+    if let Some(only) = plain_element(text.as_bytes()) {
         to.ascii(only);
         return Ok(());
     }
@@ -195,8 +195,8 @@ pub fn decode_websocket(
 
 /// The text between the quotes when `text` is `["…"]` of plain ASCII, which is most of what
 /// clients send.
-fn plain_element(text: &str) -> Option<&[u8]> {
-    let inner = text.as_bytes().strip_prefix(b"[\"")?.strip_suffix(b"\"]")?;
+pub fn plain_element(text: &[u8]) -> Option<&[u8]> {
+    let inner = text.strip_prefix(b"[\"")?.strip_suffix(b"\"]")?;
     (plain_bytes(inner) == inner.len()).then_some(inner)
 }
 

@@ -9,6 +9,11 @@ use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 /// What the decoder finds. Payloads are borrowed from the bytes that were fed.
 pub trait Incoming {
+    /// A complete text message, not yet known to be UTF-8. Answers whether it was taken, which has to mean
+    /// that it is ASCII: who looks at all its bytes anyway saves the decoder from doing so.
+    fn ascii(&mut self, _text: &[u8]) -> bool {
+        false
+    }
     /// A complete text message.
     fn text(&mut self, text: &str);
     /// A complete binary message.
@@ -60,6 +65,7 @@ const MAX_HEADER: usize = 14;
 const MASK: usize = 4;
 const CONTINUATION: u8 = 0;
 const TEXT: u8 = 1;
+const TEXT_AND_LAST: u8 = 0x80 | TEXT;
 const BINARY: u8 = 2;
 const CLOSE: u8 = 8;
 const PING: u8 = 9;
@@ -97,9 +103,9 @@ impl Decoder {
             let step = match self.frame {
                 None if input.is_empty() => return,
                 None => {
-                    let (byte, rest) = std::mem::take(&mut input).split_at_mut(1);
-                    input = rest;
-                    self.header_byte(byte[0])
+                    let (taken, judged) = self.take_header(input);
+                    input = &mut std::mem::take(&mut input)[taken..];
+                    judged
                 }
                 Some(frame) if self.oversized || frame.len > self.max_message_size => {
                     if input.is_empty() {
@@ -156,6 +162,39 @@ impl Decoder {
         self.closed = true;
         self.message = Vec::new();
         self.partial = Vec::new();
+    }
+
+    /// Takes what it can of a frame header from `input`, which is not empty. Answers how many bytes that was,
+    /// and what faye says to them.
+    fn take_header(&mut self, input: &[u8]) -> (usize, Result<(), Violation>) {
+        if self.header_len == 0 && self.common_header(input) {
+            (self.header_len, Ok(()))
+        } else {
+            (1, self.header_byte(input[0]))
+        }
+    }
+
+    /// Takes the whole header when that of a text message begins `input`, as nearly always, and there is
+    /// nothing to object to. Everything else goes by bytes.
+    fn common_header(&mut self, input: &[u8]) -> bool {
+        let &[TEXT_AND_LAST, second, ..] = input else {
+            return false;
+        };
+        let extended = extended_bytes(second);
+        let len = 2 + extended + MASK;
+        if self.fragmented_text.is_some() || second & 0x80 == 0 || extended > 2 {
+            return false;
+        }
+        let Some(header) = input.get(..len) else {
+            return false;
+        };
+        self.header[..len].copy_from_slice(header);
+        if self.check_length(self.payload_len()).is_err() {
+            return false;
+        }
+        self.header_len = len;
+        self.frame = Some(self.parsed_header(MASK));
+        true
     }
 
     /// Takes one byte of a frame header and judges it at once, as faye does.
@@ -329,6 +368,9 @@ fn extended_bytes(second: u8) -> usize {
 fn deliver(text: bool, message: &[u8], to: &mut impl Incoming) -> Result<(), Violation> {
     if !text {
         to.binary(message);
+        return Ok(());
+    }
+    if to.ascii(message) {
         return Ok(());
     }
     match std::str::from_utf8(message) {

@@ -10,7 +10,7 @@ use super::io::{Io, with_read_buffer};
 use super::outlet::{Carrier, Outlet};
 use super::service::Service;
 use super::socket::{Socket, Source};
-use crate::protocol::json;
+use crate::protocol::json::{self, Messages};
 use crate::protocol::websocket::{Decoder, Incoming};
 use crate::transport::Transport;
 use crate::{lock, may_panic};
@@ -93,6 +93,20 @@ impl Receiver<'_> {
 }
 
 impl Incoming for Receiver<'_> {
+    fn ascii(&mut self, text: &[u8]) -> bool {
+        if self.raw {
+            return false;
+        }
+        let Some(message) = json::plain_element(text) else {
+            return false;
+        };
+        let _: Result<(), ()> = self.connection.receive(|inbox| {
+            inbox.ascii(message);
+            Ok(())
+        });
+        true
+    }
+
     fn text(&mut self, text: &str) {
         if self.raw {
             let _: Result<(), ()> = self.connection.receive(|inbox| {
