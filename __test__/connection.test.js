@@ -57,6 +57,7 @@ describe.each(doors)('connection, by the %s door', (door) => {
     expect(conn.prefix).toBe('/s');
     expect(conn.id).toMatch(UUID_V4);
     expect(`${conn}`).toBe(`<SockJSConnection ${conn.id}>`);
+    expect(conn.constructor.name).toBe('SockJSConnection');
     expect([conn.readable, conn.writable, conn.readyState]).toEqual([true, true, 1]);
     expect(conn.remoteAddress).toBe('127.0.0.1');
     expect(conn.remotePort).toBe(port);
