@@ -3,6 +3,7 @@
 
 use std::io::{self, Read, Write};
 
+use sockjs_rs::protocol::json::plain_element;
 use sockjs_rs::protocol::websocket::{Decoder, Incoming, Kind, encode, encode_close, encode_with};
 use tungstenite::error::{CapacityError, ProtocolError};
 use tungstenite::protocol::{Role, WebSocketConfig};
@@ -31,6 +32,16 @@ impl Found {
 struct All(Vec<Found>);
 
 impl Incoming for All {
+    // As the server does it. What it takes has to be what `text` would have got.
+    fn ascii(&mut self, text: &[u8]) -> bool {
+        if plain_element(text).is_none() {
+            return false;
+        }
+        let text = std::str::from_utf8(text).expect("plain text is UTF-8");
+        assert!(text.is_ascii());
+        self.text(text);
+        true
+    }
     fn text(&mut self, text: &str) {
         self.0.push(Found::Text(text.into()));
     }
