@@ -143,37 +143,41 @@ pub struct Batch {
     held: usize,
     /// When the first of the events came.
     since: Option<Instant>,
-    /// How often in a row it was emptied without having needed the room it has.
-    unneeded: usize,
+    /// How often in a row each of the three buffers was emptied without having needed the room it has.
+    unneeded: [usize; 3],
 }
 
 /// Bytes up to which an emptied buffer stays as it is.
 const KEEP_CAPACITY: usize = 1 << 20;
-/// So often may more go unused before it is given back. Batches differ in size, and new room costs more than
-/// the copying into it.
+/// So often in a row may up to [`LARGE`] go unused before it is given back. Batches differ in size, and new
+/// room costs more than the copying into it.
 const PATIENCE: usize = 16;
+/// More bytes than this are given back the first time: they were for a burst, or for one huge message.
+const LARGE: usize = 4 << 20;
 
-/// Empties a buffer. Answers whether it is larger than it needs to be.
-fn empty<T>(buffer: &mut Vec<T>) -> bool {
+/// Empties a buffer, and gives back what it did not need.
+fn empty<T>(buffer: &mut Vec<T>, unneeded: &mut usize) {
+    let room = buffer.capacity() * size_of::<T>();
     let is_used = buffer.len() >= buffer.capacity() / 4;
     buffer.clear();
-    !is_used && buffer.capacity() > KEEP_CAPACITY / size_of::<T>()
-}
-
-fn shrink<T>(buffer: &mut Vec<T>) {
-    buffer.shrink_to(KEEP_CAPACITY / size_of::<T>());
+    if is_used || room <= KEEP_CAPACITY {
+        *unneeded = 0;
+        return;
+    }
+    *unneeded += 1;
+    if room > LARGE || *unneeded > PATIENCE {
+        *unneeded = 0;
+        buffer.shrink_to(KEEP_CAPACITY / size_of::<T>());
+    }
 }
 
 impl Batch {
     /// Empties the batch for another use.
     pub fn clear(&mut self) {
-        let unneeded = empty(&mut self.events) | empty(&mut self.bytes) | empty(&mut self.wide);
-        self.unneeded = if unneeded { self.unneeded + 1 } else { 0 };
-        if self.unneeded > PATIENCE {
-            shrink(&mut self.events);
-            shrink(&mut self.bytes);
-            shrink(&mut self.wide);
-        }
+        let [events, bytes, wide] = &mut self.unneeded;
+        empty(&mut self.events, events);
+        empty(&mut self.bytes, bytes);
+        empty(&mut self.wide, wide);
         self.held = 0;
         self.since = None;
     }
@@ -452,21 +456,33 @@ mod tests {
     }
 
     #[test]
-    fn a_large_buffer_goes_when_it_is_not_needed() {
+    fn a_buffer_goes_when_it_was_not_needed_for_a_while() {
         let mut batch = Batch {
-            bytes: vec![0; 4 * KEEP_CAPACITY],
+            bytes: vec![0; LARGE],
             ..Batch::default()
         };
         batch.clear();
         for _ in 0..PATIENCE {
-            assert!(batch.bytes.capacity() >= 4 * KEEP_CAPACITY);
+            assert_eq!(batch.bytes.capacity(), LARGE);
             batch.bytes.push(0);
             batch.clear();
         }
-        assert!(batch.bytes.capacity() >= 4 * KEEP_CAPACITY);
+        assert_eq!(batch.bytes.capacity(), LARGE);
         batch.bytes.push(0);
         batch.clear();
         assert!(batch.bytes.capacity() <= KEEP_CAPACITY);
+    }
+
+    #[test]
+    fn a_large_buffer_goes_as_soon_as_it_is_not_needed() {
+        let mut batch = Batch {
+            wide: vec![0; LARGE],
+            ..Batch::default()
+        };
+        batch.clear();
+        assert_eq!(batch.wide.capacity(), LARGE);
+        batch.clear();
+        assert!(batch.wide.capacity() <= KEEP_CAPACITY);
     }
 
     #[test]

@@ -19,7 +19,7 @@ struct Kept {
     room: usize,
 }
 
-/// Bytes that all kept buffers hold together: enough for each of 256 connections to write sixteen messages
+/// Bytes that all kept buffers hold together: enough for each of 100 connections to write sixteen messages
 /// of a kilobyte in a batch.
 const ROOM: usize = 4 << 20;
 /// Bytes of the largest buffer that is kept.
