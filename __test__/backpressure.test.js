@@ -372,7 +372,6 @@ describe.each(doors)('pipe, by the %s door', (door) => {
     'a listener that sips holds no more than one that gulps',
     async () => {
       const { client } = await serveFixture(door, 'loaded.js', { BEHAVIOUR: 'sips' });
-      const before = await memory(client);
       const { wire } = await client.websocket('/s/websocket');
       const burst = Buffer.concat(Array(512).fill(encodeFrame({ payload: 'x'.repeat(8 * 1024) })));
       const total = 128 * MEBIBYTE;
