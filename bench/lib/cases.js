@@ -22,7 +22,7 @@
  * @property {string[]} peers
  * @property {Record<string, string | number | boolean>} load arguments of the load generator
  * @property {string[]} [server] arguments of the servers
- * @property {number} [warmup] how many times longer than usual the warm-up may be
+ * @property {number} [warmup] how many times longer than usual the warm-up is; at most, with `warmup-messages`
  * @property {boolean} [pinned] server on CPU 0, load on CPU 1; true by default
  * @property {Bound[]} bounds
  */
@@ -50,6 +50,8 @@ const BOTH = ['sockjs', 'sockjs-rs'];
 const ALL = [...BOTH, 'ws', 'socket.io', 'tungstenite'];
 /** "No worse" than itself: two medians of the same code differ by some percent (the A/A rows). */
 const NO_WORSE = 0.95;
+/** Warm-up of cases in which sockjs handles few messages a second. */
+const FEW_A_SECOND = 3;
 const NEVER_SLOWER = [{ figure: 'cpu', atLeast: 1 }];
 
 /**
@@ -138,6 +140,7 @@ const CASES = [
     name: 'websocket echo, 10 × 1, 64 KiB',
     peers: ALL,
     load: load('websocket', 10, 1, 65536),
+    warmup: FEW_A_SECOND,
     bounds: cpu(8),
   },
   {
@@ -175,6 +178,7 @@ const CASES = [
     peers: [...BOTH, 'ws', 'socket.io'],
     load: { ...load('websocket', 1000, 1), scenario: 'fan-out', senders: 10 },
     server: ['--fan-out'],
+    warmup: FEW_A_SECOND,
     bounds: cpu(3),
   },
   {
@@ -187,6 +191,7 @@ const CASES = [
     name: 'GET /info, 50 connections',
     peers: [...BOTH, 'node-http', 'hyper'],
     load: load('info', 50, 1),
+    warmup: FEW_A_SECOND,
     bounds: cpu(2.5),
   },
   {
@@ -232,6 +237,7 @@ const CASES = [
     name: `8000 messages a second over ${connections} connections`,
     peers: BOTH,
     load: { ...load('websocket', connections, 4), rate: 8000 },
+    warmup: FEW_A_SECOND,
     bounds: NEVER_SLOWER,
   })),
   ...[1, 4, 16].map((mebibytes) => ({
