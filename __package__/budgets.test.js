@@ -47,6 +47,7 @@ const MAIN_FILES = [
   'lib/install.js',
   'lib/load.js',
   'lib/options.js',
+  'lib/raw-close.js',
   'lib/server.js',
   'lib/session.js',
   'lib/takeover.js',
