@@ -6,13 +6,14 @@
 
 /** @param {any} code */
 function checkRawCode(code) {
-  if (code === 1000 || !(code < 3000 || code > 4999)) return;
-  // The words of faye-websocket, which applications may have met.
-  throw new Error(
-    "Failed to execute 'close' on WebSocket: " +
-      'The code must be either 1000, or between 3000 and 4999. ' +
-      `${code} is neither.`,
-  );
+  if (code !== 1000 && (code < 3000 || code > 4999)) {
+    // The words of faye-websocket, which applications may have met.
+    throw new Error(
+      "Failed to execute 'close' on WebSocket: " +
+        'The code must be either 1000, or between 3000 and 4999. ' +
+        `${code} is neither.`,
+    );
+  }
 }
 
 /**
