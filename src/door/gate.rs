@@ -12,6 +12,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
 use hyper::rt::ReadBufCursor;
+use memchr::memchr_iter;
 
 use super::exchange::Exchange;
 use super::host::Host;
@@ -94,9 +95,10 @@ impl Gate {
 
     /// Judges what is held, looking for the end of the head only in what is new.
     fn judge(&mut self) -> Verdict {
-        let from = self.scanned.saturating_sub(2);
-        let complete = self.held[from..].windows(2).any(|pair| pair == b"\n\n")
-            || self.held[from..].windows(3).any(|end| end == b"\n\r\n");
+        let new = &self.held[self.scanned.saturating_sub(2)..];
+        let complete = memchr_iter(b'\n', new)
+            .map(|at| &new[at + 1..])
+            .any(|next| next.starts_with(b"\n") || next.starts_with(b"\r\n"));
         self.scanned = self.held.len();
         if complete {
             return judge(&self.held, &self.host);
@@ -148,10 +150,7 @@ pub fn judge(bytes: &[u8], host: &Host) -> Verdict {
 
 /// Whether a line ends without a carriage return, which httparse and hyper allow and Node does not.
 fn has_bare_line_feed(head: &[u8]) -> bool {
-    head.split(|byte| *byte == b'\n')
-        .rev()
-        .skip(1)
-        .any(|line| !line.ends_with(b"\r"))
+    memchr_iter(b'\n', head).any(|at| !head[..at].ends_with(b"\r"))
 }
 
 /// Bytes that mean the same to every parser of targets.

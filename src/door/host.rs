@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use hyper::header::HeaderValue;
+
 use crate::lock;
 use crate::server::Service;
 
@@ -17,6 +19,8 @@ pub struct Host {
     withdrawn: AtomicBool,
     max_header_size: AtomicUsize,
     timeouts: Mutex<Timeouts>,
+    /// What `Keep-Alive` says of the first of them.
+    keep_alive: Mutex<Option<HeaderValue>>,
 }
 
 /// The http server's own time limits, in force on connections taken from it. `None` is no limit.
@@ -39,6 +43,7 @@ impl Host {
             withdrawn: AtomicBool::new(false),
             max_header_size: AtomicUsize::new(16 << 10),
             timeouts: Mutex::default(),
+            keep_alive: Mutex::default(),
         }
     }
 
@@ -65,6 +70,10 @@ impl Host {
     /// Follows the http server's settings.
     pub fn configure(&self, timeouts: Timeouts, max_header_size: usize) {
         *lock(&self.timeouts) = timeouts;
+        *lock(&self.keep_alive) = timeouts.keep_alive.and_then(|limit| {
+            let seconds = limit.as_secs();
+            HeaderValue::from_str(&format!("timeout={seconds}")).ok()
+        });
         self.max_header_size
             .store(max_header_size, Ordering::Relaxed);
     }
@@ -72,6 +81,11 @@ impl Host {
     /// The http server's time limits.
     pub fn timeouts(&self) -> Timeouts {
         *lock(&self.timeouts)
+    }
+
+    /// The `Keep-Alive` header that Node would send.
+    pub fn keep_alive(&self) -> Option<HeaderValue> {
+        lock(&self.keep_alive).clone()
     }
 
     /// Bytes that a head may have.

@@ -215,7 +215,7 @@ impl Driver {
         }
         let mut response = self.body(reply).await?;
         let close = close || response.headers().contains_key(CONNECTION);
-        if !close && let Some(keep_alive) = self.keep_alive() {
+        if !close && let Some(keep_alive) = self.host.keep_alive() {
             let headers = response.headers_mut();
             headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
             headers.insert("keep-alive", keep_alive);
@@ -256,12 +256,6 @@ impl Driver {
                 response.map(|()| Body::stream(outlet, attachment, self.exchange.clone()))
             }
         })
-    }
-
-    /// The `Keep-Alive` header that Node would send.
-    fn keep_alive(&self) -> Option<HeaderValue> {
-        let seconds = self.host.timeouts().keep_alive?.as_secs();
-        HeaderValue::from_str(&format!("timeout={seconds}")).ok()
     }
 }
 

@@ -50,11 +50,9 @@ fn browser() -> HeaderMap {
 }
 
 fn filters(route: &Route<'_>) -> HeaderMap {
-    rules().filters(
-        route,
-        &browser(),
-        SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777),
-    )
+    rules().filters(route, &browser(), || {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777)
+    })
 }
 
 fn session(endpoint: Endpoint) -> HeaderMap {
@@ -157,7 +155,7 @@ fn a_null_origin_is_none_for_eventsource_alone() {
             .headers()
             .contains_key(header::ACCESS_CONTROL_ALLOW_CREDENTIALS)
     );
-    let info = rules().filters(&Route::Info, &null, SystemTime::UNIX_EPOCH);
+    let info = rules().filters(&Route::Info, &null, || SystemTime::UNIX_EPOCH);
     assert_eq!(origin(&info), "null");
     assert!(info.contains_key(header::ACCESS_CONTROL_ALLOW_CREDENTIALS));
 }
@@ -169,7 +167,7 @@ fn disable_cors_does_not_touch_eventsource() {
         ..Options::default()
     });
     assert_eq!(
-        rules.filters(&Route::ChunkingTest, &browser(), SystemTime::UNIX_EPOCH),
+        rules.filters(&Route::ChunkingTest, &browser(), || SystemTime::UNIX_EPOCH),
         HeaderMap::new()
     );
     let eventsource = receiver_head(Transport::Eventsource, HeaderMap::new(), &browser());

@@ -37,6 +37,9 @@ pub struct Rules {
     iframe_etag: HeaderValue,
 }
 
+/// Room for the headers that a browser is usually sent: to grow on the way would be a second allocation.
+const USUAL_HEADERS: usize = 8;
+
 impl Rules {
     pub fn new(options: Options) -> Self {
         let iframe = [IFRAME_HEAD, &options.sockjs_url, IFRAME_TAIL].concat();
@@ -55,9 +58,14 @@ impl Rules {
 
     /// The headers that a route has before its handler runs: cookie, CORS and caching, each where
     /// 0.3.24 has it. `now` is for `Expires`.
-    pub fn filters(&self, route: &Route<'_>, request: &HeaderMap, now: SystemTime) -> HeaderMap {
+    pub fn filters(
+        &self,
+        route: &Route<'_>,
+        request: &HeaderMap,
+        now: impl FnOnce() -> SystemTime,
+    ) -> HeaderMap {
         let filters = Filters::of(route);
-        let mut headers = HeaderMap::new();
+        let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
         if filters.cookie && self.options.jsessionid {
             let cookies = request_header(request, &header::COOKIE);
             set(
@@ -86,7 +94,7 @@ impl Rules {
                 set(
                     &mut headers,
                     header::EXPIRES,
-                    http_date(now, CACHE_SECONDS).as_bytes(),
+                    http_date(now(), CACHE_SECONDS).as_bytes(),
                 );
             }
         }

@@ -34,17 +34,22 @@ pub fn parse_target(target: &str) -> Target<'_> {
 
 /// What JavaScript's `\s` matches.
 fn is_space(c: char) -> bool {
-    matches!(
-        c,
-        '\t'..='\r'
-            | ' '
-            | '\u{a0}'
-            | '\u{feff}'
-            | '\u{2028}'
-            | '\u{2029}'
-            | '\u{202f}'
-            | '\u{205f}'
-    ) || matches!(c, '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{3000}')
+    // Most are none: one comparison instead of a dozen.
+    !c.is_ascii_graphic()
+        && matches!(
+            c,
+            '\t'..='\r'
+                | ' '
+                | '\u{a0}'
+                | '\u{1680}'
+                | '\u{2000}'..='\u{200a}'
+                | '\u{2028}'
+                | '\u{2029}'
+                | '\u{202f}'
+                | '\u{205f}'
+                | '\u{3000}'
+                | '\u{feff}'
+        )
 }
 
 fn parse_slowly(target: &str) -> Target<'static> {

@@ -148,26 +148,24 @@ fn latin1(bytes: &[u8]) -> Cow<'_, str> {
 /// A request's line for the log, complete but for its status.
 #[derive(Debug)]
 pub(super) struct LogLine {
-    request: Option<String>,
-    start: Instant,
+    /// With the time when it came; `None` when nobody listens.
+    request: Option<(String, Instant)>,
 }
 
 impl LogLine {
     fn new(service: &Service, head: &Head<'_>) -> Self {
-        let request = service
-            .options
-            .log
-            .then(|| format!("{} {}", head.method, head.target));
+        let line = || (format!("{} {}", head.method, head.target), Instant::now());
         Self {
-            request,
-            start: Instant::now(),
+            request: service.options.log.then(line),
         }
     }
 
     /// 0.3.24 logs a response that goes on as `(unfinished)`.
     pub(super) fn write(self, service: &Service, status: Option<StatusCode>) {
-        let Some(request) = self.request else { return };
-        let elapsed = self.start.elapsed().as_millis();
+        let Some((request, start)) = self.request else {
+            return;
+        };
+        let elapsed = start.elapsed().as_millis();
         let status = status.map_or("(unfinished)".into(), |status| status.as_u16().to_string());
         service.log("info", || format!("{request} {elapsed}ms {status}"));
     }
@@ -192,7 +190,7 @@ impl Service {
             }
             Resolved::NotFound => return self.full(log, response::not_found(HeaderMap::new())),
         };
-        let filters = self.rules.filters(&route, head.headers, SystemTime::now());
+        let filters = self.rules.filters(&route, head.headers, SystemTime::now);
         let (session, endpoint) = match route {
             Route::Session { session, endpoint } => (session, endpoint),
             Route::RawWebsocket if !self.options.allows(Transport::WebsocketRaw) => {
