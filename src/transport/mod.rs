@@ -107,6 +107,8 @@ impl Wrapper {
     /// Appends `frame` (valid UTF-8) as this transport writes it. Returns the UTF-16 units
     /// appended, which is what sockjs 0.3.24 counts against `response_limit`.
     pub fn wrap(&self, frame: &[u8], out: &mut Vec<u8>) -> u64 {
+        // Growing once more for what follows a long frame would copy all of it.
+        out.reserve(frame.len() + AROUND_FRAME);
         let units = match self.transport {
             Transport::XhrPolling | Transport::XhrStreaming => {
                 out.extend_from_slice(frame);
@@ -151,6 +153,9 @@ fn wrap_event(frame: &[u8], out: &mut Vec<u8>) -> usize {
     out.extend_from_slice(b"\r\n\r\n");
     json::utf16_len(&out[start..])
 }
+
+/// Bytes around a frame that needs no escapes.
+const AROUND_FRAME: usize = 32;
 
 /// Bytes of `h` that old browsers want before they show a stream to its reader.
 const XHR_PRELUDE: usize = 2048;
