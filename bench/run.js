@@ -162,11 +162,13 @@ async function measure(group, settings) {
   const results = group.map(({ name, load, server = [], pinned = true }) => {
     return { name, load, server, pinned, summaries: {}, checks: [], rounds: [] };
   });
-  for (let round = 0; round < settings.rounds; round++) {
+  const rounds = settings.rounds * (group[0].rounds ?? 1);
+  for (let round = 0; round < rounds; round++) {
     for (const [index, test] of group.entries()) {
       const result = results[index];
       if (result.error) continue;
       try {
+        progress(`${test.name}: round ${round + 1} of ${rounds}`);
         await measureRound(test, settings, round, result.rounds);
       } catch (error) {
         result.error = error.message;
@@ -196,7 +198,6 @@ async function measureRound(test, settings, round, rounds) {
   const first = round % test.peers.length;
   const peers = [...test.peers.slice(first), ...test.peers.slice(0, first)];
   for (const peer of peers) {
-    progress(`${test.name}: round ${round + 1} of ${settings.rounds}, ${peer}`);
     const report = await once(test, peer, settings);
     rounds.push({ round: round + 1, peer, disturbed: isDisturbed(report, settings), report });
   }
