@@ -19,7 +19,7 @@ pub struct Host {
     withdrawn: AtomicBool,
     max_header_size: AtomicUsize,
     timeouts: Mutex<Timeouts>,
-    /// What `Keep-Alive` says of the first of them.
+    /// The value of `Keep-Alive` that tells of `timeouts.keep_alive`.
     keep_alive: Mutex<Option<HeaderValue>>,
 }
 
@@ -83,7 +83,7 @@ impl Host {
         *lock(&self.timeouts)
     }
 
-    /// The `Keep-Alive` header that Node would send.
+    /// The `Keep-Alive` header that Node would send, if it would.
     pub fn keep_alive(&self) -> Option<HeaderValue> {
         lock(&self.keep_alive).clone()
     }

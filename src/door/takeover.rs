@@ -215,10 +215,12 @@ impl Driver {
         }
         let mut response = self.body(reply).await?;
         let close = close || response.headers().contains_key(CONNECTION);
-        if !close && let Some(keep_alive) = self.host.keep_alive() {
+        if !close {
             let headers = response.headers_mut();
             headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
-            headers.insert("keep-alive", keep_alive);
+            if let Some(keep_alive) = self.host.keep_alive() {
+                headers.insert("keep-alive", keep_alive);
+            }
         }
         Ok(response)
     }
