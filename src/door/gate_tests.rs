@@ -29,6 +29,12 @@ const OURS: &[u8] = b"GET /s/info HTTP/1.1\r\nHost: h\r\n\r\n";
 const WITH_BODY: &[u8] =
     b"POST /s/0/a/xhr_send HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n[\"a\"]";
 const FOREIGN: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+/// Ours but for line feeds without a carriage return.
+const BARE: [&[u8]; 3] = [
+    b"GET /s/info HTTP/1.1\nHost: h\n\n",
+    b"GET /s/info HTTP/1.1\r\nHost: h\n\r\n",
+    b"GET /s/info HTTP/1.1\r\nHost: h\r\n\n",
+];
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
@@ -142,13 +148,16 @@ fn pieces_make_no_difference() {
     let runtime = runtime();
     let engine = Engine::start(1, 1, Box::new(Silent)).unwrap();
     let host = host(&engine);
-    let stories: [Story<'_>; 7] = [
+    let stories: [Story<'_>; 10] = [
         (&[OURS], &[]),
         (&[OURS, WITH_BODY, OURS], &[]),
         (&[OURS], &[FOREIGN]),
         (&[WITH_BODY, OURS], &[FOREIGN, OURS]),
         (&[], &[FOREIGN, OURS]),
         (&[OURS], &[b"\r\n", OURS]),
+        (&[OURS], &[BARE[0], OURS]),
+        (&[OURS], &[BARE[1]]),
+        (&[], &[BARE[2], OURS]),
         (&[OURS], &[b"GET /s/info HTTP/1.1\r\nHo"]),
     ];
     for (ours, others) in stories {

@@ -34,7 +34,7 @@ pub fn parse_target(target: &str) -> Target<'_> {
 
 /// What JavaScript's `\s` matches.
 fn is_space(c: char) -> bool {
-    // Most are none: one comparison instead of a dozen.
+    // Most characters of a target are none: one comparison instead of a dozen.
     !c.is_ascii_graphic()
         && matches!(
             c,

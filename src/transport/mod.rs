@@ -154,7 +154,7 @@ fn wrap_event(frame: &[u8], out: &mut Vec<u8>) -> usize {
     json::utf16_len(&out[start..])
 }
 
-/// Bytes around a frame that needs no escapes.
+/// Bytes around a frame of most transports; for one with many escapes it is not enough.
 const AROUND_FRAME: usize = 32;
 
 /// Bytes of `h` that old browsers want before they show a stream to its reader.
