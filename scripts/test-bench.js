@@ -1,30 +1,20 @@
 'use strict';
 
-/**
- * `npm run test:bench`: lints and tests of the load generator, which must not believe a faulty server. They
- * need the addon.
- */
+/** `npm run test:bench`: lints and tests of the load generator, which must not believe a faulty server. */
 
 const path = require('node:path');
-const { ROOT, run } = require('./ready');
+const { ROOT, ready, run } = require('./ready');
 
 async function main() {
-  const cwd = path.join(ROOT, 'bench', 'load');
-  await run('Load generator, formatting', 'cargo', ['fmt', '--check'], { cwd });
-  const clippy = ['clippy', '--locked', '--quiet', '--all-targets', '--', '-D', 'warnings'];
-  await run('Load generator, lints', 'cargo', clippy, { cwd });
-  await run(
-    'Load generator against faulty raw websockets',
-    'cargo',
-    ['test', '--locked', '--quiet'],
-    {
-      cwd,
-    },
-  );
-  await run('Load generator against faulty applications', 'node', [
-    '--test',
-    'bench/faults.test.js',
-  ]);
+  await ready();
+  const load = (what, args) => {
+    return run(`Load generator, ${what}`, 'cargo', args, { cwd: path.join(ROOT, 'bench', 'load') });
+  };
+  await load('formatting', ['fmt', '--check']);
+  await load('lints', ['clippy', '--locked', '--all-targets', '--', '-D', 'warnings']);
+  // Builds the program, too, that the next one runs.
+  await load('faulty raw websockets', ['test', '--locked', '--quiet']);
+  await run('Load generator, faulty applications', 'node', ['--test', 'bench/faults.test.js']);
 }
 
 main().catch((error) => {
