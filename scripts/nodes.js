@@ -9,7 +9,7 @@ const path = require('node:path');
 const { ROOT, run } = require('./ready');
 
 /** The versions that are tested, by major number: the engines of package.json, one each. */
-const VERSIONS = { 18: '18.20.8', 20: '20.20.2', 22: '22.23.3', 24: '24.21.0' };
+const VERSIONS = { 18: '18.20.8', 20: '20.20.2', 22: '22.23.3', 24: '24.21.0', 26: '26.9.0' };
 
 const CACHE = path.join(ROOT, 'node_modules/.cache/sockjs-rs');
 
