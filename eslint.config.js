@@ -3,6 +3,22 @@
 const js = require('@eslint/js');
 const globals = require('globals');
 
+/** Globals that tests of applications replace by their own. */
+const REPLACEABLE = [
+  'Buffer',
+  'Date',
+  'JSON',
+  'Promise',
+  'clearImmediate',
+  'clearInterval',
+  'clearTimeout',
+  'performance',
+  'queueMicrotask',
+  'setImmediate',
+  'setInterval',
+  'setTimeout',
+];
+
 module.exports = [
   {
     ignores: [
@@ -36,6 +52,15 @@ module.exports = [
       'no-unmodified-loop-condition': 'error',
       'no-use-before-define': ['error', { functions: false, classes: false, variables: false }],
       'no-unused-vars': ['error', { args: 'after-used', caughtErrors: 'none' }],
+    },
+  },
+  {
+    // What test frameworks replace is kept in lib/globals.js.
+    files: ['lib/**/*.js'],
+    ignores: ['lib/globals.js'],
+    rules: {
+      'no-restricted-globals': ['error', ...REPLACEABLE],
+      'no-restricted-properties': ['error', { object: 'process', property: 'nextTick' }],
     },
   },
   {

@@ -8,6 +8,7 @@ const { AsyncResource } = require('node:async_hooks');
 
 const { Bridged, KEEP_ALIVE_DELAY } = require('./bridged');
 const { keepAddresses } = require('./connection');
+const { Buffer, JSON } = require('./globals');
 
 /** Targets for which a `base_url` function is called. */
 const INFO = /\/info\/?(?:\?.*)?$/;

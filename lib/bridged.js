@@ -4,6 +4,8 @@
  * @file What the native side writes through a stream of Node's.
  */
 
+const { Buffer } = require('./globals');
+
 /** Milliseconds after which the kernel probes an idle connection, as in 0.3.24. */
 const KEEP_ALIVE_DELAY = 5000;
 

@@ -8,6 +8,7 @@ const { randomUUID } = require('node:crypto');
 const { Socket } = require('node:net');
 const { Stream } = require('node:stream');
 
+const { JSON, setImmediate } = require('./globals');
 const { Session } = require('./session');
 
 /** The values of `readyState`. */

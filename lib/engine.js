@@ -7,6 +7,7 @@
 const os = require('node:os');
 
 const { Connection, CLOSED, CLOSING, DEAD } = require('./connection');
+const { JSON, nextTick, now, queueMicrotask, setImmediate } = require('./globals');
 const { loadBinding } = require('./load');
 const { checkRawCode, rawReason } = require('./raw-close');
 const { Session } = require('./session');
@@ -72,7 +73,7 @@ class Engine {
   /** @param {number} ioThreads */
   constructor(ioThreads) {
     const binding = loadBinding();
-    const bell = () => this.drain(process.nextTick);
+    const bell = () => this.drain(nextTick);
     this.native = new binding.Engine(ioThreads, websocketThreads(), bell);
     this.hot = {};
     this.native.installHot(this.hot);
@@ -102,7 +103,7 @@ class Engine {
     this.headerBlocks = [];
     /** Sessions and taken sockets: as long as there is one, the process stays alive. */
     this.alive = 0;
-    this.drainLater = () => this.drain(process.nextTick);
+    this.drainLater = () => this.drain(nextTick);
     /** Whether a tick is to drain; one that finds it done has nothing to do. */
     this.soon = false;
     this.drainInTick = () => {
@@ -216,7 +217,7 @@ class Engine {
   drainSoon() {
     if (this.draining || this.soon) return;
     this.soon = true;
-    process.nextTick(this.drainInTick);
+    nextTick(this.drainInTick);
   }
 
   /**
@@ -315,9 +316,9 @@ class Engine {
   /** Whether `drain` has lasted long enough; asked every so many events. */
   isLate() {
     this.untilLook = EVENTS_PER_LOOK;
-    const now = performance.now();
-    if (this.drainEnd === Infinity) this.drainEnd = now + LONGEST_DRAIN;
-    return now > this.drainEnd;
+    const time = now();
+    if (this.drainEnd === Infinity) this.drainEnd = time + LONGEST_DRAIN;
+    return time > this.drainEnd;
   }
 
   /**

@@ -4,6 +4,8 @@
  * @file The coded errors that wrong arguments get. `code` is stable; messages may change.
  */
 
+const { JSON } = require('./globals');
+
 /**
  * @template {ErrorConstructor} T
  * @param {T} Base

@@ -5,6 +5,7 @@
  */
 
 const { invalidOption, optionOutOfRange } = require('./errors');
+const { JSON } = require('./globals');
 
 /** Bytes of one message that faye-websocket accepts by default. */
 const MAX_MESSAGE_SIZE = 0x3ffffff;

@@ -4,6 +4,8 @@
  * @file What a raw websocket's `close(code, reason)` takes: whatever faye-websocket takes, and its errors.
  */
 
+const { Buffer } = require('./globals');
+
 /** @param {any} code */
 function checkRawCode(code) {
   if (code !== 1000 && (code < 3000 || code > 4999)) {

@@ -7,6 +7,7 @@
 const { EventEmitter } = require('node:events');
 
 const { version } = require('../package.json');
+const { JSON } = require('./globals');
 const { bridgeHandler } = require('./upgrade');
 const { getEngine } = require('./engine');
 const { invalidArgument, invalidOption } = require('./errors');

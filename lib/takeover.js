@@ -9,6 +9,7 @@ const { AsyncResource } = require('node:async_hooks');
 const { Socket } = require('node:net');
 
 const { keepAddresses } = require('./connection');
+const { Buffer, clearInterval, setInterval } = require('./globals');
 
 /** Subscribers of this channel want to see every request. */
 const requestStart = diagnostics.channel('http.server.request.start');

@@ -11,6 +11,7 @@ const { ServerResponse } = require('node:http');
 const { serveRequest } = require('./bridge');
 const { Bridged, KEEP_ALIVE_DELAY } = require('./bridged');
 const { keepAddresses } = require('./connection');
+const { Buffer, setImmediate } = require('./globals');
 
 /** Request headers that decide a handshake. */
 const UPGRADE_HEADERS = [
