@@ -39,14 +39,28 @@ function addSourcePackage(manifest, index) {
   fs.writeFileSync(path.join(folder, 'index.js'), index);
 }
 
+/** Node's option for the permission model, by the name that it has here; none on Node 18. */
+const PERMISSION = ['--permission', '--experimental-permission'].filter((option) =>
+  process.allowedNodeEnvironmentFlags.has(option),
+);
+
+/** Puts a file where the binary for linux-x64 is looked for, which is no library. */
+function addBinary() {
+  const ldd = '/usr/bin/ldd';
+  const musl = fs.existsSync(ldd) && /musl/.test(fs.readFileSync(ldd, 'latin1'));
+  const file = path.join(copy, `sockjs-rs.linux-x64-${musl ? 'musl' : 'gnu'}.node`);
+  fs.writeFileSync(file, 'no library');
+  return file;
+}
+
 /**
  * Requires the copy in a process of its own, on linux-x64 unless told otherwise.
  *
- * @param {{ env?: object, platform?: string, arch?: string }} [where]
+ * @param {{ env?: object, platform?: string, arch?: string, node?: string[] }} [where] `node`: its options
  * @returns {{ name: string, code: string, message: string, printed: string }} of the error; `printed`
  *   is what Node prints of it
  */
-function requireIt({ env = {}, platform = 'linux', arch = 'x64' } = {}) {
+function requireIt({ env = {}, platform = 'linux', arch = 'x64', node = [] } = {}) {
   const script = `
     Object.defineProperty(process, 'platform', { value: '${platform}' });
     Object.defineProperty(process, 'arch', { value: '${arch}' });
@@ -58,8 +72,14 @@ function requireIt({ env = {}, platform = 'linux', arch = 'x64' } = {}) {
     }`;
   const plain = { ...process.env };
   delete plain.NAPI_RS_NATIVE_LIBRARY_PATH;
-  const options = { cwd: copy, env: { ...plain, ...env }, encoding: 'utf8' };
-  return JSON.parse(execFileSync(process.execPath, ['-e', script], options));
+  const options = {
+    cwd: copy,
+    env: { ...plain, ...env },
+    encoding: 'utf8',
+    // Node warns there of options that are experimental.
+    stdio: ['ignore', 'pipe', 'ignore'],
+  };
+  return JSON.parse(execFileSync(process.execPath, [...node, '-e', script], options));
 }
 
 /** @returns {string[]} the lines of a message that belong to a heading, as they follow each other */
@@ -72,6 +92,7 @@ function listed(message, heading) {
 
 const tried = ({ message }) => listed(message, 'What was tried:');
 const waysOut = ({ message }) => listed(message, 'What to do, one of:');
+const allToDo = ({ message }) => listed(message, 'What to do:');
 
 it('is thrown by require, and has a code', () => {
   const { name, code } = requireIt();
@@ -104,10 +125,7 @@ it('names every file and package that was tried, in their order', () => {
 });
 
 it('says of a file that does not load what the system says', () => {
-  const musl =
-    fs.existsSync('/usr/bin/ldd') && /musl/.test(fs.readFileSync('/usr/bin/ldd', 'latin1'));
-  const file = path.join(copy, `sockjs-rs.linux-x64-${musl ? 'musl' : 'gnu'}.node`);
-  fs.writeFileSync(file, 'no library');
+  const file = addBinary();
   expect(tried(requireIt())[0]).toMatch(new RegExp(`^${file}: (?!no such file).+`));
 });
 
@@ -159,4 +177,58 @@ it('puts a variable first that names a file which does not load', () => {
   expect(waysOut(error)[0]).toMatch(
     /^mend or unset NAPI_RS_NATIVE_LIBRARY_PATH, now \/nowhere\/a\.node: /,
   );
+});
+
+describe('where Node loads no addon', () => {
+  const ENABLE = expect.stringMatching(/^start Node without --no-addons, .*NODE_OPTIONS/);
+
+  beforeEach(addBinary);
+
+  it('names --no-addons, and nothing else that would not help', () => {
+    const error = requireIt({ node: ['--no-addons'] });
+    expect(error.code).toBe('ERR_SOCKJS_NO_BINARY');
+    expect(tried(error)[0]).toMatch(/addons is disabled/);
+    expect(allToDo(error)).toEqual([ENABLE]);
+    expect(error.message).not.toMatch(/npm install|npm run build/);
+  });
+
+  it('finds it in NODE_OPTIONS, too', () => {
+    expect(allToDo(requireIt({ env: { NODE_OPTIONS: '--no-addons' } }))).toEqual([ENABLE]);
+  });
+
+  for (const option of PERMISSION) {
+    const allow = `let Node load native addons: --allow-addons beside ${option}`;
+
+    it(`names --allow-addons where there is ${option}`, () => {
+      const error = requireIt({ node: [option, '--allow-fs-read=*'] });
+      expect(error.code).toBe('ERR_SOCKJS_NO_BINARY');
+      expect(allToDo(error)).toEqual([allow]);
+    });
+
+    it(`names both where there are ${option} and --no-addons`, () => {
+      const error = requireIt({ node: [option, '--allow-fs-read=*', '--no-addons'] });
+      expect(allToDo(error)).toEqual([allow, ENABLE]);
+    });
+
+    it(`says with ${option} that the binary has to be readable`, () => {
+      const file = addBinary();
+      fs.rmSync(file);
+      const [, platform] = /sockjs-rs\.(.+)\.node$/.exec(file);
+      const unread = path.join(copy, 'node_modules', `sockjs-rs-${platform}`);
+      fs.mkdirSync(unread, { recursive: true });
+      fs.writeFileSync(path.join(unread, 'package.json'), '{ "main": "index.js" }');
+      fs.writeFileSync(path.join(unread, 'index.js'), '');
+      const readable = ['index.js', 'binding.js', 'package.json', 'lib/*'];
+      const reading = readable.map((each) => `--allow-fs-read=${path.join(copy, each)}`);
+      const error = requireIt({ node: [option, '--allow-addons', ...reading] });
+      expect(error.code).toBe('ERR_SOCKJS_NO_BINARY');
+      expect(allToDo(error)).toEqual([expect.stringMatching(/--allow-fs-read/)]);
+    });
+
+    it(`is not thrown with ${option} and all that it takes`, () => {
+      const script = `require(${JSON.stringify(ROOT)})`;
+      const node = [option, '--allow-addons', `--allow-fs-read=${ROOT}/*`];
+      execFileSync(process.execPath, [...node, '-e', script], { stdio: 'ignore' });
+    });
+  }
 });

@@ -19,6 +19,13 @@ const SOURCE_PACKAGES = ['sockjs-rs-source', 'sockjs-rs-source-cpu', 'sockjs-rs-
 /** What binding.js looks for in any package, and ours never has. */
 const WASI = /^Cannot find module '[^']*\bwasi\b/;
 
+/** What a runtime says that does not let us load or read a binary; binding.js passes on no codes. */
+const REFUSED = {
+  addons: /^Cannot load native addon because loading addons is disabled/,
+  reading: /^Access to this API has been restricted/,
+  deno: /--allow-ffi\b/,
+};
+
 /** @returns {any} the binding that napi-rs generates, or that a source package has built */
 function loadBinding() {
   let missing;
@@ -36,7 +43,7 @@ function loadBinding() {
     }
   }
   // Its causes are all in the message; what napi-rs advises on top is for packages of another kind.
-  throw coded(Error, 'ERR_SOCKJS_NO_BINARY', explain(tried));
+  throw coded(Error, 'ERR_SOCKJS_NO_BINARY', explain([...new Set(tried)]));
 }
 
 /**
@@ -60,7 +67,7 @@ function failures(error) {
   for (let next = error.cause; next; next = next.cause) {
     if (!WASI.test(next.message)) lines.unshift(describe(next));
   }
-  return lines.length > 0 ? [...new Set(lines)] : [describe(error)];
+  return lines.length > 0 ? lines : [describe(error)];
 }
 
 /**
@@ -82,13 +89,48 @@ function describe(error) {
 function explain(tried) {
   const libc = process.platform === 'linux' ? ` (${libcName()})` : '';
   const platform = `${process.platform}-${process.arch}${libc}, Node ${process.version}`;
+  const permissions = waysToBeAllowed(tried);
+  // Where the runtime refuses, another binary would not load either.
+  const [heading, ways] =
+    permissions.length > 0 ? ['What to do:', permissions] : ['What to do, one of:', waysOut()];
   return [
     `sockjs-rs has no native binary that loads on this machine: ${platform}.`,
     'What was tried:',
     ...tried.map((line) => `  - ${line}`),
-    'What to do, one of:',
-    ...waysOut().map((line) => `  - ${line}`),
+    heading,
+    ...ways.map((line) => `  - ${line}`),
   ].join('\n');
+}
+
+/**
+ * @param {string[]} tried
+ * @returns {string[]} all that has to be done where the runtime refuses; else none
+ */
+function waysToBeAllowed(tried) {
+  const is = (kind) => tried.some((line) => REFUSED[kind].test(line));
+  const ways = is('addons') ? waysToHaveAddons() : [];
+  if (is('reading')) {
+    ways.push(
+      'let Node read the package with the binary, which is installed beside this one: ' +
+        '--allow-fs-read with all of node_modules',
+    );
+  }
+  if (is('deno')) ways.push('let Deno load native addons: --allow-ffi');
+  return ways;
+}
+
+/** @returns {string[]} by the options that Node was started with; both, if none of them says it */
+function waysToHaveAddons() {
+  const options = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(/\s+/)];
+  const permission = options.find((option) => /^--(experimental-)?permission$/.test(option));
+  const allow = `let Node load native addons: --allow-addons beside ${permission ?? '--permission'}`;
+  const enable =
+    'start Node without --no-addons, which may stand on its command line, in NODE_OPTIONS, or in ' +
+    'the execArgv of a worker';
+  const ways = [];
+  if (permission && !options.includes('--allow-addons')) ways.push(allow);
+  if (options.includes('--no-addons')) ways.push(enable);
+  return ways.length > 0 ? ways : [allow, enable];
 }
 
 /** @returns {string[]} */
@@ -99,8 +141,20 @@ function waysOut() {
     : 'name a binary that you have: NAPI_RS_NATIVE_LIBRARY_PATH=/path/to/sockjs-rs.node in the environment ' +
       '(other packages made with napi-rs read it, too)';
   // A clone has the sources; the package has not.
-  const ways = fs.existsSync(path.join(ROOT, 'Cargo.toml')) ? waysInClone() : waysInPackage();
+  const ways = isThere('Cargo.toml') ? waysInClone() : waysInPackage();
   return override ? [named, ...ways] : [...ways, named];
+}
+
+/**
+ * @param {string} file relative to the root
+ * @returns {boolean} false, too, where Node must not look: existsSync of Node 20 throws then
+ */
+function isThere(file) {
+  try {
+    return fs.existsSync(path.join(ROOT, file));
+  } catch {
+    return false;
+  }
 }
 
 /** @returns {string[]} */
