@@ -171,6 +171,18 @@ it('offers to build in a clone', () => {
   );
 });
 
+it('says in a copy of a clone that was not built where to build it, and which platforms there are', () => {
+  const { napi } = require('../package.json');
+  const manifest = { name: 'sockjs-rs', version: '0.1.0', napi };
+  fs.writeFileSync(path.join(copy, 'package.json'), JSON.stringify(manifest));
+  const [first, second] = waysOut(requireIt());
+  expect(first).toMatch(/^build it where it was installed from, .*: npm run build, in that clone;/);
+  expect(second).toBe(
+    `install sockjs-rs from npm, which has binaries for ${napi.targets.join(', ')}`,
+  );
+  expect(second).toMatch(/x86_64-unknown-linux-gnu/);
+});
+
 it('puts a variable first that names a file which does not load', () => {
   const error = requireIt({ env: { NAPI_RS_NATIVE_LIBRARY_PATH: '/nowhere/a.node' } });
   expect(tried(error)[0]).toBe('/nowhere/a.node: no such file');

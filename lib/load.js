@@ -140,9 +140,18 @@ function waysOut() {
     ? `mend or unset NAPI_RS_NATIVE_LIBRARY_PATH, now ${override}: while it is set, no other binary is tried`
     : 'name a binary that you have: NAPI_RS_NATIVE_LIBRARY_PATH=/path/to/sockjs-rs.node in the environment ' +
       '(other packages made with napi-rs read it, too)';
-  // A clone has the sources; the package has not.
-  const ways = isThere('Cargo.toml') ? waysInClone() : waysInPackage();
+  const ways = waysFor(require('../package.json'));
   return override ? [named, ...ways] : [...ways, named];
+}
+
+/**
+ * @param {any} manifest our package.json
+ * @returns {string[]}
+ */
+function waysFor(manifest) {
+  // A clone has the sources, and a copy that a package manager has made of it has its package.json still.
+  if (isThere('Cargo.toml')) return waysInClone();
+  return manifest.napi ? waysInCopy(manifest) : waysInPackage(manifest);
 }
 
 /**
@@ -165,9 +174,23 @@ function waysInClone() {
   ];
 }
 
-/** @returns {string[]} */
-function waysInPackage() {
-  const { version, optionalDependencies = {} } = require('../package.json');
+/**
+ * @param {{ napi: { targets: string[] } }} manifest
+ * @returns {string[]}
+ */
+function waysInCopy({ napi }) {
+  return [
+    'build it where it was installed from, with Rust (https://rustup.rs): npm run build, in that clone; ' +
+      'then install it again',
+    `install sockjs-rs from npm, which has binaries for ${napi.targets.join(', ')}`,
+  ];
+}
+
+/**
+ * @param {{ version: string, optionalDependencies?: Record<string, string> }} manifest
+ * @returns {string[]}
+ */
+function waysInPackage({ version, optionalDependencies = {} }) {
   const prefix = 'sockjs-rs-';
   const prebuilt = Object.keys(optionalDependencies)
     .filter((name) => !SOURCE_PACKAGES.includes(name))

@@ -22,6 +22,11 @@ const { name, version } = manifest;
 /** Fields of the committed package.json that say nothing to those who install it. */
 const OWN_FIELDS = ['devDependencies', 'napi', 'scripts', 'tsd'];
 
+/** The binary of a clone, for copies of it that package managers make; published, it has a package of its own. */
+const OWN_FILES = ['sockjs-rs.*.node'];
+
+const FILES = manifest.files.filter((file) => !OWN_FILES.includes(file));
+
 /** What README links to. */
 const DOCUMENTS = ['README.md', 'CHANGELOG.md', 'docs', 'bench/results/chart.svg'];
 
@@ -65,7 +70,7 @@ function mainManifest() {
     '@types/node': { optional: true },
     [asked]: { optional: true },
   };
-  published.files = [...published.files, ...DOCUMENTS];
+  published.files = [...FILES, ...DOCUMENTS];
   return { ...published, ...repositoryFields() };
 }
 
@@ -93,7 +98,7 @@ function platformManifest(platform) {
  * @returns {Package[]}
  */
 function packages(platforms) {
-  const main = { manifest: mainManifest(), from: '.', files: [...manifest.files, ...DOCUMENTS] };
+  const main = { manifest: mainManifest(), from: '.', files: [...FILES, ...DOCUMENTS] };
   const prebuilt = platforms.map((platform) => ({
     manifest: platformManifest(platform),
     from: `npm/${platform}`,
