@@ -73,6 +73,8 @@ class SockJSConnection extends Stream {
     this._held = undefined;
     /** The session has ended, but messages are still held. */
     this._ended = false;
+    /** `'end'` and `'close'` have come, or are the business of somebody who replaced a method of the session. */
+    this._over = false;
     this._round = 0;
     /** The request on the bridge whose socket brings the messages; 0 for none. */
     this._bridge = 0;
@@ -302,10 +304,12 @@ class SockJSConnection extends Stream {
     } else this._end();
   }
 
-  /** The session has ended. Packages that replaced its methods expect to be called. */
+  /** The session has ended. Packages that replaced its methods expect to be called, once. */
   _end() {
+    if (this._over) return;
+    this._over = true;
     const facade = this._facade;
-    if (facade === undefined || this._state === CLOSED) this._finish();
+    if (facade === undefined) this._finish();
     else if (this._transport === RAW) facade.didClose();
     else facade.didTimeout();
   }
