@@ -9,7 +9,10 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
-/** Everything of one Node environment. */
+/**
+ * What the services of one Node environment share, as far as one copy of `lib/` has made them. It ends when
+ * that lets go of it, or with the environment.
+ */
 export declare class Engine {
   /** Serves an accepted websocket whose bytes come by [`Engine::bridge_feed`]. */
   bridgeWebsocket(service: number, id: number, raw: boolean, response: Uint8Array): void
@@ -44,10 +47,17 @@ export declare class Engine {
   /** The client of `id` is gone before it had everything. */
   bridgeEnd(id: number): void
   /**
-   * Starts the I/O threads, of which `websocket_threads` serve websockets. `listener` is called when
-   * events wait.
+   * Starts the I/O threads, of which `websocket_threads` serve websockets. An error is that of the system
+   * that has nothing left for them.
    */
-  constructor(ioThreads: number, websocketThreads: number, listener: () => void)
+  constructor(ioThreads: number, websocketThreads: number)
+  /**
+   * Something is in use from now on: `listener` is called when events wait, and the process stays alive for
+   * that. True when some wait already.
+   */
+  wake(listener: () => void): boolean
+  /** Nothing is in use any more, so nothing happens until [`Engine::wake`]. */
+  rest(): void
   /** Puts the raw functions `drain` and `write` on an object. */
   installHot(target: object): void
   /** Whether what may still happen keeps the process alive. */
@@ -56,13 +66,19 @@ export declare class Engine {
   flush(): boolean
   /** A map of sessions. */
   createRegistry(): number
+  /** JavaScript has let go of the map; sessions that are open keep it. */
+  releaseRegistry(registry: number): void
   /** A listener with the sessions of `registry`. */
   createService(registry: number, options: ServiceOptions): number
+  /** JavaScript has let go of the listener; what it has under way goes on. */
+  releaseService(service: number): void
   /** An http server. */
   createHost(): number
+  /** JavaScript has let go of the http server, which has no connections then. */
+  releaseHost(host: number): void
   /** Puts a service in front of those that the host has. */
   hostInstall(host: number, service: number): void
-  /** Takes a service off a host. */
+  /** Takes a service off a host. The event `Left` follows when no request for it is under way there. */
   hostRemove(host: number, service: number): void
   /** Whether connections of the host keep to Node. */
   hostWithdraw(host: number, withdrawn: boolean): void

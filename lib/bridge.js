@@ -139,6 +139,7 @@ class BridgedResponse extends Bridged {
       this.end();
       return;
     }
+    this.await();
     const socket = this.socket;
     socket.setKeepAlive?.(true, KEEP_ALIVE_DELAY);
     // As in 0.3.24 they are known although Node destroys the socket at what follows in the same segment.
@@ -163,7 +164,7 @@ class BridgedResponse extends Bridged {
   /** The client is gone, or has everything. */
   end() {
     const { engine } = this;
-    if (!engine.retire(this.id)) return;
+    if (!this.retire()) return;
     waiting.get(this.socket)?.delete(this);
     if (this.held) engine.native.bridgeEnd(this.id);
     engine.drainSoon();

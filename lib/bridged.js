@@ -28,7 +28,23 @@ class Bridged {
     this.blocked = false;
     /** Whether the native side holds something under this number. */
     this.held = false;
+    /** Whether the native side has more to say about it in the course of time. */
+    this.waits = false;
     this.id = engine.remember(this);
+  }
+
+  /** The rest comes in the course of time. Node's socket keeps the process alive meanwhile. */
+  await() {
+    this.waits = true;
+    this.engine.hold(1, 0);
+  }
+
+  /** @returns {boolean} false if it was over before */
+  retire() {
+    const { engine } = this;
+    if (!engine.retire(this.id)) return false;
+    if (this.waits) engine.hold(-1, 0);
+    return true;
   }
 
   /** Writes what waits, as far as the client takes it. */

@@ -191,6 +191,11 @@ class SockJSConnection extends Stream {
     return this.destroy();
   }
 
+  /** 1 if its session keeps the process alive, as 0.3.24's timers do; raw websockets have none. */
+  _keepsAlive() {
+    return this._transport === RAW ? 0 : 1;
+  }
+
   /** Whether its session ends with the client's connection. */
   isWebsocket() {
     return this._transport <= RAW;

@@ -9,6 +9,8 @@ const os = require('node:os');
 const { Connection, CLOSED, CLOSING, DEAD } = require('./connection');
 const { JSON, nextTick, now, queueMicrotask, setImmediate } = require('./globals');
 const { loadBinding } = require('./load');
+const { Liveness } = require('./liveness');
+const { Numbers } = require('./numbers');
 const { checkRawCode, rawReason } = require('./raw-close');
 const { Session } = require('./session');
 const { giveBack } = require('./takeover');
@@ -28,6 +30,7 @@ const ENDED_SOCKET = 10;
 const RETURNED = 11;
 const LOG = 12;
 const ENDING = 13;
+const LEFT = 14;
 
 /** Names of transports by their number in Rust (`src/transport/mod.rs`). */
 const PROTOCOLS = [
@@ -65,6 +68,8 @@ const EVENTS_PER_LOOK = 256;
  * @property {import('node:http').IncomingMessage | undefined} request
  * @property {import('node:http').Server | undefined} server where a taken socket came from
  * @property {import('node:async_hooks').AsyncResource | undefined} resource the context in which `'connection'` is emitted
+ * @property {import('./install').Installation} [installation] where the requests of a taken socket come in
+ * @property {import('./server').Listener} [listener] what a websocket is for
  * @property {() => void} [flush] writes what waits for it on the bridge
  * @property {(paused: boolean) => void} [pause] stops or restarts reading from the client
  */
@@ -73,8 +78,7 @@ class Engine {
   /** @param {number} ioThreads */
   constructor(ioThreads) {
     const binding = loadBinding();
-    const bell = () => this.drain(nextTick);
-    this.native = new binding.Engine(ioThreads, websocketThreads(), bell);
+    this.native = new binding.Engine(ioThreads, websocketThreads());
     this.hot = {};
     this.native.installHot(this.hot);
     this.values = new Array(ROWS).fill(undefined);
@@ -91,8 +95,7 @@ class Engine {
     this.drainEnd = Infinity;
     /** @type {(Connection | undefined)[]} */
     this.connections = [];
-    /** @type {import('./server').Listener[]} */
-    this.listeners = [];
+    this.numbers = new Numbers(this);
     /** @type {Map<number, Pending>} */
     this.pending = new Map();
     /** Requests to forget when all events have been handled. @type {Set<number>} */
@@ -101,8 +104,6 @@ class Engine {
     this.watching = false;
     /** Headers of answers over the bridge, by number. @type {string[][]} */
     this.headerBlocks = [];
-    /** Sessions and taken sockets: as long as there is one, the process stays alive. */
-    this.alive = 0;
     this.drainLater = () => this.drain(nextTick);
     /** Whether a tick is to drain; one that finds it done has nothing to do. */
     this.soon = false;
@@ -113,6 +114,7 @@ class Engine {
       this.flushing = false;
       this.flush();
     };
+    this.liveness = new Liveness(this);
   }
 
   /**
@@ -145,12 +147,14 @@ class Engine {
     this.native.watch(this.drainLater);
   }
 
-  /** Something began (1) or ended (-1) that keeps the process alive. */
-  hold(change) {
-    const before = this.alive;
-    this.alive += change;
-    if (before === 0) this.native.keepAlive(true);
-    else if (this.alive === 0) this.native.keepAlive(false);
+  /**
+   * Something began (1) or ended (-1) that the native side may call about.
+   *
+   * @param {number} change
+   * @param {number} [refs] the same for what keeps the process alive
+   */
+  hold(change, refs = change) {
+    this.liveness.hold(change, refs);
   }
 
   /**
@@ -331,9 +335,9 @@ class Engine {
   handle(kind, subject, a, b, value) {
     switch (kind) {
       case OPEN_NODE:
-        return this.openWithRequest(subject, this.listeners[a], value, b);
+        return this.openWithRequest(subject, a, value, b);
       case OPEN: {
-        const connection = this.open(subject, this.listeners[a], XHR_POLLING);
+        const connection = this.open(subject, a, XHR_POLLING);
         const taken = this.pending.get(b);
         connection._request = value;
         connection._came(taken?.socket);
@@ -379,30 +383,33 @@ class Engine {
         return;
       }
       case LOG:
-        return this.listeners[subject].log(SEVERITIES[a], value);
+        return this.numbers.listener(subject)?.log(SEVERITIES[a], value);
+      case LEFT:
+        return this.numbers.left(subject);
     }
   }
 
   /**
    * @param {number} key
-   * @param {import('./server').Listener} listener
+   * @param {number} service
    * @param {number} transport
    */
-  open(key, listener, transport) {
-    this.hold(1);
+  open(key, service, transport) {
+    const listener = /** @type {import('./server').Listener} */ (this.numbers.listener(service));
     const connection = new Connection(this, key, listener, transport);
+    this.hold(1, connection._keepsAlive());
     this.connections[key] = connection;
     return connection;
   }
 
   /**
    * @param {number} key
-   * @param {import('./server').Listener} listener
+   * @param {number} service
    * @param {number} id
    * @param {number} transport
    */
-  openWithRequest(key, listener, id, transport) {
-    const connection = this.open(key, listener, transport);
+  openWithRequest(key, service, id, transport) {
+    const connection = this.open(key, service, transport);
     const pending = this.pending.get(id);
     const resource = pending?.resource;
     if (pending?.request) this.decorate(connection, pending.request, PROTOCOLS[transport]);
@@ -442,7 +449,7 @@ class Engine {
     const connection = this.connections[key];
     this.connections[key] = undefined;
     if (connection === undefined) return;
-    this.hold(-1);
+    this.hold(-1, -connection._keepsAlive());
     // The key will soon be another connection's.
     connection._key = DEAD;
     connection._clientGone();
@@ -472,16 +479,26 @@ function websocketThreads() {
   return Math.max(processors - 1, 1);
 }
 
-/** @type {Engine | undefined} */
-let engine;
+/**
+ * Held by services and, while it is used, by Node.
+ *
+ * @type {WeakRef<Engine> | undefined}
+ */
+let last;
 
 /**
- * The engine of this environment; the first server decides how many I/O threads it has.
+ * The engine of all services that this copy of the package has made in this environment; the first of them decides
+ * how many I/O threads it has.
  *
  * @param {number} ioThreads
+ * @returns {Engine}
  */
 function getEngine(ioThreads) {
-  return (engine ??= new Engine(ioThreads));
+  const there = last?.deref();
+  if (there) return there;
+  const engine = new Engine(ioThreads);
+  last = new WeakRef(engine);
+  return engine;
 }
 
 module.exports = { getEngine, Engine };

@@ -6,7 +6,7 @@
  */
 
 const { performance } = require('node:perf_hooks');
-const { setImmediate, setInterval, clearInterval } = require('node:timers');
+const { setImmediate, setInterval, setTimeout, clearInterval } = require('node:timers');
 
 const { queueMicrotask } = globalThis;
 const { nextTick } = process;
@@ -24,4 +24,5 @@ module.exports = {
   queueMicrotask,
   setImmediate,
   setInterval,
+  setTimeout,
 };

@@ -36,6 +36,7 @@ class Installation {
     this.engine = engine;
     /** The native side's number for the http server. */
     this.host = engine.native.createHost();
+    engine.numbers.addHost(this);
     /** Newest first. @type {import('./server').Listener[]} */
     this.listeners = [];
     /** What was last said to the native side about the http server. */
@@ -80,7 +81,7 @@ class Installation {
    */
   remove(server) {
     for (const listener of this.listeners) {
-      if (listener.server === server) this.engine.native.hostRemove(this.host, listener.id);
+      if (listener.server === server) this.engine.numbers.leave(this.host, listener);
     }
     this.listeners = this.listeners.filter((listener) => listener.server !== server);
   }

@@ -25,7 +25,7 @@ class Server extends EventEmitter {
     /**
      * The sessions of this server, one registry for each prefix.
      *
-     * @type {Map<string, number>}
+     * @type {Map<string, Registry>}
      */
     this._registries = new Map();
   }
@@ -123,6 +123,17 @@ function emitAsMessage(data) {
   this.emit('message', { data });
 }
 
+/** The sessions of one server and prefix. */
+class Registry {
+  /** @param {import('./engine').Engine} engine */
+  constructor(engine) {
+    /** Held, so that the listeners of a server all have the same one. */
+    this.engine = engine;
+    this.number = engine.native.createRegistry();
+    engine.numbers.addRegistry(this);
+  }
+}
+
 /** What `.` does not match. */
 const LINE_TERMINATOR = /[\n\r\u2028\u2029]/;
 
@@ -137,15 +148,15 @@ class Listener {
     this.server = server;
     this.options = options;
     this.engine = getEngine(Number(options.io_threads));
-    const { native, listeners } = this.engine;
+    const { native } = this.engine;
     let registry = server._registries.get(options.prefix);
     if (registry === undefined) {
-      registry = native.createRegistry();
+      registry = new Registry(this.engine);
       server._registries.set(options.prefix, registry);
     }
     /** The native side's number for this listener. */
-    this.id = createService(native, registry, options);
-    listeners[this.id] = this;
+    this.id = createService(native, registry.number, options);
+    this.engine.numbers.addListener(this);
     /** The prefix, if it is no expression. @type {string | null} */
     this.literal = native.literalPrefix(this.id);
     this.log('debug', `SockJS v${version} bound to ${JSON.stringify(options.prefix)}`);

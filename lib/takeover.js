@@ -49,7 +49,7 @@ function takeRequest(installation, listener, request, response) {
   socket.setKeepAlive(true, KEEP_ALIVE_DELAY);
   keepAddresses(socket);
   const resource = new AsyncResource('SOCKJS');
-  const taken = { socket, request: undefined, server: httpServer, resource };
+  const taken = { socket, request: undefined, server: httpServer, installation, resource };
   const token = engine.remember(taken);
   if (!engine.native.takeHttp(installation.host, socket._handle.fd, token, read)) {
     engine.pending.delete(token);
@@ -85,7 +85,8 @@ function takeUpgrade(installation) {
     socket.setKeepAlive(true, KEEP_ALIVE_DELAY);
     keepAddresses(socket);
     const resource = new AsyncResource('SOCKJS');
-    const token = engine.remember({ socket, request, server: installation.httpServer, resource });
+    const server = installation.httpServer;
+    const token = engine.remember({ socket, request, server, listener, resource });
     const { fd } = socket._handle;
     const { raw, response } = judged;
     if (!engine.native.takeWebsocket(listener.id, fd, token, raw, response, head)) {

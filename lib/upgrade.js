@@ -118,6 +118,7 @@ class BridgedWebsocket extends Bridged {
     socket.setKeepAlive?.(true, KEEP_ALIVE_DELAY);
     keepAddresses(socket);
     this.held = true;
+    this.await();
     try {
       engine.native.bridgeWebsocket(listener.id, id, judged.raw, judged.response);
     } catch (error) {
@@ -168,7 +169,7 @@ class BridgedWebsocket extends Bridged {
   /** The client is gone, or has everything. */
   end() {
     const { engine, socket } = this;
-    if (!engine.retire(this.id)) return;
+    if (!this.retire()) return;
     this.feedKept();
     if (this.held) engine.native.bridgeEnd(this.id);
     socket.destroySoon();

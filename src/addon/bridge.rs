@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
-use super::{Engine, get};
+use super::Engine;
 use crate::door::bridge::{Answer, Bridge, Take};
 use crate::server::dispatch::Head;
 
@@ -124,7 +124,7 @@ impl Engine {
         raw: bool,
         response: &[u8],
     ) -> Result<()> {
-        let service = get(&self.services, service)?.clone();
+        let service = self.services.get(service)?.clone();
         self.bridged.bridge.websocket(&service, id, raw, response);
         Ok(())
     }
@@ -138,13 +138,13 @@ impl Engine {
     /// Whether a `jsessionid` function is called for this request.
     #[napi(catch_unwind)]
     pub fn has_cookie(&self, service: u32, method: String, target: String) -> Result<bool> {
-        Ok(get(&self.services, service)?.has_cookie(&method, &target))
+        Ok(self.services.get(service)?.has_cookie(&method, &target))
     }
 
     /// Bytes that the body of a request may have.
     #[napi(catch_unwind)]
     pub fn max_body(&self, service: u32) -> Result<f64> {
-        let max = get(&self.services, service)?.options.max_message_size;
+        let max = self.services.get(service)?.options.max_message_size;
         #[expect(
             clippy::cast_precision_loss,
             reason = "a limit beyond 2^53 bytes is none"
@@ -163,7 +163,7 @@ impl Engine {
         request: String,
         base_url: Option<String>,
     ) -> Result<u32> {
-        let service = get(&self.services, service)?.clone();
+        let service = self.services.get(service)?.clone();
         let mut headers = HeaderMap::new();
         let mut rest = request.as_str();
         for name in HEADERS {

@@ -6,37 +6,38 @@
 
 use std::ffi::c_void;
 use std::ptr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use napi::bindgen_prelude::*;
 use napi::sys;
 
-use crate::server::engine::Silence;
+use crate::lock;
 use crate::server::events::Doorbell;
 
-/// A threadsafe function of Node. Unreferenced to begin with: it does not keep the process alive.
-#[derive(Debug)]
+/// A threadsafe function of Node, which is there only while something may ring: tools that look for open
+/// handles count it as one.
+#[derive(Debug, Default)]
 pub(super) struct Bell {
-    function: sys::napi_threadsafe_function,
-    silence: Arc<Silence>,
+    // A std Mutex: held while it rings, which does not block.
+    function: Mutex<Option<Hung>>,
 }
 
+#[derive(Debug)]
+struct Hung(sys::napi_threadsafe_function);
+
 // SAFETY: a napi_threadsafe_function may be called from any thread; Node owns and locks what is behind it.
-unsafe impl Send for Bell {}
-// SAFETY: as above; the handle itself is never changed.
-unsafe impl Sync for Bell {}
+unsafe impl Send for Hung {}
 
 impl Bell {
-    /// A bell that calls `listener`.
-    pub(super) fn new(
-        env: &Env,
-        listener: &Function<'_, (), ()>,
-        silence: Arc<Silence>,
-    ) -> Result<Self> {
+    /// From now on a ring calls `listener`, and the process stays alive for it.
+    pub(super) fn hang(self: &Arc<Self>, env: &Env, listener: &Function<'_, (), ()>) -> Result<()> {
         let mut name = ptr::null_mut();
         let mut function = ptr::null_mut();
+        self.take_down(env);
         // SAFETY: `env` and `listener` are valid during this call from JavaScript; the name is a literal
-        // of the given length; no finalizer, context or data is passed.
+        // of the given length; no finalizer, context or data is passed. The hook runs before Node frees
+        // the function, because it is added after it; it owns a count of `self`, which `forget` or
+        // `take_down` gives back.
         unsafe {
             check_status!(sys::napi_create_string_utf8(
                 env.raw(),
@@ -57,51 +58,70 @@ impl Bell {
                 Some(call),
                 &raw mut function
             ))?;
-            check_status!(sys::napi_unref_threadsafe_function(env.raw(), function))?;
+            let hook = Arc::into_raw(self.clone()).cast_mut().cast();
+            sys::napi_add_env_cleanup_hook(env.raw(), Some(forget), hook);
         }
-        Ok(Self { function, silence })
+        *lock(&self.function) = Some(Hung(function));
+        Ok(())
     }
 
-    /// Another handle to the same bell.
-    pub(super) fn handle(&self) -> Self {
-        Self {
-            function: self.function,
-            silence: self.silence.clone(),
+    /// Nothing rings any more, and nothing is left of the function.
+    pub(super) fn take_down(self: &Arc<Self>, env: &Env) {
+        let Some(Hung(function)) = lock(&self.function).take() else {
+            return;
+        };
+        // SAFETY: called on the thread of `env`, before its end: the hook has not run, or there would be no
+        // function. The count was the hook's. Nobody else has the function by now.
+        unsafe {
+            let hook = Arc::as_ptr(self).cast_mut();
+            sys::napi_remove_env_cleanup_hook(env.raw(), Some(forget), hook.cast());
+            drop(Arc::from_raw(hook));
+            sys::napi_release_threadsafe_function(
+                function,
+                sys::ThreadsafeFunctionReleaseMode::release,
+            );
         }
     }
 
     /// Whether the process stays alive for what may still ring.
-    pub(super) fn keep_alive(&self, env: &Env, alive: bool) -> Result<()> {
-        // SAFETY: called on the thread of `env`, before its end, with the function made above.
+    pub(super) fn keep_alive(&self, env: &Env, alive: bool) {
+        let Some(Hung(function)) = &*lock(&self.function) else {
+            return;
+        };
+        // SAFETY: called on the thread of `env`, before its end, with the function made above. These fail
+        // only when it is closing, which nobody waits for.
         unsafe {
             if alive {
-                check_status!(sys::napi_ref_threadsafe_function(env.raw(), self.function))
+                sys::napi_ref_threadsafe_function(env.raw(), *function);
             } else {
-                check_status!(sys::napi_unref_threadsafe_function(
-                    env.raw(),
-                    self.function
-                ))
+                sys::napi_unref_threadsafe_function(env.raw(), *function);
             }
         }
     }
 }
 
-impl Doorbell for Bell {
+impl Doorbell for Arc<Bell> {
     fn ring(&self) {
-        if self.silence.is_set() {
+        let Some(Hung(function)) = &*lock(&self.function) else {
             return;
-        }
-        // SAFETY: the function lives until the environment ends. Its cleanup hook, which runs before
-        // Node frees the function, sets the silence and then waits for the threads that ring.
-        // An error can only be "closing", after which nobody listens.
+        };
+        // SAFETY: the function is there until it is taken out of its place, which waits for the lock. An
+        // error can only be "closing", after which nobody listens.
         let _ = unsafe {
             sys::napi_call_threadsafe_function(
-                self.function,
+                *function,
                 ptr::null_mut(),
                 sys::ThreadsafeFunctionCallMode::nonblocking,
             )
         };
     }
+}
+
+/// The environment ends, and Node frees the function.
+unsafe extern "C" fn forget(bell: *mut c_void) {
+    // SAFETY: the hook was added with a count of the bell, and runs once.
+    let bell = unsafe { Arc::from_raw(bell.cast::<Bell>()) };
+    lock(&bell.function).take();
 }
 
 /// Runs on the JavaScript thread, once for each ring.

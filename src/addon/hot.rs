@@ -31,6 +31,7 @@ mod kind {
     pub(super) const RETURNED: u32 = 11;
     pub(super) const LOG: u32 = 12;
     pub(super) const ENDING: u32 = 13;
+    pub(super) const LEFT: u32 = 14;
 }
 
 /// Numbers per event in the table: kind, subject, and two that depend on the kind.
@@ -344,6 +345,7 @@ unsafe fn present(
                 let fd = returned.fd.into_number();
                 ([kind::RETURNED, returned.token, fd, 0], value)
             }
+            Event::Left(service) => ([kind::LEFT, service, 0, 0], none),
             Event::Log {
                 service,
                 severity,

@@ -7,7 +7,9 @@
 
 mod bridge;
 mod doorbell;
+mod ending;
 mod hot;
+mod numbered;
 mod state;
 mod watch;
 
@@ -28,7 +30,6 @@ use crate::protocol::session::Delays;
 use crate::server;
 use crate::server::connection::{Connection, Outgoing, Sent};
 use crate::server::dispatch::{self, Head};
-use crate::server::engine::Silence;
 use crate::server::io::defer_flushes;
 use crate::server::registry::Registry;
 use crate::server::{Options, Service};
@@ -36,23 +37,36 @@ use crate::transport::Transport;
 use crate::{contain, may_panic};
 use bridge::{Bridged, header_map};
 use doorbell::Bell;
+use ending::Ending;
+use numbered::Numbered;
 use state::State;
 use watch::Watch;
 
-/// Everything of one Node environment.
+/// What the services of one Node environment share, as far as one copy of `lib/` has made them. It ends when
+/// that lets go of it, or with the environment.
 #[allow(
     clippy::struct_field_names,
     reason = "an engine of JavaScript's holds one of Rust's"
 )]
-#[napi]
+#[napi(custom_finalize)]
 pub struct Engine {
     engine: Arc<server::Engine>,
-    bell: Bell,
+    bell: Arc<Bell>,
     state: Rc<RefCell<State>>,
     bridged: Bridged,
-    registries: Vec<Arc<Registry>>,
-    services: Vec<Arc<Service>>,
-    hosts: Vec<Arc<Host>>,
+    registries: Numbered<Arc<Registry>>,
+    services: Numbered<Arc<Service>>,
+    hosts: Numbered<Arc<Host>>,
+    ending: Rc<Ending>,
+}
+
+impl ObjectFinalize for Engine {
+    /// Nothing of `lib/` holds it any more.
+    fn finalize(self, env: Env) -> Result<()> {
+        self.bell.take_down(&env);
+        self.ending.now(&env);
+        Ok(())
+    }
 }
 
 /// The options of one listener, checked and in the units named here.
@@ -113,40 +127,48 @@ pub struct Upgrade {
 
 #[napi]
 impl Engine {
-    /// Starts the I/O threads, of which `websocket_threads` serve websockets. `listener` is called when
-    /// events wait.
+    /// Starts the I/O threads, of which `websocket_threads` serve websockets. An error is that of the system
+    /// that has nothing left for them.
     #[napi(constructor)]
-    pub fn new(
-        env: Env,
-        io_threads: u32,
-        websocket_threads: u32,
-        listener: Function<'_, (), ()>,
-    ) -> Result<Self> {
-        let silence = Arc::new(Silence::default());
-        let bell = Bell::new(&env, &listener, silence.clone())?;
+    pub fn new(env: Env, io_threads: u32, websocket_threads: u32) -> Result<Self> {
+        let bell = Arc::new(Bell::default());
         defer_flushes();
         let engine = server::Engine::start(
             io_threads as usize,
             websocket_threads as usize,
-            Box::new(bell.handle()),
+            Box::new(bell.clone()),
         )
-        .map_err(|error| Error::from_reason(format!("cannot start an I/O thread: {error}")))?;
+        .map_err(|error| Error::from_reason(error.to_string()))?;
         let state = Rc::new(RefCell::new(State::new(engine.clone())));
-        // Runs before Node frees the bell, because it is added after it.
-        env.add_env_cleanup_hook((engine.clone(), state.clone()), move |(engine, state)| {
-            silence.set();
-            engine.stop();
-            state.borrow_mut().clear();
-        })?;
+        let ending = Ending::with(&env, &engine, &state)?;
         Ok(Self {
             state,
             engine,
             bell,
             bridged: Bridged::default(),
-            registries: Vec::new(),
-            services: Vec::new(),
-            hosts: Vec::new(),
+            registries: Numbered::default(),
+            services: Numbered::default(),
+            hosts: Numbered::default(),
+            ending,
         })
+    }
+
+    /// Something is in use from now on: `listener` is called when events wait, and the process stays alive for
+    /// that. True when some wait already.
+    #[napi(catch_unwind)]
+    pub fn wake(&self, env: Env, listener: Function<'_, (), ()>) -> Result<bool> {
+        self.bell.hang(&env, &listener)?;
+        Ok(!self.engine.events.is_empty())
+    }
+
+    /// Nothing is in use any more, so nothing happens until [`Engine::wake`].
+    #[napi(catch_unwind)]
+    pub fn rest(&self, env: Env) {
+        self.bell.take_down(&env);
+        let watch = self.state.borrow_mut().watch.take();
+        if let Some(watch) = watch {
+            watch.close();
+        }
     }
 
     /// Puts the raw functions `drain` and `write` on an object.
@@ -157,8 +179,8 @@ impl Engine {
 
     /// Whether what may still happen keeps the process alive.
     #[napi(catch_unwind)]
-    pub fn keep_alive(&self, env: Env, alive: bool) -> Result<()> {
-        self.bell.keep_alive(&env, alive)
+    pub fn keep_alive(&self, env: Env, alive: bool) {
+        self.bell.keep_alive(&env, alive);
     }
 
     /// Sends what has been written since the last call. True when events wait to be drained.
@@ -170,16 +192,21 @@ impl Engine {
 
     /// A map of sessions.
     #[napi(catch_unwind)]
-    pub fn create_registry(&mut self) -> Result<u32> {
-        self.registries.push(self.engine.registry());
-        index_of_last(self.registries.len())
+    pub fn create_registry(&mut self) -> u32 {
+        let registry = self.engine.registry();
+        self.registries.add(|_| registry)
+    }
+
+    /// JavaScript has let go of the map; sessions that are open keep it.
+    #[napi(catch_unwind)]
+    pub fn release_registry(&mut self, registry: u32) {
+        drop(self.registries.remove(registry));
     }
 
     /// A listener with the sessions of `registry`.
     #[napi(catch_unwind)]
     pub fn create_service(&mut self, registry: u32, options: ServiceOptions) -> Result<u32> {
-        let registry = get(&self.registries, registry)?.clone();
-        let id = index_of_last(self.services.len() + 1)?;
+        let registry = self.registries.get(registry)?.clone();
         let router = Router::new(&options.prefix, options.websocket)
             .map_err(|error| Error::new(Status::InvalidArg, error.0))?;
         let rules = Rules::new(rules::Options {
@@ -190,43 +217,58 @@ impl Engine {
             transports: options.transports_info.clone(),
             sockjs_url: options.sockjs_url.clone(),
         });
-        self.services.push(Arc::new(Service {
-            id,
-            engine: self.engine.clone(),
-            registry,
-            router,
-            rules,
-            options: service_options(options),
-        }));
-        Ok(id)
+        let engine = self.engine.clone();
+        let options = service_options(options);
+        Ok(self.services.add(|id| {
+            Arc::new(Service {
+                id,
+                engine,
+                registry,
+                router,
+                rules,
+                options,
+            })
+        }))
+    }
+
+    /// JavaScript has let go of the listener; what it has under way goes on.
+    #[napi(catch_unwind)]
+    pub fn release_service(&mut self, service: u32) {
+        drop(self.services.remove(service));
     }
 
     /// An http server.
     #[napi(catch_unwind)]
-    pub fn create_host(&mut self) -> Result<u32> {
-        let id = index_of_last(self.hosts.len() + 1)?;
-        self.hosts.push(Arc::new(Host::new(id)));
-        Ok(id)
+    pub fn create_host(&mut self) -> u32 {
+        self.hosts.add(|id| Arc::new(Host::new(id)))
+    }
+
+    /// JavaScript has let go of the http server, which has no connections then.
+    #[napi(catch_unwind)]
+    pub fn release_host(&mut self, host: u32) {
+        drop(self.hosts.remove(host));
     }
 
     /// Puts a service in front of those that the host has.
     #[napi(catch_unwind)]
     pub fn host_install(&self, host: u32, service: u32) -> Result<()> {
-        get(&self.hosts, host)?.install(get(&self.services, service)?.clone());
+        self.hosts
+            .get(host)?
+            .install(self.services.get(service)?.clone());
         Ok(())
     }
 
-    /// Takes a service off a host.
+    /// Takes a service off a host. The event `Left` follows when no request for it is under way there.
     #[napi(catch_unwind)]
     pub fn host_remove(&self, host: u32, service: u32) -> Result<()> {
-        get(&self.hosts, host)?.remove(service);
+        self.hosts.get(host)?.remove(service);
         Ok(())
     }
 
     /// Whether connections of the host keep to Node.
     #[napi(catch_unwind)]
     pub fn host_withdraw(&self, host: u32, withdrawn: bool) -> Result<()> {
-        get(&self.hosts, host)?.withdraw(withdrawn);
+        self.hosts.get(host)?.withdraw(withdrawn);
         Ok(())
     }
 
@@ -245,7 +287,9 @@ impl Engine {
             headers: limit(headers),
             request: limit(request),
         };
-        get(&self.hosts, host)?.configure(timeouts, bytes(max_header_size));
+        self.hosts
+            .get(host)?
+            .configure(timeouts, bytes(max_header_size));
         Ok(())
     }
 
@@ -258,13 +302,13 @@ impl Engine {
     /// The prefix of a service, if it is no expression.
     #[napi(catch_unwind)]
     pub fn literal_prefix(&self, service: u32) -> Result<Option<&str>> {
-        Ok(get(&self.services, service)?.router.literal())
+        Ok(self.services.get(service)?.router.literal())
     }
 
     /// Whether a request for this target is the service's.
     #[napi(catch_unwind)]
     pub fn claims(&self, service: u32, target: String) -> Result<bool> {
-        let router = &get(&self.services, service)?.router;
+        let router = &self.services.get(service)?.router;
         // After a panic it is the application's, or nobody's.
         Ok(contain(|| router.claims(&target)).unwrap_or(false))
     }
@@ -272,7 +316,7 @@ impl Engine {
     /// Takes the HTTP connection whose current request is all of `read`. False leaves it to Node.
     #[napi(catch_unwind)]
     pub fn take_http(&self, host: u32, fd: i32, token: u32, read: &[u8]) -> Result<bool> {
-        let host = get(&self.hosts, host)?;
+        let host = self.hosts.get(host)?;
         Ok(takeover::take_http(&self.engine, host, fd, token, read))
     }
 
@@ -294,7 +338,7 @@ impl Engine {
             headers: &headers,
             base_url: None,
         };
-        let judged = get(&self.services, service)?.judge_upgrade(&head);
+        let judged = self.services.get(service)?.judge_upgrade(&head);
         let (verdict, raw, response) = match judged {
             dispatch::Upgrade::Plain => ("plain", false, None),
             dispatch::Upgrade::Refuse(response) => ("refuse", false, Some(response.into())),
@@ -325,7 +369,7 @@ impl Engine {
         response: &[u8],
         head: &[u8],
     ) -> Result<bool> {
-        let service = get(&self.services, service)?;
+        let service = self.services.get(service)?;
         Ok(takeover::take_websocket(service, fd, token, raw, response, head).is_ok())
     }
 
@@ -423,15 +467,6 @@ impl Engine {
             nothing
         })
     }
-}
-
-fn index_of_last(len: usize) -> Result<u32> {
-    u32::try_from(len - 1).map_err(|_| Error::from_reason("too many servers"))
-}
-
-fn get<T>(all: &[T], index: u32) -> Result<&T> {
-    all.get(index as usize)
-        .ok_or_else(|| Error::from_reason("no such number"))
 }
 
 fn service_options(options: ServiceOptions) -> Options {

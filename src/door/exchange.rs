@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::host::Timeouts;
 use crate::lock;
-use crate::server::Service;
+use crate::server::Installed;
 use crate::server::outlet::Outlet;
 use crate::server::taken::Standing;
 
@@ -17,7 +17,8 @@ pub struct Exchange {
     step: Mutex<Step>,
     responding: AtomicBool,
     gone: AtomicBool,
-    service: Mutex<Option<Arc<Service>>>,
+    /// What the request that is under way is for.
+    service: Mutex<Option<Arc<Installed>>>,
     foreign: Mutex<Option<Vec<u8>>>,
     held: Mutex<Option<Waker>>,
     standing: Arc<Standing>,
@@ -59,7 +60,7 @@ impl Exchange {
     }
 
     /// A request of ours begins to pass.
-    pub fn begin(&self, service: Arc<Service>) {
+    pub fn begin(&self, service: Arc<Installed>) {
         let mut step = lock(&self.step);
         let since = match *step {
             Step::Head(since) => since,
@@ -85,6 +86,8 @@ impl Exchange {
     /// for it, so the gate is woken when it holds a pipelined request.
     pub fn response_complete(&self) {
         self.responding.store(false, Ordering::Relaxed);
+        let service = lock(&self.service).take();
+        drop(service);
         if let Some(waker) = lock(&self.held).take() {
             waker.wake();
         } else {
@@ -127,7 +130,7 @@ impl Exchange {
     }
 
     /// The service that the current request is for.
-    pub fn service(&self) -> Option<Arc<Service>> {
+    pub fn service(&self) -> Option<Arc<Installed>> {
         lock(&self.service).clone()
     }
 

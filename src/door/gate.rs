@@ -16,7 +16,7 @@ use memchr::memchr_iter;
 
 use super::exchange::Exchange;
 use super::host::Host;
-use crate::server::Service;
+use crate::server::Installed;
 use crate::server::io::with_read_buffer;
 use crate::server::socket::Polled;
 
@@ -28,7 +28,7 @@ pub enum Verdict {
     /// Node's.
     Foreign,
     /// Ours and plain; head and body have this many bytes.
-    Ours(Arc<Service>, usize),
+    Ours(Arc<Installed>, usize),
 }
 
 /// The bytes that hyper reads from and writes to.

@@ -13,10 +13,10 @@ use super::*;
 use crate::http::route::Router;
 use crate::http::rules::{self, Rules};
 use crate::protocol::session::Delays;
-use crate::server::events::Doorbell;
+use crate::server::events::{Batch, Doorbell, Event};
 use crate::server::socket::Socket;
 use crate::server::taken::Standing;
-use crate::server::{Engine, Options};
+use crate::server::{Engine, Options, Service};
 
 #[derive(Debug)]
 struct Silent;
@@ -193,5 +193,30 @@ fn a_client_that_leaves_in_the_middle_of_a_body_ends_the_stream() {
     let found = runtime.block_on(through(&host, cut, || 16));
     assert_eq!(found.passed, [cut.to_vec()]);
     assert_eq!(found.given_back, None);
+    engine.stop();
+}
+
+#[test]
+fn a_service_has_left_when_its_last_request_is_over() {
+    let engine = Engine::start(1, 1, Box::new(Silent)).unwrap();
+    let host = host(&engine);
+    let exchange = Exchange::new(Arc::new(Standing::default()));
+    let mut batch = Batch::default();
+    let mut has_left = || {
+        engine.events.drain(&mut batch);
+        batch
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::Left(0)))
+    };
+    let Verdict::Ours(service, _) = judge(OURS, &host) else {
+        unreachable!("it is ours");
+    };
+    exchange.begin(service);
+    host.remove(0);
+    assert!(matches!(judge(OURS, &host), Verdict::Foreign));
+    assert!(!has_left());
+    exchange.response_complete();
+    assert!(has_left());
     engine.stop();
 }

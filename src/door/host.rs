@@ -7,14 +7,14 @@ use std::time::Duration;
 use hyper::header::HeaderValue;
 
 use crate::lock;
-use crate::server::Service;
+use crate::server::{Installed, Service};
 
 /// One http server and the services that were installed on it.
 #[derive(Debug)]
 pub struct Host {
     id: u32,
     /// Newest first, the order in which they see a request.
-    services: Mutex<Vec<Arc<Service>>>,
+    services: Mutex<Vec<Arc<Installed>>>,
     /// Somebody else wants to see all requests: nothing is ours any more.
     withdrawn: AtomicBool,
     max_header_size: AtomicUsize,
@@ -54,12 +54,15 @@ impl Host {
 
     /// Adds a service in front of the others.
     pub fn install(&self, service: Arc<Service>) {
-        lock(&self.services).insert(0, service);
+        lock(&self.services).insert(0, Installed::new(service));
     }
 
     /// Takes a service away: requests for it are Node's again.
     pub fn remove(&self, service: u32) {
-        lock(&self.services).retain(|other| other.id != service);
+        let is_meant = |other: &mut Arc<Installed>| other.id == service;
+        let removed: Vec<_> = lock(&self.services).extract_if(.., is_meant).collect();
+        // The last one that holds it tells JavaScript: not under the lock.
+        drop(removed);
     }
 
     /// Whether connections keep to Node; those taken go back with their next request.
@@ -94,7 +97,7 @@ impl Host {
     }
 
     /// The service that answers this target without Node's help.
-    pub fn claim_plain(&self, target: &str) -> Option<Arc<Service>> {
+    pub fn claim_plain(&self, target: &str) -> Option<Arc<Installed>> {
         if self.withdrawn.load(Ordering::Relaxed) {
             return None;
         }

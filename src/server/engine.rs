@@ -1,7 +1,7 @@
 //! What all services of one Node environment share: I/O threads, events, timers, keys.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use super::events::{Batch, Doorbell, EventQueue};
@@ -11,7 +11,7 @@ use super::taken::Taken;
 use super::timers::Timers;
 use crate::lock;
 
-/// One per Node environment; nothing is global to the process.
+/// One per Node environment and copy of `lib/`; nothing is global to the process.
 pub struct Engine {
     /// For JavaScript.
     pub events: Arc<EventQueue>,
@@ -78,7 +78,9 @@ impl Engine {
     /// A place for the sessions of one `Server` and prefix.
     pub fn registry(&self) -> Arc<Registry> {
         let registry = Arc::new(Registry::default());
-        lock(&self.registries).push(Arc::downgrade(&registry));
+        let mut registries = lock(&self.registries);
+        registries.retain(|other| other.strong_count() > 0);
+        registries.push(Arc::downgrade(&registry));
         registry
     }
 
@@ -140,22 +142,6 @@ impl Keys {
     /// The number is free again.
     pub fn give(&self, key: u32) {
         lock(&self.pool).1.push(key);
-    }
-}
-
-/// A doorbell that can be taken off, for the end of an environment.
-#[derive(Debug, Default)]
-pub struct Silence(AtomicBool);
-
-impl Silence {
-    /// From now on nobody listens.
-    pub fn set(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-
-    /// Whether somebody listens.
-    pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::Acquire)
     }
 }
 

@@ -90,6 +90,8 @@ pub enum Event {
     Ended(u32),
     /// A taken HTTP connection goes back to Node.
     Returned(Returned),
+    /// A service has been taken off an http server, and no request that came to it there is under way.
+    Left(u32),
     /// A line for the listener's `log`.
     Log {
         /// The service that logs.
@@ -112,7 +114,11 @@ impl Event {
             | Self::Closing(key)
             | Self::Closed(key)
             | Self::Drain(key) => Some(*key),
-            Self::Outlet(_) | Self::Ended(_) | Self::Returned(_) | Self::Log { .. } => None,
+            Self::Outlet(_)
+            | Self::Ended(_)
+            | Self::Returned(_)
+            | Self::Left(_)
+            | Self::Log { .. } => None,
         }
     }
 

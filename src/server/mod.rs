@@ -19,4 +19,4 @@ pub mod timers;
 pub mod websocket;
 
 pub use engine::Engine;
-pub use service::{Options, Service};
+pub use service::{Installed, Options, Service};

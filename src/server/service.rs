@@ -1,5 +1,6 @@
 //! One listener: a prefix with its options, answering for one `Server` object.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,6 +68,32 @@ pub struct Service {
     pub rules: Rules,
     /// The rest of the options.
     pub options: Options,
+}
+
+/// A service on an http server, held by that and by each of its requests there that is under way. JavaScript
+/// keeps the listener of one that was taken off until the last of them is over.
+#[derive(Debug)]
+pub struct Installed(Arc<Service>);
+
+impl Installed {
+    /// The service comes to an http server.
+    pub fn new(service: Arc<Service>) -> Arc<Self> {
+        Arc::new(Self(service))
+    }
+}
+
+impl Deref for Installed {
+    type Target = Arc<Service>;
+
+    fn deref(&self) -> &Arc<Service> {
+        &self.0
+    }
+}
+
+impl Drop for Installed {
+    fn drop(&mut self) {
+        self.engine.events.push(Event::Left(self.id));
+    }
 }
 
 impl Service {

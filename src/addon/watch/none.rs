@@ -23,6 +23,10 @@ impl Watch {
         None
     }
 
+    pub(in crate::addon) fn close(self) {
+        match self {}
+    }
+
     pub(in crate::addon) fn batch(&mut self, _events: usize) {
         match *self {}
     }

@@ -6,7 +6,7 @@
 #![allow(unsafe_code, reason = "libuv and raw Node-API calls")]
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::rc::Rc;
@@ -42,7 +42,9 @@ struct Watched {
     uv: &'static Uv,
     handle: *mut c_void,
     layout: Layout,
-    cleanup: sys::napi_async_cleanup_hook_handle,
+    cleanup: Cell<sys::napi_async_cleanup_hook_handle>,
+    /// The handle is being closed.
+    closing: Cell<bool>,
 }
 
 #[derive(Debug)]
@@ -118,7 +120,7 @@ impl Watch {
     fn take_turns(&mut self, take: bool) {
         self.has_turns = take;
         for &watched in &self.watched {
-            // SAFETY: freed only after its handle was closed, which is when the environment ends.
+            // SAFETY: freed only after its handle was closed, by `close` or when the environment ends.
             unsafe {
                 let Watched { io, handle, .. } = &*watched;
                 if take {
@@ -128,6 +130,15 @@ impl Watch {
                 }
                 io.lend_reactor(take);
             }
+        }
+    }
+
+    /// The I/O threads read again, and nothing is watched any more.
+    pub(in crate::addon) fn close(mut self) {
+        self.take_turns(false);
+        for watched in self.watched {
+            // SAFETY: called on the thread of the environment, before its end, and once: `self` is gone.
+            unsafe { Watched::close(watched) };
         }
     }
 
@@ -147,7 +158,7 @@ impl Watch {
 }
 
 impl Watched {
-    /// A handle that is closed and freed when the environment ends.
+    /// A handle that is freed when it has been closed, at the latest when the environment ends.
     fn new(
         env: &Env,
         listener: &Function<'_, (), ()>,
@@ -184,16 +195,31 @@ impl Watched {
                 uv,
                 handle,
                 layout,
-                cleanup: ptr::null_mut(),
+                cleanup: Cell::new(ptr::null_mut()),
+                closing: Cell::new(false),
             }));
             (uv.handle_set_data)(handle, this.cast());
             sys::napi_add_async_cleanup_hook(
                 env.raw(),
                 Some(on_cleanup),
                 this.cast(),
-                &raw mut (*this).cleanup,
+                (*this).cleanup.as_ptr(),
             );
             Some(this)
+        }
+    }
+
+    /// Begins to close the handle; nothing of this is used after that.
+    ///
+    /// # Safety
+    /// On the thread of the environment, before or during its cleanup, once.
+    unsafe fn close(this: *mut Self) {
+        // SAFETY: the caller's promise; it is freed by `on_closed`, which libuv calls later.
+        unsafe {
+            let watched = &*this;
+            watched.closing.set(true);
+            sys::napi_delete_reference(watched.env, watched.listener);
+            (watched.uv.close)(watched.handle, on_closed);
         }
     }
 
@@ -260,10 +286,11 @@ unsafe extern "C" fn on_readable(handle: *mut c_void, _status: c_int, _events: c
 unsafe extern "C" fn on_cleanup(hook: sys::napi_async_cleanup_hook_handle, data: *mut c_void) {
     // SAFETY: `data` is the `Watched` that the hook was added for; it is freed by `on_closed`.
     unsafe {
-        let watched = &mut *data.cast::<Watched>();
-        watched.cleanup = hook;
-        sys::napi_delete_reference(watched.env, watched.listener);
-        (watched.uv.close)(watched.handle, on_closed);
+        let watched = data.cast::<Watched>();
+        (*watched).cleanup.set(hook);
+        if !(*watched).closing.get() {
+            Watched::close(watched);
+        }
     }
 }
 
@@ -274,6 +301,6 @@ unsafe extern "C" fn on_closed(handle: *mut c_void) {
     unsafe {
         let watched = Box::from_raw((uv.handle_get_data)(handle).cast::<Watched>());
         dealloc(handle.cast(), watched.layout);
-        sys::napi_remove_async_cleanup_hook(watched.cleanup);
+        sys::napi_remove_async_cleanup_hook(watched.cleanup.get());
     }
 }

@@ -1,0 +1,101 @@
+'use strict';
+
+/*
+ * What the application lets go of is let go of here, too.
+ */
+
+const path = require('path');
+const { Child, serveFixture } = require('./support/child');
+const { addition, doors, libraryPath } = require('./support/library');
+const { every, open } = require('./support/transports');
+const { encodeFrame } = require('./support/websocket-client');
+
+/** Runs a case of fixtures/lets-go.js to its end, and answers with the child. */
+async function letGo(door, name) {
+  const child = new Child(path.join(__dirname, 'fixtures', 'lets-go.js'), {
+    CASE: name,
+    SOCKJS_LIBRARY: libraryPath,
+    ...(door === 'bridge' && { SOCKJS_RS_DOOR: 'bridge' }),
+  });
+  // Nothing is open, so nothing keeps it.
+  expect(await child.exit()).toEqual({ code: 0, signal: null });
+  expect(child.errors).toBe('');
+  return child;
+}
+
+/** @param {import('./support/client').Client} client */
+async function kept(client, target = '/kept') {
+  return JSON.parse((await client.get(target)).body);
+}
+
+/** Has a websocket's service send something back. */
+async function echo({ wire }, { protocol }) {
+  const payload = protocol === 'websocket' ? '["back"]' : 'back';
+  wire.write(encodeFrame({ payload }));
+  await wire.read(() => wire.buffer.includes('back') || undefined, 'the echo');
+}
+
+describe.each(doors)('what the application lets go of, by the %s door', (door) => {
+  test.each([
+    ['services, with the http servers that they are on', 'installed'],
+    ['middlewares and handlers, with their services', 'handlers'],
+    ['http servers that share a service which stays', 'shared'],
+  ])('%s', async (_, name) => {
+    const child = await letGo(door, name);
+    expect(child.lines).toEqual(['kept 0']);
+  });
+
+  addition('services that were taken off an http server which stays', async () => {
+    const child = await letGo(door, 'detached');
+    expect(child.lines).toEqual(['kept 0']);
+  });
+
+  test('not a service that is on an http server which stays', async () => {
+    const child = await letGo(door, 'staying');
+    expect(child.lines).toEqual(['kept 0']);
+  });
+
+  addition('threads and descriptors, when no service is left', async () => {
+    const child = await letGo(door, 'rests');
+    expect(child.lines).toEqual(['kept 1,1,1,0,0']);
+  });
+
+  addition('those of 100 copies of the package', async () => {
+    const child = await letGo(door, 'copies');
+    expect(child.lines).toEqual(['kept 100,0,0']);
+  });
+
+  addition('the service of a request that was under way when it came off', async () => {
+    const { client } = await serveFixture(door, 'detaches.js');
+    const connection = client.connect();
+    // Lasts for three seconds.
+    connection.send('POST', '/s/chunking_test');
+    await connection.response();
+    expect(await kept(client, '/detach')).toMatchObject({ services: 1 });
+    connection.abort();
+    while ((await kept(client)).services > 0);
+    client.disconnect();
+  });
+
+  addition.each(every)(
+    'the service of a client of %s, when that has gone',
+    async (_, transport) => {
+      const { child, client } = await serveFixture(door, 'detaches.js');
+      const before = await kept(client);
+      const opened = await open(client, transport);
+      expect(await kept(client, '/detach')).toMatchObject({ services: 1, connections: 1 });
+      if (transport.upgraded) {
+        await echo(opened, transport);
+        expect(await kept(client)).toMatchObject({ services: 1, connections: 1 });
+      }
+      opened.socket.destroy();
+      client.disconnect();
+      let now = await kept(client);
+      while (now.services > 0) now = await kept(client);
+      expect(now.connections).toBe(0);
+      expect(now.threads).toBe(before.threads);
+      expect(child.errors).toBe('');
+      client.disconnect();
+    },
+  );
+});
