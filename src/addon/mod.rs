@@ -11,6 +11,7 @@ mod ending;
 mod hot;
 mod numbered;
 mod state;
+mod upgrade;
 mod watch;
 
 use std::cell::RefCell;
@@ -29,13 +30,12 @@ use crate::http::target::parse_target;
 use crate::protocol::session::Delays;
 use crate::server;
 use crate::server::connection::{Connection, Outgoing, Sent};
-use crate::server::dispatch::{self, Head};
 use crate::server::io::defer_flushes;
 use crate::server::registry::Registry;
 use crate::server::{Options, Service};
 use crate::transport::Transport;
 use crate::{contain, may_panic};
-use bridge::{Bridged, header_map};
+use bridge::Bridged;
 use doorbell::Bell;
 use ending::Ending;
 use numbered::Numbered;
@@ -113,16 +113,6 @@ pub struct ServiceOptions {
     pub log: bool,
     pub needs_node: bool,
     pub info_needs_node: bool,
-}
-
-/// How to answer an upgrade request.
-#[napi(object)]
-pub struct Upgrade {
-    /// `accept`, `refuse` (write the response and close), `plain` (serve it as a request without
-    /// `Upgrade`).
-    pub verdict: String,
-    pub raw: bool,
-    pub response: Option<Buffer>,
 }
 
 #[napi]
@@ -320,57 +310,11 @@ impl Engine {
         Ok(takeover::take_http(&self.engine, host, fd, token, read))
     }
 
-    /// Judges an upgrade request that the service claims; `headers` is name, value,
-    /// name, value… of those that matter.
-    #[napi(catch_unwind)]
-    pub fn judge_upgrade(
-        &self,
-        service: u32,
-        method: String,
-        target: String,
-        headers: Vec<String>,
-    ) -> Result<Upgrade> {
-        may_panic("upgrade");
-        let headers = header_map(headers.chunks_exact(2).map(|pair| (&*pair[0], &*pair[1])));
-        let head = Head {
-            method: &method,
-            target: &target,
-            headers: &headers,
-            base_url: None,
-        };
-        let judged = self.services.get(service)?.judge_upgrade(&head);
-        let (verdict, raw, response) = match judged {
-            dispatch::Upgrade::Plain => ("plain", false, None),
-            dispatch::Upgrade::Refuse(response) => ("refuse", false, Some(response.into())),
-            dispatch::Upgrade::Accept { raw, response } => ("accept", raw, Some(response.into())),
-        };
-        Ok(Upgrade {
-            verdict: verdict.into(),
-            raw,
-            response,
-        })
-    }
-
     /// The pathname of a request target, as legacy `url.parse` finds it.
     #[napi(catch_unwind)]
     #[allow(clippy::unused_self, reason = "a method like the others")]
     pub fn pathname(&self, target: String) -> String {
         contain(|| parse_target(&target).pathname.into_owned()).unwrap_or_default()
-    }
-
-    /// Takes the socket of an accepted websocket. False leaves it to the bridge.
-    #[napi(catch_unwind)]
-    pub fn take_websocket(
-        &self,
-        service: u32,
-        fd: i32,
-        token: u32,
-        raw: bool,
-        response: &[u8],
-        head: &[u8],
-    ) -> Result<bool> {
-        let service = self.services.get(service)?;
-        Ok(takeover::take_websocket(service, fd, token, raw, response, head).is_ok())
     }
 
     /// Lets the JavaScript thread read from websockets while few of them are busy. `listener` is called
