@@ -18,7 +18,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 
-const TARGETS = ['payloads', 'quoting', 'targets', 'session', 'gate', 'websocket'];
+const TARGETS = ['payloads', 'quoting', 'targets', 'session', 'gate', 'websocket', 'hixie'];
 /** Not libFuzzer's: random questions to the core and to Node, whose answers have to be the same. */
 const AGAINST_NODE = 'against-node';
 

@@ -47,6 +47,11 @@ fn a_websocket_is_decoded_the_same_in_any_pieces() {
     holds("websocket");
 }
 
+#[test]
+fn hixie_76_is_decoded_the_same_in_any_pieces() {
+    holds("hixie");
+}
+
 fn holds(name: &'static str) {
     let all = checks::ALL.iter().find(|(other, _)| *other == name);
     let (_, check) = all.expect("there is a check of this name");

@@ -4,6 +4,7 @@
 //! (`tests/properties.rs`, with the committed seeds and random bytes), and whoever replays a finding.
 
 pub mod gate;
+pub mod hixie;
 pub mod input;
 pub mod json;
 pub mod payloads;
@@ -16,11 +17,12 @@ pub mod websocket;
 pub type Check = fn(&[u8]);
 
 /// All of them, by the name of their target.
-pub const ALL: [(&str, Check); 6] = [
+pub const ALL: [(&str, Check); 7] = [
     ("payloads", payloads::check),
     ("quoting", quoting::check),
     ("targets", targets::check),
     ("session", session::check),
     ("gate", gate::check),
     ("websocket", websocket::check),
+    ("hixie", hixie::check),
 ];

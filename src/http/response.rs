@@ -59,6 +59,10 @@ pub enum HandshakeError {
     MissingKey,
     /// `Sec-WebSocket-Extensions` that cannot be read; holds them.
     Extensions(String),
+    /// Only one key of Hixie-76; holds the header of the other.
+    MissingHixieKey(&'static str),
+    /// Keys of Hixie-76 that hide no number.
+    HixieKeys,
 }
 
 impl HandshakeError {
@@ -88,6 +92,13 @@ impl HandshakeError {
             Self::Extensions(list) => faye(
                 &mut headers,
                 format!("Invalid Sec-WebSocket-Extensions header: {list}"),
+            ),
+            Self::MissingHixieKey(name) => {
+                faye(&mut headers, format!("Missing required header: {name}"))
+            }
+            Self::HixieKeys => faye(
+                &mut headers,
+                "Client sent invalid Sec-WebSocket-Key headers".into(),
             ),
         };
         if upgrade && matches!(self, Self::NotWebsocket | Self::RawVersion) {

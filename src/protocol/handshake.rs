@@ -55,23 +55,27 @@ impl Handshake<'_> {
             ("Connection", "Upgrade"),
             ("Sec-WebSocket-Accept", accept.as_str()),
         ];
-        let mut sent: Vec<&str> = Vec::new();
-        let mut response = String::from("HTTP/1.1 101 Switching Protocols\r\n");
         let extra = extra
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()));
-        for (name, value) in extra.chain(own) {
-            // faye keeps the first of several headers of one name.
-            if !sent.iter().any(|other| other.eq_ignore_ascii_case(name)) {
-                sent.push(name);
-                for part in [name, ": ", value, "\r\n"] {
-                    response.push_str(part);
-                }
+        Ok(head("101 Switching Protocols", extra.chain(own)).into_bytes())
+    }
+}
+
+/// The head of a response. faye keeps the first of several headers of one name.
+pub(super) fn head<'a>(status: &str, headers: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let mut sent: Vec<&str> = Vec::new();
+    let mut head = format!("HTTP/1.1 {status}\r\n");
+    for (name, value) in headers {
+        if !sent.iter().any(|other| other.eq_ignore_ascii_case(name)) {
+            sent.push(name);
+            for part in [name, ": ", value, "\r\n"] {
+                head.push_str(part);
             }
         }
-        response.push_str("\r\n");
-        Ok(response.into_bytes())
     }
+    head.push_str("\r\n");
+    head
 }
 
 /// Whether this is an `extension-list` (RFC 6455 9.1).

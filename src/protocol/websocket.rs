@@ -74,7 +74,8 @@ const PONG: u8 = 10;
 const PROTOCOL_ERROR: u16 = 1002;
 const UNACCEPTABLE: u16 = 1003;
 const ENCODING_ERROR: u16 = 1007;
-const TOO_LARGE: u16 = 1009;
+pub(super) const TOO_LARGE: u16 = 1009;
+pub(super) const TOO_LARGE_REASON: &str = "WebSocket frame length too large";
 
 impl Decoder {
     /// A decoder for the bytes that follow the handshake.
@@ -353,7 +354,7 @@ fn protocol_error(reason: String) -> Violation {
 }
 
 fn too_large() -> Violation {
-    Violation(TOO_LARGE, "WebSocket frame length too large".into())
+    Violation(TOO_LARGE, TOO_LARGE_REASON.into())
 }
 
 /// Bytes of extended payload length that follow the second header byte.
