@@ -15,7 +15,7 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
  */
 export declare class Engine {
   /** Serves an accepted websocket whose bytes come by [`Engine::bridge_feed`]. */
-  bridgeWebsocket(service: number, id: number, raw: boolean, response: Uint8Array): void
+  bridgeWebsocket(service: number, id: number, kind: number, response: Uint8Array): void
   /** Bytes from the client of a bridged websocket. */
   bridgeFeed(id: number, chunk: Uint8Array): void
   /** Whether a `jsessionid` function is called for this request. */
@@ -46,6 +46,15 @@ export declare class Engine {
   bridgeTake(id: number, to: Buffer): number
   /** The client of `id` is gone before it had everything. */
   bridgeEnd(id: number): void
+  /**
+   * Judges an upgrade request that the service claims; `headers` is name, value,
+   * name, value… of those that matter; `secure` says that its socket is encrypted.
+   */
+  judgeUpgrade(service: number, method: string, target: string, headers: Array<string>, secure: boolean): Upgrade
+  /** The answer to the third key of a Hixie-76 handshake. Exactly the eight bytes of it. */
+  answerKey(challenge: Array<number>, key: Uint8Array): Buffer
+  /** Takes the socket of an accepted websocket. False leaves it to the bridge. */
+  takeWebsocket(service: number, fd: number, token: number, kind: number, response: Uint8Array, head: Uint8Array): boolean
   /**
    * Starts the I/O threads, of which `websocket_threads` serve websockets. An error is that of the system
    * that has nothing left for them.
@@ -92,15 +101,8 @@ export declare class Engine {
   claims(service: number, target: string): boolean
   /** Takes the HTTP connection whose current request is all of `read`. False leaves it to Node. */
   takeHttp(host: number, fd: number, token: number, read: Uint8Array): boolean
-  /**
-   * Judges an upgrade request that the service claims; `headers` is name, value,
-   * name, value… of those that matter.
-   */
-  judgeUpgrade(service: number, method: string, target: string, headers: Array<string>): Upgrade
   /** The pathname of a request target, as legacy `url.parse` finds it. */
   pathname(target: string): string
-  /** Takes the socket of an accepted websocket. False leaves it to the bridge. */
-  takeWebsocket(service: number, fd: number, token: number, raw: boolean, response: Uint8Array, head: Uint8Array): boolean
   /**
    * Lets the JavaScript thread read from websockets while few of them are busy. `listener` is called
    * when events wait. Where that cannot be, the I/O threads go on reading.
@@ -174,6 +176,12 @@ export interface Upgrade {
    * `Upgrade`).
    */
   verdict: string
-  raw: boolean
   response?: Buffer
+  /**
+   * Where the verdict is `accept`: a number for [`Engine::take_websocket`] and
+   * [`Engine::bridge_websocket`].
+   */
+  kind?: number
+  /** Where the third key of Hixie-76 is to be answered first: for [`Engine::answer_key`]. */
+  challenge?: Array<number>
 }

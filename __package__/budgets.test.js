@@ -45,6 +45,7 @@ const MAIN_FILES = [
   'lib/engine.js',
   'lib/errors.js',
   'lib/globals.js',
+  'lib/hixie.js',
   'lib/install.js',
   'lib/liveness.js',
   'lib/load.js',

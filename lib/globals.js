@@ -6,7 +6,13 @@
  */
 
 const { performance } = require('node:perf_hooks');
-const { setImmediate, setInterval, setTimeout, clearInterval } = require('node:timers');
+const {
+  setImmediate,
+  setInterval,
+  setTimeout,
+  clearInterval,
+  clearTimeout,
+} = require('node:timers');
 
 const { queueMicrotask } = globalThis;
 const { nextTick } = process;
@@ -19,6 +25,7 @@ module.exports = {
   Buffer: require('node:buffer').Buffer,
   JSON: { parse, stringify },
   clearInterval,
+  clearTimeout,
   nextTick,
   now,
   queueMicrotask,

@@ -71,10 +71,10 @@ function takeUpgrade(installation) {
    * @param {import('node:http').IncomingMessage} request
    * @param {any} socket
    * @param {Buffer} head
-   * @param {{ raw: boolean, response: Buffer }} judged
+   * @param {{ kind: number, response: Buffer }} accepted
    * @returns {boolean} false leaves everything as it was
    */
-  return (listener, request, socket, head, judged) => {
+  return (listener, request, socket, head, accepted) => {
     const { engine } = listener;
     // Listeners that were added later get the socket too, and may answer on it or end it.
     if (installation.httpServer.listenerCount('upgrade') > 1) return false;
@@ -88,8 +88,8 @@ function takeUpgrade(installation) {
     const server = installation.httpServer;
     const token = engine.remember({ socket, request, server, listener, resource });
     const { fd } = socket._handle;
-    const { raw, response } = judged;
-    if (!engine.native.takeWebsocket(listener.id, fd, token, raw, response, head)) {
+    const { kind, response } = accepted;
+    if (!engine.native.takeWebsocket(listener.id, fd, token, kind, response, head)) {
       engine.pending.delete(token);
       return false;
     }

@@ -12,6 +12,7 @@ const { serveRequest } = require('./bridge');
 const { Bridged, KEEP_ALIVE_DELAY } = require('./bridged');
 const { keepAddresses } = require('./connection');
 const { Buffer, setImmediate } = require('./globals');
+const { answerKey } = require('./hixie');
 
 /** Request headers that decide a handshake. */
 const UPGRADE_HEADERS = [
@@ -20,6 +21,19 @@ const UPGRADE_HEADERS = [
   'sec-websocket-version',
   'sec-websocket-key',
   'sec-websocket-extensions',
+];
+
+/** Those that decide one of Hixie-76, and of which its answer is made. */
+const HIXIE_HEADERS = [
+  ...UPGRADE_HEADERS,
+  'sec-websocket-key1',
+  'sec-websocket-key2',
+  'origin',
+  'host',
+  'https',
+  'x-forwarded-ssl',
+  'x-forwarded-scheme',
+  'x-forwarded-proto',
 ];
 
 const NOTHING_READ = Buffer.alloc(0);
@@ -64,11 +78,19 @@ function serveUpgrade(listener, request, socket, head = NOTHING_READ, takeover) 
     socket.destroySoon();
     return engine.drainSoon();
   }
-  if (!takeover?.(listener, request, socket, head, judged)) {
-    new BridgedWebsocket(engine, listener, request, socket).begin(judged, head);
-  }
-  // 'connection' follows in a tick of its own, after the first bytes.
-  engine.drainSoon();
+  /**
+   * @param {{ kind: number, response: Buffer }} accepted
+   * @param {Buffer} read what has come behind the handshake
+   */
+  const open = (accepted, read) => {
+    if (!takeover?.(listener, request, socket, read, accepted)) {
+      new BridgedWebsocket(engine, listener, request, socket).begin(accepted, read);
+    }
+    // 'connection' follows in a tick of its own, after the first bytes.
+    engine.drainSoon();
+  };
+  if (judged.challenge) return answerKey(engine, socket, head, judged, open);
+  return open(judged, head);
 }
 
 function ignore() {}
@@ -80,9 +102,13 @@ function ignore() {}
  */
 function judge(listener, request) {
   const { native } = listener.engine;
-  const headers = pick(request.headers, UPGRADE_HEADERS);
+  const { headers, method, socket, url } = request;
+  const isOld = headers['sec-websocket-key1'] || headers['sec-websocket-key2'];
+  const pairs = pick(headers, isOld ? HIXIE_HEADERS : UPGRADE_HEADERS);
+  // As faye-websocket finds out.
+  const secure = isOld && (socket?.authorized !== undefined || socket?.secure);
   try {
-    return native.judgeUpgrade(listener.id, request.method, request.url, headers);
+    return native.judgeUpgrade(listener.id, method, url, pairs, Boolean(secure));
   } catch (error) {
     listener.log('error', `Exception on an upgrade:\n${error?.stack ?? error}`);
     return undefined;
@@ -108,10 +134,10 @@ class BridgedWebsocket extends Bridged {
   }
 
   /**
-   * @param {{ raw: boolean, response: Buffer }} judged
+   * @param {{ kind: number, response: Buffer }} accepted
    * @param {Buffer} head
    */
-  begin(judged, head) {
+  begin(accepted, head) {
     const { engine, listener, socket, id } = this;
     socket.setTimeout?.(0);
     socket.setNoDelay?.(true);
@@ -120,7 +146,7 @@ class BridgedWebsocket extends Bridged {
     this.held = true;
     this.await();
     try {
-      engine.native.bridgeWebsocket(listener.id, id, judged.raw, judged.response);
+      engine.native.bridgeWebsocket(listener.id, id, accepted.kind, accepted.response);
     } catch (error) {
       listener.log('error', `Exception on an upgrade:\n${error?.stack ?? error}`);
       socket.destroy();

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
-use super::Engine;
+use super::{Engine, websocket_kind};
 use crate::door::bridge::{Answer, Bridge, Take};
 use crate::server::dispatch::Head;
 
@@ -121,11 +121,12 @@ impl Engine {
         &mut self,
         service: u32,
         id: u32,
-        raw: bool,
+        kind: u32,
         response: &[u8],
     ) -> Result<()> {
         let service = self.services.get(service)?.clone();
-        self.bridged.bridge.websocket(&service, id, raw, response);
+        let kind = websocket_kind(kind)?;
+        self.bridged.bridge.websocket(&service, id, kind, response);
         Ok(())
     }
 

@@ -32,6 +32,7 @@ use crate::server;
 use crate::server::connection::{Connection, Outgoing, Sent};
 use crate::server::io::defer_flushes;
 use crate::server::registry::Registry;
+use crate::server::websocket::Kind;
 use crate::server::{Options, Service};
 use crate::transport::Transport;
 use crate::{contain, may_panic};
@@ -411,6 +412,10 @@ impl Engine {
             nothing
         })
     }
+}
+
+fn websocket_kind(number: u32) -> Result<Kind> {
+    Kind::from_number(number).ok_or_else(|| Error::from_reason("no such kind of websocket"))
 }
 
 fn service_options(options: ServiceOptions) -> Options {

@@ -3,26 +3,33 @@
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
-use super::Engine;
 use super::bridge::header_map;
+use super::{Engine, websocket_kind};
+
 use crate::door::takeover;
 use crate::may_panic;
+use crate::protocol::hixie::Challenge;
 use crate::server::dispatch::{self, Head};
 
 /// How to answer an upgrade request.
+#[derive(Default)]
 #[napi(object)]
 pub struct Upgrade {
     /// `accept`, `refuse` (write the response and close), `plain` (serve it as a request without
     /// `Upgrade`).
     pub verdict: String,
-    pub raw: bool,
     pub response: Option<Buffer>,
+    /// Where the verdict is `accept`: a number for [`Engine::take_websocket`] and
+    /// [`Engine::bridge_websocket`].
+    pub kind: Option<u32>,
+    /// Where the third key of Hixie-76 is to be answered first: for [`Engine::answer_key`].
+    pub challenge: Option<Vec<u32>>,
 }
 
 #[napi]
 impl Engine {
     /// Judges an upgrade request that the service claims; `headers` is name, value,
-    /// name, value… of those that matter.
+    /// name, value… of those that matter; `secure` says that its socket is encrypted.
     #[napi(catch_unwind)]
     pub fn judge_upgrade(
         &self,
@@ -30,6 +37,7 @@ impl Engine {
         method: String,
         target: String,
         headers: Vec<String>,
+        secure: bool,
     ) -> Result<Upgrade> {
         may_panic("upgrade");
         let headers = header_map(headers.chunks_exact(2).map(|pair| (&*pair[0], &*pair[1])));
@@ -39,17 +47,35 @@ impl Engine {
             headers: &headers,
             base_url: None,
         };
-        let judged = self.services.get(service)?.judge_upgrade(&head);
-        let (verdict, raw, response) = match judged {
-            dispatch::Upgrade::Plain => ("plain", false, None),
-            dispatch::Upgrade::Refuse(response) => ("refuse", false, Some(response.into())),
-            dispatch::Upgrade::Accept { raw, response } => ("accept", raw, Some(response.into())),
+        let mut judged = Upgrade::default();
+        match self.services.get(service)?.judge_upgrade(&head, secure) {
+            dispatch::Upgrade::Plain => judged.verdict = "plain".into(),
+            dispatch::Upgrade::Refuse(response) => {
+                judged.verdict = "refuse".into();
+                judged.response = Some(response.into());
+            }
+            dispatch::Upgrade::Accept {
+                kind,
+                response,
+                challenge,
+            } => {
+                judged.verdict = "accept".into();
+                judged.response = Some(response.into());
+                judged.kind = Some(kind as u32);
+                judged.challenge = challenge.map(|challenge| challenge.0.to_vec());
+            }
+        }
+        Ok(judged)
+    }
+
+    /// The answer to the third key of a Hixie-76 handshake. Exactly the eight bytes of it.
+    #[napi(catch_unwind)]
+    #[allow(clippy::unused_self, reason = "a method like the others")]
+    pub fn answer_key(&self, challenge: Vec<u32>, key: &[u8]) -> Result<Buffer> {
+        let (Ok(numbers), Ok(key)) = (challenge.try_into(), key.try_into()) else {
+            return Err(Error::from_reason("no challenge, or no key for it"));
         };
-        Ok(Upgrade {
-            verdict: verdict.into(),
-            raw,
-            response,
-        })
+        Ok(Challenge(numbers).answer(key).to_vec().into())
     }
 
     /// Takes the socket of an accepted websocket. False leaves it to the bridge.
@@ -59,11 +85,12 @@ impl Engine {
         service: u32,
         fd: i32,
         token: u32,
-        raw: bool,
+        kind: u32,
         response: &[u8],
         head: &[u8],
     ) -> Result<bool> {
         let service = self.services.get(service)?;
-        Ok(takeover::take_websocket(service, fd, token, raw, response, head).is_ok())
+        let kind = websocket_kind(kind)?;
+        Ok(takeover::take_websocket(service, fd, token, kind, response, head).is_ok())
     }
 }

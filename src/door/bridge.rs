@@ -15,7 +15,7 @@ use crate::server::dispatch::{Head, Plan, Reply};
 use crate::server::events::Facts;
 pub use crate::server::outlet::Take;
 use crate::server::outlet::{Carrier, Outlet};
-use crate::server::websocket::Reader;
+use crate::server::websocket::{Kind, Reader};
 use crate::{contain, may_panic};
 
 /// What JavaScript holds by number: responses and websockets that are under way.
@@ -134,10 +134,10 @@ impl Bridge {
     }
 
     /// Opens a websocket whose handshake has been accepted; its bytes come and go under `id`.
-    pub fn websocket(&mut self, service: &Arc<Service>, id: u32, raw: bool, response: &[u8]) {
+    pub fn websocket(&mut self, service: &Arc<Service>, id: u32, kind: Kind, response: &[u8]) {
         may_panic("accept");
         let outlet = Outlet::new(Carrier::Node(id));
-        let reader = Reader::open(service, &outlet, raw, response, id);
+        let reader = Reader::open(service, &outlet, kind, response, id);
         self.open.insert(id, Open::Websocket(outlet, reader));
     }
 

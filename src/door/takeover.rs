@@ -38,12 +38,12 @@ pub fn take_websocket(
     service: &Arc<Service>,
     fd: i32,
     token: u32,
-    raw: bool,
+    kind: websocket::Kind,
     response: &[u8],
     head: &[u8],
 ) -> io::Result<()> {
     let socket = Socket::duplicate_of(fd)?;
-    let open = || websocket::open_taken(service, &socket, token, raw, response, head);
+    let open = || websocket::open_taken(service, &socket, token, kind, response, head);
     if contain(open).is_none() {
         // The bridge could not go on with what has been begun: the websocket counts as taken, and is over.
         socket.shutdown();

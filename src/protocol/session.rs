@@ -72,7 +72,7 @@ pub enum Transmit {
     Messages(Vec<u8>),
     /// The `h` frame.
     Heartbeat,
-    /// An empty websocket ping, which takes the place of the `h` frame on websockets.
+    /// An empty websocket ping, which takes the place of the `h` frame on websockets that know pings.
     Ping,
     /// The close frame; end the receiver after it, then call `detach(Done)`.
     Close(Vec<u8>),
@@ -144,6 +144,8 @@ pub struct Session {
     pong_deadline: Option<Instant>,
     /// The pong could not have come in all of the time that it had.
     stalled: bool,
+    /// Its websocket knows no pings.
+    without_pings: bool,
     pending: Pending,
     events: [Option<Event>; 3],
 }
@@ -168,6 +170,7 @@ impl Session {
             deadline: Some(now + delays.disconnect),
             pong_deadline: None,
             stalled: false,
+            without_pings: false,
             pending: Pending::default(),
             events: [None; 3],
         }
@@ -218,6 +221,15 @@ impl Session {
             State::Open | State::Closed => {}
         }
         Attach::Attached
+    }
+
+    /// The websocket that has attached knows no pings: its heartbeats are `h` frames, which nobody answers.
+    pub fn beat_without_pings(&mut self) {
+        self.without_pings = true;
+    }
+
+    fn pings(&self, transport: Transport) -> bool {
+        transport == Transport::Websocket && !self.without_pings
     }
 
     /// The attached receiver has left; without one this does nothing.
@@ -311,7 +323,7 @@ impl Session {
         };
         self.deadline = Some(now + self.delays.heartbeat);
         self.pending.heartbeat = true;
-        if transport == Transport::Websocket {
+        if self.pings(transport) {
             self.pong_deadline.get_or_insert(now + self.delays.pong);
         }
     }
@@ -327,8 +339,7 @@ impl Session {
             return Some(Transmit::Messages(self.queue.take_frame()));
         }
         if std::mem::take(&mut self.pending.heartbeat) {
-            let ping = transport == Transport::Websocket;
-            return Some(if ping {
+            return Some(if self.pings(transport) {
                 Transmit::Ping
             } else {
                 Transmit::Heartbeat

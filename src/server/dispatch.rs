@@ -12,11 +12,13 @@ use super::connection::{Attachment, Connection};
 use super::events::Facts;
 use super::outlet::{Carrier, Outlet};
 use super::service::Service;
+use super::websocket::Kind;
 use crate::http::query::callback;
 use crate::http::response::{self, HandshakeError};
 use crate::http::route::{Endpoint, Resolved, Route};
 use crate::http::target::parse_target;
 use crate::protocol::handshake::Handshake;
+use crate::protocol::hixie::{self, Challenge};
 use crate::protocol::json::quote_str;
 use crate::transport::{Transport, Wrapper};
 
@@ -66,12 +68,14 @@ pub enum Upgrade {
     Plain,
     /// With these bytes; then the connection closes.
     Refuse(Vec<u8>),
-    /// With these bytes; then it is a websocket, `raw` or not.
+    /// With these bytes; then it is a websocket.
     Accept {
-        /// Without SockJS framing.
-        raw: bool,
+        /// What speaks over it.
+        kind: Kind,
         /// The `101`.
         response: Vec<u8>,
+        /// The third key of Hixie-76 is still to come, and to be answered before anything else.
+        challenge: Option<Challenge>,
     },
 }
 
@@ -103,6 +107,24 @@ impl Head<'_> {
         self.headers
             .get(name)
             .map(|value| latin1(value.as_bytes()).into_owned())
+    }
+
+    /// The URL of a websocket, as faye-websocket makes it up; `secure` says that the socket is encrypted.
+    fn location(&self, secure: bool) -> String {
+        let by_proxy = [
+            ("https", "on"),
+            ("x-forwarded-ssl", "on"),
+            ("x-forwarded-scheme", "https"),
+            ("x-forwarded-proto", "https"),
+        ];
+        let secure = secure
+            || by_proxy
+                .iter()
+                .any(|(name, value)| self.headers.get(*name).is_some_and(|it| it == value));
+        let scheme = if secure { "wss" } else { "ws" };
+        let host = self.text(&header::HOST);
+        let host = host.as_deref().unwrap_or("undefined");
+        format!("{scheme}://{host}{}", self.target)
     }
 
     /// What `Connection` shows of this request, as JSON text.
@@ -320,8 +342,8 @@ impl Service {
         }
     }
 
-    /// Judges an upgrade request that the router claims.
-    pub fn judge_upgrade(&self, head: &Head<'_>) -> Upgrade {
+    /// Judges an upgrade request that the router claims. `secure` says that its socket is encrypted.
+    pub fn judge_upgrade(&self, head: &Head<'_>, secure: bool) -> Upgrade {
         let text = |name: HeaderName| head.text(&name);
         let (connection, upgrade) = (text(header::CONNECTION), text(header::UPGRADE));
         let version = text(header::SEC_WEBSOCKET_VERSION);
@@ -357,12 +379,12 @@ impl Service {
         } else if raw && !matches!(handshake.version, Some("8" | "13")) {
             Err(HandshakeError::RawVersion)
         } else {
-            handshake.answer(&self.options.handshake_headers)
+            self.accept(head, &handshake, raw, secure)
         };
         match judged {
-            Ok(response) => {
+            Ok(accept) => {
                 log.write(self, None);
-                Upgrade::Accept { raw, response }
+                accept
             }
             Err(error) => {
                 let response = error.response(true);
@@ -370,6 +392,41 @@ impl Service {
                 Upgrade::Refuse(serialize(&response))
             }
         }
+    }
+
+    /// Answers a handshake in the protocol that it is one of.
+    fn accept(
+        &self,
+        head: &Head<'_>,
+        handshake: &Handshake<'_>,
+        raw: bool,
+        secure: bool,
+    ) -> Result<Upgrade, HandshakeError> {
+        let extra = &self.options.handshake_headers;
+        let is_given = |value: Option<&str>| value.is_some_and(|value| !value.is_empty());
+        if !is_given(handshake.version) && !is_given(handshake.key) {
+            let text = |name| head.text(&HeaderName::from_static(name));
+            let (key_1, key_2) = (text("sec-websocket-key1"), text("sec-websocket-key2"));
+            let origin = head.text(&header::ORIGIN);
+            let handshake = hixie::Handshake {
+                key_1: key_1.as_deref(),
+                key_2: key_2.as_deref(),
+                origin: origin.as_deref(),
+            };
+            if handshake.is_meant() {
+                let (response, challenge) = handshake.answer(&head.location(secure), extra)?;
+                return Ok(Upgrade::Accept {
+                    kind: Kind::Hixie76,
+                    response,
+                    challenge: Some(challenge),
+                });
+            }
+        }
+        Ok(Upgrade::Accept {
+            kind: if raw { Kind::Raw } else { Kind::Sockjs },
+            response: handshake.answer(extra)?,
+            challenge: None,
+        })
     }
 }
 

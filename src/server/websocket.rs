@@ -10,10 +10,39 @@ use super::io::{Io, with_read_buffer};
 use super::outlet::{Carrier, Outlet};
 use super::service::Service;
 use super::socket::{Socket, Source};
+use crate::protocol::hixie;
 use crate::protocol::json::{self, Messages};
-use crate::protocol::websocket::{Decoder, Incoming};
+use crate::protocol::websocket::{self, Incoming};
 use crate::transport::Transport;
 use crate::{lock, may_panic};
+
+/// What speaks over a websocket; `lib/` passes on its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// SockJS over RFC 6455.
+    Sockjs,
+    /// The application's messages as they are, over RFC 6455.
+    Raw,
+    /// SockJS over Hixie-76. sockjs 0.3.24 takes no raw websocket of it.
+    Hixie76,
+}
+
+impl Kind {
+    /// The one with this number.
+    pub fn from_number(number: u32) -> Option<Self> {
+        [Self::Sockjs, Self::Raw, Self::Hixie76]
+            .into_iter()
+            .find(|kind| *kind as u32 == number)
+    }
+
+    /// As sessions and the application know it.
+    pub fn transport(self) -> Transport {
+        match self {
+            Self::Sockjs | Self::Hixie76 => Transport::Websocket,
+            Self::Raw => Transport::WebsocketRaw,
+        }
+    }
+}
 
 /// The receiving side of one websocket.
 #[derive(Debug)]
@@ -23,28 +52,34 @@ pub struct Reader {
     decoder: Decoder,
 }
 
+#[derive(Debug)]
+enum Decoder {
+    Rfc6455(websocket::Decoder),
+    Hixie76(hixie::Decoder),
+}
+
 impl Reader {
     /// Opens a connection on an accepted handshake: writes the `response`, then what the transport
     /// begins with. JavaScript has the request under `id`.
     pub fn open(
         service: &Arc<Service>,
         outlet: &Arc<Outlet>,
-        raw: bool,
+        kind: Kind,
         response: &[u8],
         id: u32,
     ) -> Self {
-        let transport = if raw {
-            Transport::WebsocketRaw
-        } else {
-            Transport::Websocket
-        };
+        let transport = kind.transport();
         let connection = Connection::new(service.clone(), None, Instant::now());
         outlet.write(&service.engine, |out| out.extend_from_slice(response));
-        connection.attach_websocket(outlet, transport, Facts::Node { id, transport });
-        let decoder = Decoder::new(service.options.max_frame_size);
+        connection.attach_websocket(outlet, kind, Facts::Node { id, transport });
+        let max = service.options.max_frame_size;
+        let decoder = match kind {
+            Kind::Sockjs | Kind::Raw => Decoder::Rfc6455(websocket::Decoder::new(max)),
+            Kind::Hixie76 => Decoder::Hixie76(hixie::Decoder::new(max)),
+        };
         Self {
             connection,
-            raw,
+            raw: kind == Kind::Raw,
             decoder,
         }
     }
@@ -54,13 +89,16 @@ impl Reader {
         &self.connection
     }
 
-    /// Bytes from the client, which are unmasked in place.
+    /// Bytes from the client, which may be unmasked in place.
     pub fn feed(&mut self, bytes: &mut [u8]) {
         let mut to = Receiver {
             connection: &self.connection,
             raw: self.raw,
         };
-        self.decoder.feed(bytes, &mut to);
+        match &mut self.decoder {
+            Decoder::Rfc6455(decoder) => decoder.feed(bytes, &mut to),
+            Decoder::Hixie76(decoder) => decoder.feed(bytes, &mut to),
+        }
     }
 
     /// The client's connection ended.
@@ -152,7 +190,7 @@ pub fn open_taken(
     service: &Arc<Service>,
     socket: &Arc<Socket>,
     token: u32,
-    raw: bool,
+    kind: Kind,
     response: &[u8],
     head: &[u8],
 ) {
@@ -167,7 +205,7 @@ pub fn open_taken(
         reading: Mutex::default(),
     });
     service.engine.taken.add_websocket(token, socket);
-    let mut reader = Reader::open(service, &outlet, raw, response, token);
+    let mut reader = Reader::open(service, &outlet, kind, response, token);
     may_panic("open");
     // Data that came with the handshake is decoded before anything else is read.
     reader.feed(&mut head.to_vec());

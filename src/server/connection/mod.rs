@@ -17,15 +17,18 @@ use super::engine::Engine;
 use super::events::{Event, Facts, Inbox};
 use super::outlet::Outlet;
 use super::service::Service;
+use super::websocket::Kind;
 use crate::protocol::json;
 use crate::protocol::session::{
     Attach, BUSY_FRAME, Detach, Event as SessionEvent, Send, Session, State, Transmit,
 };
-use crate::protocol::websocket::{Kind, encode};
-use crate::transport::{Transport, Wrapper};
+use crate::protocol::websocket::{Kind as FrameKind, encode};
+use crate::transport::Wrapper;
 use crate::{lock, may_panic};
 pub use pause::Place;
-use websocket::{Ending, NORMAL_CLOSURE, Phase, Websocket, frame_message, frame_text};
+use websocket::{
+    Ending, NORMAL_CLOSURE, Phase, Websocket, frame_message, frame_payload, frame_text,
+};
 
 /// One session of a service.
 #[derive(Debug)]
@@ -73,7 +76,7 @@ enum Receiver {
         written: u64,
         limit: Option<u64>,
     },
-    Websocket(Arc<Outlet>),
+    Websocket(Arc<Outlet>, Kind),
 }
 
 /// What the application wants to send.
@@ -205,22 +208,15 @@ impl Connection {
     }
 
     /// A websocket has been accepted.
-    pub fn attach_websocket(
-        self: &Arc<Self>,
-        outlet: &Arc<Outlet>,
-        transport: Transport,
-        facts: Facts,
-    ) {
+    pub fn attach_websocket(self: &Arc<Self>, outlet: &Arc<Outlet>, kind: Kind, facts: Facts) {
         let now = Instant::now();
         let mut inner = lock(&self.inner);
-        inner.session.attach(now, transport);
-        inner.receiver = Some(Receiver::Websocket(outlet.clone()));
-        inner.websocket = Some(Websocket {
-            outlet: outlet.clone(),
-            phase: Phase::Open,
-            close_deadline: None,
-            ping: self.service.options.ping.map(|every| (now + every, 1)),
-        });
+        inner.session.attach(now, kind.transport());
+        if kind == Kind::Hixie76 {
+            inner.session.beat_without_pings();
+        }
+        inner.receiver = Some(Receiver::Websocket(outlet.clone(), kind));
+        inner.websocket = Some(Websocket::new(outlet, kind, now, self.service.options.ping));
         self.announce(&mut inner, facts);
         self.settle(&mut inner, now);
     }
@@ -248,11 +244,10 @@ impl Connection {
                 }
             }),
             Send::Direct => match &inner.receiver {
-                Some(Receiver::Websocket(outlet)) => {
-                    let raw = inner.session.receiver() == Some(Transport::WebsocketRaw);
+                Some(Receiver::Websocket(outlet, kind)) => {
                     // Nothing else waits: the queue is empty, or it would have been queued.
                     let buffered =
-                        outlet.write(self.engine(), |out| frame_message(message, raw, out));
+                        outlet.write(self.engine(), |out| frame_message(message, *kind, out));
                     return self.after_send(inner, buffered);
                 }
                 Some(Receiver::Response { .. }) => {
@@ -382,7 +377,7 @@ impl Connection {
                     if let Some(websocket) = &inner.websocket {
                         websocket
                             .outlet
-                            .write(self.engine(), |out| encode(Kind::Ping, b"", out));
+                            .write(self.engine(), |out| encode(FrameKind::Ping, b"", out));
                     }
                 }
                 Transmit::Close(frame) => {
@@ -431,8 +426,8 @@ impl Connection {
                     self.finish(inner, now);
                 }
             }
-            Some(Receiver::Websocket(outlet)) => {
-                outlet.write(self.engine(), |out| encode(Kind::Text, frame, out));
+            Some(Receiver::Websocket(outlet, kind)) => {
+                outlet.write(self.engine(), |out| frame_payload(frame, *kind, out));
             }
             None => {}
         }
@@ -445,7 +440,7 @@ impl Connection {
                 outlet.end(self.engine());
                 inner.leaves(&outlet);
             }
-            Some(Receiver::Websocket(_)) => {
+            Some(Receiver::Websocket(..)) => {
                 self.close_websocket(inner, NORMAL_CLOSURE.0, Some(NORMAL_CLOSURE.1));
             }
             None => return,
@@ -482,7 +477,9 @@ impl Connection {
 impl Inner {
     fn outlet(&self) -> Option<&Arc<Outlet>> {
         match &self.receiver {
-            Some(Receiver::Response { outlet, .. } | Receiver::Websocket(outlet)) => Some(outlet),
+            Some(Receiver::Response { outlet, .. } | Receiver::Websocket(outlet, _)) => {
+                Some(outlet)
+            }
             None => None,
         }
     }

@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 
 use super::{Connection, Inner, Outgoing};
 use crate::lock;
+use crate::protocol::hixie;
 use crate::protocol::json;
 use crate::protocol::session::Detach;
-use crate::protocol::websocket::{Kind, encode, encode_close, encode_with};
+use crate::protocol::websocket::{Kind as FrameKind, encode, encode_close, encode_with};
 use crate::server::engine::Engine;
 use crate::server::events::Event;
 use crate::server::outlet::Outlet;
+use crate::server::websocket::Kind;
 
 /// How a websocket ends from the client's side.
 #[derive(Debug)]
@@ -29,6 +31,7 @@ pub(super) enum Ending {
 #[derive(Debug)]
 pub(super) struct Websocket {
     pub(super) outlet: Arc<Outlet>,
+    pub(super) kind: Kind,
     pub(super) phase: Phase,
     /// When an unanswered close frame is given up, or an answer to one that the client does not take.
     pub(super) close_deadline: Option<Instant>,
@@ -61,7 +64,7 @@ impl Connection {
             return;
         }
         let outlet = websocket.outlet.clone();
-        let buffered = outlet.write(self.engine(), |out| encode(Kind::Pong, payload, out));
+        let buffered = outlet.write(self.engine(), |out| encode(FrameKind::Pong, payload, out));
         if buffered <= self.service.options.max_buffered {
             return;
         }
@@ -145,8 +148,9 @@ impl Connection {
         }
     }
 
-    /// Begins the closing handshake. Without a reason nothing is sent, which is what faye does when it
-    /// cannot make a frame of what it got for one.
+    /// Begins the closing handshake, which for Hixie-76 is its end: faye does not wait for the client there.
+    /// Without a reason nothing is sent, which is what faye does when it cannot make a frame of what it got
+    /// for one.
     pub(super) fn close_websocket(
         self: &Arc<Self>,
         inner: &mut Inner,
@@ -160,10 +164,12 @@ impl Connection {
             websocket.phase = Phase::CloseSent;
             websocket.close_deadline = Some(now + CLOSE_TIMEOUT);
             websocket.ping = None;
-            if let Some(reason) = reason {
-                websocket
-                    .outlet
-                    .write(self.engine(), |out| encode_close(code, reason, out));
+            let outlet = &websocket.outlet;
+            if websocket.kind == Kind::Hixie76 {
+                outlet.write(self.engine(), hixie::encode_close);
+                websocket.end(self.engine());
+            } else if let Some(reason) = reason {
+                outlet.write(self.engine(), |out| encode_close(code, reason, out));
             }
         }
         self.schedule(inner);
@@ -178,6 +184,23 @@ impl Connection {
 }
 
 impl Websocket {
+    pub(super) fn new(
+        outlet: &Arc<Outlet>,
+        kind: Kind,
+        now: Instant,
+        every: Option<Duration>,
+    ) -> Self {
+        // Hixie-76 knows no pings.
+        let every = every.filter(|_| kind != Kind::Hixie76);
+        Self {
+            outlet: outlet.clone(),
+            kind,
+            phase: Phase::Open,
+            close_deadline: None,
+            ping: every.map(|every| (now + every, 1)),
+        }
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.close_deadline.or(self.ping.map(|(at, _)| at))
     }
@@ -199,8 +222,9 @@ impl Websocket {
         {
             self.ping = Some((now + every, number + 1));
             let payload = number.to_string();
-            self.outlet
-                .write(engine, |out| encode(Kind::Ping, payload.as_bytes(), out));
+            self.outlet.write(engine, |out| {
+                encode(FrameKind::Ping, payload.as_bytes(), out);
+            });
         }
     }
 
@@ -219,23 +243,36 @@ pub(super) fn frame_text(units: &[u16], out: &mut Vec<u8>) {
     out.push(b']');
 }
 
+/// One SockJS frame in one of its websocket's.
+pub(super) fn frame_payload(frame: &[u8], kind: Kind, out: &mut Vec<u8>) {
+    match kind {
+        Kind::Sockjs | Kind::Raw => encode(FrameKind::Text, frame, out),
+        Kind::Hixie76 => hixie::encode_with(out, |out| out.extend_from_slice(frame)),
+    }
+}
+
 /// One message as a websocket frame. Bytes are for raw websockets only.
-pub(super) fn frame_message(message: Outgoing<'_>, raw: bool, out: &mut Vec<u8>) {
-    match message {
-        Outgoing::Text(units) if raw => encode_with(Kind::Text, units.len(), out, |out| {
-            // A lone surrogate becomes U+FFFD: raw websockets carry UTF-8.
-            let chars = char::decode_utf16(units.iter().copied());
-            let mut utf8 = [0; 4];
-            for char in chars {
-                let char = char.unwrap_or(char::REPLACEMENT_CHARACTER);
-                out.extend_from_slice(char.encode_utf8(&mut utf8).as_bytes());
-            }
-        }),
-        Outgoing::Text(units) => {
-            encode_with(Kind::Text, units.len() + 5, out, |out| {
+pub(super) fn frame_message(message: Outgoing<'_>, kind: Kind, out: &mut Vec<u8>) {
+    match (message, kind) {
+        (Outgoing::Text(units), Kind::Sockjs) => {
+            encode_with(FrameKind::Text, units.len() + 5, out, |out| {
                 frame_text(units, out);
             });
         }
-        Outgoing::Binary(bytes) => encode(Kind::Binary, bytes, out),
+        (Outgoing::Text(units), Kind::Raw) => {
+            encode_with(FrameKind::Text, units.len(), out, |out| {
+                // A lone surrogate becomes U+FFFD: raw websockets carry UTF-8.
+                let chars = char::decode_utf16(units.iter().copied());
+                let mut utf8 = [0; 4];
+                for char in chars {
+                    let char = char.unwrap_or(char::REPLACEMENT_CHARACTER);
+                    out.extend_from_slice(char.encode_utf8(&mut utf8).as_bytes());
+                }
+            });
+        }
+        (Outgoing::Text(units), Kind::Hixie76) => {
+            hixie::encode_with(out, |out| frame_text(units, out));
+        }
+        (Outgoing::Binary(bytes), _) => encode(FrameKind::Binary, bytes, out),
     }
 }

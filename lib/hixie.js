@@ -1,0 +1,73 @@
+'use strict';
+
+/**
+ * @file The third key of a Hixie-76 handshake: eight bytes that follow the head of the request, and that a
+ * proxy may hold back until it has seen the head of the answer.
+ */
+
+const { AsyncResource } = require('node:async_hooks');
+
+const { Buffer, clearTimeout, setTimeout } = require('./globals');
+
+const KEY_LENGTH = 8;
+
+/** Milliseconds that the key may take where the http server has no `headersTimeout`: Node's default of it. */
+const KEY_TIMEOUT = 60_000;
+
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * Answers the third key, when it is there, and calls on. If the client does not send it, there was no
+ * websocket.
+ *
+ * @param {import('./engine').Engine} engine
+ * @param {any} socket
+ * @param {Buffer} head what has been read past the head of the request
+ * @param {{ kind: number, response: Buffer, challenge: number[] }} judged
+ * @param {(judged: { kind: number, response: Buffer }, head: Buffer) => void} then gets what is still to be
+ *   written, and what follows the key
+ */
+function answerKey(engine, socket, head, { kind, response, challenge }, then) {
+  /** @param {Buffer} read the key, and what follows it */
+  const open = (read, unwritten) => {
+    const answer = engine.native.answerKey(challenge, read.subarray(0, KEY_LENGTH));
+    then({ kind, response: Buffer.concat([unwritten, answer]) }, read.subarray(KEY_LENGTH));
+  };
+  if (head.length >= KEY_LENGTH) return open(head, response);
+  // The context of the request is that of its connection, too.
+  return readKey(socket, head, response, AsyncResource.bind(open));
+}
+
+/**
+ * @param {any} socket
+ * @param {Buffer} head
+ * @param {Buffer} response leaves at once
+ * @param {(read: Buffer, unwritten: Buffer) => void} open
+ */
+function readKey(socket, head, response, open) {
+  let read = head;
+  const keep = (/** @type {Buffer} */ chunk) => {
+    read = Buffer.concat([read, chunk]);
+    if (read.length < KEY_LENGTH) return;
+    stop();
+    open(read, NOTHING);
+  };
+  const leave = () => socket.destroySoon();
+  const stop = () => {
+    clearTimeout(timer);
+    socket.removeListener('data', keep);
+    socket.removeListener('end', leave);
+    socket.removeListener('close', stop);
+  };
+  const timeout = socket.server?.headersTimeout;
+  // The socket keeps the process alive, if it is to.
+  const timer = setTimeout(() => socket.destroy(), timeout > 0 ? timeout : KEY_TIMEOUT).unref();
+  socket.setTimeout?.(0);
+  socket.setNoDelay?.(true);
+  socket.on('data', keep);
+  socket.on('end', leave);
+  socket.on('close', stop);
+  socket.write(response);
+}
+
+module.exports = { answerKey };
