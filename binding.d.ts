@@ -39,11 +39,14 @@ export declare class Engine {
   /** The body of the answer that has just been given. */
   bridgeWholeBody(): Buffer
   /**
-   * Puts what is to be written to the client of `id` now into `to`, and says how many bytes that is;
-   * when nothing follows, `id` is over, and the number is below zero by one more than that. The least
-   * number says that the client has been given up.
+   * Puts what is to be written to the client of `id` next into `to`, of a response one frame, and says how
+   * many bytes that is; when nothing follows, `id` is over, and the number is below zero by one more than
+   * that. The least number says that the client has been given up, the one after it that the next frame
+   * is larger than `to`.
    */
   bridgeTake(id: number, to: Buffer): number
+  /** How many bytes the frame has that is too large for where [`Engine::bridge_take`] was to put it. */
+  bridgeNextFrame(id: number): number
   /** The client of `id` is gone before it had everything. */
   bridgeEnd(id: number): void
   /**

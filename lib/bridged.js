@@ -56,23 +56,32 @@ class Bridged {
       return;
     }
     while (!this.blocked) {
-      const length = engine.native.bridgeTake(this.id, scratch);
+      let buffer = scratch;
+      let length = engine.native.bridgeTake(this.id, scratch);
+      if (length === LARGE) {
+        buffer = Buffer.allocUnsafeSlow(engine.native.bridgeNextFrame(this.id));
+        length = engine.native.bridgeTake(this.id, buffer);
+      }
       if (length === 0) return;
       if (length < 0) {
-        this.finish(length);
+        this.finish(length, buffer);
         return this.end();
       }
-      if (!stream.write(copy(length))) this.wait();
+      // Each frame of a response is a chunk of its own; Node sends those of one tick together.
+      if (!stream.write(copy(buffer, length))) this.wait();
     }
   }
 
-  /** @param {number} length what `bridgeTake` answered */
-  finish(length) {
+  /**
+   * @param {number} length what `bridgeTake` answered
+   * @param {Buffer} buffer where it has put the bytes
+   */
+  finish(length, buffer) {
     const { stream } = this;
     if (length === GIVEN_UP) return stream.destroy();
     this.held = false;
     const last = -1 - length;
-    if (last > 0) stream.end(copy(last));
+    if (last > 0) stream.end(copy(buffer, last));
     else stream.end();
   }
 
@@ -100,12 +109,16 @@ const scratch = Buffer.allocUnsafeSlow(64 * 1024);
 const NO_ROOM = Buffer.alloc(0);
 /** What `bridgeTake` answers when the client has been given up. */
 const GIVEN_UP = -(2 ** 31);
+/** And when the next frame is larger than the room for it. */
+const LARGE = GIVEN_UP + 1;
 
 /**
- * @param {number} length
- * @returns {Buffer} so many of the bytes that have just been taken
+ * @param {Buffer} buffer where bytes have just been put
+ * @param {number} length how many
+ * @returns {Buffer} so many bytes that are nobody else's
  */
-function copy(length) {
+function copy(buffer, length) {
+  if (buffer !== scratch) return buffer.subarray(0, length);
   const bytes = Buffer.allocUnsafe(length);
   scratch.copy(bytes, 0, 0, length);
   return bytes;

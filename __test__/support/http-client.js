@@ -159,6 +159,22 @@ class Response {
     return text;
   }
 
+  /** @returns {Promise<string>} the next chunk as the server has made it; '' when there are no more */
+  async chunk() {
+    if (this.#left !== 'chunked' || this.#decoded.length > 0) throw new Error('not at a chunk');
+    await this.#wire.bell.wait(
+      () => {
+        if (this.#complete || this.#decodeChunk()) return true;
+        if (this.#wire.ended) throw new Error('the connection ended before the next chunk');
+        return undefined;
+      },
+      () => 'a chunk',
+    );
+    const chunk = this.#decoded.toString();
+    this.#decoded = Buffer.alloc(0);
+    return chunk;
+  }
+
   /** @returns {Promise<string>} one line of the body, with its line feed */
   line() {
     return this.until('\n');

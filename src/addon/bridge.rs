@@ -218,9 +218,10 @@ impl Engine {
         std::mem::take(&mut self.bridged.body).into()
     }
 
-    /// Puts what is to be written to the client of `id` now into `to`, and says how many bytes that is;
-    /// when nothing follows, `id` is over, and the number is below zero by one more than that. The least
-    /// number says that the client has been given up.
+    /// Puts what is to be written to the client of `id` next into `to`, of a response one frame, and says how
+    /// many bytes that is; when nothing follows, `id` is over, and the number is below zero by one more than
+    /// that. The least number says that the client has been given up, the one after it that the next frame
+    /// is larger than `to`.
     #[napi(catch_unwind)]
     pub fn bridge_take(&mut self, id: u32, mut to: BufferSlice<'_>) -> i32 {
         let number = |len| i32::try_from(len).unwrap_or(i32::MAX);
@@ -228,7 +229,14 @@ impl Engine {
             Take::Bytes(len) => number(len),
             Take::Last(len) => -1 - number(len),
             Take::Aborted => i32::MIN,
+            Take::Large => i32::MIN + 1,
         }
+    }
+
+    /// How many bytes the frame has that is too large for where [`Engine::bridge_take`] was to put it.
+    #[napi(catch_unwind)]
+    pub fn bridge_next_frame(&self, id: u32) -> u32 {
+        u32::try_from(self.bridged.bridge.next_frame(id)).unwrap_or(u32::MAX)
     }
 
     /// The client of `id` is gone before it had everything.

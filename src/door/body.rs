@@ -10,6 +10,7 @@ use hyper::body::{Frame, SizeHint};
 
 use super::exchange::Exchange;
 use crate::server::connection::Attachment;
+use crate::server::frames::Batch;
 use crate::server::outlet::Outlet;
 
 /// A response body. Dropping it, which hyper does when it has been written or cannot be, ends the
@@ -26,11 +27,14 @@ enum Content {
     Full(Bytes),
     /// All there, but sent in chunks, as sockjs 0.3.24 does where it does not state a length.
     Chunked(Bytes),
-    /// Comes in the course of time.
-    Stream(
-        Arc<Outlet>,
-        #[expect(dead_code, reason = "held to be dropped")] Option<Attachment>,
-    ),
+    /// Comes in the course of time. Each frame is a chunk.
+    Stream {
+        outlet: Arc<Outlet>,
+        /// What has been taken of it last.
+        batch: Option<Batch>,
+        #[expect(dead_code, reason = "held to be dropped")]
+        attachment: Option<Attachment>,
+    },
 }
 
 #[derive(Debug)]
@@ -66,7 +70,11 @@ impl Body {
         exchange: Arc<Exchange>,
     ) -> Self {
         Self {
-            content: Content::Stream(outlet, attachment),
+            content: Content::Stream {
+                outlet,
+                batch: None,
+                attachment,
+            },
             done: Done(exchange),
         }
     }
@@ -85,16 +93,27 @@ impl hyper::body::Body for Body {
             Content::Full(bytes) | Content::Chunked(bytes) => {
                 Some(std::mem::take(bytes)).filter(|bytes| !bytes.is_empty())
             }
-            Content::Stream(outlet, _) => match outlet.poll_take(cx) {
-                Poll::Ready(None) if outlet.is_aborted() => {
-                    return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
+            Content::Stream { outlet, batch, .. } => {
+                let exchange = &this.done.0;
+                let frame = batch.as_mut().and_then(Batch::next);
+                if frame.is_some() {
+                    frame
+                } else {
+                    *batch = None;
+                    match outlet.poll_take(cx) {
+                        Poll::Ready(Some(taken)) => {
+                            exchange.hands_over();
+                            batch.insert(taken).next()
+                        }
+                        Poll::Ready(None) if outlet.is_aborted() => return aborted(),
+                        Poll::Ready(None) => None,
+                        Poll::Pending if exchange.is_client_gone() && outlet.is_idle() => {
+                            return aborted();
+                        }
+                        Poll::Pending => return Poll::Pending,
+                    }
                 }
-                Poll::Ready(bytes) => bytes,
-                Poll::Pending if this.done.0.is_client_gone() => {
-                    return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
-                }
-                Poll::Pending => return Poll::Pending,
-            },
+            }
         };
         Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
     }
@@ -106,7 +125,11 @@ impl hyper::body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.content {
             Content::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Content::Chunked(_) | Content::Stream(..) => SizeHint::default(),
+            Content::Chunked(_) | Content::Stream { .. } => SizeHint::default(),
         }
     }
+}
+
+fn aborted() -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())))
 }

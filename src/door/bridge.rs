@@ -67,7 +67,7 @@ impl Bridge {
         may_panic("request");
         match service.plan(
             head,
-            || Carrier::Node(id),
+            || Carrier::NodeBody(id),
             |transport| Facts::Node { id, transport },
         ) {
             Plan::Reply(reply) => self.answer(id, reply),
@@ -155,8 +155,8 @@ impl Bridge {
         }
     }
 
-    /// Moves what JavaScript is to write into `to`, as much as has room there. With the last of it, `id` is
-    /// over.
+    /// Moves what JavaScript is to write into `to`: one frame of a response, or of a websocket as much as has
+    /// room there. With the last of it, `id` is over.
     pub fn take(&mut self, id: u32, to: &mut [u8]) -> Take {
         let Some(Open::Response(outlet, _) | Open::Websocket(outlet, _)) = self.open.get(&id)
         else {
@@ -171,6 +171,14 @@ impl Bridge {
             self.end(id);
         }
         taken
+    }
+
+    /// How many bytes the frame has that [`Bridge::take`] has called large.
+    pub fn next_frame(&self, id: u32) -> usize {
+        match self.open.get(&id) {
+            Some(Open::Response(outlet, _)) => outlet.next_frame(),
+            _ => 0,
+        }
     }
 
     /// The client of `id` is gone.

@@ -17,6 +17,8 @@ pub struct Exchange {
     step: Mutex<Step>,
     responding: AtomicBool,
     gone: AtomicBool,
+    /// hyper has got frames of the response and may not have written them.
+    carries: AtomicBool,
     /// What the request that is under way is for.
     service: Mutex<Option<Arc<Installed>>>,
     foreign: Mutex<Option<Vec<u8>>>,
@@ -52,6 +54,7 @@ impl Exchange {
             step: Mutex::new(Step::Idle(Instant::now())),
             responding: AtomicBool::new(false),
             gone: AtomicBool::new(false),
+            carries: AtomicBool::new(false),
             service: Mutex::default(),
             foreign: Mutex::default(),
             held: Mutex::default(),
@@ -80,6 +83,21 @@ impl Exchange {
     /// The response goes on in time, through this outlet.
     pub fn answers_with(&self, outlet: &Arc<Outlet>) {
         self.standing.answers_with(outlet);
+    }
+
+    /// hyper gets frames of the response.
+    pub fn hands_over(&self) {
+        self.carries.store(true, Ordering::Relaxed);
+    }
+
+    /// hyper has written all that it had. It does not always ask for the next frames then.
+    pub fn has_flushed(&self, waker: &Waker) {
+        if self.carries.swap(false, Ordering::Relaxed)
+            && let Some(outlet) = self.standing.response()
+            && outlet.has_sent()
+        {
+            waker.wake_by_ref();
+        }
     }
 
     /// The response has been written or given up. hyper does not ask a reader again that had nothing

@@ -8,6 +8,7 @@ pub mod connection;
 pub mod dispatch;
 pub mod engine;
 pub mod events;
+pub mod frames;
 pub mod io;
 pub mod outlet;
 pub mod registry;

@@ -3,11 +3,12 @@
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use super::connection::Connection;
 use super::engine::Engine;
 use super::events::Event;
+use super::frames::{Batch, Frames};
 use super::io::Io;
 use super::socket::Socket;
 use crate::{lock, may_panic};
@@ -19,8 +20,10 @@ pub enum Carrier {
     Socket(Arc<Socket>, Arc<Io>),
     /// A response body that hyper polls, and the socket that it is for.
     Body(Arc<Socket>, Arc<Io>),
-    /// JavaScript, which knows the outlet by this id.
+    /// JavaScript, which knows the outlet of a websocket by this id.
     Node(u32),
+    /// JavaScript, which knows that of a response body by this id.
+    NodeBody(u32),
 }
 
 /// One direction of one client: a response body or the sending side of a websocket.
@@ -38,8 +41,12 @@ struct State {
     large: bool,
     /// Bytes at the start of `out` that have left.
     sent: usize,
-    /// Where some writes begin in `out`, a step apart at least: it may be cut there.
+    /// Bytes that the carrier has taken last, and that it may still have.
+    taken: usize,
+    /// Where some writes to a websocket begin in `out`, a step apart at least: it may be cut there.
     seams: Vec<usize>,
+    /// What a response body has left: each write is a frame.
+    frames: Frames,
     end: End,
     /// In somebody's list of outlets to flush.
     marked: bool,
@@ -70,6 +77,8 @@ pub enum Take {
     Bytes(usize),
     /// So many bytes, and nothing follows.
     Last(usize),
+    /// The next frame has no room there: [`Outlet::next_frame`] says how much it needs.
+    Large,
     /// The client was given up.
     Aborted,
 }
@@ -78,8 +87,8 @@ pub enum Take {
 const KEEP_CAPACITY: usize = 4096;
 /// Bytes between two seams, if the writes are not larger.
 const STEP: usize = 64 << 10;
-/// Bytes of a response body that hyper gets at once: what it holds does not count as waiting.
-const PIECE: usize = 64 << 10;
+/// Bytes of a response body that its carrier gets at once, unless a single frame has more.
+const BATCH: usize = 64 << 10;
 
 impl Outlet {
     /// An outlet with nothing in it.
@@ -103,19 +112,31 @@ impl Outlet {
             }
             let start = state.out.len();
             append(&mut state.out);
-            state.sew(start);
+            if self.is_body() {
+                let len = state.out.len() - start;
+                state.frames.push(len);
+            } else {
+                state.sew(start);
+            }
             self.mark(&mut state, engine);
         }
-        state.left().len()
+        state.waiting()
     }
 
-    /// Drops what waits for a client that takes nothing, but for the write that has begun to leave and
-    /// some more up to a seam.
+    /// Drops what waits for a client that takes nothing, but for what has begun to leave and some more up to
+    /// a boundary between two writes.
     pub fn cut(&self) {
         let mut state = lock(&self.state);
         let sent = state.sent;
-        if let Some(seam) = state.seams.iter().copied().find(|seam| *seam >= sent) {
-            state.out.truncate(seam);
+        let boundary = if self.is_body() {
+            let (count, len) = state.frames.within(BATCH);
+            state.frames.truncate(count);
+            Some(sent + len)
+        } else {
+            state.seams.iter().copied().find(|seam| *seam >= sent)
+        };
+        if let Some(boundary) = boundary {
+            state.out.truncate(boundary);
             state.out.drain(..sent);
             state.out.shrink_to_fit();
             state.sent = 0;
@@ -136,12 +157,13 @@ impl Outlet {
     pub fn abort(self: &Arc<Self>, engine: &Engine) {
         let mut state = lock(&self.state);
         self.reset(&mut state);
+        state.taken = 0;
         if state.end != End::Failed {
             state.end = End::Aborted;
         }
         match &self.carrier {
             Carrier::Socket(socket, _) | Carrier::Body(socket, _) => socket.shutdown(),
-            Carrier::Node(_) => {
+            Carrier::Node(_) | Carrier::NodeBody(_) => {
                 state.marked = false;
                 self.mark(&mut state, engine);
             }
@@ -177,14 +199,14 @@ impl Outlet {
         }
         state.marked = true;
         match &self.carrier {
-            Carrier::Node(id) => engine.events.push(Event::Outlet(*id)),
+            Carrier::Node(id) | Carrier::NodeBody(id) => engine.events.push(Event::Outlet(*id)),
             Carrier::Socket(_, io) | Carrier::Body(_, io) => io.mark(self.clone()),
         }
     }
 
-    /// Bytes that have not left.
+    /// Bytes that have not left, with those that their carrier has taken and not sent.
     pub fn buffered(&self) -> usize {
-        lock(&self.state).left().len()
+        lock(&self.state).waiting()
     }
 
     /// Whether [`Outlet::end`] has been called.
@@ -195,7 +217,7 @@ impl Outlet {
     /// Has [`Connection::drained`] called when the bytes have left. False if they have.
     pub fn notify_drain(&self, connection: &Arc<Connection>) -> bool {
         let mut state = lock(&self.state);
-        let waits = !state.out.is_empty();
+        let waits = !state.has_drained();
         if waits {
             state.drain = Some(Arc::downgrade(connection));
         }
@@ -205,6 +227,10 @@ impl Outlet {
     /// Whether the bytes can be sent from any thread, without the help of the I/O thread.
     pub fn is_socket(&self) -> bool {
         matches!(self.carrier, Carrier::Socket(..))
+    }
+
+    fn is_body(&self) -> bool {
+        matches!(self.carrier, Carrier::Body(..) | Carrier::NodeBody(_))
     }
 
     /// Lets the bytes go: one `send` for a socket, a wake-up for a response body.
@@ -232,7 +258,7 @@ impl Outlet {
                     waker.wake();
                 }
             }
-            Carrier::Node(_) => {}
+            Carrier::Node(_) | Carrier::NodeBody(_) => {}
         }
     }
 
@@ -248,20 +274,44 @@ impl Outlet {
         matches!(lock(&self.state).end, End::Aborted | End::Failed)
     }
 
-    /// Next bytes of a response body: `None` at its end.
-    pub fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    /// Next frames of a response body: `None` at its end. There are none before [`Outlet::has_sent`].
+    pub fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<Batch>> {
         let mut state = lock(&self.state);
-        if let Some(bytes) = state.take() {
-            let drain = state.take_drain();
-            drop(state);
-            notify(drain);
-            return Poll::Ready(Some(bytes));
+        if state.taken == 0
+            && let Some(batch) = state.take_batch()
+        {
+            return Poll::Ready(Some(batch));
         }
-        if state.has_ended() {
+        let is_over = match state.end {
+            End::NotYet => false,
+            // It leaves together with the last frames unless they are large.
+            End::Reached => state.out.is_empty() && state.taken <= BATCH,
+            End::Aborted | End::Failed => true,
+        };
+        if is_over {
+            drop(state);
+            self.has_sent();
             return Poll::Ready(None);
         }
         state.waker = Some(cx.waker().clone());
         Poll::Pending
+    }
+
+    /// hyper has sent what it had taken. Answers whether it gets something when it asks again.
+    pub fn has_sent(&self) -> bool {
+        let mut state = lock(&self.state);
+        state.taken = 0;
+        let drain = state.take_drain();
+        let has_more = !state.out.is_empty() || state.has_ended();
+        drop(state);
+        notify(drain);
+        has_more
+    }
+
+    /// Whether nothing waits here, and more may come.
+    pub fn is_idle(&self) -> bool {
+        let state = lock(&self.state);
+        state.out.is_empty() && !state.has_ended()
     }
 
     /// Waits until there is something to take, or nothing will follow.
@@ -274,24 +324,32 @@ impl Outlet {
         Poll::Pending
     }
 
-    /// Moves what JavaScript has to write into `to`, as much as has room there. Without room nothing is the
-    /// last.
+    /// Moves what JavaScript has to write into `to`: one frame of a response body, or what of a websocket's
+    /// bytes has room there. What was taken before has left then. Without room there is nothing to take.
     pub fn take(&self, to: &mut [u8]) -> Take {
         let mut state = lock(&self.state);
         state.marked = false;
         if matches!(state.end, End::Aborted | End::Failed) {
             return Take::Aborted;
         }
-        let left = state.left();
-        let len = left.len().min(to.len());
-        to[..len].copy_from_slice(&left[..len]);
-        state.sent += len;
-        let is_last = state.left().is_empty() && state.has_ended() && !to.is_empty();
-        if state.left().is_empty() {
-            self.reset(&mut state);
-        } else {
-            state.compact();
+        if to.is_empty() {
+            return Take::Bytes(0);
         }
+        state.taken = 0;
+        let left = state.left();
+        let len = if self.is_body() {
+            state.frames.first().unwrap_or(0)
+        } else {
+            left.len().min(to.len())
+        };
+        let Some(to) = to.get_mut(..len) else {
+            return Take::Large;
+        };
+        to.copy_from_slice(&left[..len]);
+        self.leave(&mut state, len);
+        // The end of a large frame is awaited: it counts until it has left.
+        let is_last = state.out.is_empty() && state.has_ended() && len <= BATCH;
+        state.taken = if is_last { 0 } else { len };
         let drain = state.take_drain();
         drop(state);
         notify(drain);
@@ -299,6 +357,24 @@ impl Outlet {
             Take::Last(len)
         } else {
             Take::Bytes(len)
+        }
+    }
+
+    /// How many bytes the next frame of a response body has.
+    pub fn next_frame(&self) -> usize {
+        lock(&self.state).frames.first().unwrap_or(0)
+    }
+
+    /// JavaScript has taken so many bytes.
+    fn leave(&self, state: &mut State, len: usize) {
+        if self.is_body() {
+            state.frames.pop();
+        }
+        state.sent += len;
+        if state.sent >= state.out.len() {
+            self.reset(state);
+        } else {
+            state.compact();
         }
     }
 
@@ -334,6 +410,7 @@ impl Outlet {
         state.out.clear();
         state.sent = 0;
         state.seams = Vec::new();
+        state.frames = Frames::default();
         if state.out.capacity() > KEEP_CAPACITY {
             let emptied = std::mem::take(&mut state.out);
             if let Carrier::Socket(_, io) = &self.carrier {
@@ -351,6 +428,15 @@ impl State {
     /// What has not left.
     fn left(&self) -> &[u8] {
         &self.out[self.sent..]
+    }
+
+    /// How much that is, with what the carrier may still have.
+    fn waiting(&self) -> usize {
+        self.left().len() + self.taken
+    }
+
+    fn has_drained(&self) -> bool {
+        self.out.is_empty() && self.taken == 0
     }
 
     /// Remembers that a write began at `start`, now that it has been appended.
@@ -374,26 +460,29 @@ impl State {
         }
     }
 
-    fn take(&mut self) -> Option<Bytes> {
-        let left = self.left();
-        if left.is_empty() {
-            return None;
-        }
-        if left.len() > PIECE {
-            let piece = Bytes::copy_from_slice(&left[..PIECE]);
-            self.sent += PIECE;
+    fn take_batch(&mut self) -> Option<Batch> {
+        let first = self.frames.first()?;
+        let (count, len) = match self.frames.within(BATCH) {
+            (0, _) => (1, first),
+            several => several,
+        };
+        let batch = if self.left().len() == len {
+            let mut bytes = Bytes::from(std::mem::take(&mut self.out));
+            bytes.advance(self.sent);
+            self.sent = 0;
+            Batch::new(bytes, std::mem::take(&mut self.frames))
+        } else {
+            let bytes = Bytes::copy_from_slice(&self.left()[..len]);
+            self.sent += len;
             self.compact();
-            return Some(piece);
-        }
-        let mut all = Bytes::from(std::mem::take(&mut self.out));
-        let piece = all.split_off(self.sent);
-        self.sent = 0;
-        self.seams = Vec::new();
-        Some(piece)
+            Batch::new(bytes, self.frames.split_first(count))
+        };
+        self.taken = len;
+        Some(batch)
     }
 
     fn take_drain(&mut self) -> Option<Weak<Connection>> {
-        if self.out.is_empty() {
+        if self.has_drained() {
             self.drain.take()
         } else {
             None

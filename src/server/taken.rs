@@ -39,14 +39,18 @@ impl Standing {
         *lock(&self.response) = Arc::downgrade(outlet);
     }
 
+    /// The outlet of that response, unless it is over.
+    pub fn response(&self) -> Option<Arc<Outlet>> {
+        lock(&self.response).upgrade()
+    }
+
     fn is_idle(&self) -> bool {
         self.idle.load(Ordering::Relaxed)
     }
 
     /// Whether the application has ended the response, though all of it may not have left.
     fn is_answered(&self) -> bool {
-        let response = lock(&self.response).upgrade();
-        response.is_some_and(|outlet| outlet.has_ended())
+        self.response().is_some_and(|outlet| outlet.has_ended())
     }
 }
 

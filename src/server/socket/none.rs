@@ -1,6 +1,6 @@
 //! Where sockets cannot be taken from Node there are none; all clients come over the bridge.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -79,7 +79,11 @@ impl Polled {
     }
 
     /// Unreachable.
-    pub fn poll_write(&self, _cx: &mut Context<'_>, _bytes: &[u8]) -> Poll<io::Result<usize>> {
+    pub fn poll_write(
+        &self,
+        _cx: &mut Context<'_>,
+        _parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         match *self {}
     }
 

@@ -1,6 +1,6 @@
 //! Sockets taken from Node by their descriptor; the only `unsafe` about descriptors is here.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
@@ -53,6 +53,12 @@ impl Socket {
     pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         self.transfers.fetch_add(1, Ordering::Relaxed);
         (&self.stream).write(bytes)
+    }
+
+    /// The same for bytes that lie in several places.
+    pub fn try_write_parts(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.transfers.fetch_add(1, Ordering::Relaxed);
+        (&self.stream).write_vectored(parts)
     }
 
     /// How many reads and writes there have been; wraps around.
@@ -121,9 +127,13 @@ impl Polled {
     }
 
     /// Writes, or waits until the kernel takes more.
-    pub fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    pub fn poll_write(
+        &self,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         loop {
-            match self.0.get_ref().try_write(bytes) {
+            match self.0.get_ref().try_write_parts(parts) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 done => return Poll::Ready(done),
@@ -210,12 +220,14 @@ mod tests {
             assert_eq!(&buffer[..read.unwrap()], b"hello");
             // Until the kernel takes no more, and again when it does.
             let full = vec![7; 1 << 20];
-            let mut sent = poll_fn(|cx| socket.poll_write(cx, &full)).await.unwrap();
-            let blocked = poll_fn(|cx| Poll::Ready(socket.poll_write(cx, &full).is_pending()));
+            let parts = [IoSlice::new(b"head"), IoSlice::new(&full)];
+            let mut sent = poll_fn(|cx| socket.poll_write(cx, &parts)).await.unwrap();
+            let blocked = poll_fn(|cx| Poll::Ready(socket.poll_write(cx, &parts).is_pending()));
             assert!(sent < full.len() && blocked.await);
             let mut taken = vec![0; full.len()];
             far.read_exact(&mut taken[..sent]).unwrap();
-            sent = poll_fn(|cx| socket.poll_write(cx, &full)).await.unwrap();
+            assert!(taken.starts_with(b"head\x07"));
+            sent = poll_fn(|cx| socket.poll_write(cx, &parts)).await.unwrap();
             assert!(sent > 0);
             socket.socket().shutdown_write();
             drop(near);
