@@ -64,7 +64,9 @@ declare namespace sockjs {
     /** `TypeError`: the argument of a method is not what it works on. */
     | 'ERR_SOCKJS_INVALID_ARGUMENT'
     /** `Error`: no native binary loads on this machine; `require` throws it, and says what to do. */
-    | 'ERR_SOCKJS_NO_BINARY';
+    | 'ERR_SOCKJS_NO_BINARY'
+    /** `Error`: no thread or descriptor is left for an I/O thread. */
+    | 'ERR_SOCKJS_NO_RESOURCES';
 
   /**
    * Options of a service; those given to `installHandlers`, `listener` or `middleware` are laid over

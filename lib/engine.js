@@ -7,6 +7,7 @@
 const os = require('node:os');
 
 const { Connection, CLOSED, CLOSING, DEAD } = require('./connection');
+const { noResources } = require('./errors');
 const { JSON, nextTick, now, queueMicrotask, setImmediate } = require('./globals');
 const { loadBinding } = require('./load');
 const { Liveness } = require('./liveness');
@@ -77,8 +78,7 @@ const EVENTS_PER_LOOK = 256;
 class Engine {
   /** @param {number} ioThreads */
   constructor(ioThreads) {
-    const binding = loadBinding();
-    this.native = new binding.Engine(ioThreads, websocketThreads());
+    this.native = startNative(ioThreads);
     this.hot = {};
     this.native.installHot(this.hot);
     this.values = new Array(ROWS).fill(undefined);
@@ -466,6 +466,19 @@ class Engine {
     this.pending.delete(token);
     this.hold(-1);
     return taken;
+  }
+}
+
+/**
+ * @param {number} ioThreads
+ * @returns {any}
+ */
+function startNative(ioThreads) {
+  const binding = loadBinding();
+  try {
+    return new binding.Engine(ioThreads, websocketThreads());
+  } catch (error) {
+    throw noResources(error);
   }
 }
 

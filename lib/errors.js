@@ -64,6 +64,20 @@ function invalidArgument(name, expected, value) {
   );
 }
 
+/**
+ * The system has nothing left of what an I/O thread needs. Nothing has been begun, so a later try may work.
+ *
+ * @param {any} error what the system says
+ */
+function noResources(error) {
+  return coded(
+    Error,
+    'ERR_SOCKJS_NO_RESOURCES',
+    `sockjs-rs: an I/O thread cannot be started: ${error.message}. It needs a thread and five descriptors. What ` +
+      'bounds them: ulimit -u and, in a container, pids.max; ulimit -n',
+  );
+}
+
 /** @param {unknown} value */
 function describe(value) {
   if (typeof value === 'string') return JSON.stringify(value);
@@ -72,4 +86,4 @@ function describe(value) {
   return String(value);
 }
 
-module.exports = { coded, invalidOption, optionOutOfRange, invalidArgument };
+module.exports = { coded, invalidOption, optionOutOfRange, invalidArgument, noResources };

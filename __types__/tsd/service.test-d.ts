@@ -75,3 +75,4 @@ expectAssignable<sockjs.ErrorCode>('ERR_SOCKJS_INVALID_OPTION');
 expectAssignable<sockjs.ErrorCode>('ERR_SOCKJS_OPTION_RANGE');
 expectAssignable<sockjs.ErrorCode>('ERR_SOCKJS_INVALID_ARGUMENT');
 expectAssignable<sockjs.ErrorCode>('ERR_SOCKJS_NO_BINARY');
+expectAssignable<sockjs.ErrorCode>('ERR_SOCKJS_NO_RESOURCES');
