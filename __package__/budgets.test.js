@@ -57,6 +57,7 @@ const MAIN_FILES = [
   'lib/takeover.js',
   'lib/transport.js',
   'lib/upgrade.js',
+  'lib/warn.js',
   'package.json',
 ];
 

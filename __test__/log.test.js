@@ -86,4 +86,19 @@ describe.each(doors)('log, by the %s door', (door) => {
     expect(child.lines).toEqual([`port ${client.address}`]);
     expect(child.errors).toBe('');
   });
+
+  addition('what has no effect is a warning, too, once for all services', async () => {
+    const FAYE = JSON.stringify({
+      ping: 9,
+      retry: 1,
+      extensions: [{ name: 'permessage-deflate' }],
+    });
+    const { child } = await serveFixture(door, 'logs.js', { LOG: 'null', FAYE });
+    child.process.kill();
+    await child.exit();
+    expect(child.lines.filter((line) => !line.startsWith('port'))).toEqual([
+      'Warning SOCKJS_NO_EFFECT sockjs-rs: faye_server_options.retry is not known to sockjs-rs and has no effect',
+      'Warning SOCKJS_NO_EFFECT sockjs-rs: permessage-deflate is not available yet: websockets are not compressed',
+    ]);
+  });
 });

@@ -13,6 +13,7 @@ const { getEngine } = require('./engine');
 const { invalidArgument, invalidOption } = require('./errors');
 const { install, uninstall } = require('./install');
 const { check, complete, remarks, toNative } = require('./options');
+const { warnOnce } = require('./warn');
 
 /** A SockJS service. Emits `'connection'` with a `Connection`. */
 class Server extends EventEmitter {
@@ -160,7 +161,10 @@ class Listener {
     /** The prefix, if it is no expression. @type {string | null} */
     this.literal = native.literalPrefix(this.id);
     this.log('debug', `SockJS v${version} bound to ${JSON.stringify(options.prefix)}`);
-    for (const line of remarks(options)) this.log('info', line);
+    for (const line of remarks(options)) {
+      this.log('info', line);
+      warnOnce(line);
+    }
   }
 
   /**
