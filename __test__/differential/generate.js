@@ -1,6 +1,7 @@
 'use strict';
 
 const { abortedRequest, requests } = require('./generate-http');
+const { hixie } = require('./generate-hixie');
 const { session } = require('./generate-session');
 const { websocket } = require('./generate-websocket');
 const { Random } = require('./prng');
@@ -20,6 +21,7 @@ function generate(id, seed, number) {
     [1, abortedRequest],
     [4, session],
     [5, websocket],
+    [1, hixie],
   ]);
   kind(random, script);
   return script;

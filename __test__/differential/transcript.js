@@ -14,6 +14,8 @@ class Transcript {
     this.responses = [];
     this.frames = [];
     this.isWebsocket = false;
+    /** Whether it is one of Hixie-76: the answer to its third key counts as the first frame. */
+    this.isHixie = false;
     this.isClosed = false;
   }
 
@@ -30,7 +32,12 @@ class Transcript {
   /** @param {Buffer} chunk */
   feed(chunk) {
     this.#buffer = Buffer.concat([this.#buffer, chunk]);
-    while (this.isWebsocket ? this.#frame() : this.#http());
+    while (this.#next());
+  }
+
+  #next() {
+    if (this.isHixie) return this.#hixieFrame();
+    return this.isWebsocket ? this.#frame() : this.#http();
   }
 
   close() {
@@ -86,6 +93,7 @@ class Transcript {
     this.responses.push(response);
     this.#current = response;
     if (status === 101) this.isWebsocket = true;
+    this.isHixie = this.isWebsocket && 'sec-websocket-location' in headers;
     response.complete = response.framing === 'none' || response.framing === 0;
     response.left = response.framing;
     return true;
@@ -133,6 +141,19 @@ class Transcript {
     if (buffer.length < start + length) return false;
     const payload = this.#take(start + length).subarray(start);
     this.frames.push({ first: buffer[0], masked: buffer[1] >= 0x80, start, payload });
+    return true;
+  }
+
+  #hixieFrame() {
+    const buffer = this.#buffer;
+    const isFirst = this.frames.length === 0;
+    const isText = buffer[0] === 0;
+    const end = isText ? buffer.indexOf(0xff) + 1 : 2;
+    const length = isFirst ? 16 : end;
+    if (length === 0 || buffer.length < length) return false;
+    const bytes = this.#take(length);
+    const payload = isFirst || !isText ? bytes : bytes.subarray(1, -1);
+    this.frames.push({ first: bytes[0], masked: false, start: isFirst ? 0 : 1, payload });
     return true;
   }
 }
