@@ -9,7 +9,8 @@ const { EventEmitter } = require('node:events');
 const { serveRequest } = require('./bridge');
 const { Session } = require('./session');
 const { takeRequest, takeUpgrade } = require('./takeover');
-const { serveUpgrade, serveWithoutUpgrade } = require('./upgrade');
+const { serveUpgrade } = require('./upgrade');
+const { serveWithoutUpgrade } = require('./without-upgrade');
 
 /**
  * The listener functions that installations have put on http servers.
