@@ -9,8 +9,8 @@ const { EventEmitter } = require('node:events');
 const { serveRequest } = require('./bridge');
 const { Session } = require('./session');
 const { takeRequest, takeUpgrade } = require('./takeover');
-const { serveUpgrade } = require('./upgrade');
-const { serveWithoutUpgrade } = require('./without-upgrade');
+const { isHandshake, serveUpgrade } = require('./upgrade');
+const { closeAfterUpgrade, declineUpgrade, serveWithoutUpgrade } = require('./without-upgrade');
 
 /**
  * The listener functions that installations have put on http servers.
@@ -44,28 +44,31 @@ class Installation {
     this.settings = '';
     this.bridgeOnly = process.env.SOCKJS_RS_DOOR === 'bridge' || process.platform === 'win32';
     this.onRequest = this.overshadow('request', (request, response) => {
+      const isLast = closeAfterUpgrade(request, response);
       const listener = this.find(request.url);
       if (listener === undefined) return false;
-      if (!takeRequest(this, listener, request, response)) {
+      if (isLast || !takeRequest(this, listener, request, response)) {
         serveRequest(listener, request, response);
       }
       return true;
     });
-    const othersUpgrade = httpServer.listenerCount('upgrade') > 0;
+    /** Whether somebody else listened for upgrades before. */
+    this.othersUpgrade = httpServer.listenerCount('upgrade') > 0;
     this.onUpgrade = this.overshadow('upgrade', (request, socket, head) => {
       const listener = this.find(request.url);
       if (listener !== undefined) {
         serveUpgrade(listener, request, socket, head, takeUpgrade(this));
-      } else if (othersUpgrade || !this.isAloneFor('upgrade', this.onUpgrade)) {
+      } else if (this.othersUpgrade || !this.isAloneFor('upgrade', this.onUpgrade)) {
         return false;
       } else {
         // Node upgrades because of our listener only. A socket that nobody looks after would stay for ever,
         // and an error of it would end the process.
-        serveWithoutUpgrade(undefined, request, socket, head);
+        serveWithoutUpgrade(undefined, request, socket, head, httpServer);
       }
       return true;
     });
     this.followOtherListeners();
+    this.followUpgrades();
     this.followIdleConnections();
   }
 
@@ -152,6 +155,26 @@ class Installation {
     httpServer.on('removeListener', (event) => {
       if (event === 'request') engine.native.hostWithdraw(host, !this.isAlone());
     });
+  }
+
+  /**
+   * Node upgrades every request that asks for it because we listen for upgrades. Where it can be told that one
+   * is no handshake of ours, it is; an application's own answer to that counts more.
+   */
+  followUpgrades() {
+    const { httpServer } = this;
+    const original = httpServer.shouldUpgradeCallback;
+    if (typeof original !== 'function') return;
+    const { onUpgrade } = this;
+    httpServer.shouldUpgradeCallback = (/** @type {any} */ request) => {
+      if (!original.call(httpServer, request)) return false;
+      // Others may think otherwise of it, or rewrite its target.
+      if (!this.isAloneFor('upgrade', onUpgrade)) return true;
+      const listener = this.find(request.url);
+      if (listener === undefined ? this.othersUpgrade : isHandshake(listener, request)) return true;
+      declineUpgrade(request);
+      return false;
+    };
   }
 
   /** `closeIdleConnections`, which `close` calls on Node 19 and later, reaches taken connections too. */

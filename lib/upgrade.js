@@ -13,7 +13,8 @@ const { Bridged, KEEP_ALIVE_DELAY } = require('./bridged');
 const { keepAddresses } = require('./connection');
 const { Buffer } = require('./globals');
 const { answerKey } = require('./hixie');
-const { serveWithoutUpgrade } = require('./without-upgrade');
+const { endSoon } = require('./streams');
+const { closeAfterUpgrade, serveWithoutUpgrade } = require('./without-upgrade');
 
 /** Request headers that decide a handshake. */
 const UPGRADE_HEADERS = [
@@ -50,6 +51,7 @@ function bridgeHandler(listener) {
     if (!listener.claims(request.url)) return false;
     // An upgrade comes with its socket in the place of a response.
     if (response instanceof ServerResponse || typeof response.writeHead === 'function') {
+      closeAfterUpgrade(request, response);
       serveRequest(listener, request, response);
     } else {
       serveUpgrade(listener, request, response, head, undefined);
@@ -76,7 +78,7 @@ function serveUpgrade(listener, request, socket, head = NOTHING_READ, takeover) 
     // What follows is not read for, and a client that keeps its own side open would hold the socket.
     socket.resume();
     socket.write(judged.response);
-    socket.destroySoon();
+    endSoon(socket);
     return engine.drainSoon();
   }
   /**
@@ -95,6 +97,15 @@ function serveUpgrade(listener, request, socket, head = NOTHING_READ, takeover) 
 }
 
 function ignore() {}
+
+/**
+ * @param {import('./server').Listener} listener
+ * @param {any} request
+ * @returns {boolean} whether it is a handshake, though perhaps one to be refused
+ */
+function isHandshake(listener, request) {
+  return judge(listener, request)?.verdict !== 'plain';
+}
 
 /**
  * @param {import('./server').Listener} listener
@@ -199,7 +210,7 @@ class BridgedWebsocket extends Bridged {
     if (!this.retire()) return;
     this.feedKept();
     if (this.held) engine.native.bridgeEnd(this.id);
-    socket.destroySoon();
+    endSoon(socket);
     engine.drainSoon();
   }
 }
@@ -223,4 +234,4 @@ function pick(headers, names) {
   return pairs;
 }
 
-module.exports = { bridgeHandler, serveUpgrade };
+module.exports = { bridgeHandler, isHandshake, serveUpgrade };

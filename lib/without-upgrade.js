@@ -1,60 +1,144 @@
 'use strict';
 
 /**
- * @file Upgrade requests that are answered as if they were none.
+ * @file Upgrade requests that are answered as if they were none (deviation 3), and their connections then
+ * closed.
  */
 
 const { ServerResponse } = require('node:http');
 
 const { serveRequest } = require('./bridge');
 const { Buffer, setImmediate } = require('./globals');
+const { endSoon, peek } = require('./streams');
 
 /**
- * An upgrade request for a route that is no websocket is answered as the same request without
- * `Upgrade`, and then its connection closes (deviation 3): Node reads it again in that form.
+ * Sockets whose next request is the last one that they bring.
+ *
+ * @type {WeakSet<object> | undefined} undefined until there is one: every request is asked about
+ */
+let last;
+
+/**
+ * Where Node asks whether a request is to be upgraded (from 22.21 on, and Bun and Deno), it learns here that
+ * this one is not: it gives it to the listeners of `request` then, with all that belongs to it.
+ *
+ * @param {import('node:http').IncomingMessage} request
+ */
+function declineUpgrade(request) {
+  (last ??= new WeakSet()).add(request.socket);
+}
+
+/**
+ * A request has come; one that wanted an upgrade is the last of its connection.
+ *
+ * @param {any} request
+ * @param {any} response
+ * @returns {boolean} whether it is that
+ */
+function closeAfterUpgrade(request, response) {
+  if (last === undefined || !last.delete(request.socket)) return false;
+  response.shouldKeepAlive = false;
+  return true;
+}
+
+/**
+ * Answers a request that Node has upgraded already. It has left the body on the socket, or (from version 25
+ * on) reads it into the request, and hands over a stream of its own then as long as it is not complete.
  *
  * @param {import('./server').Listener | undefined} listener nobody's request is the http server's
  * @param {import('node:http').IncomingMessage} request
  * @param {any} socket
  * @param {Buffer} head
+ * @param {any} [httpServer]
  */
-function serveWithoutUpgrade(listener, request, socket, head) {
+function serveWithoutUpgrade(listener, request, socket, head, httpServer = serverOf(request)) {
   // Node has taken its own listener off.
   socket.on('error', ignore);
-  if (socket._httpMessage) {
-    return afterResponse(socket, head, (read) =>
-      serveWithoutUpgrade(listener, request, socket, read),
+  const earlier = peek(request.socket, '_httpMessage');
+  if (typeof earlier?.once === 'function') {
+    return afterResponse(earlier, request, socket, head, (read) =>
+      serveWithoutUpgrade(listener, request, socket, read, httpServer),
     );
   }
-  const { server } = socket;
-  if (server === undefined) {
-    // Not a socket of an http server's: there is nobody to read it again, so its body is not read.
-    const response = new ServerResponse(request);
-    response.shouldKeepAlive = false;
-    response.assignSocket(socket);
-    response.on('finish', () => socket.end());
-    return serveRequest(listener, request, response);
-  }
+  const hasBody = READS_BODIES || !request.complete || request.readableLength > 0;
+  if (hasBody || httpServer === undefined) answer(listener, request, socket, httpServer);
+  else readAgain(request, socket, head, httpServer);
+}
+
+/** Whether Node reads the body of an upgrade request into the request. */
+const READS_BODIES = Number(process.versions.node.split('.')[0]) >= 25;
+
+/**
+ * @param {any} request
+ * @returns {any} the http server that it came to, if it is known
+ */
+function serverOf(request) {
+  const server = peek(request.socket, 'server');
+  return typeof server?.emit === 'function' ? server : undefined;
+}
+
+/**
+ * Node reads the request again, without `Upgrade`, and what follows it.
+ *
+ * @param {import('node:http').IncomingMessage} request
+ * @param {any} socket
+ * @param {Buffer} head
+ * @param {any} httpServer
+ */
+function readAgain(request, socket, head, httpServer) {
   const { method, url, httpVersion, rawHeaders } = request;
   let text = `${method} ${url} HTTP/${httpVersion}\r\n`;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     if (/^(?:connection|upgrade)$/i.test(rawHeaders[index])) continue;
     text += `${rawHeaders[index]}: ${rawHeaders[index + 1]}\r\n`;
   }
-  text += 'Connection: close\r\n\r\n';
-  socket.unshift(Buffer.concat([Buffer.from(text, 'latin1'), head]));
-  server.emit(socket.encrypted ? 'secureConnection' : 'connection', socket);
+  declineUpgrade(request);
+  socket.unshift(Buffer.concat([Buffer.from(`${text}\r\n`, 'latin1'), head]));
+  httpServer.emit(socket.encrypted ? 'secureConnection' : 'connection', socket);
 }
 
 /**
- * Calls on when the response that a socket is busy with has been written; if the client goes before that,
- * never. What comes meanwhile is read: that is how it is seen to go, which Node no longer looks for.
+ * The request has its body, or will have it: only a response is missing. What comes behind it is dropped.
  *
+ * @param {import('./server').Listener | undefined} listener
+ * @param {import('node:http').IncomingMessage} request
+ * @param {any} socket
+ * @param {any} httpServer
+ */
+function answer(listener, request, socket, httpServer) {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket);
+  const end = () => endSoon(socket);
+  response.on('finish', end);
+  response.on('close', () => {
+    if (!request.complete) request.destroy();
+  });
+  socket.on('drain', () => response.emit('drain'));
+  socket.on('timeout', () => socket.destroy());
+  // Reading on is how a client is seen to go. Node's own stream reads the body away when it is read itself.
+  socket.on('end', end);
+  if (request.complete) socket.resume();
+  else request.once('end', () => socket.resume());
+  if (!request.complete && /^100-continue$/i.test(request.headers.expect ?? '')) {
+    response.writeContinue();
+  }
+  if (listener !== undefined) serveRequest(listener, request, response);
+  else httpServer.emit('request', request, response);
+}
+
+/**
+ * Calls on when the response that a connection is busy with has been written; if the client goes before that,
+ * never. What comes meanwhile is read: that is how it is seen to go, which Node no longer looks for, unless
+ * it still reads a body.
+ *
+ * @param {import('node:http').ServerResponse} earlier
+ * @param {import('node:http').IncomingMessage} request
  * @param {any} socket
  * @param {Buffer} head what has been read already
  * @param {(read: Buffer) => void} then gets that and what has come since
  */
-function afterResponse(socket, head, then) {
+function afterResponse(earlier, request, socket, head, then) {
   const read = [head];
   let length = head.length;
   const keep = (/** @type {Buffer} */ chunk) => {
@@ -62,17 +146,20 @@ function afterResponse(socket, head, then) {
     length += chunk.length;
     if (length > HOLD_MAX) socket.destroy();
   };
-  const leave = () => socket.destroySoon();
-  socket.on('data', keep);
+  const leave = () => endSoon(socket);
+  const reads = socket === request.socket;
+  if (reads) socket.on('data', keep);
   socket.on('end', leave);
-  socket._httpMessage.once('finish', () => {
+  earlier.once('finish', () => {
     setImmediate(() => {
       socket.removeListener('data', keep);
       socket.removeListener('end', leave);
       if (socket.destroyed) return;
-      // As Node left it.
-      socket.pause();
-      socket.readableFlowing = null;
+      if (reads) {
+        // As Node left it.
+        socket.pause();
+        socket.readableFlowing = null;
+      }
       then(Buffer.concat(read, length));
     });
   });
@@ -83,4 +170,4 @@ function ignore() {}
 /** Bytes that a client may send behind an upgrade request which waits for an earlier response. */
 const HOLD_MAX = 64 * 1024;
 
-module.exports = { serveWithoutUpgrade };
+module.exports = { closeAfterUpgrade, declineUpgrade, serveWithoutUpgrade };

@@ -2,6 +2,8 @@
 
 const crypto = require('crypto');
 const net = require('net');
+const tls = require('tls');
+const { PRE_SHARED } = require('./secure');
 const { HttpConnection } = require('./http-client');
 const { WebSocketClient, sendHandshake } = require('./websocket-client');
 
@@ -9,16 +11,23 @@ const { WebSocketClient, sendHandshake } = require('./websocket-client');
 class Client {
   #sockets = new Set();
 
-  /** @param {string | number} address a port of 127.0.0.1, or the path of a unix socket */
-  constructor(address) {
+  /**
+   * @param {string | number} address a port of 127.0.0.1, or the path of a unix socket
+   * @param {boolean} [secure] speaks TLS
+   */
+  constructor(address, secure = false) {
     this.address = address;
+    this.secure = secure;
+  }
+
+  #connect() {
+    if (typeof this.address === 'string') return net.connect(this.address);
+    const to = { port: this.address, host: '127.0.0.1' };
+    return this.secure ? tls.connect({ ...to, ...PRE_SHARED.client }) : net.connect(to);
   }
 
   #socket() {
-    const socket =
-      typeof this.address === 'string'
-        ? net.connect(this.address)
-        : net.connect(this.address, '127.0.0.1');
+    const socket = this.#connect();
     socket.setNoDelay(true);
     this.#sockets.add(socket);
     socket.on('close', () => this.#sockets.delete(socket));

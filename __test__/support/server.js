@@ -1,12 +1,14 @@
 'use strict';
 
 const http = require('http');
+const https = require('https');
 const os = require('os');
 const path = require('path');
 const crypto = require('crypto');
 const { Bell } = require('./bell');
 const { Client } = require('./client');
 const { sockjs, throughDoor } = require('./library');
+const { PRE_SHARED } = require('./secure');
 const { install: installTestServices } = require('../../examples/test_server');
 
 /** Runs the suite on so many I/O threads, for websockets too, however few processors there are. */
@@ -67,8 +69,8 @@ class TestServer extends Client {
   #peers = [];
   #accepted = new Bell();
 
-  constructor(httpServer, address) {
-    super(address);
+  constructor(httpServer, address, secure) {
+    super(address, secure);
     this.http = httpServer;
     /** The library's `Server`, where there is a single one. */
     this.service = undefined;
@@ -105,14 +107,17 @@ class TestServer extends Client {
  *   the http server; by default those of the public protocol test suite
  * @param {http.RequestListener} [options.app] what the server does besides
  * @param {http.ServerOptions} [options.http]
+ * @param {boolean} [options.secure] speaks TLS
  * @param {boolean} [options.unix] listens on a unix socket
  * @returns {Promise<TestServer>} closed by itself after the test
  */
 async function startServer(
   door,
-  { install = installTestServices, app, http: httpOptions = {}, unix } = {},
+  { install = installTestServices, app, http: httpOptions = {}, secure, unix } = {},
 ) {
-  const httpServer = http.createServer(httpOptions);
+  const httpServer = secure
+    ? https.createServer({ ...httpOptions, ...PRE_SHARED.server })
+    : http.createServer(httpOptions);
   if (app) httpServer.on('request', app);
   throughDoor(door, () => install(httpServer, trackedLibrary));
   const socketPath = path.join(os.tmpdir(), `sockjs-${crypto.randomUUID()}.sock`);
@@ -120,7 +125,8 @@ async function startServer(
     httpServer.once('error', reject);
     httpServer.listen(unix ? { path: socketPath } : { port: 0, host: '127.0.0.1' }, resolve);
   });
-  const server = new TestServer(httpServer, unix ? socketPath : httpServer.address().port);
+  const address = unix ? socketPath : httpServer.address().port;
+  const server = new TestServer(httpServer, address, secure);
   running.add(server);
   return server;
 }

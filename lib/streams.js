@@ -1,0 +1,32 @@
+'use strict';
+
+/**
+ * @file What Node's streams and sockets say of themselves, and those that only look like them.
+ */
+
+/**
+ * A property of Node's that is none of its documented ones.
+ *
+ * @param {any} object
+ * @param {string} name
+ * @returns {any} undefined where it is missing or cannot be read
+ */
+function peek(object, name) {
+  try {
+    return object?.[name];
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Ends a connection when what was written has left, whatever its client still has to say.
+ *
+ * @param {any} stream a socket, or another Duplex
+ */
+function endSoon(stream) {
+  if (typeof stream.destroySoon === 'function') stream.destroySoon();
+  else stream.end(() => stream.destroy());
+}
+
+module.exports = { endSoon, peek };
