@@ -169,6 +169,12 @@ const CASES = [
     bounds: cpu(2),
   },
   {
+    name: 'xhr-streaming, 100 × 16',
+    peers: BOTH,
+    ...slowToWarmUp(load('xhr-streaming', 100, 16)),
+    bounds: cpu(2),
+  },
+  {
     name: 'eventsource, 100 × 1',
     peers: BOTH,
     ...slowToWarmUp(load('eventsource', 100, 1)),
