@@ -83,8 +83,11 @@ class Response {
     this.status = Number(status.slice(9, 12));
     /** Names are in lower case, repeated headers joined by a comma. */
     this.headers = {};
+    /** Names as they came. @type {string[]} */
+    this.rawNames = [];
     for (const line of lines) {
       const colon = line.indexOf(':');
+      this.rawNames.push(line.slice(0, colon));
       const name = line.slice(0, colon).toLowerCase();
       const value = line.slice(colon + 1).trim();
       this.headers[name] = name in this.headers ? `${this.headers[name]}, ${value}` : value;

@@ -9,6 +9,7 @@ use napi_derive::napi;
 
 use super::{Engine, websocket_kind};
 use crate::door::bridge::{Answer, Bridge, Take};
+use crate::http::names::written;
 use crate::server::dispatch::Head;
 
 /// Request headers in the order in which JavaScript gives their values; `lib/bridge.js` has the same list.
@@ -269,7 +270,7 @@ fn latin1(value: &str) -> Vec<u8> {
 fn header_lines(map: &HeaderMap) -> String {
     let mut lines = String::with_capacity(256);
     for (name, value) in map {
-        lines.push_str(name.as_str());
+        lines.extend(written(name).map(char::from));
         lines.push_str(": ");
         lines.extend(value.as_bytes().iter().copied().map(char::from));
         lines.push('\n');

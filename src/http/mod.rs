@@ -14,6 +14,7 @@
 
 pub mod cookie;
 mod date;
+pub mod names;
 mod pattern;
 pub mod payload;
 pub mod query;

@@ -13,6 +13,7 @@ use super::events::Facts;
 use super::outlet::{Carrier, Outlet};
 use super::service::Service;
 use super::websocket::Kind;
+use crate::http::names::written;
 use crate::http::query::callback;
 use crate::http::response::{self, HandshakeError};
 use crate::http::route::{Endpoint, Resolved, Route};
@@ -440,7 +441,7 @@ fn serialize(response: &Response<Bytes>) -> Vec<u8> {
     )
     .into_bytes();
     for (name, value) in response.headers() {
-        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend(written(name));
         bytes.extend_from_slice(b": ");
         bytes.extend_from_slice(value.as_bytes());
         bytes.extend_from_slice(b"\r\n");
