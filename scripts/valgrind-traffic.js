@@ -1,9 +1,14 @@
 'use strict';
 
-/** What `npm run test:valgrind` lets Node do: some of each transport, and then an end in the middle. */
+/**
+ * What `npm run test:valgrind` lets Node do: some of each transport, by a service that goes; the same again, and then
+ * an end in the middle.
+ */
 
 const assert = require('node:assert');
 const http = require('node:http');
+const v8 = require('node:v8');
+const vm = require('node:vm');
 const WebSocket = require('ws');
 
 const sockjs = require('..');
@@ -11,16 +16,30 @@ const sockjs = require('..');
 const WEBSOCKETS = 4;
 const MESSAGES = 20;
 const POLLERS = 5;
+/** Milliseconds, after which something is taken to be kept for good. */
+const PATIENCE = 60_000;
 
-const server = http.createServer();
-const echo = sockjs.createServer({ prefix: '/s', log: null, disconnect_delay: 20000 });
-echo.on('connection', (conn) => conn.on('data', (message) => conn.write(message)));
-echo.installHandlers(server);
+v8.setFlagsFromString('--expose-gc');
+const gc = vm.runInNewContext('gc');
 
-/** Plays one websocket whose messages become longer. @returns {Promise<number>} how many came back */
-function websocket() {
+/** @param {number} delay milliseconds after which a session without a client ends */
+async function serve(delay) {
+  const server = http.createServer();
+  const echo = sockjs.createServer({ prefix: '/s', log: null, disconnect_delay: delay });
+  echo.on('connection', (conn) => conn.on('data', (message) => conn.write(message)));
+  echo.installHandlers(server);
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server;
+}
+
+/**
+ * Plays one websocket whose messages become longer.
+ *
+ * @param {number} port
+ * @returns {Promise<number>} how many came back
+ */
+function websocket(port) {
   return new Promise((resolve, reject) => {
-    const { port } = server.address();
     const socket = new WebSocket(`ws://127.0.0.1:${port}/s/0/0/websocket`);
     let count = 0;
     socket.on('message', (frame) => {
@@ -34,13 +53,13 @@ function websocket() {
 }
 
 /**
+ * @param {number} port
  * @param {string} path
  * @param {string} [body]
  * @returns {Promise<string>} the body of the answer
  */
-function post(path, body) {
+function post(port, path, body) {
   return new Promise((resolve, reject) => {
-    const { port } = server.address();
     const headers = { 'Content-Type': 'text/plain' };
     const request = http.request({ port, method: 'POST', path, headers }, (response) => {
       let text = '';
@@ -52,17 +71,42 @@ function post(path, body) {
   });
 }
 
-async function main() {
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const counts = await Promise.all(Array.from({ length: WEBSOCKETS }, websocket));
+/** @param {http.Server} server */
+async function play(server) {
+  const { port } = server.address();
+  const counts = await Promise.all(Array.from({ length: WEBSOCKETS }, () => websocket(port)));
   assert.deepStrictEqual(counts, Array(WEBSOCKETS).fill(MESSAGES));
   for (let index = 0; index < POLLERS; index++) {
     const session = `/s/0/p${index}`;
-    assert.strictEqual(await post(`${session}/xhr`), 'o\n');
-    await post(`${session}/xhr_send`, '["a"]');
-    assert.strictEqual(await post(`${session}/xhr`), 'a["a"]\n');
+    assert.strictEqual(await post(port, `${session}/xhr`), 'o\n');
+    await post(port, `${session}/xhr_send`, '["a"]');
+    assert.strictEqual(await post(port, `${session}/xhr`), 'a["a"]\n');
   }
   console.log(`${WEBSOCKETS * MESSAGES} messages, ${POLLERS} pollers`);
+}
+
+/** Lets a service and all its clients go, and waits until nothing is left of them. */
+async function playAndLetGo() {
+  const server = await serve(5000);
+  const gone = new WeakRef(server);
+  await play(server);
+  await new Promise((resolve) => {
+    server.close(resolve);
+    http.globalAgent.destroy();
+  });
+  return gone;
+}
+
+async function main() {
+  const gone = await playAndLetGo();
+  const start = Date.now();
+  while (gone.deref() && Date.now() - start < PATIENCE) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    // By itself: called from here V8 would look at the stack, uninitialised values and all.
+    await gc({ type: 'major', execution: 'async' });
+  }
+  assert.strictEqual(gone.deref(), undefined);
+  await play(await serve(20_000));
   // The sessions of the pollers wait for a client, so the environment ends with something in it.
   process.exit();
 }
