@@ -49,6 +49,7 @@ const MAIN_FILES = [
   'lib/install.js',
   'lib/liveness.js',
   'lib/load.js',
+  'lib/native.js',
   'lib/numbers.js',
   'lib/options.js',
   'lib/raw-close.js',

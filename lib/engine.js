@@ -4,13 +4,10 @@
  * @file The native side of this Node environment: its events come in here, in batches.
  */
 
-const os = require('node:os');
-
 const { Connection, CLOSED, CLOSING, DEAD } = require('./connection');
-const { noResources } = require('./errors');
 const { JSON, nextTick, now, queueMicrotask, setImmediate } = require('./globals');
-const { loadBinding } = require('./load');
 const { Liveness } = require('./liveness');
+const { startNative } = require('./native');
 const { Numbers } = require('./numbers');
 const { checkRawCode, rawReason } = require('./raw-close');
 const { Session } = require('./session');
@@ -467,29 +464,6 @@ class Engine {
     this.hold(-1);
     return taken;
   }
-}
-
-/**
- * @param {number} ioThreads
- * @returns {any}
- */
-function startNative(ioThreads) {
-  const binding = loadBinding();
-  try {
-    return new binding.Engine(ioThreads, websocketThreads());
-  } catch (error) {
-    throw noResources(error);
-  }
-}
-
-/**
- * Websockets are served by fewer threads than the process has processors: one more would take time from
- * JavaScript and bring it half as much at a time (`docs/performance.md`).
- */
-function websocketThreads() {
-  // Node 18.0 to 18.13 have no `availableParallelism`.
-  const processors = os.availableParallelism?.() ?? os.cpus().length;
-  return Math.max(processors - 1, 1);
 }
 
 /**
