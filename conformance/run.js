@@ -16,7 +16,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 
-const { lookForPython, findPython, ensureSuite } = require('./suite');
+const { ensureEnvironment, findPython, lookForPython } = require('./python');
 
 const EXPECTED = path.join(__dirname, 'expected.json');
 const REPORTS = path.join(__dirname, 'reports');
@@ -43,7 +43,9 @@ async function main() {
     return;
   }
   const cases = values.cases?.split(',') ?? GROUPS;
-  const wstest = ensureSuite(findPython());
+  const python = findPython('The Autobahn test suite');
+  const requirements = path.join(__dirname, 'requirements.txt');
+  const wstest = path.join(ensureEnvironment('autobahn', python, requirements), 'wstest');
   const servers = await Promise.all(DOORS.map(startServer));
   try {
     runSuite(wstest, cases, servers);

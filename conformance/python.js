@@ -1,6 +1,6 @@
 'use strict';
 
-/** @file Finds a Python 2.7 and puts the Autobahn test suite into `conformance/.venv`. */
+/** @file Finds a Python 2.7, which both test suites need, and puts packages into environments of its own. */
 
 const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -8,14 +8,12 @@ const os = require('node:os');
 const path = require('node:path');
 
 const HOME = path.join(__dirname, '.venv');
-const WSTEST = path.join(HOME, 'env', 'bin', 'wstest');
 /** The last virtualenv for Python 2.7. */
 const VIRTUALENV = 'virtualenv==20.15.1';
 
-const NO_PYTHON = [
-  'The Autobahn test suite needs Python 2.7, and there is none here. What was looked for: PYTHON2,',
-  'python2.7 and python2 on the path, ~/.pyenv/versions/2.7.*. To get it: install pyenv',
-  '(https://github.com/pyenv/pyenv), then `pyenv install 2.7.18`; or name one you have: PYTHON2=/path.',
+const HOW_TO_GET = [
+  'What was looked for: PYTHON2, python2.7 and python2 on the path, ~/.pyenv/versions/2.7.*. To get it: install',
+  'pyenv (https://github.com/pyenv/pyenv), then `pyenv install 2.7.18`; or name one you have: PYTHON2=/path.',
 ].join('\n');
 
 /** @returns {string | undefined} a Python 2.7 */
@@ -47,25 +45,35 @@ function isPython27(file) {
   }
 }
 
-/** @returns {string} a Python 2.7; throws where there is none, and says how to get it */
-function findPython() {
+/**
+ * @param {string} suite what needs it
+ * @returns {string} a Python 2.7; throws where there is none, and says how to get it
+ */
+function findPython(suite) {
   const python = lookForPython();
-  if (python === undefined) throw new Error(NO_PYTHON);
+  if (python === undefined) {
+    throw new Error(`${suite} needs Python 2.7, and there is none here.\n${HOW_TO_GET}`);
+  }
   return python;
 }
 
 /**
- * Installs the suite, unless it is there.
+ * Makes an environment with some packages, unless it is there.
  *
+ * @param {string} name
  * @param {string} python
- * @returns {string} its program
+ * @param {string} requirements a file
+ * @returns {string} the folder of its programs
  */
-function ensureSuite(python) {
-  if (fs.existsSync(path.join(HOME, 'ready'))) return WSTEST;
-  console.log('— installing the Autobahn test suite into conformance/.venv');
-  fs.rmSync(HOME, { recursive: true, force: true });
-  const bootstrap = path.join(HOME, 'bootstrap');
-  const requirements = path.join(__dirname, 'requirements.txt');
+function ensureEnvironment(name, python, requirements) {
+  const home = path.join(HOME, name);
+  const programs = path.join(home, 'env', 'bin');
+  const ready = path.join(home, 'ready');
+  const wanted = fs.readFileSync(requirements, 'utf8');
+  if (fs.existsSync(ready) && fs.readFileSync(ready, 'utf8') === wanted) return programs;
+  console.log(`— installing what the suite needs into conformance/.venv/${name}`);
+  fs.rmSync(home, { recursive: true, force: true });
+  const bootstrap = path.join(home, 'bootstrap');
   const run = (file, args, env = {}) => {
     const quiet = { PIP_DISABLE_PIP_VERSION_CHECK: '1', PYTHONWARNINGS: 'ignore' };
     const stdio = ['ignore', 'ignore', 'inherit'];
@@ -73,10 +81,10 @@ function ensureSuite(python) {
   };
   const pip = ['install', '--quiet', '--no-python-version-warning'];
   run(python, ['-m', 'pip', 'install', '--quiet', '--target', bootstrap, VIRTUALENV]);
-  run(python, ['-m', 'virtualenv', path.join(HOME, 'env')], { PYTHONPATH: bootstrap });
-  run(path.join(HOME, 'env', 'bin', 'pip'), [...pip, '-r', requirements]);
-  fs.writeFileSync(path.join(HOME, 'ready'), '');
-  return WSTEST;
+  run(python, ['-m', 'virtualenv', path.join(home, 'env')], { PYTHONPATH: bootstrap });
+  run(path.join(programs, 'pip'), [...pip, '-r', requirements]);
+  fs.writeFileSync(ready, wanted);
+  return programs;
 }
 
-module.exports = { lookForPython, findPython, ensureSuite };
+module.exports = { ensureEnvironment, findPython, isPython27, lookForPython };
