@@ -5,12 +5,13 @@
  *
  *     node examples/test_server            # port 8081
  *     PORT=9000 node examples/test_server
+ *     HOST=127.0.0.1 node examples/test_server    # all addresses otherwise
  */
 
 const http = require('http');
 const { install } = require('./services');
 
-/** Serves all services on PORT until Ctrl-C. */
+/** Serves all services on HOST and PORT until Ctrl-C. */
 function main() {
   const port = Number(process.env.PORT || 8081);
   const server = http.createServer((req, res) => {
@@ -26,7 +27,7 @@ function main() {
     console.error(inUse ? `Port ${port} is in use: set PORT to another one.` : error.message);
     process.exitCode = 1;
   });
-  server.listen(port, () => {
+  server.listen({ port, host: process.env.HOST }, () => {
     console.log(`SockJS test server on http://127.0.0.1:${server.address().port}/`);
   });
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(0));
