@@ -5,25 +5,15 @@ use std::future::poll_fn;
 use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
 
 use hyper::rt::{Read, ReadBuf};
 
 use super::*;
-use crate::http::route::Router;
-use crate::http::rules::{self, Rules};
-use crate::protocol::session::Delays;
-use crate::server::events::{Batch, Doorbell, Event};
+use crate::server::Engine;
+use crate::server::events::{Batch, Event};
 use crate::server::socket::Socket;
 use crate::server::taken::Standing;
-use crate::server::{Engine, Options, Service};
-
-#[derive(Debug)]
-struct Silent;
-
-impl Doorbell for Silent {
-    fn ring(&self) {}
-}
+use crate::server::testing::{Silent, service};
 
 const OURS: &[u8] = b"GET /s/info HTTP/1.1\r\nHost: h\r\n\r\n";
 const WITH_BODY: &[u8] =
@@ -44,41 +34,8 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 fn host(engine: &Arc<Engine>) -> Arc<Host> {
-    let second = Duration::from_secs(1);
     let host = Arc::new(Host::new(0));
-    host.install(Arc::new(Service {
-        id: 0,
-        engine: engine.clone(),
-        registry: Arc::default(),
-        router: Router::new("/s", true).unwrap(),
-        rules: Rules::new(rules::Options {
-            disable_cors: false,
-            jsessionid: false,
-            cookie_needed: false,
-            websocket: None,
-            transports: None,
-            sockjs_url: String::new(),
-        }),
-        options: Options {
-            delays: Delays {
-                heartbeat: second,
-                disconnect: second,
-                pong: second,
-            },
-            response_limit: 0,
-            max_message_size: 1 << 20,
-            max_frame_size: 1 << 20,
-            max_buffered: 1 << 20,
-            high_water_mark: None,
-            ping: None,
-            handshake_headers: Vec::new(),
-            base_url: None,
-            transports: None,
-            log: false,
-            needs_node: false,
-            info_needs_node: false,
-        },
-    }));
+    host.install(service(engine));
     host
 }
 

@@ -154,14 +154,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::{Engine, Io};
-    use crate::server::events::Doorbell;
-
-    #[derive(Debug)]
-    struct Silent;
-
-    impl Doorbell for Silent {
-        fn ring(&self) {}
-    }
+    use crate::server::testing::Silent;
 
     #[test]
     fn websockets_that_each_follow_a_request_go_to_all_their_threads() {

@@ -16,6 +16,8 @@ pub mod service;
 pub mod socket;
 pub mod spares;
 pub mod taken;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod timers;
 pub mod websocket;
 

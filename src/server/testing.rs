@@ -1,0 +1,55 @@
+//! What tests of the server need: an engine that nobody listens to, and a service.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::events::Doorbell;
+use super::{Engine, Options, Service};
+use crate::http::route::Router;
+use crate::http::rules::{self, Rules};
+use crate::protocol::session::Delays;
+
+#[derive(Debug)]
+pub(crate) struct Silent;
+
+impl Doorbell for Silent {
+    fn ring(&self) {}
+}
+
+/// A service under `/s`.
+pub(crate) fn service(engine: &Arc<Engine>) -> Arc<Service> {
+    let second = Duration::from_secs(1);
+    Arc::new(Service {
+        id: 0,
+        engine: engine.clone(),
+        registry: Arc::default(),
+        router: Router::new("/s", true).unwrap(),
+        rules: Rules::new(rules::Options {
+            disable_cors: false,
+            jsessionid: false,
+            cookie_needed: false,
+            websocket: None,
+            transports: None,
+            sockjs_url: String::new(),
+        }),
+        options: Options {
+            delays: Delays {
+                heartbeat: second,
+                disconnect: second,
+                pong: second,
+            },
+            response_limit: 0,
+            max_message_size: 1 << 20,
+            max_frame_size: 1 << 20,
+            max_buffered: 1 << 20,
+            high_water_mark: None,
+            ping: None,
+            handshake_headers: Vec::new(),
+            base_url: None,
+            transports: None,
+            log: false,
+            needs_node: false,
+            info_needs_node: false,
+        },
+    })
+}
