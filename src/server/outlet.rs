@@ -224,6 +224,11 @@ impl Outlet {
         waits
     }
 
+    /// Whether the client of a response on a taken socket has left: who reads the socket may not know yet.
+    pub fn is_client_gone(&self) -> bool {
+        matches!(&self.carrier, Carrier::Body(socket, _) if socket.has_ended())
+    }
+
     /// Whether the bytes can be sent from any thread, without the help of the I/O thread.
     pub fn is_socket(&self) -> bool {
         matches!(self.carrier, Carrier::Socket(..))

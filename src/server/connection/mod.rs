@@ -172,6 +172,11 @@ impl Connection {
         let opened = inner.session.state() == State::Connecting;
         match inner.session.attach(now, wrapper.transport()) {
             Attach::Gone => return None,
+            // A client that comes back may be seen to come before it is seen to have left.
+            Attach::Busy if inner.outlet().is_some_and(|outlet| outlet.is_client_gone()) => {
+                self.detach(&mut inner, now, Detach::Aborted);
+                return None;
+            }
             Attach::Busy => {
                 drop(inner);
                 outlet.write(self.engine(), |out| {
@@ -493,3 +498,6 @@ impl Inner {
         websocket.is_some_and(|websocket| websocket.phase == phase)
     }
 }
+
+#[cfg(all(test, takeover))]
+mod tests;

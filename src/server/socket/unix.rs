@@ -61,6 +61,17 @@ impl Socket {
         (&self.stream).write_vectored(parts)
     }
 
+    /// Whether the client has ended its side, or all of it, and sent nothing before that which is unread.
+    pub fn has_ended(&self) -> bool {
+        match self.stream.peek(&mut [0]) {
+            Ok(read) => read == 0,
+            Err(error) => !matches!(
+                error.kind(),
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+            ),
+        }
+    }
+
     /// How many reads and writes there have been; wraps around.
     pub fn transfers(&self) -> u32 {
         self.transfers.load(Ordering::Relaxed)
