@@ -161,6 +161,10 @@ class BridgedResponse extends Bridged {
     options.jsessionid(request, response);
   }
 
+  corked() {
+    return this.request.httpVersionMajor < 2 ? this.response.socket : undefined;
+  }
+
   /** The client is gone, or has everything. */
   end() {
     const { engine } = this;

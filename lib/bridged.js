@@ -55,6 +55,20 @@ class Bridged {
       if (engine.native.bridgeTake(this.id, NO_ROOM) === GIVEN_UP) stream.destroy();
       return;
     }
+    const socket = this.corked();
+    // Each frame of a response is a chunk of its own, and they leave together. Node would make one chunk of
+    // those of a tick (from 26 on), and hold them back until it ends, which somebody may have the socket do.
+    socket?.cork?.();
+    try {
+      this.writeOn();
+    } finally {
+      socket?.uncork?.();
+    }
+  }
+
+  /** Writes until nothing waits, or the client takes no more. */
+  writeOn() {
+    const { engine, stream } = this;
     while (!this.blocked) {
       let buffer = scratch;
       let length = engine.native.bridgeTake(this.id, scratch);
@@ -67,7 +81,6 @@ class Bridged {
         this.finish(length, buffer);
         return this.end();
       }
-      // Each frame of a response is a chunk of its own; Node sends those of one tick together.
       if (!stream.write(copy(buffer, length))) this.wait();
     }
   }
@@ -94,6 +107,14 @@ class Bridged {
       // That all of it has left is an event, too.
       this.engine.drainSoon();
     });
+  }
+
+  /**
+   * @returns {import('node:net').Socket | null | undefined} where the bytes of several writes are to be
+   *   collected
+   */
+  corked() {
+    return undefined;
   }
 
   /** The client is gone, or has everything. */
