@@ -6,9 +6,11 @@
 
 const { AsyncResource } = require('node:async_hooks');
 
+const { attend, leave } = require('./attended');
 const { Bridged, KEEP_ALIVE_DELAY } = require('./bridged');
 const { keepAddresses } = require('./connection');
 const { Buffer, JSON } = require('./globals');
+const { isOver, peek } = require('./streams');
 
 /** Targets for which a `base_url` function is called. */
 const INFO = /\/info\/?(?:\?.*)?$/;
@@ -38,11 +40,13 @@ class BridgedResponse extends Bridged {
   }
 
   begin() {
-    const { engine, listener, request } = this;
+    const { engine, listener, request, response } = this;
     try {
       const { method, url } = request;
       this.callJsessionid();
       const baseUrl = this.callBaseUrl();
+      if (this.isOver()) return this.end();
+      if (response.headersSent) throw new Error('somebody else has begun to answer');
       const text = `${headerLines(request.headers)}${method} ${url}`;
       this.held = true;
       const answer = engine.native.bridgeRequest(listener.id, this.id, text, baseUrl);
@@ -53,6 +57,11 @@ class BridgedResponse extends Bridged {
       this.fail(error);
     }
     engine.drainSoon();
+  }
+
+  /** The application may look something up before it calls a handler; the client may be gone by then. */
+  isOver() {
+    return isOver(this.response) || peek(this.socket, 'destroyed') === true;
   }
 
   /** `base_url` may be a function, which is called for every `GET /info`. */
@@ -84,23 +93,35 @@ class BridgedResponse extends Bridged {
 
   /** A body is collected whole, up to its limit. */
   readBody() {
-    const { request, engine, listener } = this;
+    const { request, response, engine, listener } = this;
     const limit = (listener.maxBody ??= engine.native.maxBody(listener.id));
     const body = new Body(limit);
     const onData = (/** @type {Buffer | string} */ chunk) => {
       body.add(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
     };
-    const onEnd = () => {
+    // Somebody has read it: what is left of it is nothing.
+    if (request.readableEnded) return this.answerBody(body.take());
+    if (request.destroyed) return this.end();
+    const stop = () => {
       request.removeListener('data', onData);
       request.removeListener('end', onEnd);
+      request.removeListener('close', onClose);
+      response.removeListener('close', onClose);
+    };
+    const onEnd = () => {
+      stop();
       this.answerBody(body.take());
       engine.drain();
     };
+    const onClose = () => {
+      stop();
+      this.end();
+    };
     request.on('data', onData);
     request.on('end', onEnd);
-    request.on('close', () => {
-      if (!request.complete) this.end();
-    });
+    // Where the request had been upgraded, only the response hears of it.
+    request.on('close', onClose);
+    response.on('close', onClose);
   }
 
   /**
@@ -144,11 +165,14 @@ class BridgedResponse extends Bridged {
     socket.setKeepAlive?.(true, KEEP_ALIVE_DELAY);
     // As in 0.3.24 they are known although Node destroys the socket at what follows in the same segment.
     keepAddresses(socket);
-    response.on('close', () => this.end());
-    // Over HTTP/2 it stands for a stream, which ends with the request.
-    if (this.request.httpVersionMajor < 2) waitingOn(socket).add(this);
+    attend(response, this);
+    // A half-closed connection counts as gone, although Node could still write to it. Over HTTP/2 this stands
+    // for a stream, which ends with the request.
+    const isConnection = this.request.httpVersionMajor < 2;
+    if (isConnection) attend(socket, this);
     // As in 0.3.24 the first bytes leave before Node looks at what follows the request.
     if (answer & BODY) this.flush();
+    if (isConnection && socket.readableEnded) this.end();
   }
 
   /** Lets a `jsessionid` function set what it wants, on the routes where 0.3.24 does. */
@@ -169,7 +193,8 @@ class BridgedResponse extends Bridged {
   end() {
     const { engine } = this;
     if (!this.retire()) return;
-    waiting.get(this.socket)?.delete(this);
+    leave(this.response, this);
+    leave(this.socket, this);
     if (this.held) engine.native.bridgeEnd(this.id);
     engine.drainSoon();
   }
@@ -215,27 +240,6 @@ class Body {
 }
 
 const NOTHING = Buffer.alloc(0);
-
-/** The responses that wait on a socket. @type {WeakMap<object, Set<BridgedResponse>>} */
-const waiting = new WeakMap();
-
-/**
- * @param {any} socket
- * @returns {Set<BridgedResponse>} those who end when the client ends its side: a half-closed connection
- *   counts as gone, although Node could still write to it
- */
-function waitingOn(socket) {
-  let responses = waiting.get(socket);
-  if (responses === undefined) {
-    responses = new Set();
-    waiting.set(socket, responses);
-    // One listener for all: a client may pipeline as many as it likes.
-    socket.on('end', () => {
-      for (const response of waiting.get(socket)) response.end();
-    });
-  }
-  return responses;
-}
 
 /** What an answer of the native side means; `src/addon/bridge.rs` has the same numbers. */
 const READ_BODY = 0;

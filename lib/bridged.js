@@ -50,6 +50,8 @@ class Bridged {
   /** Writes what waits, as far as the client takes it. */
   flush() {
     const { engine, stream } = this;
+    // Somebody else has ended it. That it is closed comes later.
+    if (stream.writableEnded) return this.end();
     if (this.blocked) {
       // A client that takes nothing is given up in the end.
       if (engine.native.bridgeTake(this.id, NO_ROOM) === GIVEN_UP) stream.destroy();

@@ -8,6 +8,7 @@
 const { AsyncResource } = require('node:async_hooks');
 
 const { Buffer, clearTimeout, setTimeout } = require('./globals');
+const { endSoon, peek } = require('./streams');
 
 const KEY_LENGTH = 8;
 
@@ -52,14 +53,14 @@ function readKey(socket, head, response, open) {
     stop();
     open(read, NOTHING);
   };
-  const leave = () => socket.destroySoon();
+  const leave = () => endSoon(socket);
   const stop = () => {
     clearTimeout(timer);
     socket.removeListener('data', keep);
     socket.removeListener('end', leave);
     socket.removeListener('close', stop);
   };
-  const timeout = socket.server?.headersTimeout;
+  const timeout = peek(peek(socket, 'server'), 'headersTimeout');
   // The socket keeps the process alive, if it is to.
   const timer = setTimeout(() => socket.destroy(), timeout > 0 ? timeout : KEY_TIMEOUT).unref();
   socket.setTimeout?.(0);

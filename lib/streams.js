@@ -20,6 +20,16 @@ function peek(object, name) {
 }
 
 /**
+ * Whether nothing can be written any more: the client has gone, or somebody has ended it.
+ *
+ * @param {any} stream a socket, a response, or what HTTP/2 has in its place
+ */
+function isOver(stream) {
+  const { destroyed, writableEnded } = stream;
+  return destroyed === true || writableEnded === true || stream.stream?.destroyed === true;
+}
+
+/**
  * Ends a connection when what was written has left, whatever its client still has to say.
  *
  * @param {any} stream a socket, or another Duplex
@@ -29,4 +39,4 @@ function endSoon(stream) {
   else stream.end(() => stream.destroy());
 }
 
-module.exports = { endSoon, peek };
+module.exports = { endSoon, isOver, peek };

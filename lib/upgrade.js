@@ -9,11 +9,12 @@ const { AsyncResource } = require('node:async_hooks');
 const { ServerResponse } = require('node:http');
 
 const { serveRequest } = require('./bridge');
+const { attend, leave } = require('./attended');
 const { Bridged, KEEP_ALIVE_DELAY } = require('./bridged');
 const { keepAddresses } = require('./connection');
 const { Buffer } = require('./globals');
 const { answerKey } = require('./hixie');
-const { endSoon } = require('./streams');
+const { endSoon, isOver } = require('./streams');
 const { closeAfterUpgrade, serveWithoutUpgrade } = require('./without-upgrade');
 
 /** Request headers that decide a handshake. */
@@ -69,6 +70,7 @@ function bridgeHandler(listener) {
  */
 function serveUpgrade(listener, request, socket, head = NOTHING_READ, takeover) {
   const { engine } = listener;
+  if (isOver(socket)) return socket.destroy();
   const judged = judge(listener, request);
   if (judged === undefined) return socket.destroy();
   if (judged.verdict === 'plain') return serveWithoutUpgrade(listener, request, socket, head);
@@ -170,10 +172,9 @@ class BridgedWebsocket extends Bridged {
       engine.native.bridgeFeed(id, chunk);
       engine.drain();
     });
-    const end = () => this.end();
-    socket.on('end', end);
-    socket.on('close', end);
-    socket.on('error', end);
+    socket.on('error', () => this.end());
+    attend(socket, this);
+    if (socket.readableEnded) this.end();
   }
 
   /** @param {boolean} paused whether to stop reading from the client */
@@ -208,6 +209,7 @@ class BridgedWebsocket extends Bridged {
   end() {
     const { engine, socket } = this;
     if (!this.retire()) return;
+    leave(socket, this);
     this.feedKept();
     if (this.held) engine.native.bridgeEnd(this.id);
     endSoon(socket);

@@ -9,7 +9,7 @@ const { ServerResponse } = require('node:http');
 
 const { serveRequest } = require('./bridge');
 const { Buffer, setImmediate } = require('./globals');
-const { endSoon, peek } = require('./streams');
+const { endSoon, isOver, peek } = require('./streams');
 
 /**
  * Sockets whose next request is the last one that they bring.
@@ -52,6 +52,7 @@ function closeAfterUpgrade(request, response) {
  * @param {any} [httpServer]
  */
 function serveWithoutUpgrade(listener, request, socket, head, httpServer = serverOf(request)) {
+  if (isOver(socket)) return socket.destroy();
   // Node has taken its own listener off.
   socket.on('error', ignore);
   const earlier = peek(request.socket, '_httpMessage');
@@ -154,7 +155,7 @@ function afterResponse(earlier, request, socket, head, then) {
     setImmediate(() => {
       socket.removeListener('data', keep);
       socket.removeListener('end', leave);
-      if (socket.destroyed) return;
+      if (isOver(socket)) return;
       if (reads) {
         // As Node left it.
         socket.pause();

@@ -1,0 +1,286 @@
+'use strict';
+
+/*
+ * What is over before it reaches the service: the application has looked something up, and the client has
+ * gone meanwhile, or somebody else has ended the response. Nothing of it stays: what is emitted is closed,
+ * and the http server can close.
+ */
+
+const { once } = require('events');
+const { deviation, doors, isOracle } = require('./support/library');
+const { startServer, startService } = require('./support/server');
+const { every, receive, requests, streams, websockets } = require('./support/transports');
+
+const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' };
+const NEVER = { disconnect_delay: 60_000, heartbeat_delay: 60_000 };
+
+/** Requests that have no session to go to, and are answered at once. */
+const others = [
+  ['xhr_send', { method: 'POST', path: '/xhr_send' }],
+  ['jsonp_send', { method: 'POST', path: '/jsonp_send' }],
+  ['info', { method: 'GET', path: '/../info', target: '/s/info' }],
+  ['nothing', { method: 'GET', path: '/nothing', target: '/s/nothing' }],
+];
+
+/** How a service is reached: what calls its handlers once `go` has resolved. */
+const forms = {
+  middleware(httpServer, service, wait) {
+    const handler = service.middleware();
+    httpServer.on('request', (request, response) => {
+      wait(request, response).then(() => handler(request, response));
+    });
+    httpServer.on('upgrade', (request, socket, head) => {
+      wait(request, socket).then(() => handler.upgrade(request, socket, head));
+    });
+  },
+  'installHandlers, wrapped'(httpServer, service, wait) {
+    service.installHandlers(httpServer);
+    for (const event of ['request', 'upgrade']) {
+      const [ours] = httpServer.listeners(event);
+      httpServer.removeListener(event, ours);
+      httpServer.on(event, (request, answer, head) => {
+        wait(request, answer).then(() => ours.call(httpServer, request, answer, head));
+      });
+    }
+  },
+};
+
+/** What has happened when the handler is called. */
+const causes = {
+  'the client has ended': (client) => client.wire.socket.destroy(),
+  'the client has reset': (client) => client.wire.socket.resetAndDestroy(),
+  'the client has ended its side': (client) => client.wire.socket.end(),
+  'somebody has answered': (client, answer) => answer.end(),
+  'somebody has destroyed it': (client, answer) => answer.destroy(),
+  'somebody has destroyed the socket': (client, answer, request) => request.socket.destroy(),
+};
+
+/** Long enough for a socket to be seen closed, if it is to be seen. */
+async function turns() {
+  for (let i = 0; i < 20; i++) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+/**
+ * A server whose handlers are called late, and what it has emitted.
+ *
+ * @param {string} door
+ * @param {keyof typeof forms} form
+ * @param {(request: object, answer: object) => Promise<void>} wait
+ */
+async function startLate(door, form, wait, options = {}) {
+  const emitted = { connection: 0, close: 0 };
+  let service;
+  const server = await startServer(door, {
+    install: (httpServer, library) => {
+      service = library.createServer({ prefix: '/s', ...NEVER, ...options });
+      service.on('connection', (conn) => {
+        emitted.connection++;
+        conn.on('close', () => emitted.close++);
+      });
+      forms[form](httpServer, service, wait);
+    },
+  });
+  return { server, service, emitted };
+}
+
+/** @returns how many requests are still known to the library */
+function pending(service) {
+  return service.listener({ prefix: '/other' }).engine.pending.size;
+}
+
+const rows = [...every, ...others].flatMap(([name, transport]) =>
+  Object.keys(causes).map((cause) => [name, cause, transport]),
+);
+
+for (const form of Object.keys(forms)) {
+  // 0.3.24 emits ghosts, or its process ends.
+  (isOracle ? describe.skip : describe).each(doors)(`by ${form} and the %s door`, (door) => {
+    test.each(rows)('%s, and %s: nothing stays', async (_, cause, transport) => {
+      const seen = [];
+      const { server, service, emitted } = await startLate(door, form, async (request, answer) => {
+        request.on('error', () => {});
+        answer.on('error', () => {});
+        causes[cause](client, answer, request);
+        await turns();
+        seen.push(request.url);
+      });
+      const session = transport.protocol === 'websocket-raw' ? '/s' : server.session('/s');
+      const target = transport.target ?? session + transport.path;
+      const client = transport.upgraded ? await server.handshake(target) : server.connect();
+      if (!transport.upgraded) client.send(transport.method, target, { body: '["a"]' });
+      while (seen.length === 0) await turns();
+      client.wire.socket.destroy();
+      const closed = once(server.http, 'close');
+      server.http.close();
+      await closed;
+      while (emitted.close < emitted.connection) await turns();
+      while (pending(service) > 0) await turns();
+    });
+  });
+}
+
+(isOracle ? describe.skip : describe).each(doors)('by the %s door', (door) => {
+  test.each([
+    ['xhr_send', '["a"]', {}, { status: 500, body: 'Payload expected.' }],
+    ['jsonp_send', 'd=[]', FORM, { status: 500, body: 'Payload expected.' }],
+  ])('a body of %s that somebody has read is nothing', async (name, body, headers, answer) => {
+    const { server } = await startLate(door, 'middleware', async (request) => {
+      if (request.method !== 'POST') return;
+      request.resume();
+      await once(request, 'end');
+    });
+    const target = `${server.session('/s')}/${name}`;
+    expect(await server.request('POST', target, { body, headers })).toMatchObject(answer);
+  });
+
+  test.each(['xhr_send', 'jsonp_send'])(
+    'nothing stays of a client that goes while its body of %s is read',
+    async (name) => {
+      const { server, service } = await startLate(door, 'middleware', () => Promise.resolve());
+      for (const way of ['destroy', 'resetAndDestroy', 'end']) {
+        const { wire } = server.connect();
+        const head = `POST ${server.session('/s')}/${name} HTTP/1.1\r\nHost: localhost\r\n`;
+        wire.write(`${head}Content-Length: 9\r\n\r\nd=[`);
+        while (pending(service) === 0) await turns();
+        wire.socket[way]();
+        while (pending(service) > 0) await turns();
+      }
+    },
+  );
+
+  test.each(streams)(
+    'a response of %s that somebody ends closes its session',
+    async (_, transport) => {
+      const server = await startService(door, NEVER);
+      const responses = [];
+      server.http.on('request', (request, response) => responses.push(response));
+      const { peer, wire } = await receive(server, transport);
+      peer.conn.write('last');
+      responses.at(-1).end();
+      peer.conn.write('too late');
+      await peer.until('close');
+      await wire.read(() => wire.buffer.includes('\r\n0\r\n\r\n') || undefined, 'the end');
+      expect(wire.buffer.toString()).toContain('last');
+      expect(wire.buffer.toString()).not.toContain('too late');
+      expect(peer.events).toEqual([['end'], ['close']]);
+    },
+  );
+
+  test.each(requests)(
+    '%s behind a response that waits goes with its client',
+    async (_, { method, path }) => {
+      const server = await startService(door, { ...NEVER, disconnect_delay: 50 });
+      const { peer, connection, wire } = await receive(server, streams[0][1]);
+      connection.send(method, server.session('/s') + path);
+      // Not before it has been read: the taken path reads on only when the first has ended.
+      if (door === 'bridge') await server.accept();
+      wire.socket.resetAndDestroy();
+      await peer.until('close');
+      await server.stop();
+    },
+  );
+
+  test.each(['end', 'destroy'])(
+    'what was written leaves before somebody calls %s of the socket of a websocket',
+    async (name) => {
+      for (const [, transport] of websockets) {
+        const server = await startService(door, NEVER);
+        const sockets = [];
+        server.http.on('connection', (socket) => sockets.push(socket));
+        // Takes nothing over, so that it is the bridge that loses nothing.
+        if (door === 'takeover') server.http.on('upgrade', () => {});
+        const { peer, wire } = await receive(server, transport);
+        peer.conn.write('one');
+        peer.conn.write('two');
+        sockets[0][name]();
+        await wire.bell.wait(
+          () => wire.ended || undefined,
+          () => 'the end',
+        );
+        expect(wire.buffer.toString('latin1')).toMatch(/one[^]*two/);
+        await peer.until('close');
+      }
+    },
+  );
+
+  test.each(streams)(
+    'what was written leaves before somebody ends the socket of %s',
+    async (_, transport) => {
+      const server = await startService(door, NEVER);
+      const sockets = [];
+      server.http.on('connection', (socket) => sockets.push(socket));
+      server.http.on('request', () => {});
+      const { peer, wire } = await receive(server, transport);
+      peer.conn.write('one');
+      peer.conn.write('two');
+      sockets[0].end();
+      await wire.bell.wait(
+        () => wire.ended || undefined,
+        () => 'the end',
+      );
+      expect(wire.buffer.toString()).toMatch(/one[^]*two/);
+      await peer.until('close');
+    },
+  );
+
+  test('a socket is as it was when nothing of ours is written to it any more', async () => {
+    const server = await startService(door, { ...NEVER, disconnect_delay: 50 });
+    const sockets = [];
+    server.http.on('connection', (socket) => sockets.push(socket));
+    server.http.on('request', () => {});
+    const connection = server.connect();
+    await connection.request('GET', '/s/');
+    const [socket] = sockets;
+    const facts = () => [socket.listenerCount('end'), socket.listenerCount('close')];
+    const before = facts();
+    for (let i = 0; i < 3; i++) {
+      await connection.request('POST', `${server.session('/s')}/xhr`);
+      expect(Object.hasOwn(socket, 'destroy')).toBe(false);
+      expect(Object.hasOwn(socket, 'end')).toBe(false);
+      expect(facts()).toEqual(before);
+    }
+  });
+
+  test('methods that others put on a socket go on being called', async () => {
+    const server = await startService(door, NEVER);
+    const calls = [];
+    const wrap = (socket, name, label) => {
+      const original = socket[name];
+      socket[name] = function (...args) {
+        calls.push(`${label} ${name}`);
+        return original.apply(this, args);
+      };
+    };
+    let socket;
+    server.http.on('connection', (accepted) => {
+      socket = accepted;
+      wrap(socket, 'destroy', 'before');
+    });
+    server.http.on('upgrade', () => {});
+    const { peer, wire } = await receive(server, websockets[0][1]);
+    wrap(socket, 'destroy', 'after');
+    peer.conn.write('last');
+    socket.destroy();
+    await peer.until('close');
+    await wire.bell.wait(
+      () => wire.ended || undefined,
+      () => 'the end',
+    );
+    expect(calls.slice(0, 2)).toEqual(['after destroy', 'before destroy']);
+    expect(wire.buffer.toString('latin1')).toContain('last');
+  });
+});
+
+deviation(3, 'a stream whose client has gone is not emitted', async () => {
+  const { server, emitted } = await startLate('bridge', 'middleware', async (request) => {
+    if (request.method !== 'POST') return;
+    connection.wire.socket.destroy();
+    await once(request.socket, 'close');
+  });
+  const connection = server.connect();
+  connection.send('POST', `${server.session('/s')}/xhr_streaming`);
+  await connection.end();
+  await server.get('/s/');
+  await turns();
+  expect(emitted.connection).toBe(0);
+});
