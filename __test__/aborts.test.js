@@ -236,3 +236,22 @@ describe.each(doors)('a client that sends and ends its side at once, by the %s d
     expect(peer.events.map(([name]) => name)).toEqual(['data', 'end', 'close']);
   });
 });
+
+describe.each(doors)('a client that goes and comes again, by the %s door', (door) => {
+  test('has gone first, whoever else goes then', async () => {
+    const server = await startService(door);
+    const answers = [];
+    for (let i = 0; i < 100; i++) {
+      const session = server.session('/s');
+      const stream = await server.open('POST', `${session}/xhr_streaming`);
+      await stream.until('o\n');
+      const others = Array.from({ length: 10 }, () => server.connect());
+      for (const other of others) await other.request('GET', '/s/');
+      for (const other of others) other.abort();
+      stream.abort();
+      answers.push((await server.post(`${session}/xhr`)).body);
+    }
+    // None is told that another connection is still open.
+    expect(answers).toEqual(Array(100).fill('o\n'));
+  });
+});

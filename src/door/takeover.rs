@@ -119,6 +119,9 @@ impl Driver {
             driver: self,
             end: End::Closed,
         };
+        // Clients that went before this one came are seen to go first, as where one thread does both: the
+        // name of their session may be what it asks for.
+        tokio::task::yield_now().await;
         release.end = release.driver.serve(gate).await;
     }
 
