@@ -113,10 +113,6 @@ impl Engine {
         // Events hold connections, which hold the engine.
         self.events.drain(&mut Batch::default());
         // The tasks that ended with their threads have left the ends of their connections to send.
-        self.flush_last();
-    }
-
-    fn flush_last(&self) {
         for io in &self.ios {
             io.flush_last();
         }

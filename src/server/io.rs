@@ -3,8 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Notify, oneshot};
@@ -39,14 +40,24 @@ pub fn defer_flushes() {
 pub struct Io {
     handle: Handle,
     /// Outlets with something to send.
-    marked: Mutex<Vec<Arc<Outlet>>>,
+    marked: Mutex<Marked>,
     wake: Notify,
+    /// Whether [`Io::flush_overdue`] looks at what is marked.
+    is_watched: AtomicBool,
+    watch: Notify,
     spares: Spares,
     /// The websockets of this thread.
     reactor: Reactor,
     /// Whether somebody else takes the turns of the reactor.
     lent: AtomicBool,
     returned: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Marked {
+    outlets: Vec<Arc<Outlet>>,
+    /// When the first of them was marked, if a thread did it that flushes by itself.
+    since: Option<Instant>,
 }
 
 /// Owner of a running I/O thread.
@@ -75,6 +86,8 @@ impl Io {
             handle: runtime.handle().clone(),
             marked: Mutex::default(),
             wake: Notify::new(),
+            is_watched: AtomicBool::new(false),
+            watch: Notify::new(),
             spares: Spares::default(),
             reactor: Reactor::new()?,
             lent: AtomicBool::new(false),
@@ -86,6 +99,7 @@ impl Io {
             .name(name.into())
             .spawn(move || {
                 runtime.spawn(io.clone().flush_forever());
+                runtime.spawn(io.clone().flush_overdue());
                 runtime.spawn(io.serve_reactor());
                 // An error means that the sender is gone, which is the same order to stop.
                 let _ = runtime.block_on(stopped);
@@ -137,16 +151,25 @@ impl Io {
 
     /// Remembers an outlet for the next flush.
     pub fn mark(&self, outlet: Arc<Outlet>) {
-        lock(&self.marked).push(outlet);
+        let mut marked = lock(&self.marked);
+        marked.outlets.push(outlet);
         if !DEFERS_FLUSH.get() {
-            self.wake.notify_one();
+            drop(marked);
+            return self.wake.notify_one();
+        }
+        if marked.since.is_none() {
+            marked.since = Some(Instant::now());
+            drop(marked);
+            if !self.is_watched.swap(true, Ordering::AcqRel) {
+                self.watch.notify_one();
+            }
         }
     }
 
     /// Flushes what is marked: directly when it is little, else on the I/O thread.
     pub fn flush_from_outside(&self) {
         let mut marked = lock(&self.marked);
-        if marked.is_empty() {
+        if marked.outlets.is_empty() {
             return;
         }
         let direct = if self.has_lent_reactor() {
@@ -154,11 +177,12 @@ impl Io {
         } else {
             DIRECT
         };
-        if marked.len() > direct {
+        marked.since = None;
+        if marked.outlets.len() > direct {
             drop(marked);
             return self.wake.notify_one();
         }
-        let outlets = std::mem::take(&mut *marked);
+        let outlets = std::mem::take(&mut marked.outlets);
         drop(marked);
         for outlet in outlets {
             flush(&outlet);
@@ -166,25 +190,69 @@ impl Io {
     }
 
     /// Sends what can be sent without waiting, from any thread; used when the environment ends.
-    pub fn flush_last(&self) {
-        for outlet in std::mem::take(&mut *lock(&self.marked)) {
-            if outlet.is_socket() {
+    pub(super) fn flush_last(&self) {
+        for outlet in std::mem::take(&mut *lock(&self.marked)).outlets {
+            flush(&outlet);
+        }
+    }
+
+    async fn flush_forever(self: Arc<Self>) {
+        let mut outlets = Vec::new();
+        loop {
+            self.wake.notified().await;
+            let mut marked = lock(&self.marked);
+            marked.since = None;
+            std::mem::swap(&mut marked.outlets, &mut outlets);
+            drop(marked);
+            for outlet in outlets.drain(..) {
                 flush(&outlet);
             }
         }
     }
 
-    async fn flush_forever(self: Arc<Self>) {
-        let mut marked = Vec::new();
+    /// Sends what a thread that flushes by itself has left for longer than [`OVERDUE`], because it is busy
+    /// with something else. Looks at it only while something is being written, every millisecond.
+    async fn flush_overdue(self: Arc<Self>) {
         loop {
-            self.wake.notified().await;
-            std::mem::swap(&mut *lock(&self.marked), &mut marked);
-            for outlet in marked.drain(..) {
-                flush(&outlet);
+            self.watch.notified().await;
+            let mut quiet = 0;
+            while quiet < QUIET {
+                tokio::time::sleep(OVERDUE).await;
+                match lock(&self.marked).since {
+                    Some(since) if since.elapsed() >= OVERDUE => self.wake.notify_one(),
+                    Some(_) => quiet = 0,
+                    None => quiet += 1,
+                }
+            }
+            self.is_watched.store(false, Ordering::Release);
+            // Something may have been marked just before that.
+            if lock(&self.marked).since.is_some() && !self.is_watched.swap(true, Ordering::AcqRel) {
+                self.watch.notify_one();
             }
         }
     }
+
+    /// Says when the tasks that [`Io::flush_last`] has woken have had their turn: they write to their sockets
+    /// in it, as far as the kernel takes it.
+    fn let_tasks_write(&self, done: mpsc::Sender<()>) {
+        self.handle.spawn(async move {
+            for _ in 0..TURNS {
+                tokio::task::yield_now().await;
+            }
+            // Nobody waits any longer if this fails.
+            let _ = done.send(());
+        });
+    }
 }
+
+/// How long what has been written may wait for a busy thread, at least; and how often that is looked at.
+const OVERDUE: Duration = Duration::from_millis(1);
+/// So many looks in a row that find nothing are the last.
+const QUIET: u32 = 4;
+/// A response of some megabytes needs several turns, since other tasks have theirs between them.
+const TURNS: u32 = 16;
+/// How long the end of a process waits for an I/O thread at most.
+const LAST_WAIT: Duration = Duration::from_millis(500);
 
 /// Flushes one outlet of several: a panic costs its client, not those that come after it.
 fn flush(outlet: &Outlet) {
@@ -209,6 +277,25 @@ impl Engine {
         for io in self.ios() {
             if io.has_lent_reactor() {
                 io.reactor().turn();
+            }
+        }
+    }
+
+    /// Hands all that has been written to the kernel, as far as it takes it at once, and returns when that is
+    /// done: the process, or its environment, is about to end.
+    pub fn flush_last(&self) {
+        let (done, all_done) = mpsc::channel();
+        for io in self.ios() {
+            io.flush_last();
+            io.let_tasks_write(done.clone());
+        }
+        drop(done);
+        let end = Instant::now() + LAST_WAIT;
+        for _ in self.ios() {
+            let left = end.saturating_duration_since(Instant::now());
+            // An I/O thread that has no time is not waited for.
+            if all_done.recv_timeout(left).is_err() {
+                return;
             }
         }
     }

@@ -229,11 +229,6 @@ impl Outlet {
         matches!(&self.carrier, Carrier::Body(socket, _) if socket.has_ended())
     }
 
-    /// Whether the bytes can be sent from any thread, without the help of the I/O thread.
-    pub fn is_socket(&self) -> bool {
-        matches!(self.carrier, Carrier::Socket(..))
-    }
-
     fn is_body(&self) -> bool {
         matches!(self.carrier, Carrier::Body(..) | Carrier::NodeBody(_))
     }
