@@ -76,6 +76,8 @@ export declare class Engine {
   keepAlive(alive: boolean): void
   /** Sends what has been written since the last call. True when events wait to be drained. */
   flush(): boolean
+  /** Hands all that has been written to the kernel before it returns, as far as the kernel takes it. */
+  flushLast(): void
   /** A map of sessions. */
   createRegistry(): number
   /** JavaScript has let go of the map; sessions that are open keep it. */
@@ -94,8 +96,8 @@ export declare class Engine {
   hostRemove(host: number, service: number): void
   /** Whether connections of the host keep to Node. */
   hostWithdraw(host: number, withdrawn: boolean): void
-  /** The http server's limits: milliseconds (0 for none) and bytes. */
-  hostConfigure(host: number, keepAlive: number, headers: number, request: number, maxHeaderSize: number): void
+  /** Follows the http server's limits. */
+  hostConfigure(host: number, limits: HostLimits): void
   /** Ends the connections of the host that wait for a request. */
   hostCloseIdle(host: number): void
   /** The prefix of a service, if it is no expression. */
@@ -113,8 +115,8 @@ export declare class Engine {
   watch(listener: () => void): void
   /** The token of a taken socket has been destroyed. */
   abandon(token: number): void
-  /** How many reads and writes a taken socket has seen; wraps around. */
-  transfers(token: number): number
+  /** How many bytes a taken socket has read and written since it was taken. */
+  traffic(token: number): Array<number>
   /** Sends bytes over a raw websocket: 0 refused, 1 taken, 2 taken and full. */
   writeBinary(key: number, bytes: Uint8Array): number
   /** Closes a session with this `c` frame. */
@@ -129,6 +131,22 @@ export declare class Engine {
   pause(key: number, paused: boolean): void
   /** Bytes that the client has not taken. */
   buffered(key: number): number
+}
+
+/** The limits of an http server: times in milliseconds, of which 0 is none. */
+export interface HostLimits {
+  /** What is announced to the client. */
+  keepAlive: number
+  /** How long a connection may really be idle. */
+  idle: number
+  /** How long an incomplete head may pause. */
+  stalled: number
+  /** For a head. */
+  headers: number
+  /** For a request. */
+  request: number
+  /** Bytes. */
+  maxHeaderSize: number
 }
 
 /** The options of one listener, checked and in the units named here. */

@@ -4,6 +4,8 @@
  * @file The native side of this Node environment: its events come in here, in batches.
  */
 
+const { closeSync } = require('node:fs');
+
 const { Connection, CLOSED, CLOSING, DEAD } = require('./connection');
 const { JSON, nextTick, now, queueMicrotask, setImmediate } = require('./globals');
 const { Liveness } = require('./liveness');
@@ -12,6 +14,7 @@ const { Numbers } = require('./numbers');
 const { checkRawCode, rawReason } = require('./raw-close');
 const { Session } = require('./session');
 const { giveBack } = require('./takeover');
+const { endTaken } = require('./taken-socket');
 
 /** Kinds of events; `src/addon/hot.rs` has the same list. */
 const OPEN_NODE = 0;
@@ -64,6 +67,7 @@ const EVENTS_PER_LOOK = 256;
  * @typedef {object} Pending
  * @property {import('node:net').Socket} socket
  * @property {import('node:http').IncomingMessage | undefined} request
+ * @property {import('node:http').ServerResponse} [response] the one with which a taken socket came
  * @property {import('node:http').Server | undefined} server where a taken socket came from
  * @property {import('node:async_hooks').AsyncResource | undefined} resource the context in which `'connection'` is emitted
  * @property {import('./install').Installation} [installation] where the requests of a taken socket come in
@@ -110,6 +114,12 @@ class Engine {
     this.flushSoon = () => {
       this.flushing = false;
       this.flush();
+    };
+    /** Whether the process is ending: what is written now leaves at once, or never. */
+    this.exiting = false;
+    this.onExit = () => {
+      this.exiting = true;
+      this.flushLast();
     };
     this.liveness = new Liveness(this);
   }
@@ -209,6 +219,7 @@ class Engine {
 
   /** Something has been written: it leaves at the end of the batch, or of the running callback. */
   touch() {
+    if (this.exiting) return this.native.flushLast();
     if (this.draining || this.flushing) return;
     this.flushing = true;
     queueMicrotask(this.flushSoon);
@@ -229,6 +240,12 @@ class Engine {
    */
   flushResponse(id) {
     this.pending.get(id)?.flush?.();
+  }
+
+  /** Hands to the kernel what has been written, as far as it takes it: no tick and no microtask will follow. */
+  flushLast() {
+    for (const pending of this.pending.values()) pending.flush?.();
+    this.native.flushLast();
   }
 
   flush() {
@@ -373,10 +390,12 @@ class Engine {
       case OUTLET:
         return this.pending.get(subject)?.flush?.();
       case ENDED_SOCKET:
-        return this.release(subject)?.socket.destroy();
+        return this.endSocket(subject, value ? value[0] : a, value ? value[1] : b);
       case RETURNED: {
         const taken = this.release(subject);
-        if (taken) giveBack(taken, a, value);
+        // Somebody may have destroyed the socket meanwhile.
+        if (taken) giveBack(taken, a, b, value);
+        else closeSync(a);
         return;
       }
       case LOG:
@@ -450,6 +469,18 @@ class Engine {
     // The key will soon be another connection's.
     connection._key = DEAD;
     connection._clientGone();
+  }
+
+  /**
+   * The native side has ended a taken socket.
+   *
+   * @param {number} token
+   * @param {number} read bytes since it was taken
+   * @param {number} written
+   */
+  endSocket(token, read, written) {
+    const taken = this.release(token);
+    if (taken) endTaken(taken.socket, { read, written });
   }
 
   /**

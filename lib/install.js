@@ -7,10 +7,13 @@
 const { EventEmitter } = require('node:events');
 
 const { serveRequest } = require('./bridge');
+const { watchAll } = require('./onlookers');
 const { Session } = require('./session');
 const { takeRequest, takeUpgrade } = require('./takeover');
 const { isHandshake, serveUpgrade } = require('./upgrade');
 const { closeAfterUpgrade, declineUpgrade, serveWithoutUpgrade } = require('./without-upgrade');
+
+const [MAJOR, MINOR] = process.versions.node.split('.').map(Number);
 
 /**
  * The listener functions that installations have put on http servers.
@@ -42,6 +45,7 @@ class Installation {
     this.listeners = [];
     /** What was last said to the native side about the http server. */
     this.settings = '';
+    this.withdrawn = false;
     this.bridgeOnly = process.env.SOCKJS_RS_DOOR === 'bridge' || process.platform === 'win32';
     this.onRequest = this.overshadow('request', (request, response) => {
       const isLast = closeAfterUpgrade(request, response);
@@ -146,14 +150,38 @@ class Installation {
     );
   }
 
+  /**
+   * Whether a connection may leave Node now. When none may, those that have been taken go back with their next
+   * request.
+   */
+  mayTake() {
+    const { httpServer } = this;
+    const may =
+      this.isAlone() &&
+      !watchAll() &&
+      // What these do, and whom they call, cannot be seen from here.
+      !(httpServer.timeout > 0) &&
+      !(httpServer.maxRequestsPerSocket > 0) &&
+      httpServer.listenerCount('timeout') === 0;
+    this.withdraw(!may);
+    return may;
+  }
+
+  /** @param {boolean} withdrawn whether connections keep to Node */
+  withdraw(withdrawn) {
+    if (withdrawn === this.withdrawn) return;
+    this.withdrawn = withdrawn;
+    this.engine.native.hostWithdraw(this.host, withdrawn);
+  }
+
   /** When somebody else begins to listen, connections that were taken go back with their next request. */
   followOtherListeners() {
-    const { httpServer, engine, host } = this;
+    const { httpServer } = this;
     httpServer.on('newListener', (event) => {
-      if (event === 'request') engine.native.hostWithdraw(host, true);
+      if (event === 'request') this.withdraw(true);
     });
     httpServer.on('removeListener', (event) => {
-      if (event === 'request') engine.native.hostWithdraw(host, !this.isAlone());
+      if (event === 'request') this.withdraw(!this.isAlone());
     });
   }
 
@@ -191,18 +219,38 @@ class Installation {
   /** Tells the native side about the http server's limits, when they have changed. */
   configure() {
     const { httpServer } = this;
-    const limits = [
-      httpServer.keepAliveTimeout ?? 0,
-      httpServer.headersTimeout ?? 0,
-      httpServer.requestTimeout ?? 0,
-      httpServer.maxHeaderSize || require('node:http').maxHeaderSize,
-    ];
-    const settings = limits.join();
+    const keepAlive = httpServer.keepAliveTimeout ?? 0;
+    const idle = keepAlive > 0 ? keepAlive + keepAliveBuffer(httpServer) : 0;
+    const limits = {
+      keepAlive,
+      idle,
+      // Node 18 stops its timer for idle connections at the first byte, later versions when a head is complete.
+      stalled: MAJOR > 18 ? idle : 0,
+      headers: httpServer.headersTimeout ?? 0,
+      request: httpServer.requestTimeout ?? 0,
+      maxHeaderSize: httpServer.maxHeaderSize || require('node:http').maxHeaderSize,
+    };
+    const settings = Object.values(limits).join();
     if (settings === this.settings) return;
     this.settings = settings;
-    this.engine.native.hostConfigure(this.host, ...limits);
+    this.engine.native.hostConfigure(this.host, limits);
   }
 }
+
+/**
+ * Milliseconds that Node leaves an idle connection open after the time that it has announced, because the next
+ * request of a client may be on its way.
+ *
+ * @param {import('node:http').Server & { keepAliveTimeoutBuffer?: number }} httpServer
+ */
+function keepAliveBuffer({ keepAliveTimeoutBuffer: buffer }) {
+  if (buffer === undefined) return KEEP_ALIVE_BUFFER;
+  return Number.isFinite(buffer) && buffer >= 0 ? buffer : 1000;
+}
+
+/** In versions of Node without a property for it: none before 20.18 and 22.9, then a second. */
+const KEEP_ALIVE_BUFFER =
+  MAJOR > 22 || (MAJOR === 22 && MINOR >= 9) || (MAJOR === 20 && MINOR >= 18) ? 1000 : 0;
 
 /**
  * @param {import('node:http').Server} httpServer

@@ -1,18 +1,17 @@
 'use strict';
 
 /**
- * @file The fast door, as far as it is JavaScript's: sockets leave Node and come back.
+ * @file The fast door, as far as it is JavaScript's: connections leave Node and come back.
  */
 
-const diagnostics = require('node:diagnostics_channel');
 const { AsyncResource } = require('node:async_hooks');
-const { Socket } = require('node:net');
+const { closeSync } = require('node:fs');
 
 const { keepAddresses } = require('./connection');
-const { Buffer, clearInterval, setInterval } = require('./globals');
-
-/** Subscribers of this channel want to see every request. */
-const requestStart = diagnostics.channel('http.server.request.start');
+const { coded } = require('./errors');
+const { Buffer } = require('./globals');
+const { watchRequest, watchSocket } = require('./onlookers');
+const { attachHandle, detachHandle, hasPlainHandle } = require('./taken-socket');
 
 /** Milliseconds after which the kernel probes an idle connection, as in 0.3.24. */
 const KEEP_ALIVE_DELAY = 5000;
@@ -31,31 +30,35 @@ function takeRequest(installation, listener, request, response) {
   const { socket } = request;
   if (
     typeof listener.options.jsessionid === 'function' ||
-    !installation.isAlone() ||
-    requestStart.hasSubscribers ||
-    !isPlain(socket) ||
-    socket._httpMessage !== response ||
-    typeof socket.parser?.getCurrentBuffer !== 'function' ||
-    // What these do cannot be seen from here.
-    socket.timeout > 0 ||
-    httpServer.maxRequestsPerSocket > 0
+    !installation.mayTake() ||
+    !works(() => isPlain(socket, 'request') && isFirst(socket, request, response))
   ) {
     return false;
   }
-  const read = socket.parser.getCurrentBuffer();
-  const line = `${request.method} ${request.url} `;
-  if (!Buffer.isBuffer(read) || read.subarray(0, line.length).latin1Slice() !== line) return false;
+  const { parser } = socket;
+  const read = beginning(parser, request);
+  if (read === undefined) return false;
   installation.configure();
   socket.setKeepAlive(true, KEEP_ALIVE_DELAY);
   keepAddresses(socket);
   const resource = new AsyncResource('SOCKJS');
-  const taken = { socket, request: undefined, server: httpServer, installation, resource };
+  const taken = {
+    socket,
+    request: undefined,
+    response,
+    server: httpServer,
+    installation,
+    resource,
+  };
   const token = engine.remember(taken);
   if (!engine.native.takeHttp(installation.host, socket._handle.fd, token, read)) {
     engine.pending.delete(token);
     return false;
   }
-  letGo(engine, socket, token);
+  // It will read from another handle when the connection comes back; it could not read from two.
+  if (works(() => parser.unconsume() === undefined)) parser._consumed = false;
+  else taken.response = undefined;
+  detachHandle(engine, socket, token);
   return true;
 }
 
@@ -79,7 +82,7 @@ function takeUpgrade(installation) {
     // Listeners that were added later get the socket too, and may answer on it or end it.
     if (installation.httpServer.listenerCount('upgrade') > 1) return false;
     // An earlier request may still be being answered: its response needs the socket.
-    if (!isPlain(socket) || socket._httpMessage || socket.listenerCount('data') > 0) return false;
+    if (!works(() => isPlain(socket, 'upgrade') && !socket._httpMessage)) return false;
     socket.setTimeout(0);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_DELAY);
@@ -93,132 +96,148 @@ function takeUpgrade(installation) {
       engine.pending.delete(token);
       return false;
     }
-    letGo(engine, socket, token);
+    detachHandle(engine, socket, token);
     engine.watch();
     return true;
   };
 }
 
 /**
- * Whether a socket is one of Node's own, with a descriptor and nothing on its way in either direction.
+ * Whether a check of things that are private to Node succeeds. In a version where they are different it may even
+ * throw.
+ *
+ * @param {() => boolean} check
+ */
+function works(check) {
+  try {
+    return check();
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Whether a socket is one of Node's own, with a descriptor, nothing on its way in either direction, and nobody
+ * who listens to its bytes.
  *
  * @param {any} socket
+ * @param {'request' | 'upgrade'} event
  */
-function isPlain(socket) {
+function isPlain(socket, event) {
   return (
-    socket !== null &&
-    socket !== undefined &&
-    socket.constructor === Socket &&
     !socket.destroyed &&
-    typeof socket._handle?.fd === 'number' &&
-    socket._handle.fd >= 0 &&
-    typeof socket._handle.close === 'function' &&
+    hasPlainHandle(socket) &&
     socket.writableLength === 0 &&
     socket.readableLength === 0 &&
-    socket.write === Socket.prototype.write
+    !watchSocket(socket, event)
   );
 }
 
 /**
- * The socket loses its handle without closing the connection, and stays as its token: Node's accounts
- * go on counting it, and whoever destroys it ends the connection.
+ * Whether a request is the one that its socket is busy with, by Node's own objects, in a state that can be
+ * restored when the connection comes back.
  *
- * @param {import('./engine').Engine} engine
  * @param {any} socket
- * @param {number} token
+ * @param {any} request
+ * @param {any} response
  */
-function letGo(engine, socket, token) {
-  const handle = socket._handle;
-  socket._handle = null;
-  handle.onread = ignore;
-  handle.close();
-  engine.hold(1);
-  socket[kTaken] = { engine, token, timer: undefined };
-  // Functions that all tokens share: an idle client should cost little.
-  socket.setTimeout = setIdleTimeout;
-  socket._final = flushLast;
-  socket.on('finish', socket.destroy);
-  socket.on('close', abandon);
-}
-
-/** What is known of a token. */
-const kTaken = Symbol('taken');
-
-/**
- * `end()`, with which hapi's `stop()` and others end connections, would find no handle to shut down.
- *
- * @this {any}
- * @param {() => void} callback
- */
-function flushLast(callback) {
-  this[kTaken].engine.flush();
-  callback();
+function isFirst(socket, request, response) {
+  const { parser } = socket;
+  return (
+    socket._httpMessage === response &&
+    // What this does cannot be seen from here.
+    !(socket.timeout > 0) &&
+    typeof parser.getCurrentBuffer === 'function' &&
+    typeof parser.consume === 'function' &&
+    typeof parser.unconsume === 'function' &&
+    parser._consumed === true &&
+    // Node's own, which frees the socket for the next request.
+    response.listenerCount('finish') === 1 &&
+    !watchRequest(request, response)
+  );
 }
 
 /**
- * The token has been destroyed, by us or by somebody else.
+ * What the parser is at, if that begins with a request.
  *
- * @this {any}
+ * @param {any} parser
+ * @param {import('node:http').IncomingMessage} request
+ * @returns {Buffer | undefined}
  */
-function abandon() {
-  const { engine, token, timer } = this[kTaken];
-  clearInterval(timer);
-  if (engine.release(token)) engine.native.abandon(token);
+function beginning(parser, { method, url }) {
+  const line = `${method} ${url} `;
+  let read;
+  const begins = works(() => {
+    read = parser.getCurrentBuffer();
+    return Buffer.isBuffer(read) && read.subarray(0, line.length).latin1Slice() === line;
+  });
+  return begins ? read : undefined;
 }
 
-/**
- * `setTimeout` of a token, as Meteor calls it: the traffic is on the native side, so its counter is
- * looked at four times in the period, and `'timeout'` comes when it has not moved for all of it.
- *
- * @this {any}
- * @param {number} milliseconds
- * @param {() => void} [callback]
- */
-function setIdleTimeout(milliseconds, callback) {
-  const taken = this[kTaken];
-  const { engine, token } = taken;
-  clearInterval(taken.timer);
-  taken.timer = undefined;
-  if (callback) this.once('timeout', callback);
-  if (!(milliseconds > 0)) return this;
-  let seen = engine.native.transfers(token);
-  let quiet = 0;
-  const look = () => {
-    const now = engine.native.transfers(token);
-    quiet = now === seen ? quiet + 1 : 0;
-    seen = now;
-    if (quiet < LOOKS) return;
-    quiet = 0;
-    this.emit('timeout');
-  };
-  taken.timer = setInterval(look, milliseconds / LOOKS).unref();
-  return this;
-}
-
-/** How often in a period the traffic is looked at. */
-const LOOKS = 4;
-
-function ignore() {}
+/** Why a connection comes back for good, by the number that the native side gives; 0 for its next request. */
+const REQUEST_TIMEOUT = 1;
 
 /**
- * A taken HTTP connection whose next request is Node's comes back as a new socket.
+ * A taken HTTP connection comes back, because its next request is Node's, or something is wrong with it that
+ * Node reports. Where Node is not as it was known to be, the connection ends.
  *
- * @param {{ socket: any, server: any }} taken
+ * @param {{ socket: any, response: any }} taken
  * @param {number} fd
- * @param {Buffer} bytes what has been read of the next request
+ * @param {number} fault
+ * @param {[number, number, Buffer]} value bytes read and written meanwhile, and those that are Node's to parse
  */
-function giveBack({ socket, server }, fd, bytes) {
-  const successor = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
-  // Somebody has ended it meanwhile.
-  if (socket.destroyed) return void successor.destroy();
-  successor.server = server;
-  successor._server = server;
-  successor.unshift(bytes);
-  // The account passes from the token to its successor without ever reaching zero.
-  server._connections++;
-  // After the token's 'close': server-destroy knows a connection by its address, and forgets it then.
-  socket.once('close', () => server.emit('connection', successor));
-  socket.destroy();
+function giveBack({ socket, response }, fd, fault, [read, written, bytes]) {
+  if (socket.destroyed || response === undefined) {
+    closeSync(fd);
+    return socket.destroy();
+  }
+  const traffic = { read, written };
+  const isBack = works(() => attachHandle(socket, fd, traffic) && restore(socket, response, fault));
+  if (!isBack) socket.destroy();
+  else if (fault !== 0) report(socket, fault);
+  else socket.emit('data', bytes);
+}
+
+/**
+ * Brings Node's objects into the state between two requests.
+ *
+ * @param {any} socket
+ * @param {any} response
+ * @param {number} fault
+ */
+function restore(socket, response, fault) {
+  // The request with which it was taken has been answered.
+  response.emit('finish');
+  if (fault !== 0) return true;
+  const { parser, _handle: handle } = socket;
+  // It reads from the handle itself, unless somebody listens to 'data' by now.
+  if (socket.listenerCount('data') === 1 && works(() => parser.consume(handle) === undefined)) {
+    parser._consumed = true;
+    handle._consumed = true;
+  }
+  handle.reading = true;
+  return handle.readStart() === 0;
+}
+
+/**
+ * Has Node do what it does at such an error: `'clientError'`, or an answer and the end.
+ *
+ * @param {any} socket
+ * @param {number} fault
+ */
+function report(socket, fault) {
+  const error =
+    fault === REQUEST_TIMEOUT
+      ? coded(Error, 'ERR_HTTP_REQUEST_TIMEOUT', 'Request timeout')
+      : Object.assign(coded(Error, 'HPE_INVALID_EOF_STATE', 'Parse Error'), {
+          bytesParsed: 0,
+          reason: 'Invalid EOF state',
+        });
+  const node = socket.listeners('error').find((/** @type {Function} */ listener) => {
+    return listener.name === 'socketOnError';
+  });
+  if (node === undefined) socket.destroy(error);
+  else node.call(socket, error);
 }
 
 module.exports = { takeRequest, takeUpgrade, giveBack };

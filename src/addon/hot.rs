@@ -13,6 +13,7 @@ use napi::sys;
 use super::state::State;
 use crate::server::connection::{Outgoing, Sent};
 use crate::server::events::{Event, Facts, Form};
+use crate::server::socket::Traffic;
 use crate::{contain, may_panic};
 
 /// Kinds of events in the table that `drain` fills; `lib/engine.js` has the same list.
@@ -338,12 +339,21 @@ unsafe fn present(
             }
             Event::Drain(key) => ([kind::DRAIN, key, 0, 0], none),
             Event::Outlet(id) => ([kind::OUTLET, id, 0, 0], none),
-            Event::Ended(token) => ([kind::ENDED, token, 0, 0], none),
+            Event::Ended { token, traffic } => {
+                let Traffic { read, written } = traffic;
+                match (u32::try_from(read), u32::try_from(written)) {
+                    (Ok(read), Ok(written)) => ([kind::ENDED, token, read, written], none),
+                    // The numbers of a row are too small for them.
+                    _ => ([kind::ENDED, token, 0, 0], numbers(env, traffic)),
+                }
+            }
             Event::Returned(returned) => {
-                let value = buffer(env, &returned.bytes);
-                // From here on the descriptor is that of the socket which JavaScript makes of it.
+                let value = numbers(env, returned.traffic);
+                sys::napi_set_element(env, value, 2, buffer(env, &returned.bytes));
+                // From here on the descriptor is that of the handle which JavaScript makes of it.
                 let fd = returned.fd.into_number();
-                ([kind::RETURNED, returned.token, fd, 0], value)
+                let fault = returned.fault.map_or(0, |fault| fault as u32);
+                ([kind::RETURNED, returned.token, fd, fault], value)
             }
             Event::Left(service) => ([kind::LEFT, service, 0, 0], none),
             Event::Log {
@@ -368,6 +378,25 @@ unsafe fn number(env: sys::napi_env, number: u32) -> sys::napi_value {
     // SAFETY: see above; `value` is written before it is read, or stays null.
     unsafe { sys::napi_create_uint32(env, number, &raw mut value) };
     value
+}
+
+/// An array of the bytes read and those written.
+unsafe fn numbers(env: sys::napi_env, traffic: Traffic) -> sys::napi_value {
+    let mut list = ptr::null_mut();
+    // SAFETY: the caller's promise; a null value, after a failure, is refused by Node with a status.
+    unsafe {
+        sys::napi_create_array(env, &raw mut list);
+        for (index, bytes) in (0..).zip([traffic.read, traffic.written]) {
+            let mut value = ptr::null_mut();
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "no connection carries 2^53 bytes"
+            )]
+            sys::napi_create_double(env, bytes as f64, &raw mut value);
+            sys::napi_set_element(env, list, index, value);
+        }
+    }
+    list
 }
 
 unsafe fn text(env: sys::napi_env, text: &str) -> sys::napi_value {

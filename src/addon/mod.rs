@@ -32,6 +32,7 @@ use crate::server;
 use crate::server::connection::{Connection, Outgoing, Sent};
 use crate::server::io::defer_flushes;
 use crate::server::registry::Registry;
+use crate::server::socket::Traffic;
 use crate::server::websocket::Kind;
 use crate::server::{Options, Service};
 use crate::transport::Transport;
@@ -116,6 +117,23 @@ pub struct ServiceOptions {
     pub info_needs_node: bool,
 }
 
+/// The limits of an http server: times in milliseconds, of which 0 is none.
+#[napi(object)]
+pub struct HostLimits {
+    /// What is announced to the client.
+    pub keep_alive: f64,
+    /// How long a connection may really be idle.
+    pub idle: f64,
+    /// How long an incomplete head may pause.
+    pub stalled: f64,
+    /// For a head.
+    pub headers: f64,
+    /// For a request.
+    pub request: f64,
+    /// Bytes.
+    pub max_header_size: f64,
+}
+
 #[napi]
 impl Engine {
     /// Starts the I/O threads, of which `websocket_threads` serve websockets. An error is that of the system
@@ -179,6 +197,12 @@ impl Engine {
     pub fn flush(&self) -> bool {
         self.engine.flush();
         !self.engine.events.is_empty()
+    }
+
+    /// Hands all that has been written to the kernel before it returns, as far as the kernel takes it.
+    #[napi(catch_unwind)]
+    pub fn flush_last(&self) {
+        self.engine.flush_last();
     }
 
     /// A map of sessions.
@@ -263,24 +287,19 @@ impl Engine {
         Ok(())
     }
 
-    /// The http server's limits: milliseconds (0 for none) and bytes.
+    /// Follows the http server's limits.
     #[napi(catch_unwind)]
-    pub fn host_configure(
-        &self,
-        host: u32,
-        keep_alive: f64,
-        headers: f64,
-        request: f64,
-        max_header_size: f64,
-    ) -> Result<()> {
+    pub fn host_configure(&self, host: u32, limits: HostLimits) -> Result<()> {
         let timeouts = Timeouts {
-            keep_alive: limit(keep_alive),
-            headers: limit(headers),
-            request: limit(request),
+            keep_alive: limit(limits.keep_alive),
+            idle: limit(limits.idle),
+            stalled: limit(limits.stalled),
+            headers: limit(limits.headers),
+            request: limit(limits.request),
         };
         self.hosts
             .get(host)?
-            .configure(timeouts, bytes(max_header_size));
+            .configure(timeouts, bytes(limits.max_header_size));
         Ok(())
     }
 
@@ -335,10 +354,16 @@ impl Engine {
         self.engine.taken.abandon(token);
     }
 
-    /// How many reads and writes a taken socket has seen; wraps around.
+    /// How many bytes a taken socket has read and written since it was taken.
     #[napi(catch_unwind)]
-    pub fn transfers(&self, token: u32) -> u32 {
-        self.engine.taken.transfers(token)
+    pub fn traffic(&self, token: u32) -> Vec<f64> {
+        let Traffic { read, written } = self.engine.taken.traffic(token);
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "no connection carries 2^53 bytes"
+        )]
+        let numbers = vec![read as f64, written as f64];
+        numbers
     }
 
     /// Sends bytes over a raw websocket: 0 refused, 1 taken, 2 taken and full.

@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::host::Timeouts;
 use crate::lock;
 use crate::server::Installed;
 use crate::server::outlet::Outlet;
-use crate::server::taken::Standing;
+use crate::server::taken::{Fault, Standing};
 
 /// The state of one connection. All of it is used from one task; locks are never contended.
 #[derive(Debug)]
@@ -22,6 +22,7 @@ pub struct Exchange {
     /// What the request that is under way is for.
     service: Mutex<Option<Arc<Installed>>>,
     foreign: Mutex<Option<Vec<u8>>>,
+    fault: Mutex<Option<Fault>>,
     held: Mutex<Option<Waker>>,
     standing: Arc<Standing>,
 }
@@ -30,8 +31,13 @@ pub struct Exchange {
 enum Step {
     /// No byte of the next request has come since.
     Idle(Instant),
-    /// The head is incomplete since.
-    Head(Instant),
+    /// The head is incomplete.
+    Head {
+        /// When its first byte came.
+        since: Instant,
+        /// When its last byte so far came.
+        last: Instant,
+    },
     /// The head is complete; the request began then.
     Body(Instant),
     /// The request is complete.
@@ -43,7 +49,7 @@ enum Step {
 pub enum Expired {
     /// Close without a word, as Node does with idle connections.
     Close,
-    /// Answer 408 and close.
+    /// Node reports it: 408, if nobody listens to `'clientError'`.
     RequestTimeout,
 }
 
@@ -57,6 +63,7 @@ impl Exchange {
             carries: AtomicBool::new(false),
             service: Mutex::default(),
             foreign: Mutex::default(),
+            fault: Mutex::default(),
             held: Mutex::default(),
             standing,
         }
@@ -66,7 +73,7 @@ impl Exchange {
     pub fn begin(&self, service: Arc<Installed>) {
         let mut step = lock(&self.step);
         let since = match *step {
-            Step::Head(since) => since,
+            Step::Head { since, .. } => since,
             _ => Instant::now(),
         };
         *step = Step::Body(since);
@@ -140,11 +147,24 @@ impl Exchange {
     pub fn wait_for_head(&self, begun: bool) {
         let mut step = lock(&self.step);
         match (*step, begun) {
-            (Step::Head(_), true) | (Step::Idle(_), false) => {}
-            (_, true) => *step = Step::Head(Instant::now()),
+            (Step::Head { .. }, true) | (Step::Idle(_), false) => {}
+            (_, true) => {
+                let now = Instant::now();
+                *step = Step::Head {
+                    since: now,
+                    last: now,
+                };
+            }
             (_, false) => *step = Step::Idle(Instant::now()),
         }
         self.standing.set_idle(!begun);
+    }
+
+    /// More of an incomplete head has come.
+    pub fn head_grows(&self) {
+        if let Step::Head { last, .. } = &mut *lock(&self.step) {
+            *last = Instant::now();
+        }
     }
 
     /// The service that the current request is for.
@@ -157,6 +177,16 @@ impl Exchange {
         *lock(&self.foreign) = Some(bytes);
     }
 
+    /// The request cannot be completed; Node reports it.
+    pub fn set_fault(&self, fault: Fault) {
+        *lock(&self.fault) = Some(fault);
+    }
+
+    /// The argument of [`Exchange::set_fault`].
+    pub fn take_fault(&self) -> Option<Fault> {
+        lock(&self.fault).take()
+    }
+
     /// The bytes of [`Exchange::give_back`].
     pub fn take_foreign(&self) -> Option<Vec<u8>> {
         lock(&self.foreign).take()
@@ -164,12 +194,23 @@ impl Exchange {
 
     /// When this step has taken too long, and what then.
     pub fn deadline(&self, timeouts: &Timeouts) -> Option<(Instant, Expired)> {
-        let (since, limit, then) = match *lock(&self.step) {
-            Step::Idle(since) => (since, timeouts.keep_alive, Expired::Close),
-            Step::Head(since) => (since, timeouts.headers, Expired::RequestTimeout),
-            Step::Body(since) => (since, timeouts.request, Expired::RequestTimeout),
-            Step::Response => return None,
+        let close =
+            |since: Instant, limit: Option<Duration>| Some((since + limit?, Expired::Close));
+        let report = |since: Instant, limit: Option<Duration>| {
+            Some((since + limit?, Expired::RequestTimeout))
         };
-        limit.map(|limit| (since + limit, then))
+        match *lock(&self.step) {
+            Step::Idle(since) => close(since, timeouts.idle),
+            Step::Head { since, last } => [
+                close(last, timeouts.stalled),
+                report(since, timeouts.headers),
+                report(since, timeouts.request),
+            ]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(at, _)| *at),
+            Step::Body(since) => report(since, timeouts.request),
+            Step::Response => None,
+        }
     }
 }

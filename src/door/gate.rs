@@ -19,6 +19,7 @@ use super::host::Host;
 use crate::server::Installed;
 use crate::server::io::with_read_buffer;
 use crate::server::socket::Polled;
+use crate::server::taken::Fault;
 
 /// What the first bytes of a connection say about its next request.
 #[derive(Debug)]
@@ -53,6 +54,8 @@ enum Phase {
     Hold,
     /// The next request is Node's.
     Foreign,
+    /// The client has closed its side in the middle of a body: Node reports it.
+    Faulty,
     /// The client has closed its side while its request was being answered.
     Gone,
     /// The client has closed.
@@ -61,8 +64,6 @@ enum Phase {
 
 /// Bytes that a client may pipeline behind a request that is being answered.
 const HOLD_MAX: usize = 64 << 10;
-/// Written when a client closes its side in the middle of a body, as Node writes it.
-const BAD_REQUEST: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
 /// Headers of a request; Node's own default bound is far higher and applies to those with more.
 const MAX_HEADERS: usize = 64;
 
@@ -231,7 +232,7 @@ impl hyper::rt::Read for Gate {
         let this = &mut *self;
         loop {
             match this.phase {
-                Phase::Foreign | Phase::Ended => return Poll::Ready(Ok(())),
+                Phase::Foreign | Phase::Faulty | Phase::Ended => return Poll::Ready(Ok(())),
                 Phase::Head => match this.judge() {
                     Verdict::Ours(service, len) => {
                         this.exchange.begin(service);
@@ -247,16 +248,16 @@ impl hyper::rt::Read for Gate {
                             } else {
                                 this.refuse();
                             }
+                        } else {
+                            this.exchange.head_grows();
                         }
                     }
                 },
                 Phase::Pass(0) => this.phase = Phase::Hold,
                 Phase::Pass(left) => {
                     if this.held.is_empty() && ready!(this.fill(cx))? == 0 {
-                        // One small write to a socket that has nothing else to send: a request with a
-                        // body is not answered before the body is there.
-                        let _ = this.socket.socket().try_write(BAD_REQUEST);
-                        this.phase = Phase::Ended;
+                        this.exchange.set_fault(Fault::UnexpectedEnd);
+                        this.phase = Phase::Faulty;
                         continue;
                     }
                     let len = left.min(this.held.len()).min(to.remaining());
@@ -316,7 +317,7 @@ impl hyper::rt::Write for Gate {
 
     fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // A connection that goes back to Node stays as it is.
-        if self.phase != Phase::Foreign {
+        if !matches!(self.phase, Phase::Foreign | Phase::Faulty) {
             self.socket.socket().shutdown_write();
         }
         Poll::Ready(Ok(()))

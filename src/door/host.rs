@@ -26,8 +26,13 @@ pub struct Host {
 /// The http server's own time limits, in force on connections taken from it. `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timeouts {
-    /// `keepAliveTimeout`: between two requests.
+    /// `keepAliveTimeout`, which is announced to the client.
     pub keep_alive: Option<Duration>,
+    /// Between two requests: some more than what is announced, so that the next request of a client does not
+    /// meet the close.
+    pub idle: Option<Duration>,
+    /// Without a byte, in a head that is not complete.
+    pub stalled: Option<Duration>,
     /// `headersTimeout`: from the first byte of a head to its end.
     pub headers: Option<Duration>,
     /// `requestTimeout`: from the first byte of a head to the end of the body.

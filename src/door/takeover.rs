@@ -23,7 +23,7 @@ use crate::server::events::{Event, Facts};
 use crate::server::io::Io;
 use crate::server::outlet::Carrier;
 use crate::server::socket::{Polled, Socket};
-use crate::server::taken::{Returned, Standing};
+use crate::server::taken::{Fault, Returned, Standing};
 use crate::server::{Engine, Service, websocket};
 use crate::{contain, may_panic};
 
@@ -48,7 +48,10 @@ pub fn take_websocket(
         // The bridge could not go on with what has been begun: the websocket counts as taken, and is over.
         socket.shutdown();
         service.engine.taken.remove(token);
-        service.engine.events.push(Event::Ended(token));
+        service.engine.events.push(Event::Ended {
+            token,
+            traffic: socket.traffic(),
+        });
         service.log_fault();
     }
     Ok(())
@@ -106,12 +109,11 @@ struct Driver {
 enum End {
     /// Its next request is Node's.
     Foreign(Vec<u8>),
+    /// Node reports what is wrong with it.
+    Fault(Fault),
     /// It is over.
     Closed,
 }
-
-/// Written when a request takes longer than the http server allows, as Node writes it.
-const REQUEST_TIMEOUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
 
 impl Driver {
     async fn run(self, gate: Gate) {
@@ -160,16 +162,12 @@ impl Driver {
         })
         .await;
         match ended {
-            Some(Expired::RequestTimeout) => {
-                // One small write to a socket that has nothing else to send.
-                let _ = self.socket.try_write(REQUEST_TIMEOUT);
-                End::Closed
-            }
+            Some(Expired::RequestTimeout) => End::Fault(Fault::RequestTimeout),
             Some(Expired::Close) => End::Closed,
-            None => self
-                .exchange
-                .take_foreign()
-                .map_or(End::Closed, End::Foreign),
+            None => match self.exchange.take_foreign() {
+                Some(bytes) => End::Foreign(bytes),
+                None => self.exchange.take_fault().map_or(End::Closed, End::Fault),
+            },
         }
     }
 
@@ -284,17 +282,28 @@ impl Drop for Release {
         {
             service.log_fault();
         }
-        if let End::Foreign(bytes) = std::mem::replace(&mut self.end, End::Closed)
+        let (bytes, fault) = match std::mem::replace(&mut self.end, End::Closed) {
+            End::Foreign(bytes) => (Some(bytes), None),
+            End::Fault(fault) => (Some(Vec::new()), Some(fault)),
+            End::Closed => (None, None),
+        };
+        let traffic = socket.traffic();
+        if let Some(bytes) = bytes
             && let Ok(fd) = socket.duplicate()
         {
             return engine.events.push(Event::Returned(Returned {
                 token: *token,
                 fd,
                 bytes,
+                traffic,
+                fault,
             }));
         }
         socket.shutdown();
-        engine.events.push(Event::Ended(*token));
+        engine.events.push(Event::Ended {
+            token: *token,
+            traffic,
+        });
     }
 }
 

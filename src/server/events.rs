@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::connection::Connection;
+use super::socket::Traffic;
 use super::taken::Returned;
 use crate::lock;
 use crate::protocol::json::Messages;
@@ -87,7 +88,12 @@ pub enum Event {
     /// Bytes wait in an outlet that JavaScript writes.
     Outlet(u32),
     /// A taken socket has ended: its token is to be destroyed.
-    Ended(u32),
+    Ended {
+        /// The token.
+        token: u32,
+        /// What the socket has read and written.
+        traffic: Traffic,
+    },
     /// A taken HTTP connection goes back to Node.
     Returned(Returned),
     /// A service has been taken off an http server, and no request that came to it there is under way.
@@ -115,7 +121,7 @@ impl Event {
             | Self::Closed(key)
             | Self::Drain(key) => Some(*key),
             Self::Outlet(_)
-            | Self::Ended(_)
+            | Self::Ended { .. }
             | Self::Returned(_)
             | Self::Left(_)
             | Self::Log { .. } => None,

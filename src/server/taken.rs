@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use super::outlet::Outlet;
-use super::socket::{Descriptor, Socket};
+use super::socket::{Descriptor, Socket, Traffic};
 use crate::lock;
 
 /// A taken HTTP connection on its way back to Node.
@@ -17,6 +17,19 @@ pub struct Returned {
     pub fd: Descriptor,
     /// Bytes that have been read from it and are Node's to parse.
     pub bytes: Vec<u8>,
+    /// What it has read and written since it was taken.
+    pub traffic: Traffic,
+    /// Why Node cannot go on with it, if it cannot.
+    pub fault: Option<Fault>,
+}
+
+/// What is wrong with a taken HTTP connection, for Node to say and to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A request has taken longer than `headersTimeout` or `requestTimeout` allow.
+    RequestTimeout = 1,
+    /// The client has closed its side in the middle of a body.
+    UnexpectedEnd = 2,
 }
 
 /// Where a taken HTTP connection stands, as far as `closeIdleConnections` asks.
@@ -100,11 +113,11 @@ impl Taken {
         }
     }
 
-    /// How many reads and writes a socket has seen; wraps around.
-    pub fn transfers(&self, token: u32) -> u32 {
+    /// How many bytes a socket has read and written.
+    pub fn traffic(&self, token: u32) -> Traffic {
         let sockets = lock(&self.sockets);
         let socket = sockets.get(&token).and_then(|entry| entry.socket.upgrade());
-        socket.map_or(0, |socket| socket.transfers())
+        socket.map_or(Traffic::default(), |socket| socket.traffic())
     }
 
     /// Ends the HTTP connections of an http server that wait for a request, at once or when the response

@@ -345,7 +345,10 @@ impl Taken {
             drop(reader);
             let engine = &self.service.engine;
             engine.taken.remove(self.token);
-            engine.events.push(Event::Ended(self.token));
+            engine.events.push(Event::Ended {
+                token: self.token,
+                traffic: self.socket.traffic(),
+            });
         }
     }
 }

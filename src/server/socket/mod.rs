@@ -24,6 +24,15 @@ pub trait Source: std::fmt::Debug + Send + Sync {
     fn fail(&self);
 }
 
+/// Bytes that a socket has read and written since it was taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// From the client.
+    pub read: u64,
+    /// To the client.
+    pub written: u64,
+}
+
 /// How much there was to do in one turn of a [`Reactor`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Turn {

@@ -4,7 +4,7 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::{Source, Turn};
+use super::{Source, Traffic, Turn};
 
 /// Never made here.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Socket {
     }
 
     /// Unreachable.
-    pub fn transfers(&self) -> u32 {
+    pub fn traffic(&self) -> Traffic {
         match *self {}
     }
 

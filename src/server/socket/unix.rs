@@ -4,10 +4,12 @@ use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::unix::AsyncFd;
+
+use super::Traffic;
 
 /// A descriptor on its way back to Node; closed when it does not get there.
 #[derive(Debug)]
@@ -25,8 +27,8 @@ impl Descriptor {
 #[derive(Debug)]
 pub struct Socket {
     stream: TcpStream,
-    /// Counts reads and writes, for whoever wants to know whether there is traffic.
-    transfers: AtomicU32,
+    read: AtomicU64,
+    written: AtomicU64,
 }
 
 impl Socket {
@@ -39,26 +41,32 @@ impl Socket {
         let fd = unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned()?;
         let stream = TcpStream::from(fd);
         stream.set_nonblocking(true)?;
-        let transfers = AtomicU32::new(0);
-        Ok(Arc::new(Self { stream, transfers }))
+        Ok(Arc::new(Self {
+            stream,
+            read: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+        }))
     }
 
     /// Reads what is there.
     pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.transfers.fetch_add(1, Ordering::Relaxed);
-        (&self.stream).read(buffer)
+        let read = (&self.stream).read(buffer)?;
+        self.read.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
     }
 
     /// Writes what the kernel takes. From any thread.
     pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.transfers.fetch_add(1, Ordering::Relaxed);
-        (&self.stream).write(bytes)
+        let written = (&self.stream).write(bytes)?;
+        self.written.fetch_add(written as u64, Ordering::Relaxed);
+        Ok(written)
     }
 
     /// The same for bytes that lie in several places.
     pub fn try_write_parts(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.transfers.fetch_add(1, Ordering::Relaxed);
-        (&self.stream).write_vectored(parts)
+        let written = (&self.stream).write_vectored(parts)?;
+        self.written.fetch_add(written as u64, Ordering::Relaxed);
+        Ok(written)
     }
 
     /// Whether the client has ended its side, or all of it, and sent nothing before that which is unread.
@@ -72,9 +80,12 @@ impl Socket {
         }
     }
 
-    /// How many reads and writes there have been; wraps around.
-    pub fn transfers(&self) -> u32 {
-        self.transfers.load(Ordering::Relaxed)
+    /// How many bytes have gone each way.
+    pub fn traffic(&self) -> Traffic {
+        Traffic {
+            read: self.read.load(Ordering::Relaxed),
+            written: self.written.load(Ordering::Relaxed),
+        }
     }
 
     /// Ends the connection in both directions; whoever reads sees its end. From any thread.
@@ -183,7 +194,11 @@ mod tests {
         let mut read = [0; 10];
         far.read_exact(&mut read).unwrap();
         assert_eq!(&read, b"still open");
-        assert_eq!(socket.transfers(), 1);
+        let traffic = Traffic {
+            read: 0,
+            written: 10,
+        };
+        assert_eq!(socket.traffic(), traffic);
         drop(socket);
         assert_eq!(far.read(&mut read).unwrap(), 0);
     }

@@ -1,0 +1,238 @@
+'use strict';
+
+/*
+ * A connection that SockJS requests share with others: to the application it is the same connection all the time,
+ * whoever answers (contract section 6).
+ */
+
+const { once } = require('events');
+const http = require('http');
+const net = require('net');
+const { doors } = require('./support/library');
+const { startServer, startService } = require('./support/server');
+
+/** Answers with what it sees of the connection, and marks it. */
+function showSocket(request, response) {
+  const { socket } = request;
+  socket.visits = (socket.visits ?? 0) + 1;
+  const body = [];
+  request.on('data', (chunk) => body.push(chunk));
+  request.on('end', () => {
+    const { visits, remoteAddress, remotePort, localPort, bytesRead } = socket;
+    const facts = { visits, remoteAddress, remotePort, localPort, bytesRead };
+    response.end(JSON.stringify({ ...facts, body: String(Buffer.concat(body)) }));
+  });
+}
+
+describe.each(doors)('a connection with other requests on it, by the %s door', (door) => {
+  /** @param {object} [options] of the http server */
+  async function start(options) {
+    const server = await startService(door, {}, undefined, { app: showSocket, http: options });
+    const heard = [];
+    server.http.on('connection', (socket) => {
+      heard.push(socket);
+      socket.on('close', () => heard.push('close'));
+    });
+    return { server, heard };
+  }
+
+  test('keeps its socket, with properties and addresses, however often it goes and comes', async () => {
+    const { server, heard } = await start();
+    const connection = server.connect();
+    for (let visits = 1; visits <= 3; visits++) {
+      expect((await connection.request('GET', '/s/info')).status).toBe(200);
+      const page = JSON.parse((await connection.request('GET', '/page')).body);
+      expect(page).toMatchObject({
+        visits,
+        remoteAddress: '127.0.0.1',
+        remotePort: connection.wire.socket.localPort,
+        localPort: server.address,
+      });
+    }
+    expect(heard).toHaveLength(1);
+    connection.abort();
+    await once(heard[0], 'close');
+    expect(heard.slice(1)).toEqual(['close']);
+  });
+
+  test('goes on counting its bytes', async () => {
+    const { server, heard } = await start();
+    const connection = server.connect();
+    const { socket } = connection.wire;
+    await connection.request('GET', '/s/info');
+    const page = JSON.parse((await connection.request('GET', '/page')).body);
+    expect(page.bytesRead).toBe(socket.bytesWritten);
+    expect(heard[0].bytesWritten).toBe(socket.bytesRead);
+    await connection.request('GET', '/s/info');
+    expect(heard[0].bytesRead).toBe(socket.bytesWritten);
+    expect(heard[0].bytesWritten).toBe(socket.bytesRead);
+    const sent = socket.bytesWritten;
+    const received = socket.bytesRead;
+    connection.abort();
+    await once(heard[0], 'close');
+    expect([heard[0].bytesRead, heard[0].bytesWritten]).toEqual([sent, received]);
+  });
+
+  test('brings the body of a request for the application, and what is pipelined behind it', async () => {
+    const { server } = await start();
+    const connection = server.connect();
+    await connection.request('GET', '/s/info');
+    connection.send('POST', '/page', { body: 'x'.repeat(100_000) });
+    connection.send('GET', '/s/info');
+    connection.send('GET', '/page');
+    const first = JSON.parse(await (await connection.response()).rest());
+    expect(first.body).toHaveLength(100_000);
+    expect((await (await connection.response()).rest()).startsWith('{"websocket"')).toBe(true);
+    expect(JSON.parse(await (await connection.response()).rest()).visits).toBe(2);
+  });
+
+  test('brings a request that comes in pieces', async () => {
+    const { server } = await start();
+    const connection = server.connect();
+    await connection.request('GET', '/s/info');
+    for (const byte of 'GET /page HTTP/1.1\r\nHost: x\r\n\r\n') {
+      connection.wire.write(byte);
+      await new Promise(setImmediate);
+    }
+    expect(JSON.parse(await (await connection.response()).rest()).visits).toBe(1);
+  });
+
+  test("may become another's websocket", async () => {
+    const { server } = await start();
+    server.http.on('upgrade', (request, socket) => {
+      if (request.url === '/mine') socket.end('HTTP/1.1 101 Mine\r\n\r\nhello');
+    });
+    const connection = server.connect();
+    await connection.request('GET', '/s/info');
+    connection.wire.write(
+      'GET /mine HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: mine\r\n\r\n',
+    );
+    expect((await connection.response()).status).toBe(101);
+    expect(await connection.end()).toBe('hello');
+  });
+
+  test('is shown to a listener that a request has put on its socket', async () => {
+    let ended = 0;
+    const app = (request, response) => {
+      request.socket.once('end', () => ended++);
+      response.end('app');
+    };
+    const server = await startService(door, {}, undefined, { app });
+    const [accepted] = await Promise.all([
+      once(server.http, 'connection'),
+      (async () => {
+        const connection = server.connect();
+        await connection.request('GET', '/page');
+        await connection.request('GET', '/s/info');
+        connection.wire.socket.end();
+        await connection.end();
+      })(),
+    ]);
+    if (!accepted[0].destroyed) await once(accepted[0], 'close');
+    expect(ended).toBe(1);
+  });
+
+  test('whose address a proxy protocol has told stays that of the client', async () => {
+    const { server, heard } = await start();
+    server.http.prependListener('connection', (socket) => {
+      Object.defineProperty(socket, 'remoteAddress', { value: '203.0.113.7' });
+    });
+    const connection = server.connect();
+    await connection.request('GET', '/s/info');
+    const page = JSON.parse((await connection.request('GET', '/page')).body);
+    expect(page.remoteAddress).toBe('203.0.113.7');
+    expect(heard).toHaveLength(1);
+  });
+
+  test('belongs to the net.Server in front that has accepted it', async () => {
+    const { server } = await start();
+    const front = net.createServer((socket) => server.http.emit('connection', socket));
+    front.listen(0, '127.0.0.1');
+    await once(front, 'listening');
+    const { port } = front.address();
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    const get = (path) =>
+      new Promise((resolve, reject) => {
+        http
+          .get({ port, host: '127.0.0.1', path, agent }, (response) => {
+            let body = '';
+            response.on('data', (chunk) => (body += chunk));
+            response.on('end', () => resolve(body));
+          })
+          .on('error', reject);
+      });
+    await get('/s/info');
+    expect(JSON.parse(await get('/page')).visits).toBe(1);
+    await get('/s/info');
+    expect(JSON.parse(await get('/page')).visits).toBe(2);
+    let isClosed = false;
+    const closed = once(front, 'close').then(() => (isClosed = true));
+    front.close();
+    // A round trip later it still waits for the connection.
+    expect(JSON.parse(await get('/page')).visits).toBe(3);
+    expect(isClosed).toBe(false);
+    agent.destroy();
+    await closed;
+  });
+
+  test("'clientError' tells of a body that breaks off", async () => {
+    const { server } = await start();
+    const errors = [];
+    server.http.on('clientError', (error, socket) => {
+      errors.push([error.code, error.message, error.reason, error.bytesParsed]);
+      socket.end('HTTP/1.1 400 Mine\r\n\r\n');
+    });
+    const connection = server.connect();
+    await connection.request('GET', '/s/info');
+    connection.wire.write(
+      'POST /s/0/a/xhr_send HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n["',
+    );
+    connection.wire.socket.end();
+    expect(await connection.end()).toBe('HTTP/1.1 400 Mine\r\n\r\n');
+    const reason = 'Invalid EOF state';
+    expect(errors).toEqual([['HPE_INVALID_EOF_STATE', 'Parse Error', reason, 0]]);
+  });
+
+  test("'clientError' tells of a request that takes too long", async () => {
+    const limits = { headersTimeout: 100, requestTimeout: 100, connectionsCheckingInterval: 10 };
+    const { server, heard } = await start(limits);
+    const errors = [];
+    server.http.on('clientError', (error, socket) => {
+      errors.push([error.code, error.message, socket === heard[0]]);
+      socket.end('HTTP/1.1 408 Mine\r\n\r\n');
+    });
+    const connection = server.connect();
+    await connection.request('GET', '/s/info');
+    connection.wire.write('GET /s/info HTTP/1.1\r\nHo');
+    expect(await connection.end()).toBe('HTTP/1.1 408 Mine\r\n\r\n');
+    expect(errors).toEqual([['ERR_HTTP_REQUEST_TIMEOUT', 'Request timeout', true]]);
+  });
+
+  test('that is destroyed by the application is over, wherever it is', async () => {
+    const { server, heard } = await start();
+    const away = server.connect();
+    await away.request('GET', '/s/info');
+    heard[0].destroy();
+    await away.end();
+    const back = server.connect();
+    await back.request('GET', '/s/info');
+    await back.request('GET', '/page');
+    heard.at(-1).destroy();
+    await back.end();
+  });
+});
+
+test.each(doors)('several http servers may share connections, by the %s door', async (door) => {
+  const service = {
+    install: (httpServer, library) =>
+      library.createServer({ prefix: '/s' }).installHandlers(httpServer),
+  };
+  const one = await startServer(door, { ...service, app: (_, response) => response.end('one') });
+  const two = await startServer(door, { ...service, app: (_, response) => response.end('two') });
+  for (const server of [one, two]) {
+    const connection = server.connect();
+    await connection.request('GET', '/s/info');
+    const page = await connection.request('GET', '/page');
+    expect(page.body).toBe(server === one ? 'one' : 'two');
+  }
+});

@@ -1,0 +1,121 @@
+'use strict';
+
+/**
+ * @file Who would miss a request, or the bytes of a socket, that do not go through Node's own objects. Where there
+ * is anybody, the connection stays with Node.
+ */
+
+const diagnostics = require('node:diagnostics_channel');
+const { EventEmitter } = require('node:events');
+const { IncomingMessage, OutgoingMessage, Server, ServerResponse } = require('node:http');
+const { Socket } = require('node:net');
+
+/** Subscribers of these channels want to hear of every request. */
+const channels = [
+  'http.server.request.start',
+  'http.server.response.created',
+  'http.server.response.finish',
+].map((name) => diagnostics.channel(name));
+
+/** The symbol under which Node keeps what a performance observer of 'http' entries will be told. */
+const STATISTICS = 'ServerResponseStatistics';
+
+/**
+ * Methods of Node that packages replace to see requests and bytes go by, as they were when this module was
+ * loaded.
+ *
+ * @type {[any, string, Function][]}
+ */
+const methods = [
+  ...methodsOf(ServerResponse, ['writeHead', '_implicitHeader', 'assignSocket', 'setHeader']),
+  ...methodsOf(ServerResponse, ['write', 'end', 'emit']),
+  ...methodsOf(OutgoingMessage, ['setHeader', 'write', 'end']),
+  ...methodsOf(IncomingMessage, ['emit', 'on', 'read', 'push']),
+  ...methodsOf(Server, ['emit']),
+  ...methodsOf(EventEmitter, ['emit', 'on']),
+  ...methodsOf(Socket, ['emit', 'on', 'push', 'read', 'write', 'end', 'destroy', 'setTimeout']),
+];
+
+/** One was replaced before: libraries that do so mark their functions. */
+const werePatched = methods.some(
+  ([, , method]) => '__original' in method || '__wrapped' in method || '__unwrap' in method,
+);
+
+/**
+ * @param {Function} Class
+ * @param {string[]} names
+ * @returns {[any, string, Function][]}
+ */
+function methodsOf({ prototype }, names) {
+  return names.map((name) => [prototype, name, prototype[name]]);
+}
+
+/** Whether somebody replaced one of Node's methods for all requests, or subscribed to them. */
+function watchAll() {
+  return (
+    werePatched ||
+    channels.some((channel) => channel.hasSubscribers) ||
+    methods.some(([prototype, name, method]) => prototype[name] !== method)
+  );
+}
+
+/**
+ * Whether the objects of a request are others than Node's own, or Node measures them.
+ *
+ * @param {any} request
+ * @param {any} response
+ */
+function watchRequest(request, response) {
+  return (
+    Object.getPrototypeOf(request) !== IncomingMessage.prototype ||
+    Object.getPrototypeOf(response) !== ServerResponse.prototype ||
+    // Of the trace events of category node.http.
+    response._traceEventId !== undefined ||
+    Object.getOwnPropertySymbols(response).some((symbol) => symbol.description === STATISTICS)
+  );
+}
+
+/** What somebody replaces on a socket to see its bytes go by. */
+const SOCKET_METHODS = [
+  ...['emit', 'push', 'read', 'pause', 'resume', 'write', 'end', 'destroy', 'destroySoon'],
+  ...['setTimeout', '_read', '_write', '_writev', '_writeGeneric', '_final', '_destroy'],
+];
+
+/**
+ * How many listeners Node itself has on a socket: of these events nobody else hears when it is taken.
+ *
+ * @type {Record<'request' | 'upgrade', [string, number][]>}
+ */
+const NODES_LISTENERS = {
+  request: [
+    ['data', 1],
+    ['readable', 0],
+    ['end', 2],
+    ['drain', 1],
+    ['pause', 1],
+    ['resume', 1],
+  ],
+  upgrade: [
+    ['data', 0],
+    ['readable', 0],
+    ['end', 1],
+    ['drain', 0],
+    ['pause', 0],
+    ['resume', 0],
+  ],
+};
+
+/**
+ * Whether somebody listens to what comes and goes on a socket, or replaced its methods.
+ *
+ * @param {any} socket
+ * @param {'request' | 'upgrade'} event what Node has just emitted for it
+ */
+function watchSocket(socket, event) {
+  return (
+    SOCKET_METHODS.some((name) => socket[name] !== Socket.prototype[name]) ||
+    NODES_LISTENERS[event].some(([name, count]) => socket.listenerCount(name) !== count)
+  );
+}
+
+module.exports = { watchAll, watchRequest, watchSocket };

@@ -1,0 +1,234 @@
+'use strict';
+
+/**
+ * @file A net.Socket whose connection the native side has. It stays what Node, and whoever has seen it, knows the
+ * connection by: it is counted, and destroying it ends the connection.
+ */
+
+const { closeSync } = require('node:fs');
+const { Socket } = require('node:net');
+
+const { clearInterval, setInterval } = require('./globals');
+
+/** What is known of a taken socket, and of one that was taken before. */
+const kTaken = Symbol('taken');
+
+/** @typedef {{ read: number, written: number }} Traffic bytes */
+
+/**
+ * @typedef {object} Taken
+ * @property {import('./engine').Engine} engine
+ * @property {number} token its number on the native side; 0 when it is no longer there
+ * @property {Traffic} before what it had read and written before it was taken
+ * @property {ReturnType<typeof setInterval> | undefined} timer looks at its traffic
+ */
+
+/**
+ * The symbol under which a handle knows its socket, once it has been found.
+ *
+ * @type {symbol | undefined}
+ */
+let kOwner;
+
+/**
+ * Whether the handle of a socket can be taken off and another one be put in its place.
+ *
+ * @param {any} socket
+ */
+function hasPlainHandle(socket) {
+  const prototype = Object.getPrototypeOf(socket);
+  if (prototype !== Socket.prototype && prototype !== ReturnedSocket) return false;
+  const handle = socket._handle;
+  if (!(handle?.fd >= 0) || typeof handle.close !== 'function') return false;
+  if (typeof handle.readStart !== 'function') return false;
+  kOwner ??= Object.getOwnPropertySymbols(handle).find((symbol) => handle[symbol] === socket);
+  return kOwner !== undefined && handle[kOwner] === socket;
+}
+
+/**
+ * The socket loses its handle without closing the connection.
+ *
+ * @param {import('./engine').Engine} engine
+ * @param {any} socket
+ * @param {number} token
+ */
+function detachHandle(engine, socket, token) {
+  const { bytesRead: read, bytesWritten: written } = socket;
+  const handle = socket._handle;
+  socket._handle = null;
+  handle.onread = ignore;
+  handle.close();
+  engine.hold(1);
+  socket[kTaken] = { engine, token, before: { read, written }, timer: undefined };
+  // What all taken sockets share: an idle client should cost little.
+  Object.setPrototypeOf(socket, TakenSocket);
+  socket.on('finish', socket.destroy);
+  socket.on('close', abandon);
+}
+
+/**
+ * The connection has come back: the socket goes on as it was.
+ *
+ * @param {any} socket
+ * @param {number} fd a descriptor of the connection, which is the socket's from now on
+ * @param {Traffic} traffic what went over it meanwhile
+ * @returns {boolean} false when it cannot be; the connection is closed then
+ */
+function attachHandle(socket, fd, traffic) {
+  let carrier;
+  try {
+    // Makes the handle for a descriptor; it does not begin to read.
+    carrier = new Socket({ fd, manualStart: true, allowHalfOpen: true });
+  } catch {
+    // Not even a handle could be made, for want of memory.
+    closeSync(fd);
+    return false;
+  }
+  if (socket.destroyed) {
+    carrier.destroy();
+    return false;
+  }
+  const taken = socket[kTaken];
+  const handle = carrier._handle;
+  carrier._handle = null;
+  handle[/** @type {symbol} */ (kOwner)] = socket;
+  clearInterval(taken.timer);
+  count(taken, traffic);
+  socket.removeListener('finish', socket.destroy);
+  socket.removeListener('close', abandon);
+  Object.setPrototypeOf(socket, ReturnedSocket);
+  socket._handle = handle;
+  return true;
+}
+
+/**
+ * Node has the final say on a connection that the native side has ended.
+ *
+ * @param {any} socket
+ * @param {Traffic} traffic
+ */
+function endTaken(socket, traffic) {
+  count(socket[kTaken], traffic);
+  socket.destroy();
+}
+
+/**
+ * @param {Taken} taken
+ * @param {Traffic} traffic
+ */
+function count(taken, { read, written }) {
+  taken.token = 0;
+  taken.before = { read: taken.before.read + read, written: taken.before.written + written };
+}
+
+/**
+ * The socket has been destroyed, by us or by somebody else.
+ *
+ * @this {any}
+ */
+function abandon() {
+  const taken = this[kTaken];
+  const { engine, token, timer } = taken;
+  clearInterval(timer);
+  if (token === 0) return;
+  const [read, written] = engine.native.traffic(token);
+  count(taken, { read, written });
+  if (engine.release(token)) engine.native.abandon(token);
+}
+
+function ignore() {}
+
+/** How often in a period the traffic is looked at. */
+const LOOKS = 4;
+
+/** What a taken socket does in another way than Node's. */
+const TakenSocket = Object.create(Socket.prototype, {
+  bytesRead: {
+    configurable: true,
+    get() {
+      return total(this).read;
+    },
+  },
+  bytesWritten: {
+    configurable: true,
+    get() {
+      return total(this).written;
+    },
+  },
+  /** `end()`, with which hapi's `stop()` and others end connections, would find no handle to shut down. */
+  _final: {
+    configurable: true,
+    writable: true,
+    value(/** @type {() => void} */ callback) {
+      this[kTaken].engine.flush();
+      callback();
+    },
+  },
+  /**
+   * As Meteor calls it: the traffic is on the native side, so its counter is looked at four times in the
+   * period, and `'timeout'` comes when it has not moved for all of it.
+   */
+  setTimeout: {
+    configurable: true,
+    writable: true,
+    value(/** @type {number} */ milliseconds, /** @type {() => void} */ callback) {
+      const taken = this[kTaken];
+      clearInterval(taken.timer);
+      taken.timer = undefined;
+      if (callback) this.once('timeout', callback);
+      if (!(milliseconds > 0) || taken.token === 0) return this;
+      let seen = sum(this);
+      let quiet = 0;
+      const look = () => {
+        const now = sum(this);
+        quiet = now === seen ? quiet + 1 : 0;
+        seen = now;
+        if (quiet < LOOKS) return;
+        quiet = 0;
+        this.emit('timeout');
+      };
+      taken.timer = setInterval(look, milliseconds / LOOKS).unref();
+      return this;
+    },
+  },
+});
+
+/**
+ * @param {any} socket
+ * @returns {Traffic}
+ */
+function total(socket) {
+  const { engine, token, before } = socket[kTaken];
+  if (token === 0) return before;
+  const [read, written] = engine.native.traffic(token);
+  return { read: before.read + read, written: before.written + written };
+}
+
+/** @param {any} socket */
+function sum(socket) {
+  const { read, written } = total(socket);
+  return read + written;
+}
+
+/** A socket that has a handle again: a handle counts from 0. */
+const ReturnedSocket = Object.create(Socket.prototype, {
+  bytesRead: counter('bytesRead', 'read'),
+  bytesWritten: counter('bytesWritten', 'written'),
+});
+
+/**
+ * @param {'bytesRead' | 'bytesWritten'} name
+ * @param {'read' | 'written'} way
+ * @returns {PropertyDescriptor}
+ */
+function counter(name, way) {
+  const { get } = /** @type {any} */ (Object.getOwnPropertyDescriptor(Socket.prototype, name));
+  return {
+    configurable: true,
+    get() {
+      return this[kTaken].before[way] + get.call(this);
+    },
+  };
+}
+
+module.exports = { attachHandle, detachHandle, endTaken, hasPlainHandle };
