@@ -118,13 +118,17 @@ class SockJSConnection extends Stream {
    * @returns {boolean}
    */
   write(message) {
+    const { _engine: engine } = this;
+    let taken;
     if (this._listener.options.binary && this._transport === RAW && ArrayBuffer.isView(message)) {
-      return this._state === OPEN && this._engine.writeBinary(this._key, message);
+      if (this._state !== OPEN) return false;
+      taken = engine.writeBinary(this._key, message);
+    } else {
+      const text = this._text(message);
+      if (text === undefined || this._state !== OPEN) return this._state === OPEN;
+      taken = engine.write(this._key, text);
     }
-    const text = this._text(message);
-    if (text === undefined || this._state !== OPEN) return this._state === OPEN;
-    const taken = this._engine.write(this._key, text);
-    if (this._polls) this._engine.flushResponse(this._response);
+    if (this._polls || engine.exiting) engine.flushResponse(this._response || this._bridge);
     return taken;
   }
 
@@ -179,6 +183,7 @@ class SockJSConnection extends Stream {
     this._engine.close(this._key, raw, code ?? 1000, reason ?? 'Normal closure');
     if (this._transport === WEBSOCKET || this._key === DEAD) this._end();
     if (this._response !== 0) this._engine.flushResponse(this._response);
+    else if (this._engine.exiting) this._engine.flushResponse(this._bridge);
     return true;
   }
 

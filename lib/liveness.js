@@ -48,6 +48,7 @@ class Liveness {
   wake() {
     const { engine } = this;
     this.awake = true;
+    process.on('exit', engine.onExit);
     if (engine.native.wake(engine.drainLater)) engine.drainSoon();
   }
 
@@ -62,6 +63,7 @@ class Liveness {
     const { engine } = this;
     this.awake = false;
     engine.watching = false;
+    process.removeListener('exit', engine.onExit);
     engine.native.rest();
   }
 }

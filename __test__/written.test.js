@@ -1,0 +1,95 @@
+'use strict';
+
+/*
+ * What write() and close() have accepted leaves: before the process ends, and while JavaScript is busy.
+ */
+
+const crypto = require('crypto');
+const fs = require('fs');
+const os = require('os');
+const path = require('path');
+const { serveFixture } = require('./support/child');
+const { doors, isOracle } = require('./support/library');
+const { every, open } = require('./support/transports');
+const { encodeFrame } = require('./support/websocket-client');
+
+const ways = ['exit', 'throw', 'exit-listener', 'later'];
+
+/**
+ * Polls twice at a time: of these one is refused, and then the other one is known to wait.
+ *
+ * @returns {Promise<import('./support/http-client').HttpConnection>} the connection of that one
+ */
+async function poll(client, { method, path: transportPath }, { connection, session }) {
+  const both = [connection, client.connect()];
+  for (const each of both) each.send(method, session + transportPath);
+  const isRefused = ({ wire }) => wire.buffer.includes('2010');
+  while (!both.some(isRefused)) await new Promise(setImmediate);
+  return both.find((each) => !isRefused(each));
+}
+
+describe.each(doors)('a process that says goodbye and ends, by the %s door', (door) => {
+  test.each(ways)('has told clients of all transports (%s)', async (how) => {
+    const { child, client } = await serveFixture(door, 'says-goodbye.js', { HOW: how });
+    const clients = [];
+    for (const [protocol, transport] of every) {
+      const opened = await open(client, transport);
+      const { wire } = transport.polls ? await poll(client, transport, opened) : opened;
+      await child.line(new RegExp(`^open ${protocol} `));
+      clients.push({ protocol, wire, polls: transport.polls });
+    }
+    child.process.kill('SIGUSR2');
+    for (const { protocol, wire, polls } of clients) {
+      const received = await wire.end();
+      expect([protocol, received]).toEqual([protocol, expect.stringContaining('bye')]);
+      if (polls) continue;
+      // A websocket's own close frame follows that of SockJS.
+      const last = protocol === 'websocket' ? 'Normal closure' : 'restart';
+      expect([protocol, received]).toEqual([protocol, expect.stringContaining(last)]);
+    }
+    expect(await child.exit()).toEqual({ code: how === 'throw' ? 1 : 7, signal: null });
+  });
+
+  test.each(ways)('has told each of 300 websockets (%s)', async (how) => {
+    const { child, client } = await serveFixture(door, 'says-goodbye.js', { HOW: how });
+    const sockets = [];
+    for (let i = 0; i < 300; i++) sockets.push(await client.websocket(`/s/0/${i}/websocket`));
+    await child.line(/^open websocket 300$/);
+    child.process.kill('SIGUSR2');
+    for (const { wire } of sockets) {
+      const received = await wire.end();
+      expect(received).toContain('a["bye"]');
+      expect(received).toContain('c[4001,"restart"]');
+    }
+    expect(await child.exit()).toEqual({ code: how === 'throw' ? 1 : 7, signal: null });
+  });
+});
+
+// Over the bridge the bytes leave through Node's own streams, on the thread that is busy.
+describe.each(doors.filter((door) => door !== 'bridge'))(
+  'a busy process, by the %s door',
+  (door) => {
+    // 0.3.24 writes to the kernel at once where it does not go through a response.
+    const written = every.filter(([protocol]) =>
+      isOracle ? protocol === 'websocket' : protocol !== 'websocket-raw',
+    );
+
+    test.each(written)('sends over %s what it has written before', async (_, transport) => {
+      const done = path.join(os.tmpdir(), `sockjs-${crypto.randomUUID()}`);
+      try {
+        const { client } = await serveFixture(door, 'busy.js', { DONE: done });
+        const { connection, wire, session } = await open(client, transport);
+        if (transport.polls) connection.send(transport.method, session + transport.path);
+        if (transport.upgraded) wire.write(encodeFrame({ payload: '["go"]' }));
+        else client.connect().send('POST', `${session}/xhr_send`, { body: '["go"]' });
+        const has = (text) => () => wire.buffer.includes(text) || undefined;
+        await wire.read(has('working'), 'the first message');
+        expect(wire.buffer.includes('done')).toBe(false);
+        fs.writeFileSync(done, '');
+        if (!transport.polls) await wire.read(has('done'), 'the second message');
+      } finally {
+        fs.rmSync(done, { force: true });
+      }
+    });
+  },
+);
