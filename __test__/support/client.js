@@ -12,7 +12,8 @@ class Client {
   #sockets = new Set();
 
   /**
-   * @param {string | number} address a port of 127.0.0.1, or the path of a unix socket
+   * @param {string | number | import('net').NetConnectOpts} address a port of 127.0.0.1, the path of a unix socket, or
+   *   another address
    * @param {boolean} [secure] speaks TLS
    */
   constructor(address, secure = false) {
@@ -21,7 +22,7 @@ class Client {
   }
 
   #connect() {
-    if (typeof this.address === 'string') return net.connect(this.address);
+    if (typeof this.address !== 'number') return net.connect(this.address);
     const to = { port: this.address, host: '127.0.0.1' };
     return this.secure ? tls.connect({ ...to, ...PRE_SHARED.client }) : net.connect(to);
   }
