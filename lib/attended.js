@@ -9,7 +9,7 @@
  * What is written to a stream of Node's, or by way of it.
  *
  * @typedef {object} Writer
- * @property {() => void} flush writes what waits
+ * @property {() => void} flushLast writes what waits, because somebody ends the stream
  * @property {() => void} end the stream is over
  * @property {import('./server').Listener} listener
  */
@@ -70,7 +70,7 @@ class Attendant {
     this.flushing = true;
     for (const writer of this.writers) {
       try {
-        writer.flush();
+        writer.flushLast();
       } catch (error) {
         const what = /** @type {any} */ (error)?.stack ?? error;
         writer.listener.log('error', `Exception on a stream that is ended:\n${what}`);

@@ -68,6 +68,11 @@ class Bridged {
     }
   }
 
+  /** Somebody else ends the stream: what waits leaves first. */
+  flushLast() {
+    this.flush();
+  }
+
   /** Writes until nothing waits, or the client takes no more. */
   writeOn() {
     const { engine, stream } = this;

@@ -177,6 +177,13 @@ class BridgedWebsocket extends Bridged {
     if (socket.readableEnded) this.end();
   }
 
+  /**
+   * In the tick of the handshake another listener of 'upgrade' may refuse it: as in 0.3.24, its answer is the first.
+   */
+  flushLast() {
+    if (this.resource === undefined) this.flush();
+  }
+
   /** @param {boolean} paused whether to stop reading from the client */
   pause(paused) {
     this.paused = paused;
