@@ -2,7 +2,7 @@
 
 /**
  * @file `npm run soak -- workers`: worker threads with services are started, and ended with connections open,
- * while the main thread has a service of its own.
+ * while the main thread has a service of its own and others come and go.
  */
 
 const path = require('node:path');
@@ -13,7 +13,8 @@ const { Worker } = require('node:worker_threads');
 const { Client } = require('../__test__/support/client');
 const { Random } = require('../__test__/differential/prng');
 const { numbers, within } = require('./lib/command');
-const { collect, close, serveBothDoors } = require('./lib/doors');
+const { close, serveBothDoors } = require('./lib/doors');
+const { countLeft, pass } = require('./lib/passing');
 const { descriptors, growth, mebibytes, sample } = require('./lib/sample');
 const { TRANSPORTS, drop, echo, openEcho } = require('./lib/talk');
 
@@ -49,6 +50,7 @@ async function workers(args) {
     const way = WAYS[time % WAYS.length];
     try {
       await cycle(way, random);
+      await pass(sockjs);
       for (const resident of residents) await echo(resident, `after ${time}`);
     } catch (error) {
       violations.push(`worker ${time}, ${way}: ${error.stack}`);
@@ -59,10 +61,11 @@ async function workers(args) {
     console.log(
       `${time + 1} workers | rss ${mebibytes(now.rss)} data ${mebibytes(now.data)}`,
       `heap ${mebibytes(now.heapUsed)} MiB descriptors ${now.descriptors} threads ${now.threads}`,
+      `services and connections left ${now.left}`,
     );
     // The first worker loads what the process then keeps.
     const first = samples[1] ?? now;
-    for (const name of ['descriptors', 'threads']) {
+    for (const name of ['descriptors', 'threads', 'left']) {
       if (now[name] <= first[name]) continue;
       console.log(descriptors(process.pid));
       violations.push(`${name}: ${first[name]} → ${now[name]}`);
@@ -133,10 +136,11 @@ async function cycle(way, random) {
 async function calm(first) {
   const until = Date.now() + PATIENCE;
   for (;;) {
-    await collect();
+    const left = await countLeft();
     const { heapUsed, external } = process.memoryUsage();
-    const now = { ...sample(process.pid), heapUsed, external };
-    const over = !first || (now.descriptors <= first.descriptors && now.threads <= first.threads);
+    const now = { ...sample(process.pid), heapUsed, external, left };
+    const flat = (name) => now[name] <= first[name];
+    const over = !first || ['descriptors', 'threads', 'left'].every(flat);
     if (over || Date.now() > until) return now;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
