@@ -5,23 +5,10 @@
 const assert = require('node:assert/strict');
 const { after, before, describe, it } = require('node:test');
 
+const { MANAGERS } = require('./managers');
 const { server } = require('./readme');
 const { startRegistry } = require('./registry');
 const { Machine } = require('./support');
-
-const BERRY = { add: ['yarn-berry', 'add'], range: '@^0.1.0' };
-
-/**
- * How each adds packages, and runs Node in its project. `config` is for .yarnrc.yml; `range` has to
- * follow an alias.
- */
-const MANAGERS = {
-  npm: { add: ['npm', 'install'] },
-  pnpm: { add: ['pnpm', 'add'] },
-  'yarn 1': { add: ['yarn', 'add'] },
-  'yarn 4 with node_modules': { ...BERRY, config: 'nodeLinker: node-modules' },
-  'yarn 4 without': { ...BERRY, node: ['yarn-berry', 'node'] },
-};
 
 /** What a dependent of sockjs may do under its name. */
 const DEPENDENT = `
