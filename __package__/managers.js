@@ -4,7 +4,9 @@
  * @file Package managers: how each adds packages, and runs Node in its project.
  */
 
-const BERRY = { add: ['yarn-berry', 'add'], range: '@^0.1.0' };
+const { version } = require('../package.json');
+
+const BERRY = { add: ['yarn-berry', 'add'], range: `@^${version}` };
 
 /**
  * @typedef {object} Manager

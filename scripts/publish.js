@@ -24,7 +24,7 @@ function packed() {
 }
 
 /**
- * @param {string} spec such as sockjs-rs@0.1.0
+ * @param {string} spec such as sockjs-rs@0.3.100
  * @returns {boolean} whether the registry has it
  * @throws {Error} when it cannot say
  */
