@@ -20,6 +20,7 @@ const BERRY = { add: ['yarn-berry', 'add'], range: `@^${version}` };
 const MANAGERS = {
   npm: { add: ['npm', 'install'] },
   pnpm: { add: ['pnpm', 'add'] },
+  'pnpm 9': { add: ['pnpm9', 'add'] },
   'yarn 1': { add: ['yarn', 'add'] },
   'yarn 4 with node_modules': { ...BERRY, config: 'nodeLinker: node-modules' },
   'yarn 4 without': { ...BERRY, node: ['yarn-berry', 'node'] },

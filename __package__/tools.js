@@ -17,6 +17,8 @@ const PACKAGES = {
   // The last one that runs on Node 18.
   npm: '10.9.9',
   pnpm: '12.21.0',
+  // Later ones read overrides from another file.
+  pnpm9: 'npm:pnpm@9.15.9',
   typescript: '5.9.3',
   yarn: '1.22.22',
 };
@@ -27,6 +29,7 @@ const FOLDER = path.join(CACHE, 'package-tools');
 const PROGRAMS = {
   npm: 'npm/bin/npm-cli.js',
   pnpm: 'pnpm/bin/pnpm.mjs',
+  pnpm9: 'pnpm9/bin/pnpm.cjs',
   tsc: 'typescript/bin/tsc',
   yarn: 'yarn/bin/yarn.js',
   'yarn-berry': '@yarnpkg/cli-dist/bin/yarn.js',

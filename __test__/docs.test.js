@@ -166,13 +166,15 @@ const describeDocs = isOracle ? describe.skip : describe;
 
 describeDocs('the code of README and docs', () => {
   test('is in languages that this suite checks, and says what shows that it works', () => {
-    const known = ['js', 'ts', 'html', 'json', 'sh', 'nginx', 'haproxy'];
+    const known = ['js', 'ts', 'html', 'json', 'yaml', 'sh', 'nginx', 'haproxy'];
     const blocks = pages().flatMap((page) => blocksOf(page));
     expect(blocks.filter(({ language }) => !known.includes(language))).toEqual([]);
     const silent = blocks.filter(({ says }) => 'client' in says && !says.prints);
     expect(silent).toEqual([]);
     const alone = blocks.filter(({ language, says }) => language === 'html' && !('client' in says));
     expect(alone).toEqual([]);
+    const unread = blocks.filter(({ language, says }) => language === 'yaml' && !says.installs);
+    expect(unread).toEqual([]);
     const untried = pages()
       .flatMap(programsOf)
       .filter(({ says, clients }) => clients.length === 0 && Object.keys(says).length === 0);
