@@ -18,9 +18,9 @@ const { packed, standIns } = require('./tarball');
 const BUDGETS = {
   binary: 2_600_000,
   // With the documentation that README links to.
-  main: 90_000,
+  main: 110_000,
   platform: 1_200_000,
-  source: 140_000,
+  source: 170_000,
 };
 
 /** @returns {string[]} the committed files of these folders */
