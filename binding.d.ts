@@ -63,10 +63,7 @@ export declare class Engine {
    * that has nothing left for them.
    */
   constructor(ioThreads: number, websocketThreads: number)
-  /**
-   * Something is in use from now on: `listener` is called when events wait, and the process stays alive for
-   * that. True when some wait already.
-   */
+  /** Something is in use from now on: `listener` is called when events wait. True when some wait already. */
   wake(listener: () => void): boolean
   /** Nothing is in use any more, so nothing happens until [`Engine::wake`]. */
   rest(): void

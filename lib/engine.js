@@ -72,6 +72,7 @@ const EVENTS_PER_LOOK = 256;
  * @property {import('node:async_hooks').AsyncResource | undefined} resource the context in which `'connection'` is emitted
  * @property {import('./install').Installation} [installation] where the requests of a taken socket come in
  * @property {import('./server').Listener} [listener] what a websocket is for
+ * @property {boolean} [kept] whether a taken socket keeps the process alive
  * @property {() => void} [flush] writes what waits for it on the bridge
  * @property {(paused: boolean) => void} [pause] stops or restarts reading from the client
  */
@@ -492,8 +493,32 @@ class Engine {
     const taken = this.pending.get(token);
     if (taken === undefined) return undefined;
     this.pending.delete(token);
-    this.hold(-1);
+    this.hold(-1, taken.kept ? -1 : 0);
     return taken;
+  }
+
+  /**
+   * A socket has been taken.
+   *
+   * @param {number} token
+   * @param {boolean} kept whether the process stays alive for it
+   */
+  took(token, kept) {
+    this.hold(1);
+    this.refTaken(token, kept);
+  }
+
+  /**
+   * `ref` and `unref` of a taken socket.
+   *
+   * @param {number} token
+   * @param {boolean} kept
+   */
+  refTaken(token, kept) {
+    const taken = this.pending.get(token);
+    if (taken === undefined || taken.kept === kept) return;
+    taken.kept = kept;
+    this.hold(0, kept ? 1 : -1);
   }
 }
 

@@ -55,10 +55,10 @@ function hasPlainHandle(socket) {
 function detachHandle(engine, socket, token) {
   const { bytesRead: read, bytesWritten: written } = socket;
   const handle = socket._handle;
+  engine.took(token, handle.hasRef?.() ?? true);
   socket._handle = null;
   handle.onread = ignore;
   handle.close();
-  engine.hold(1);
   socket[kTaken] = { engine, token, before: { read, written }, timer: undefined };
   // What all taken sockets share: an idle client should cost little.
   Object.setPrototypeOf(socket, TakenSocket);
@@ -164,6 +164,20 @@ const TakenSocket = Object.create(Socket.prototype, {
       callback();
     },
   },
+  ref: {
+    configurable: true,
+    writable: true,
+    value() {
+      return keepAlive(this, true);
+    },
+  },
+  unref: {
+    configurable: true,
+    writable: true,
+    value() {
+      return keepAlive(this, false);
+    },
+  },
   /**
    * As Meteor calls it: the traffic is on the native side, so its counter is looked at four times in the
    * period, and `'timeout'` comes when it has not moved for all of it.
@@ -202,6 +216,16 @@ function total(socket) {
   if (token === 0) return before;
   const [read, written] = engine.native.traffic(token);
   return { read: before.read + read, written: before.written + written };
+}
+
+/**
+ * @param {any} socket
+ * @param {boolean} kept whether the process stays alive for it
+ */
+function keepAlive(socket, kept) {
+  const { engine, token } = socket[kTaken];
+  engine.refTaken(token, kept);
+  return socket;
 }
 
 /** @param {any} socket */

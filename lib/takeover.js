@@ -49,6 +49,7 @@ function takeRequest(installation, listener, request, response) {
     server: httpServer,
     installation,
     resource,
+    kept: true,
   };
   const token = engine.remember(taken);
   if (!engine.native.takeHttp(installation.host, socket._handle.fd, token, read)) {
@@ -89,7 +90,7 @@ function takeUpgrade(installation) {
     keepAddresses(socket);
     const resource = new AsyncResource('SOCKJS');
     const server = installation.httpServer;
-    const token = engine.remember({ socket, request, server, listener, resource });
+    const token = engine.remember({ socket, request, server, listener, resource, kept: true });
     const { fd } = socket._handle;
     const { kind, response } = accepted;
     if (!engine.native.takeWebsocket(listener.id, fd, token, kind, response, head)) {
@@ -181,18 +182,19 @@ const REQUEST_TIMEOUT = 1;
  * A taken HTTP connection comes back, because its next request is Node's, or something is wrong with it that
  * Node reports. Where Node is not as it was known to be, the connection ends.
  *
- * @param {{ socket: any, response: any }} taken
+ * @param {{ socket: any, response: any, kept: boolean }} taken
  * @param {number} fd
  * @param {number} fault
  * @param {[number, number, Buffer]} value bytes read and written meanwhile, and those that are Node's to parse
  */
-function giveBack({ socket, response }, fd, fault, [read, written, bytes]) {
+function giveBack({ socket, response, kept }, fd, fault, [read, written, bytes]) {
   if (socket.destroyed || response === undefined) {
     closeSync(fd);
     return socket.destroy();
   }
   const traffic = { read, written };
   const isBack = works(() => attachHandle(socket, fd, traffic) && restore(socket, response, fault));
+  if (isBack && !kept) socket.unref();
   if (!isBack) socket.destroy();
   else if (fault !== 0) report(socket, fault);
   else socket.emit('data', bytes);

@@ -29,7 +29,7 @@ struct Hung(sys::napi_threadsafe_function);
 unsafe impl Send for Hung {}
 
 impl Bell {
-    /// From now on a ring calls `listener`, and the process stays alive for it.
+    /// From now on a ring calls `listener`. By itself that does not keep the process alive.
     pub(super) fn hang(self: &Arc<Self>, env: &Env, listener: &Function<'_, (), ()>) -> Result<()> {
         let mut name = ptr::null_mut();
         let mut function = ptr::null_mut();
@@ -58,6 +58,7 @@ impl Bell {
                 Some(call),
                 &raw mut function
             ))?;
+            sys::napi_unref_threadsafe_function(env.raw(), function);
             let hook = Arc::into_raw(self.clone()).cast_mut().cast();
             sys::napi_add_env_cleanup_hook(env.raw(), Some(forget), hook);
         }

@@ -162,8 +162,7 @@ impl Engine {
         })
     }
 
-    /// Something is in use from now on: `listener` is called when events wait, and the process stays alive for
-    /// that. True when some wait already.
+    /// Something is in use from now on: `listener` is called when events wait. True when some wait already.
     #[napi(catch_unwind)]
     pub fn wake(&self, env: Env, listener: Function<'_, (), ()>) -> Result<bool> {
         self.bell.hang(&env, &listener)?;
