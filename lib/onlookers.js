@@ -47,7 +47,8 @@ const werePatched = methods.some(
  * @returns {[any, string, Function][]}
  */
 function methodsOf({ prototype }, names) {
-  return names.map((name) => [prototype, name, prototype[name]]);
+  const known = names.filter((name) => typeof prototype[name] === 'function');
+  return known.map((name) => [prototype, name, prototype[name]]);
 }
 
 /** Whether somebody replaced one of Node's methods for all requests, or subscribed to them. */

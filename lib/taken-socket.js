@@ -36,6 +36,7 @@ let kOwner;
  * @param {any} socket
  */
 function hasPlainHandle(socket) {
+  if (!COUNTS_TRAFFIC) return false;
   const prototype = Object.getPrototypeOf(socket);
   if (prototype !== Socket.prototype && prototype !== ReturnedSocket) return false;
   const handle = socket._handle;
@@ -234,6 +235,17 @@ function sum(socket) {
   return read + written;
 }
 
+/**
+ * @param {string} name
+ * @returns {(() => number) | undefined} what reads it of a socket that has a handle
+ */
+function getterOf(name) {
+  return Object.getOwnPropertyDescriptor(Socket.prototype, name)?.get;
+}
+
+/** Whether sockets are known to count what goes over them. */
+const COUNTS_TRAFFIC = ['bytesRead', 'bytesWritten'].every((name) => getterOf(name) !== undefined);
+
 /** A socket that has a handle again: a handle counts from 0. */
 const ReturnedSocket = Object.create(Socket.prototype, {
   bytesRead: counter('bytesRead', 'read'),
@@ -246,11 +258,11 @@ const ReturnedSocket = Object.create(Socket.prototype, {
  * @returns {PropertyDescriptor}
  */
 function counter(name, way) {
-  const { get } = /** @type {any} */ (Object.getOwnPropertyDescriptor(Socket.prototype, name));
+  const get = getterOf(name);
   return {
     configurable: true,
     get() {
-      return this[kTaken].before[way] + get.call(this);
+      return this[kTaken].before[way] + (get?.call(this) ?? 0);
     },
   };
 }
