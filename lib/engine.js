@@ -53,6 +53,9 @@ const SEVERITIES = ['debug', 'info', 'error'];
 const COLUMNS = 4;
 const ROWS = 2048;
 
+/** Deno emits no `'exit'` when an exception ends the process. */
+const EXITS_SILENTLY = process.versions.deno !== undefined;
+
 /**
  * Milliseconds after which the event loop gets its turn although events wait, and after how many of them the
  * clock is looked at: a client that sends more than is handled must not keep out timers and other sockets.
@@ -277,6 +280,7 @@ class Engine {
         }
       }
     } catch (error) {
+      if (EXITS_SILENTLY) this.flushLast();
       rethrow(() => {
         throw error;
       });

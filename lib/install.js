@@ -29,6 +29,11 @@ const installations = new WeakMap();
  */
 const byHttpServer = new WeakMap();
 
+/** Bun and Deno call themselves a Node, but have other things in its sockets. */
+const IS_NODE = process.versions.bun === undefined && process.versions.deno === undefined;
+
+const IS_WINDOWS = process.platform === 'win32';
+
 /** The services that were put on one http server and share one listener on each of its events. */
 class Installation {
   /**
@@ -46,7 +51,7 @@ class Installation {
     /** What was last said to the native side about the http server. */
     this.settings = '';
     this.withdrawn = false;
-    this.bridgeOnly = process.env.SOCKJS_RS_DOOR === 'bridge' || process.platform === 'win32';
+    this.bridgeOnly = process.env.SOCKJS_RS_DOOR === 'bridge' || !IS_NODE || IS_WINDOWS;
     this.onRequest = this.overshadow('request', (request, response) => {
       const isLast = closeAfterUpgrade(request, response);
       const listener = this.find(request.url);
