@@ -34,7 +34,7 @@ module.exports = [
   },
   js.configs.recommended,
   {
-    files: ['**/*.js'],
+    files: ['**/*.js', '**/*.cjs'],
     languageOptions: { sourceType: 'commonjs', globals: globals.node },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     rules: {

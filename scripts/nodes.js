@@ -1,7 +1,8 @@
 'use strict';
 
 /**
- * @file Other versions of Node, as the npm package `node` ships them, kept under node_modules/.cache.
+ * @file Other versions of Node, as the npm package `node` ships them, and other runtimes, kept under
+ * node_modules/.cache.
  */
 
 const fs = require('node:fs');
@@ -10,6 +11,15 @@ const { ROOT, run } = require('./ready');
 
 /** The versions that are tested, by major number: the engines of package.json, one each. */
 const VERSIONS = { 18: '18.20.8', 20: '20.20.2', 22: '22.23.3', 24: '24.21.0', 26: '26.9.0' };
+
+/**
+ * The other runtimes that are tested: packages of npm, what puts the program into its place there, and how it
+ * is told to run a script.
+ */
+const RUNTIMES = {
+  bun: { version: '1.4.5', install: 'install.js', program: 'bin/bun.exe', args: [] },
+  deno: { version: '2.9.6', install: 'install.cjs', program: 'deno', args: ['run', '--allow-all'] },
+};
 
 const CACHE = path.join(ROOT, 'node_modules/.cache/sockjs-rs');
 
@@ -25,11 +35,7 @@ async function nodeFolder(major) {
   const folder = path.join(CACHE, `node-${version}`);
   const bin = path.join(folder, 'node_modules/node/bin');
   if (!fs.existsSync(path.join(bin, 'node'))) {
-    fs.mkdirSync(folder, { recursive: true });
-    fs.writeFileSync(path.join(folder, 'package.json'), '{"private":true}\n');
-    // Its script fetches the binary; it is run here, since npm may be told to run none.
-    const install = ['install', '--prefix', folder, '--ignore-scripts', `node@${version}`];
-    await run(`Installing Node ${version}`, 'npm', install);
+    await installPackage(folder, `node@${version}`);
     const cwd = path.join(folder, 'node_modules/node');
     const script = ['installArchSpecificPackage.js'];
     await run('Fetching its binary', process.execPath, script, { cwd });
@@ -37,4 +43,40 @@ async function nodeFolder(major) {
   return bin;
 }
 
-module.exports = { CACHE, VERSIONS, nodeFolder };
+/**
+ * Installs another runtime where it is missing.
+ *
+ * @param {string} name a key of RUNTIMES
+ * @returns {Promise<string>} its program
+ */
+async function runtimeProgram(name) {
+  const runtime = RUNTIMES[name];
+  if (!runtime) throw new Error(`${name} is none of ${Object.keys(RUNTIMES).join(', ')}.`);
+  const { version, install } = runtime;
+  const folder = path.join(CACHE, `${name}-${version}`);
+  const cwd = path.join(folder, 'node_modules', name);
+  const program = path.join(cwd, runtime.program);
+  // Written last: before, there may be something that only stands for the program.
+  const complete = path.join(folder, 'complete');
+  if (!fs.existsSync(complete)) {
+    await installPackage(folder, `${name}@${version}`);
+    await run('Fetching its program', process.execPath, [install], { cwd });
+    fs.writeFileSync(complete, '');
+  }
+  return program;
+}
+
+/**
+ * Without its scripts: npm may be told to run none, so that they are run here.
+ *
+ * @param {string} folder
+ * @param {string} name with its version
+ */
+async function installPackage(folder, name) {
+  fs.mkdirSync(folder, { recursive: true });
+  fs.writeFileSync(path.join(folder, 'package.json'), '{"private":true}\n');
+  const install = ['install', '--prefix', folder, '--ignore-scripts', name];
+  await run(`Installing ${name}`, 'npm', install);
+}
+
+module.exports = { CACHE, RUNTIMES, VERSIONS, nodeFolder, runtimeProgram };

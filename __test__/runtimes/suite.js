@@ -1,0 +1,206 @@
+'use strict';
+
+/*
+ * What is promised on Bun and Deno: a server in a process of the runtime, and clients in this one of Node.
+ * RUNTIME is the program and its arguments, as JSON. Run by `scripts/test-runtimes.js`.
+ */
+
+const assert = require('node:assert/strict');
+const { spawn } = require('node:child_process');
+const { createInterface } = require('node:readline');
+const path = require('node:path');
+const { test } = require('node:test');
+
+const { Bell } = require('../support/bell');
+const { Client } = require('../support/client');
+
+const [program, ...args] = JSON.parse(process.env.RUNTIME);
+
+/** A server in a process of its own, and all that it has printed. */
+class Server extends Client {
+  /** @param {import('node:child_process').ChildProcess} child */
+  constructor(child) {
+    super(undefined);
+    this.child = child;
+    this.lines = [];
+    this.bell = new Bell();
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      this.lines.push(line);
+      this.bell.ring();
+    });
+    this.exit = new Promise((resolve) => child.on('close', resolve));
+  }
+
+  static async start(context) {
+    const child = spawn(program, [...args, path.join(__dirname, 'server.cjs')], {
+      stdio: ['ignore', 'pipe', process.env.DEBUG ? 'inherit' : 'ignore'],
+    });
+    const server = new Server(child);
+    context.after(() => {
+      server.disconnect();
+      child.kill('SIGKILL');
+      return server.exit;
+    });
+    const line = await server.line(/^port \d+$/);
+    server.address = Number(line.slice(5));
+    return server;
+  }
+
+  /** @param {RegExp} pattern */
+  line(pattern) {
+    return this.bell.wait(
+      () => this.lines.find((line) => pattern.test(line)),
+      () => `${pattern} in ${JSON.stringify(this.lines)}`,
+    );
+  }
+
+  /** @param {RegExp} pattern */
+  count(pattern) {
+    return this.lines.filter((line) => pattern.test(line)).length;
+  }
+}
+
+/** A test with a server of its own. */
+const check = (title, fn) =>
+  test(title, { timeout: 60_000 }, async (context) => fn(await Server.start(context)));
+
+const H2C = 'Host: localhost\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n';
+
+check('a websocket says everything, and closes', async (server) => {
+  const ws = await server.websocket('/s/0/0/websocket');
+  assert.equal(await ws.message(), 'o');
+  await server.line(/^connection websocket 127\.0\.0\.1 \/s\/0\/0\/websocket$/);
+  ws.send('["x","ünï"]');
+  assert.equal(await ws.message(), 'a["x"]');
+  assert.equal(await ws.message(), 'a["ünï"]');
+  ws.send('["close"]');
+  assert.equal(await ws.message(), 'c[4001,"enough"]');
+  ws.abort();
+  await server.line(/^close websocket /);
+});
+
+check('a raw websocket likewise', async (server) => {
+  const ws = await server.websocket('/s/websocket');
+  ws.send('x');
+  assert.equal(await ws.message(), 'x');
+  const large = 'y'.repeat(300_000);
+  ws.send(large);
+  assert.equal(await ws.message(), large);
+  ws.abort();
+  await server.line(/^close websocket-raw /);
+});
+
+for (const [name, method, opened] of [
+  ['xhr_streaming', 'POST', 'o\n'],
+  ['eventsource', 'GET', 'data: o\r\n\r\n'],
+  ['htmlfile?c=x', 'GET', 'p("o");\n</script>\r\n'],
+]) {
+  check(`${name} streams what is written, and ends with its client`, async (server) => {
+    const session = server.session('/s');
+    const stream = await server.open(method, `${session}/${name}`);
+    await stream.until(opened);
+    for (const message of ['one', 'two']) {
+      const { status } = await server.post(`${session}/xhr_send`, `["${message}"]`);
+      assert.equal(status, 204);
+      await stream.until(message);
+    }
+    stream.abort();
+    await server.line(/^close /);
+  });
+}
+
+check('polls wait, and answer', async (server) => {
+  const session = server.session('/s');
+  const poll = await server.poll(`${session}/xhr`);
+  assert.equal((await server.post(`${session}/xhr_send`, '["x"]')).status, 204);
+  assert.equal(await (await poll.response()).rest(), 'a["x"]\n');
+  poll.send('POST', `${session}/xhr`);
+  await server.post(`${session}/xhr_send`, '["close"]');
+  assert.equal(await (await poll.response()).rest(), 'c[4001,"enough"]\n');
+  await server.line(/^close xhr-polling /);
+});
+
+check('jsonp polls and sends', async (server) => {
+  const session = server.session('/s');
+  assert.match((await server.get(`${session}/jsonp?c=x`)).body, /x\("o"\)/);
+  const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
+  assert.equal((await server.post(`${session}/jsonp_send`, 'd=["y"]', headers)).body, 'ok');
+  assert.match((await server.get(`${session}/jsonp?c=x`)).body, /x\("a\[\\"y\\"\]"\)/);
+});
+
+check('the rest of HTTP, and the application, are answered', async (server) => {
+  assert.equal(JSON.parse((await server.get('/s/info')).body).websocket, true);
+  assert.equal((await server.get('/s/')).body, 'Welcome to SockJS!\n');
+  assert.equal((await server.get('/s/iframe.html')).status, 200);
+  assert.equal((await server.get('/s/nothing')).status, 404);
+  assert.equal((await server.post('/app', 'body')).body, 'POST /app body');
+});
+
+for (const [way, split] of [
+  ['in one segment', (head, body) => [head + body]],
+  ['behind its head', (head, body) => [head, body]],
+]) {
+  check(`an upgrade request with a body ${way} is answered`, async (server) => {
+    const session = server.session('/s');
+    const stream = await server.open('POST', `${session}/xhr_streaming`);
+    await stream.until('o\n');
+    const connection = server.connect();
+    const head = `POST ${session}/xhr_send HTTP/1.1\r\n${H2C}Content-Length: 5\r\n\r\n`;
+    for (const piece of split(head, '["a"]')) {
+      connection.wire.write(piece);
+      await server.get('/s/');
+    }
+    assert.match(await connection.end(), /^HTTP\/1\.1 204 /);
+    assert.equal(await stream.line(), 'a["a"]\n');
+  });
+}
+
+check('so is one that the application hands over', async (server) => {
+  const connection = server.connect();
+  const target = `${server.session('/late')}/xhr_send`;
+  connection.wire.write(`POST ${target} HTTP/1.1\r\n${H2C}Content-Length: 5\r\n\r\n["a"]`);
+  assert.match(await connection.end(), /^HTTP\/1\.1 404 /);
+});
+
+check('nothing stays of clients that have gone before the handler is called', async (server) => {
+  await server.get('/late/');
+  for (const leave of ['destroy', 'resetAndDestroy']) {
+    const websocket = await server.handshake('/late/websocket');
+    const stream = server.connect();
+    stream.send('POST', `${server.session('/late')}/xhr_streaming`);
+    await server.get('/app');
+    for (const { wire } of [websocket, stream]) wire.socket[leave]();
+  }
+  await server.get('/late/');
+  await server.get('/close');
+  server.disconnect();
+  await server.line(/^server closed$/);
+  assert.equal(server.count(/^connection /), server.count(/^close /));
+});
+
+check('the http server waits for open connections when it closes', async (server) => {
+  const ws = await server.websocket('/s/0/0/websocket');
+  assert.equal(await ws.message(), 'o');
+  await server.request('GET', '/close', { headers: { Connection: 'close' } });
+  ws.send('["still open"]');
+  assert.equal(await ws.message(), 'a["still open"]');
+  assert.equal(server.count(/^server closed$/), 0);
+  ws.abort();
+  await server.line(/^server closed$/);
+  assert.equal(await server.exit, 0);
+});
+
+for (const [how, code] of [
+  ['exit', 3],
+  ['throw', 1],
+]) {
+  check(`what was written before the process ends (${how}) leaves`, async (server) => {
+    const ws = await server.websocket('/s/0/0/websocket');
+    assert.equal(await ws.message(), 'o');
+    ws.send(`["${how}"]`);
+    assert.equal(await ws.message(), 'a["bye"]');
+    assert.equal(await ws.message(), 'c[4001,"restart"]');
+    await ws.end();
+    assert.equal(await server.exit, code);
+  });
+}
