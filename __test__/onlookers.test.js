@@ -10,7 +10,7 @@ const net = require('net');
 const { PerformanceObserver } = require('perf_hooks');
 const { Bell } = require('./support/bell');
 const { doors } = require('./support/library');
-const { startService } = require('./support/server');
+const { startEcho, startService } = require('./support/server');
 
 /** What the tests undo at their end. @type {(() => void)[]} */
 let undo = [];
@@ -73,13 +73,15 @@ if (Number(process.versions.node.split('.')[0]) >= 22) {
   onlookersOfAll.push([`a subscriber of ${created}`, channel(created)]);
 }
 
+/** @param {http.Server} server */
+function onData(server, seen) {
+  server.on('connection', (socket) => socket.on('data', seen));
+}
+
 /** Each looks at one http server. @type {[string, (server: http.Server, seen: () => void) => void][]} */
 const onlookersOfOne = [
   ['a listener of "request"', (server, seen) => server.on('request', seen)],
-  [
-    'a listener of "data" on its sockets',
-    (server, seen) => server.on('connection', (socket) => socket.on('data', seen)),
-  ],
+  ['a listener of "data" on its sockets', onData],
   [
     'a replaced method of its sockets',
     (server, seen) => server.on('connection', (socket) => patch(socket, 'write', seen)),
@@ -124,6 +126,22 @@ describe.each(doors)('with the %s door', (door) => {
     const first = await above(0);
     await connection.request('GET', '/s/info');
     await above(first);
+  });
+
+  test.each([
+    ['a listener of "data" on its sockets', (server, seen) => onData(server, seen)],
+    ['a patched socket write', (_, seen) => patch(net.Socket.prototype, 'write', seen)],
+  ])('%s sees a websocket', async (_, look) => {
+    const server = await startEcho(door);
+    const { seen, above } = counter();
+    look(server.http, seen);
+    const ws = await server.websocket('/s/0/0/websocket');
+    expect(await ws.message()).toBe('o');
+    const first = await above(0);
+    ws.send('["a"]');
+    expect(await ws.message()).toBe('a["a"]');
+    await above(first);
+    ws.abort();
   });
 
   test('a ServerResponse of its own writes the answers', async () => {

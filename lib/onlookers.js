@@ -30,10 +30,9 @@ const methods = [
   ...methodsOf(ServerResponse, ['writeHead', '_implicitHeader', 'assignSocket', 'setHeader']),
   ...methodsOf(ServerResponse, ['write', 'end', 'emit']),
   ...methodsOf(OutgoingMessage, ['setHeader', 'write', 'end']),
-  ...methodsOf(IncomingMessage, ['emit', 'on', 'read', 'push']),
+  ...methodsOf(IncomingMessage, ['emit', 'read', 'push']),
   ...methodsOf(Server, ['emit']),
-  ...methodsOf(EventEmitter, ['emit', 'on']),
-  ...methodsOf(Socket, ['emit', 'on', 'push', 'read', 'write', 'end', 'destroy', 'setTimeout']),
+  ...methodsOf(EventEmitter, ['emit']),
 ];
 
 /** One was replaced before: libraries that do so mark their functions. */
@@ -76,11 +75,15 @@ function watchRequest(request, response) {
   );
 }
 
-/** What somebody replaces on a socket to see its bytes go by. */
-const SOCKET_METHODS = [
+/**
+ * Methods that somebody replaces on a socket, or for all sockets, to see bytes go by.
+ *
+ * @type {[string, Function | undefined][]}
+ */
+const socketMethods = [
   ...['emit', 'push', 'read', 'pause', 'resume', 'write', 'end', 'destroy', 'destroySoon'],
   ...['setTimeout', '_read', '_write', '_writev', '_writeGeneric', '_final', '_destroy'],
-];
+].map((name) => [name, /** @type {any} */ (Socket.prototype)[name]]);
 
 /**
  * How many listeners Node itself has on a socket: of these events nobody else hears when it is taken.
@@ -114,7 +117,7 @@ const NODES_LISTENERS = {
  */
 function watchSocket(socket, event) {
   return (
-    SOCKET_METHODS.some((name) => socket[name] !== Socket.prototype[name]) ||
+    socketMethods.some(([name, method]) => socket[name] !== method) ||
     NODES_LISTENERS[event].some(([name, count]) => socket.listenerCount(name) !== count)
   );
 }
