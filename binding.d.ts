@@ -122,8 +122,14 @@ export declare class Engine {
   closeRaw(key: number, code: number, reason?: Uint8Array | undefined | null): void
   /** What came before the end of a client has been handled. */
   finishEnding(key: number): void
-  /** Ends the websocket of a session without a `c` frame. */
+  /** Ends the response that receives for a session, or its websocket without a `c` frame. */
   endReceiver(key: number): void
+  /** The response that receives now, by its number among those of the session; 0 for none. */
+  receiver(key: number): number
+  /** Ends a session that nobody receives for. */
+  endSession(key: number): void
+  /** The whole request behind the event in this row of the table, while JavaScript handles that. */
+  wholeRequest(row: number): string | null
   /** Stops or restarts reading from the client. */
   pause(key: number, paused: boolean): void
   /** Bytes that the client has not taken. */

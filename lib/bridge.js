@@ -8,7 +8,7 @@ const { AsyncResource } = require('node:async_hooks');
 
 const { attend, leave } = require('./attended');
 const { Bridged, KEEP_ALIVE_DELAY } = require('./bridged');
-const { keepAddresses } = require('./connection');
+const { keepAddresses } = require('./facts');
 const { Buffer, JSON } = require('./globals');
 const { isOver, peek } = require('./streams');
 
@@ -131,12 +131,12 @@ class BridgedResponse extends Bridged {
    * @param {Buffer | undefined} body undefined when it was too long
    */
   answerBody(body) {
-    const { native, connections } = this.engine;
+    const { native, sessions } = this.engine;
     try {
       const answer = native.bridgeBody(this.id, body);
       if (answer === WAIT) {
-        const connection = connections[native.bridgeWaitsFor(this.id)];
-        connection?._holdSender(() => {
+        const session = sessions[native.bridgeWaitsFor(this.id)];
+        session?._holdSender(() => {
           this.answerBody(body);
           this.engine.drainSoon();
         });

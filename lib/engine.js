@@ -6,13 +6,14 @@
 
 const { closeSync } = require('node:fs');
 
-const { Connection, CLOSED, CLOSING, DEAD } = require('./connection');
+const { CLOSED, CLOSING } = require('./connection');
+const { keepAddresses } = require('./facts');
 const { JSON, nextTick, now, queueMicrotask, setImmediate } = require('./globals');
 const { Liveness } = require('./liveness');
 const { startNative } = require('./native');
 const { Numbers } = require('./numbers');
 const { checkRawCode, rawReason } = require('./raw-close');
-const { Session } = require('./session');
+const { Session, openSession } = require('./session');
 const { giveBack } = require('./takeover');
 const { endTaken } = require('./taken-socket');
 
@@ -98,13 +99,17 @@ class Engine {
     /** Events that `drain` may handle before it looks at the clock, and when it has to end. */
     this.untilLook = EVENTS_PER_LOOK;
     this.drainEnd = Infinity;
-    /** @type {(Connection | undefined)[]} */
-    this.connections = [];
+    /** @type {(Session | undefined)[]} */
+    this.sessions = [];
     this.numbers = new Numbers(this);
     /** @type {Map<number, Pending>} */
     this.pending = new Map();
     /** Requests to forget when all events have been handled. @type {Set<number>} */
     this.retired = new Set();
+    /** The session that was last told of a request, and by what that can be had. @type {Session | undefined} */
+    this.received = undefined;
+    /** The request, or the row of its event. @type {import('node:http').IncomingMessage | number | undefined} */
+    this.receivedBy = undefined;
     this.lastId = 0;
     this.watching = false;
     /** Headers of answers over the bridge, by number. @type {string[][]} */
@@ -213,12 +218,12 @@ class Engine {
   }
 
   /**
-   * @param {Connection} connection
+   * @param {Session} session
    * @param {boolean} paused
    */
-  pause(connection, paused) {
-    this.native.pause(connection._key, paused);
-    if (connection._bridge) this.pending.get(connection._bridge)?.pause?.(paused);
+  pause(session, paused) {
+    this.native.pause(session._key, paused);
+    if (session._bridge) this.pending.get(session._bridge)?.pause?.(paused);
   }
 
   /** Something has been written: it leaves at the end of the batch, or of the running callback. */
@@ -295,6 +300,8 @@ class Engine {
   fill() {
     if (this.handled < this.filled) return true;
     this.handled = 0;
+    this.received = undefined;
+    this.receivedBy = undefined;
     // This also sends what has been written, and what goes by the bridge comes back as events.
     this.filled = this.hot.drain(this.values, this.table);
     if (this.filled === 0) this.forgetRetired();
@@ -318,14 +325,12 @@ class Engine {
       const row = this.handled * COLUMNS;
       const kind = table[row];
       if (kind === MESSAGE || kind === VALUE) {
-        const connection = this.connections[table[row + 1]];
-        if (connection !== undefined && connection._round === this.round) {
-          return false;
-        }
+        const session = this.sessions[table[row + 1]];
+        if (session !== undefined && session._round === this.round) return false;
         this.handled++;
-        if (connection !== undefined) {
+        if (session !== undefined) {
           const message = this.hot.message(table[row + 2]);
-          connection._deliver(kind === VALUE ? JSON.parse(message) : message);
+          session._deliver(kind === VALUE ? JSON.parse(message) : message);
         }
       } else {
         const value = values[this.handled];
@@ -356,31 +361,36 @@ class Engine {
       case OPEN_NODE:
         return this.openWithRequest(subject, a, value, b);
       case OPEN: {
-        const connection = this.open(subject, a, XHR_POLLING);
         const taken = this.pending.get(b);
-        connection._request = value;
-        connection._came(taken?.socket);
-        return this.announce(connection, taken?.resource);
+        const session = this.open(subject, a, XHR_POLLING, taken?.socket);
+        session._request = value;
+        this.received = session;
+        this.receivedBy = this.handled - 1;
+        return this.announce(session, taken?.resource);
       }
       case ATTACHED_NODE: {
         const request = this.pending.get(a)?.request;
-        const connection = this.connections[subject];
-        if (request && connection) {
-          this.decorate(connection, request, PROTOCOLS[b]);
-          connection._receives(a, b);
+        const session = this.sessions[subject];
+        if (session === undefined) return;
+        session._receivers++;
+        session._receives(a, b);
+        if (request) {
+          session._came(request.socket);
+          this.decorate(session, request, PROTOCOLS[b]);
         }
         return;
       }
       case ATTACHED: {
-        const connection = this.connections[subject];
-        if (connection === undefined) return;
-        connection._request = value;
-        connection._came(this.pending.get(b)?.socket);
+        const session = this.sessions[subject];
+        if (session === undefined) return;
+        this.received = session;
+        this.receivedBy = this.handled - 1;
+        session._attached(value, this.pending.get(b)?.socket);
         return;
       }
       case CLOSING_BY_SERVER: {
-        const connection = this.connections[subject];
-        if (connection !== undefined && connection._state < CLOSING) connection._state = CLOSING;
+        const session = this.sessions[subject];
+        if (session !== undefined && session.readyState < CLOSING) session.readyState = CLOSING;
         return;
       }
       case ENDING:
@@ -388,8 +398,10 @@ class Engine {
       case ENDED_SESSION:
         return this.end(subject);
       case DRAIN: {
-        const connection = this.connections[subject];
-        if (connection !== undefined && connection._state !== CLOSED) connection.emit('drain');
+        const session = this.sessions[subject];
+        if (session !== undefined && session.readyState !== CLOSED) {
+          session.connection.emit('drain');
+        }
         return;
       }
       case OUTLET:
@@ -414,13 +426,14 @@ class Engine {
    * @param {number} key
    * @param {number} service
    * @param {number} transport
+   * @param {any} socket
    */
-  open(key, service, transport) {
+  open(key, service, transport, socket) {
     const listener = /** @type {import('./server').Listener} */ (this.numbers.listener(service));
-    const connection = new Connection(this, key, listener, transport);
-    this.hold(1, connection._keepsAlive());
-    this.connections[key] = connection;
-    return connection;
+    const session = openSession(this, key, listener, transport, socket);
+    this.hold(1, session._keepsAlive());
+    this.sessions[key] = session;
+    return session;
   }
 
   /**
@@ -430,50 +443,70 @@ class Engine {
    * @param {number} transport
    */
   openWithRequest(key, service, id, transport) {
-    const connection = this.open(key, service, transport);
     const pending = this.pending.get(id);
     const resource = pending?.resource;
-    if (pending?.request) this.decorate(connection, pending.request, PROTOCOLS[transport]);
-    if (pending?.pause) connection._bridge = id;
-    else if (transport >= XHR_POLLING) connection._receives(id, transport);
+    const socket = pending?.request?.socket;
+    keepAddresses(socket);
+    const session = this.open(key, service, transport, socket);
+    if (pending?.pause) session._bridge = id;
+    else if (transport >= XHR_POLLING) session._receives(id, transport);
+    if (pending?.request) {
+      this.received = session;
+      this.receivedBy = pending.request;
+      this.decorate(session, pending.request, PROTOCOLS[transport]);
+    }
     if (pending) {
       // A taken socket lives long; what it came with is no longer needed.
       pending.resource = undefined;
       if (pending.server) pending.request = undefined;
     }
-    this.announce(connection, resource);
+    this.announce(session, resource);
   }
 
   /**
-   * @param {Connection} connection
+   * @param {Session} session
    * @param {import('node:http').IncomingMessage} request
    * @param {string} protocol
    */
-  decorate(connection, request, protocol) {
-    connection._decorate(request, protocol);
-    if (Session.isPatched()) connection._session.decorateConnection(request);
+  decorate(session, request, protocol) {
+    session._show(request, protocol);
+    if (Session.isPatched()) session._redecorate(request);
   }
 
   /**
-   * @param {Connection} connection
+   * The request that receives for a session: on the bridge as long as it lasts, else until all events that
+   * came together with it have been handled.
+   *
+   * @param {Session} session
+   * @returns {import('node:http').IncomingMessage | string | undefined} text as `Head::whole` makes it
+   */
+  requestOf(session) {
+    const pending = this.pending.get(session._bridge || session._response);
+    if (pending?.request) return pending.request;
+    if (this.received !== session) return undefined;
+    const { receivedBy } = this;
+    if (typeof receivedBy !== 'number') return receivedBy;
+    return this.native.wholeRequest(receivedBy) ?? undefined;
+  }
+
+  /**
+   * @param {Session} session
    * @param {import('node:async_hooks').AsyncResource | undefined} resource
    */
-  announce(connection, resource) {
-    connection._round = this.round;
-    const { server } = connection._listener;
-    if (resource) resource.runInAsyncScope(server._announce, server, connection);
-    else server._announce(connection);
+  announce(session, resource) {
+    session._round = this.round;
+    const { server } = session._listener;
+    if (resource) resource.runInAsyncScope(server._announce, server, session.connection);
+    else server._announce(session.connection);
   }
 
   /** @param {number} key */
   end(key) {
-    const connection = this.connections[key];
-    this.connections[key] = undefined;
-    if (connection === undefined) return;
-    this.hold(-1, -connection._keepsAlive());
-    // The key will soon be another connection's.
-    connection._key = DEAD;
-    connection._clientGone();
+    const session = this.sessions[key];
+    this.sessions[key] = undefined;
+    if (session === undefined) return;
+    this.hold(-1, -session._keepsAlive());
+    session._clientGone();
   }
 
   /**

@@ -7,8 +7,8 @@
 const { AsyncResource } = require('node:async_hooks');
 const { closeSync } = require('node:fs');
 
-const { keepAddresses } = require('./connection');
 const { coded } = require('./errors');
+const { keepAddresses } = require('./facts');
 const { Buffer } = require('./globals');
 const { watchRequest, watchSocket } = require('./onlookers');
 const { attachHandle, detachHandle, hasPlainHandle } = require('./taken-socket');

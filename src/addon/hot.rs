@@ -264,7 +264,7 @@ unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) ->
                     break;
                 };
                 key = event.key();
-                let (numbers, value) = present(env, state, place, event);
+                let (numbers, value) = present(env, state, count, place, event);
                 *row = numbers;
                 if !value.is_null() {
                     sys::napi_set_element(env, values, count, value);
@@ -293,6 +293,7 @@ unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) ->
 unsafe fn present(
     env: sys::napi_env,
     state: &mut State,
+    row: u32,
     place: usize,
     event: Event,
 ) -> ([u32; COLUMNS], sys::napi_value) {
@@ -309,7 +310,9 @@ unsafe fn present(
                         [kind::OPEN_NODE, key, service, transport as u32],
                         number(env, id),
                     ),
-                    Facts::Request { token, json } => {
+                    Facts::Request { token, json, whole } => {
+                        state.opened(key);
+                        state.keep_request(row, whole);
                         ([kind::OPEN, key, service, token], text(env, &json))
                     }
                 }
@@ -320,8 +323,11 @@ unsafe fn present(
             } => ([kind::ATTACHED_NODE, key, id, transport as u32], none),
             Event::Attached {
                 key,
-                facts: Facts::Request { token, json },
-            } => ([kind::ATTACHED, key, 0, token], text(env, &json)),
+                facts: Facts::Request { token, json, whole },
+            } => {
+                state.keep_request(row, whole);
+                ([kind::ATTACHED, key, 0, token], text(env, &json))
+            }
             Event::Message(message) => {
                 let kind = match message.form {
                     Form::Value => kind::VALUE,

@@ -393,10 +393,30 @@ impl Engine {
         self.with_connection(key, (), Connection::finish_ending);
     }
 
-    /// Ends the websocket of a session without a `c` frame.
+    /// Ends the response that receives for a session, or its websocket without a `c` frame.
     #[napi(catch_unwind)]
     pub fn end_receiver(&self, key: u32) {
         self.with_connection(key, (), Connection::end_receiver);
+    }
+
+    /// The response that receives now, by its number among those of the session; 0 for none.
+    #[napi(catch_unwind)]
+    pub fn receiver(&self, key: u32) -> u32 {
+        self.with_connection(key, 0, |connection| connection.receiver())
+    }
+
+    /// Ends a session that nobody receives for.
+    #[napi(catch_unwind)]
+    pub fn end_session(&self, key: u32) {
+        self.with_connection(key, (), Connection::end_session);
+    }
+
+    /// The whole request behind the event in this row of the table, while JavaScript handles that.
+    #[napi(catch_unwind)]
+    pub fn whole_request(&self, row: u32) -> Option<String> {
+        let state = self.state.borrow();
+        let latin1 = state.request(row)?;
+        Some(latin1.iter().copied().map(char::from).collect())
     }
 
     /// Stops or restarts reading from the client.

@@ -16,6 +16,10 @@ pub(super) struct State {
     batch: Batch,
     /// Events of the batch that have been drained.
     drained: usize,
+    /// Whole requests behind events in the table which JavaScript is handling, by row in ascending order.
+    requests: Vec<(u32, Vec<u8>)>,
+    /// Keys of connections that were opened in it.
+    opened: Vec<u32>,
     /// Keys of connections that ended in the table which JavaScript is handling.
     ended: Vec<u32>,
     /// Buffer for the strings that JavaScript writes.
@@ -34,6 +38,8 @@ impl State {
             connections: Vec::new(),
             batch: Batch::default(),
             drained: 0,
+            requests: Vec::new(),
+            opened: Vec::new(),
             ended: Vec::new(),
             units: Vec::new(),
             watch: None,
@@ -63,9 +69,31 @@ impl State {
         self.ended.push(key);
     }
 
+    /// Keeps the request behind the event of this row as long as the table.
+    pub(super) fn keep_request(&mut self, row: u32, request: Option<Vec<u8>>) {
+        self.requests.extend(request.map(|request| (row, request)));
+    }
+
+    /// JavaScript is about to be told of this connection.
+    pub(super) fn opened(&mut self, key: u32) {
+        self.opened.push(key);
+    }
+
+    /// The request behind the event in this row.
+    pub(super) fn request(&self, row: u32) -> Option<&[u8]> {
+        let index = self.requests.binary_search_by_key(&row, |(row, _)| *row);
+        Some(&self.requests[index.ok()?].1)
+    }
+
     /// JavaScript has handled all that it was given: keys that ended with it are free. Not sooner, or a
     /// listener could write to an old connection and reach a new one.
     pub(super) fn handled(&mut self) {
+        self.requests.clear();
+        for key in self.opened.drain(..) {
+            if let Some(Some(connection)) = self.connections.get(key as usize) {
+                connection.announced();
+            }
+        }
         for key in self.ended.drain(..) {
             self.engine.keys.give(key);
         }
@@ -76,6 +104,7 @@ impl State {
         self.watch = None;
         self.connections.clear();
         self.batch = Batch::default();
+        self.requests = Vec::new();
         self.drained = 0;
     }
 

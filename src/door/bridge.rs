@@ -68,7 +68,7 @@ impl Bridge {
         match service.plan(
             head,
             || Carrier::NodeBody(id),
-            |transport| Facts::Node { id, transport },
+            |transport, _| Facts::Node { id, transport },
         ) {
             Plan::Reply(reply) => self.answer(id, reply),
             Plan::Body(plan) => {

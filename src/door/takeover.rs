@@ -196,9 +196,10 @@ impl Driver {
             base_url: None,
         };
         let carrier = || Carrier::Body(self.socket.clone(), self.io.clone());
-        let facts = |transport| Facts::Request {
+        let facts = |transport, whole: bool| Facts::Request {
             token: self.token,
             json: head.facts(transport),
+            whole: whole.then(|| head.whole()),
         };
         let reply = match service.plan(&head, carrier, facts) {
             Plan::Reply(reply) => {

@@ -154,6 +154,21 @@ impl Head<'_> {
         // `quote_str` appends UTF-8 only.
         String::from_utf8(json).unwrap_or_default()
     }
+
+    /// `METHOD target`, and a line `name:value` for each header: none of them can contain a line feed.
+    pub fn whole(&self) -> Vec<u8> {
+        let mut lines = Vec::with_capacity(512);
+        lines.extend_from_slice(self.method.as_bytes());
+        lines.push(b' ');
+        lines.extend_from_slice(self.target.as_bytes());
+        for (name, value) in self.headers {
+            lines.push(b'\n');
+            lines.extend_from_slice(name.as_str().as_bytes());
+            lines.push(b':');
+            lines.extend_from_slice(value.as_bytes());
+        }
+        lines
+    }
 }
 
 fn latin1(bytes: &[u8]) -> Cow<'_, str> {
@@ -196,12 +211,13 @@ impl LogLine {
 
 impl Service {
     /// Answers a request that the router claims. `carrier` is asked for when the answer goes on in
-    /// time, `facts` when it receives for a session.
+    /// time, `facts` when it receives for a session: with its transport, and whether the whole request may be
+    /// asked for.
     pub fn plan(
         self: &Arc<Self>,
         head: &Head<'_>,
         carrier: impl FnOnce() -> Carrier,
-        facts: impl FnOnce(Transport) -> Facts,
+        facts: impl Fn(Transport, bool) -> Facts,
     ) -> Plan {
         let log = LogLine::new(self, head);
         let target = parse_target(head.target);
@@ -261,7 +277,7 @@ impl Service {
         let response = response::receiver_head(transport, filters, head.headers);
         let outlet = Outlet::new(carrier());
         outlet.write(&self.engine, |out| wrapper.prelude(out));
-        let attachment = self.attach(session, &wrapper, &outlet, facts(transport));
+        let attachment = self.attach(session, &wrapper, &outlet, |whole| facts(transport, whole));
         log.write(self, outlet.has_ended().then_some(StatusCode::OK));
         Plan::Reply(Reply::Stream {
             response,
@@ -304,15 +320,14 @@ impl Service {
         session: &str,
         wrapper: &Wrapper,
         outlet: &Arc<Outlet>,
-        facts: Facts,
+        facts: impl Fn(bool) -> Facts,
     ) -> Option<Attachment> {
-        let mut facts = Some(facts);
         loop {
             let connection = self.registry.get_or_insert(session, || {
                 Connection::new(self.clone(), Some(session), Instant::now())
             });
             // A session that ended between the look-up and this is no longer in the registry.
-            if let Some(attachment) = connection.attach_response(wrapper, outlet, &mut facts) {
+            if let Some(attachment) = connection.attach_response(wrapper, outlet, &facts) {
                 return attachment;
             }
         }

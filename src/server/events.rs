@@ -29,6 +29,9 @@ pub enum Facts {
         token: u32,
         /// `{url, pathname, protocol, headers}`, for JavaScript to parse if somebody looks at it.
         json: String,
+        /// The request with all of its headers, in latin1 ([`super::dispatch::Head::whole`]), if JavaScript may
+        /// ask for it. It is gone with the event.
+        whole: Option<Vec<u8>>,
     },
 }
 
@@ -132,7 +135,9 @@ impl Event {
     fn held(&self) -> usize {
         match self {
             Self::Open { facts, .. } | Self::Attached { facts, .. } => match facts {
-                Facts::Request { json, .. } => json.len(),
+                Facts::Request { json, whole, .. } => {
+                    json.len() + whole.as_ref().map_or(0, Vec::len)
+                }
                 Facts::Node { .. } => 0,
             },
             Self::Returned(returned) => returned.bytes.len(),

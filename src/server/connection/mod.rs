@@ -4,6 +4,7 @@
 //! `settle`, which carries out what the protocol core decided.
 
 mod backpressure;
+mod curiosity;
 mod pause;
 mod websocket;
 
@@ -25,6 +26,7 @@ use crate::protocol::session::{
 use crate::protocol::websocket::{Kind as FrameKind, encode};
 use crate::transport::Wrapper;
 use crate::{lock, may_panic};
+use curiosity::Curiosity;
 pub use pause::Place;
 use websocket::{
     Ending, NORMAL_CLOSURE, Phase, Websocket, frame_message, frame_payload, frame_text,
@@ -44,6 +46,7 @@ pub struct Connection {
     resumed: Notify,
     /// Requests that wait because it is paused.
     waiting: AtomicUsize,
+    curiosity: Curiosity,
 }
 
 #[derive(Debug)]
@@ -142,6 +145,7 @@ impl Connection {
             paused: AtomicBool::new(false),
             resumed: Notify::new(),
             waiting: AtomicUsize::new(0),
+            curiosity: Curiosity::new(),
         })
     }
 
@@ -165,7 +169,7 @@ impl Connection {
         self: &Arc<Self>,
         wrapper: &Wrapper,
         outlet: &Arc<Outlet>,
-        facts: &mut Option<Facts>,
+        facts: impl Fn(bool) -> Facts,
     ) -> Option<Option<Attachment>> {
         let now = Instant::now();
         let mut inner = lock(&self.inner);
@@ -199,10 +203,8 @@ impl Connection {
                 .limit(self.service.options.response_limit),
         });
         // 0.3.24 does not decorate the connection with a request that only fetches the close frame.
-        if inner.session.is_open()
-            && let Some(facts) = facts.take()
-        {
-            self.announce(&mut inner, facts);
+        if inner.session.is_open() {
+            self.announce(&mut inner, facts(self.curiosity.may_ask()));
         }
         self.settle(&mut inner, now);
         Some(Some(Attachment {
@@ -288,12 +290,36 @@ impl Connection {
         }
     }
 
-    /// Ends the receiver as if it had all it gets: a websocket closes without a `c` frame.
+    /// Ends the receiver as if it had all it gets: a response ends, a websocket closes without a `c` frame.
     pub fn end_receiver(self: &Arc<Self>) {
         let mut inner = lock(&self.inner);
         let now = Instant::now();
         self.finish(&mut inner, now);
         self.settle(&mut inner, now);
+    }
+
+    /// The response that receives now, by its number among those that the session has had; 0 if none does.
+    /// Whoever asks may look at its request, and at those that follow.
+    pub fn receiver(&self) -> u32 {
+        self.curiosity.asked();
+        match &lock(&self.inner).receiver {
+            Some(Receiver::Response { id, .. }) => u32::try_from(*id).unwrap_or(0),
+            Some(Receiver::Websocket(..)) | None => 0,
+        }
+    }
+
+    /// The application has been told of the connection.
+    pub fn announced(&self) {
+        self.curiosity.told();
+    }
+
+    /// The application has given up a session that nobody receives for.
+    pub fn end_session(self: &Arc<Self>) {
+        let mut inner = lock(&self.inner);
+        if inner.receiver.is_none() {
+            inner.session.end();
+            self.settle(&mut inner, Instant::now());
+        }
     }
 
     /// The client of this response went away in the middle.

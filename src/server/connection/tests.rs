@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
+use super::Connection;
 use crate::server::Engine;
 use crate::server::dispatch::{Head, Plan, Reply};
-use crate::server::events::Facts;
+use crate::server::events::{Batch, Event, Facts};
 use crate::server::outlet::{Carrier, Take};
 use crate::server::service::Service;
 use crate::server::socket::Socket;
@@ -24,9 +25,10 @@ fn receives(service: &Arc<Service>, near: &UnixStream) -> Reply {
         headers: &HeaderMap::new(),
         base_url: None,
     };
-    let facts = |_| Facts::Request {
+    let facts = |_, whole: bool| Facts::Request {
         token: 0,
         json: String::new(),
+        whole: whole.then(|| head.whole()),
     };
     let carrier = || Carrier::Body(socket, engine.next_io());
     match service.plan(&head, carrier, facts) {
@@ -67,5 +69,49 @@ fn a_receiver_whose_client_has_left_is_in_nobodys_way() {
     drop(first);
     let busy = receives(&service, &near);
     assert!(frames(&busy).starts_with("c[2010"));
+    engine.stop();
+}
+
+/// The connection of the event that comes next, if it opens one, and the whole request in it.
+fn next(engine: &Engine) -> (Option<Arc<Connection>>, Option<Vec<u8>>) {
+    let mut batch = Batch::default();
+    engine.events.drain(&mut batch);
+    match batch.events.pop() {
+        Some(Event::Open { connection, facts }) => (Some(connection), whole(facts)),
+        Some(Event::Attached { facts, .. }) => (None, whole(facts)),
+        other => panic!("{other:?} is about no receiver"),
+    }
+}
+
+fn whole(facts: Facts) -> Option<Vec<u8>> {
+    match facts {
+        Facts::Request { whole, .. } => whole,
+        Facts::Node { .. } => None,
+    }
+}
+
+#[test]
+fn whole_requests_are_copied_for_those_who_ask() {
+    let engine = Engine::start(1, 1, Box::new(Silent)).unwrap();
+    let service = service(&engine);
+    let (near, _far) = UnixStream::pair().unwrap();
+    let first = receives(&service, &near);
+    let (connection, request) = next(&engine);
+    let connection = connection.unwrap();
+    assert_eq!(request.unwrap(), b"POST /s/0/a/xhr_streaming");
+    // The application may be about to ask.
+    connection.end_receiver();
+    let second = receives(&service, &near);
+    assert!(next(&engine).1.is_some());
+    connection.announced();
+    connection.end_receiver();
+    let third = receives(&service, &near);
+    assert!(next(&engine).1.is_none());
+    assert_eq!(connection.receiver(), 3);
+    connection.end_receiver();
+    assert_eq!(connection.receiver(), 0);
+    let fourth = receives(&service, &near);
+    assert!(next(&engine).1.is_some());
+    drop((first, second, third, fourth));
     engine.stop();
 }
