@@ -350,6 +350,10 @@ declare namespace sockjs {
    * streams have beyond it and beyond the members here (`read`, `setEncoding`, `isPaused`, `unpipe`,
    * `unshift`, `wrap`, async iteration) is in the type, for the sake of those who ask for a
    * `NodeJS.ReadWriteStream`, but not there. Applications may add members.
+   *
+   * `id`, `headers`, `prefix`, `remoteAddress`, `remotePort`, `address`, `url`, `pathname`, `protocol` and `_session` are
+   * its own and enumerable; the addresses are missing on unix sockets. `_session` has no type: what is there for other
+   * packages is in docs/api.md.
    */
   interface Connection extends NodeJS.ReadWriteStream {
     /** A version 4 UUID of the server's own making; not the session's name in the URL. */
