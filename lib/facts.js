@@ -43,9 +43,13 @@ const kLocalAddress = Symbol('local address');
  */
 function keepAddresses(socket) {
   if (!(socket instanceof Socket) || socket[kLocalAddress] !== undefined) return;
-  void socket.remoteAddress;
-  socket[kLocalAddress] = socket.address();
-  socket._getsockname = keptLocalAddress;
+  try {
+    void socket.remoteAddress;
+    socket[kLocalAddress] = socket.address();
+    socket._getsockname = keptLocalAddress;
+  } catch {
+    // In this version of Node it is another thing: what is not kept is unknown when the socket has closed.
+  }
 }
 
 /** @this {any} */

@@ -62,8 +62,13 @@ function serveWithoutUpgrade(listener, request, socket, head, httpServer = serve
     );
   }
   const hasBody = READS_BODIES || !request.complete || request.readableLength > 0;
-  if (hasBody || httpServer === undefined) answer(listener, request, socket, httpServer);
-  else readAgain(request, socket, head, httpServer);
+  if (hasBody || httpServer === undefined) {
+    const response = responseTo(request, socket);
+    if (response === undefined) socket.destroy();
+    else answer(listener, request, response, socket, httpServer);
+  } else {
+    readAgain(request, socket, head, httpServer);
+  }
 }
 
 /** Whether Node reads the body of an upgrade request into the request. */
@@ -96,20 +101,36 @@ function readAgain(request, socket, head, httpServer) {
   declineUpgrade(request);
   socket.unshift(Buffer.concat([Buffer.from(`${text}\r\n`, 'latin1'), head]));
   httpServer.emit(socket.encrypted ? 'secureConnection' : 'connection', socket);
+  // It may have been paused, which a listener to its bytes does not end.
+  socket.resume();
 }
 
 /**
- * The request has its body, or will have it: only a response is missing. What comes behind it is dropped.
+ * @param {import('node:http').IncomingMessage} request
+ * @param {any} socket
+ * @returns {ServerResponse | undefined} nothing where this version of Node has the socket busy in another way
+ */
+function responseTo(request, socket) {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  try {
+    response.assignSocket(socket);
+    return response;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The request has its body, or will have it: only a response was missing. What comes behind it is dropped.
  *
  * @param {import('./server').Listener | undefined} listener
  * @param {import('node:http').IncomingMessage} request
+ * @param {ServerResponse} response
  * @param {any} socket
  * @param {any} httpServer
  */
-function answer(listener, request, socket, httpServer) {
-  const response = new ServerResponse(request);
-  response.shouldKeepAlive = false;
-  response.assignSocket(socket);
+function answer(listener, request, response, socket, httpServer) {
   const end = () => endSoon(socket);
   response.on('finish', end);
   response.on('close', () => {
@@ -156,11 +177,7 @@ function afterResponse(earlier, request, socket, head, then) {
       socket.removeListener('data', keep);
       socket.removeListener('end', leave);
       if (isOver(socket)) return;
-      if (reads) {
-        // As Node left it.
-        socket.pause();
-        socket.readableFlowing = null;
-      }
+      if (reads) socket.pause();
       then(Buffer.concat(read, length));
     });
   });
