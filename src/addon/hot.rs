@@ -137,11 +137,17 @@ unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) ->
         let state = &mut *state.borrow_mut();
         sys::napi_get_value_uint32(env, key_value, &raw mut key);
         let mut units = std::mem::take(&mut state.units);
+        let is_first_answer = std::mem::take(&mut state.handles_one);
         let sent = match state.connection(key) {
             Some(connection) => {
                 may_panic("write");
                 read_utf16(env, text, &mut units);
-                connection.send(Outgoing::Text(&units))
+                let send = || connection.send(Outgoing::Text(&units));
+                if is_first_answer {
+                    state.engine.flush_after(send)
+                } else {
+                    send()
+                }
             }
             // JavaScript has not heard yet that the connection ended, so it counts as open.
             None => Sent::Taken,
@@ -272,6 +278,7 @@ unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) ->
                 count += 1;
             }
         }
+        state.handles_one = count == 1;
         if count > 0
             && let Some(watch) = &mut state.watch
         {

@@ -22,6 +22,8 @@ pub(super) struct State {
     opened: Vec<u32>,
     /// Keys of connections that ended in the table which JavaScript is handling.
     ended: Vec<u32>,
+    /// JavaScript handles a single event and has not written yet.
+    pub(super) handles_one: bool,
     /// Buffer for the strings that JavaScript writes.
     pub(super) units: Vec<u16>,
     /// None before the first taken websocket, and where it cannot be.
@@ -41,6 +43,7 @@ impl State {
             requests: Vec::new(),
             opened: Vec::new(),
             ended: Vec::new(),
+            handles_one: false,
             units: Vec::new(),
             watch: None,
         }

@@ -28,6 +28,8 @@ thread_local! {
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BUFFER]);
     /// Set on threads that call [`Engine::flush`] themselves at the end of a batch.
     static DEFERS_FLUSH: Cell<bool> = const { Cell::new(false) };
+    /// Set while it will do so at once.
+    static FLUSHES_NOW: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Declares that this thread flushes by itself: marking an outlet then wakes nobody.
@@ -160,7 +162,7 @@ impl Io {
         if marked.since.is_none() {
             marked.since = Some(Instant::now());
             drop(marked);
-            if !self.is_watched.swap(true, Ordering::AcqRel) {
+            if !FLUSHES_NOW.get() && !self.is_watched.swap(true, Ordering::AcqRel) {
                 self.watch.notify_one();
             }
         }
@@ -298,6 +300,22 @@ impl Engine {
                 return;
             }
         }
+    }
+
+    /// Lets the only message of a batch be answered: what `write` writes leaves before this returns. There is
+    /// nothing to gather, and so nobody has to watch that it leaves in time.
+    pub fn flush_after<R>(&self, write: impl FnOnce() -> R) -> R {
+        struct Reset;
+        impl Drop for Reset {
+            fn drop(&mut self) {
+                FLUSHES_NOW.set(false);
+            }
+        }
+        let _reset = Reset;
+        FLUSHES_NOW.set(true);
+        let written = write();
+        self.flush();
+        written
     }
 
     /// Flushes what has been written since the last call. For threads that [`defer_flushes`].
