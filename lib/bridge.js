@@ -170,8 +170,8 @@ class BridgedResponse extends Bridged {
     // for a stream, which ends with the request.
     const isConnection = this.request.httpVersionMajor < 2;
     if (isConnection) attend(socket, this);
-    // As in 0.3.24 the first bytes leave before Node looks at what follows the request.
-    if (answer & BODY) this.flush();
+    // As in 0.3.24 the first bytes are written before Node looks at what follows the request.
+    if (answer & BODY) this.flushFirst();
     if (isConnection && socket.readableEnded) this.end();
   }
 

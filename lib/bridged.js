@@ -4,7 +4,7 @@
  * @file What the native side writes through a stream of Node's.
  */
 
-const { Buffer } = require('./globals');
+const { Buffer, nextTick } = require('./globals');
 
 /** Milliseconds after which the kernel probes an idle connection, as in 0.3.24. */
 const KEEP_ALIVE_DELAY = 5000;
@@ -65,6 +65,20 @@ class Bridged {
       this.writeOn();
     } finally {
       socket?.uncork?.();
+    }
+  }
+
+  /**
+   * Writes the first bytes, which leave when the tick ends: as with 0.3.24 there are none when Node destroys the
+   * socket because of what follows the request.
+   */
+  flushFirst() {
+    const socket = this.corked();
+    socket?.cork?.();
+    try {
+      this.writeOn();
+    } finally {
+      nextTick(() => socket?.uncork?.());
     }
   }
 
