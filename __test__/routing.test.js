@@ -255,13 +255,13 @@ describe.each(doors)('routing, by the %s door', (door) => {
   });
 
   test('getHandler() and middleware() answer whether the request is theirs', async () => {
-    const service = sockjs.createServer({ prefix: '/s', log: () => {}, disconnect_delay: 50 });
-    service.on('connection', (conn) => conn.on('data', (message) => conn.write(message)));
-    const middleware = service.middleware({ prefix: '/m' });
-    expect(middleware.upgrade).toBe(middleware);
-    const handler = service.listener().getHandler();
+    let middleware;
     const server = await startServer(door, {
-      install(httpServer) {
+      install(httpServer, library) {
+        const service = library.createServer({ prefix: '/s' });
+        service.on('connection', (conn) => conn.on('data', (message) => conn.write(message)));
+        middleware = service.middleware({ prefix: '/m' });
+        const handler = service.listener().getHandler();
         httpServer.on('request', (req, res) => {
           const ours = [handler(req, res), middleware(req, res, () => res.end('never'))];
           if (!ours.includes(true)) res.end(`app: ${ours}`);
@@ -272,6 +272,7 @@ describe.each(doors)('routing, by the %s door', (door) => {
         });
       },
     });
+    expect(middleware.upgrade).toBe(middleware);
     expect((await server.get('/x')).body).toBe('app: false,false');
     for (const prefix of ['/s', '/m']) {
       expect((await server.get(`${prefix}/`)).body).toBe('Welcome to SockJS!\n');
