@@ -229,6 +229,29 @@ describe.each(doors)('the handshake of Hixie-76, by the %s door', (door) => {
       expect(connections).toEqual([]);
     });
 
+    test('a client that has left before the handler is called leaves nothing', async () => {
+      const gone = [];
+      const install = (httpServer, library) => {
+        const handler = library.createServer({ prefix: '/s' }).middleware();
+        httpServer.on('upgrade', async (request, socket, head) => {
+          socket.on('error', () => {});
+          // The stream of a socket that has ended says so when it is read.
+          socket.resume();
+          if (!socket.readableEnded) await once(socket, 'end');
+          handler(request, socket, head);
+          gone.push(request.url);
+        });
+      };
+      const server = await startServer(door, { install });
+      const hixie = HixieClient.begin(server, TARGET, { early: Buffer.alloc(0) });
+      hixie.wire.socket.end();
+      await hixie.connection.end();
+      const closed = once(server.http, 'close');
+      server.http.close();
+      await closed;
+      expect(gone).toEqual([TARGET]);
+    });
+
     test('a client that ends its side behind the key is answered first', async () => {
       const server = await startService(door);
       const hixie = await begin(server, '');

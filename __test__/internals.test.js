@@ -73,6 +73,20 @@ describe.each(doors)('internals, by the %s door', (door) => {
     },
   );
 
+  test('a timeout on the socket of a websocket comes once, however long nothing moves', async () => {
+    const server = await startService(door);
+    await server.websocket('/s/websocket');
+    const { conn } = await server.accept();
+    const socket = conn._session.recv.connection;
+    let timeouts = 0;
+    socket.on('timeout', () => timeouts++);
+    const first = new Promise((resolve) => socket.once('timeout', resolve));
+    socket.setTimeout(20);
+    await first;
+    await delay(100);
+    expect(timeouts).toBe(1);
+  });
+
   test('a timeout on the socket of a websocket is an idle timeout: traffic postpones it', async () => {
     const server = await startEcho(door);
     const ws = await server.websocket('/s/websocket');

@@ -9,6 +9,7 @@ const http = require('http');
 const net = require('net');
 const { PerformanceObserver } = require('perf_hooks');
 const { Bell } = require('./support/bell');
+const { serveFixture } = require('./support/child');
 const { doors } = require('./support/library');
 const { startEcho, startService } = require('./support/server');
 
@@ -126,6 +127,23 @@ describe.each(doors)('with the %s door', (door) => {
     const first = await above(0);
     await connection.request('GET', '/s/info');
     await above(first);
+  });
+
+  test.each([
+    ['ServerResponse', 'writeHead'],
+    ['OutgoingMessage', 'end'],
+    ['ServerResponse', 'emit'],
+    ['Socket', 'setTimeout'],
+  ])('%s.%s that was replaced before the library came sees each request', async (name, method) => {
+    const env = { CLASS: name, METHOD: method };
+    const { child, client } = await serveFixture(door, 'patched-first.js', env);
+    const connection = client.connect();
+    const seen = () => child.lines.filter((line) => line === 'seen').length;
+    for (let request = 0; request < 2; request++) {
+      const before = seen();
+      await connection.request('GET', '/s/info');
+      while (seen() === before) await new Promise(setImmediate);
+    }
   });
 
   test.each([

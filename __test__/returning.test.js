@@ -142,6 +142,11 @@ describe.each(doors)('a connection with other requests on it, by the %s door', (
     const page = JSON.parse((await connection.request('GET', '/page')).body);
     expect(page.remoteAddress).toBe('203.0.113.7');
     expect(heard).toHaveLength(1);
+    const ws = await server.websocket('/s/0/0/websocket');
+    const { conn } = await server.accept();
+    const { localPort } = ws.wire.socket;
+    expect([conn.remoteAddress, conn.remotePort]).toEqual(['203.0.113.7', localPort]);
+    ws.abort();
   });
 
   test('belongs to the net.Server in front that has accepted it', async () => {
@@ -172,6 +177,26 @@ describe.each(doors)('a connection with other requests on it, by the %s door', (
     expect(JSON.parse(await get('/page')).visits).toBe(3);
     expect(isClosed).toBe(false);
     agent.destroy();
+    await closed;
+  });
+
+  test('whose requests another server passes on lives by the limits of that one', async () => {
+    const { server } = await start();
+    const front = http.createServer((...args) => server.http.emit('request', ...args));
+    front.keepAliveTimeout = 0;
+    front.listen(0, '127.0.0.1');
+    await once(front, 'listening');
+    const { port } = front.address();
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    const [response] = await once(
+      http.get({ port, host: '127.0.0.1', path: '/s/info', agent }),
+      'response',
+    );
+    expect(response.headers['keep-alive']).toBeUndefined();
+    await once(response.resume(), 'end');
+    const closed = once(front, 'close');
+    front.close();
+    front.closeIdleConnections();
     await closed;
   });
 

@@ -50,6 +50,18 @@ describe.each(doors)('a process that says goodbye and ends, by the %s door', (do
     expect(await child.exit()).toEqual({ code: how === 'throw' ? 1 : 7, signal: null });
   });
 
+  test('has told clients over TLS, at length', async () => {
+    const large = 'x'.repeat(120_000);
+    const env = { HOW: 'exit', SECURE: '1', GOODBYE: large };
+    const { child, client } = await serveFixture(door, 'says-goodbye.js', env);
+    const ws = await client.websocket('/s/0/0/websocket');
+    const raw = await client.handshake('/s/websocket');
+    await child.line(/^open websocket-raw 2$/);
+    child.process.kill('SIGUSR2');
+    for (const { wire } of [ws, raw]) expect(await wire.end()).toContain(large);
+    expect(await child.exit()).toEqual({ code: 7, signal: null });
+  });
+
   test.each(ways)('has told each of 300 websockets (%s)', async (how) => {
     const { child, client } = await serveFixture(door, 'says-goodbye.js', { HOW: how });
     const sockets = [];

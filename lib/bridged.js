@@ -52,12 +52,14 @@ class Bridged {
     const { engine, stream } = this;
     // Somebody else has ended it. That it is closed comes later.
     if (stream.writableEnded) return this.end();
-    if (this.blocked) {
+    // When the process ends, nobody will write on once the client has taken what its stream holds.
+    if (this.blocked && !engine.exiting) {
       // A client that takes nothing is given up in the end.
       if (engine.native.bridgeTake(this.id, NO_ROOM) === GIVEN_UP) stream.destroy();
       return;
     }
-    const socket = this.corked();
+    // TLS takes no second write before the first has left, which it has not when the process ends.
+    const socket = engine.exiting ? (stream.socket ?? stream) : this.corked();
     // Each frame of a response is a chunk of its own, and they leave together. Node would make one chunk of
     // those of a tick (from 26 on), and hold them back until it ends, which somebody may have the socket do.
     socket?.cork?.();
@@ -90,7 +92,7 @@ class Bridged {
   /** Writes until nothing waits, or the client takes no more. */
   writeOn() {
     const { engine, stream } = this;
-    while (!this.blocked) {
+    while (!this.blocked || engine.exiting) {
       let buffer = scratch;
       let length = engine.native.bridgeTake(this.id, scratch);
       if (length === LARGE) {
@@ -102,7 +104,7 @@ class Bridged {
         this.finish(length, buffer);
         return this.end();
       }
-      if (!stream.write(copy(buffer, length))) this.wait();
+      if (!stream.write(copy(buffer, length)) && !engine.exiting) this.wait();
     }
   }
 

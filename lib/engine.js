@@ -251,6 +251,13 @@ class Engine {
     this.pending.get(id)?.flush?.();
   }
 
+  /** Hands to the kernel what has been written in this tick, before a socket of it is shut down. */
+  flushWritten() {
+    if (!this.flushing) return;
+    this.flushing = false;
+    this.native.flushLast();
+  }
+
   /** Hands to the kernel what has been written, as far as it takes it: no tick and no microtask will follow. */
   flushLast() {
     for (const pending of this.pending.values()) pending.flush?.();

@@ -44,7 +44,9 @@ const kLocalAddress = Symbol('local address');
 function keepAddresses(socket) {
   if (!(socket instanceof Socket) || socket[kLocalAddress] !== undefined) return;
   try {
+    // Either has Node ask the handle; a proxy protocol may have put something in the place of one.
     void socket.remoteAddress;
+    void socket.remotePort;
     socket[kLocalAddress] = socket.address();
     socket._getsockname = keptLocalAddress;
   } catch {

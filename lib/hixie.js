@@ -69,6 +69,8 @@ function readKey(socket, head, response, open) {
   socket.on('end', leave);
   socket.on('close', stop);
   socket.write(response);
+  // It may have been over before we were asked.
+  if (socket.readableEnded) leave();
 }
 
 module.exports = { answerKey };

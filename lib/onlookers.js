@@ -35,10 +35,29 @@ const methods = [
   ...methodsOf(EventEmitter, ['emit']),
 ];
 
-/** One was replaced before: libraries that do so mark their functions. */
-const werePatched = methods.some(
-  ([, , method]) => '__original' in method || '__wrapped' in method || '__unwrap' in method,
-);
+/** Methods of a socket that it has from the streams: somebody has put others before them. */
+const INHERITED = ['emit', 'push', 'write', 'destroy'];
+
+/** One was replaced before: libraries that do so mark their functions, and those of others have other names. */
+const werePatched =
+  methods.some(
+    ([, name, method]) =>
+      '__original' in method ||
+      '__wrapped' in method ||
+      '__unwrap' in method ||
+      isOthers(name, method),
+  ) ||
+  INHERITED.some((name) => Object.hasOwn(Socket.prototype, name)) ||
+  isOthers('setStreamTimeout', Socket.prototype.setTimeout);
+
+/**
+ * @param {string} name of Node's own function
+ * @param {Function} method
+ */
+function isOthers(name, method) {
+  // Those that streams have are without a name.
+  return method.name !== name && !['read', 'push'].includes(name);
+}
 
 /**
  * @param {Function} Class

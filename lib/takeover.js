@@ -31,7 +31,7 @@ function takeRequest(installation, listener, request, response) {
   if (
     typeof listener.options.jsessionid === 'function' ||
     !installation.mayTake() ||
-    !works(() => isPlain(socket, 'request') && isFirst(socket, request, response))
+    !works(() => isPlain(socket, 'request') && isFirst(httpServer, request, response))
   ) {
     return false;
   }
@@ -138,14 +138,17 @@ function isPlain(socket, event) {
  * Whether a request is the one that its socket is busy with, by Node's own objects, in a state that can be
  * restored when the connection comes back.
  *
- * @param {any} socket
+ * @param {import('node:http').Server} httpServer
  * @param {any} request
  * @param {any} response
  */
-function isFirst(socket, request, response) {
+function isFirst(httpServer, request, response) {
+  const { socket } = request;
   const { parser } = socket;
   return (
     socket._httpMessage === response &&
+    // Else another server has accepted it, whose limits hold, and passes its requests on.
+    socket.server === httpServer &&
     // What this does cannot be seen from here.
     !(socket.timeout > 0) &&
     typeof parser.getCurrentBuffer === 'function' &&

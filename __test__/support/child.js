@@ -88,7 +88,7 @@ async function serveFixture(door, name, env = {}) {
     ...env,
   });
   const [, port] = await child.line(/^port (\d+)$/);
-  return { child, client: new Client(Number(port)) };
+  return { child, client: new Client(Number(port), Boolean(env.SECURE)) };
 }
 
 afterEach(async () => {
