@@ -107,6 +107,14 @@ describe.each(doors)('with the %s door', (door) => {
     };
   }
 
+  test('with nobody who looks, the connection of a request leaves Node where it can', async () => {
+    const server = await startService(door);
+    let socket;
+    server.http.once('connection', (accepted) => (socket = accepted));
+    await server.connect().request('GET', '/s/info');
+    expect(socket._handle === null).toBe(door === 'takeover');
+  });
+
   test.each(onlookersOfAll)('%s sees a request', async (_, look) => {
     const server = await startService(door);
     const { seen, above } = counter();
