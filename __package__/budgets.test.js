@@ -45,7 +45,7 @@ const MAIN_FILES = [
 
 /** Of the packages that build from source, but for the crate itself. */
 const SOURCE_FILES = ['LICENSE', 'README.md', 'index.js', 'install.js', 'package.json'];
-const CRATE = /^(Cargo\.toml|Cargo\.lock|build\.rs|(src|benches)\/[\w/]+\.(rs|html))$/;
+const CRATE = /^(Cargo\.toml|Cargo\.lock|build\.rs|src\/[\w/]+\.(rs|html))$/;
 const SOURCES = ['sockjs-rs-source', 'sockjs-rs-source-cpu', 'sockjs-rs-source-os'];
 
 const { version } = require('../package.json');
@@ -101,7 +101,7 @@ describe('what is published', () => {
         files.filter((file) => !CRATE.test(file)),
         SOURCE_FILES,
       );
-      const crate = [...tracked('src', 'benches'), 'Cargo.toml', 'Cargo.lock', 'build.rs'];
+      const crate = [...tracked('src'), 'Cargo.toml', 'Cargo.lock', 'build.rs'];
       assert.deepEqual(
         files.filter((file) => CRATE.test(file)),
         crate.sort(),

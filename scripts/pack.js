@@ -40,8 +40,8 @@ const SOURCE_BOUNDS = {
   'sockjs-rs-source-os': { os: ['!linux', '!darwin', '!win32'] },
 };
 
-/** What the crate is built from, Cargo.toml's benches included: cargo wants to see them. */
-const CRATE = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'src', 'benches'];
+/** What the crate is built from. */
+const CRATE = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'src'];
 
 /**
  * @param {string} [url] of the public repository, such as https://github.com/someone/sockjs-rs. It is not

@@ -1,7 +1,7 @@
 //! What has to hold for any bytes: one function a subject, which panics where it does not.
 //!
 //! Three drivers call them: libFuzzer (`fuzz/targets`), the property tests of `cargo test`
-//! (`tests/properties.rs`, with the committed seeds and random bytes), and whoever replays a finding.
+//! (`fuzz/properties.rs`, with the committed seeds and random bytes), and whoever replays a finding.
 
 pub mod gate;
 pub mod hixie;

@@ -1,7 +1,6 @@
 //! The properties of `fuzz/checks`, with the committed seeds, what comes near them, and random bytes.
 //! Which bytes is decided by a fixed number; `npm run fuzz` looks further.
 
-#[path = "../fuzz/checks/mod.rs"]
 #[allow(
     unreachable_pub,
     dead_code,
