@@ -5,8 +5,7 @@
  */
 
 /**
- * All of them, by their number in the README's table. 1 to 8 are those of the contract's section 4; the
- * others are proposed for it. What they say of 0.3.24 is what these tests measured.
+ * All of them, by their number in docs/compatibility.md, "Deviations".
  */
 const LIST = {
   1: 'conn.headers has origin',
@@ -24,7 +23,7 @@ const LIST = {
 
 /**
  * @typedef {object} Deviation
- * @property {keyof LIST | 'fault'} number 'fault' is what the contract's section 7 counts as such
+ * @property {keyof LIST | 'fault'} number 'fault': see docs/compatibility.md, "Faults that are not kept"
  * @property {string} title
  * @property {(difference: import('./compare').Difference, context: Context) => boolean} matches
  */

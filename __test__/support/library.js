@@ -41,8 +41,8 @@ function setDoor(value) {
 }
 
 /**
- * A test of one of the deliberate deviations from 0.3.24, by its number in the README's table. On
- * the oracle it has to fail.
+ * A test of a deviation from 0.3.24, by its number in docs/compatibility.md, "Deviations". It has to
+ * fail on the oracle.
  *
  * @param {number} number
  * @param {string} title
