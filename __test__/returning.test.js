@@ -8,6 +8,7 @@
 const { once } = require('events');
 const http = require('http');
 const net = require('net');
+const os = require('os');
 const { doors } = require('./support/library');
 const { startServer, startService } = require('./support/server');
 
@@ -231,6 +232,36 @@ describe.each(doors)('a connection with other requests on it, by the %s door', (
     connection.wire.write('GET /s/info HTTP/1.1\r\nHo');
     expect(await connection.end()).toBe('HTTP/1.1 408 Mine\r\n\r\n');
     expect(errors).toEqual([['ERR_HTTP_REQUEST_TIMEOUT', 'Request timeout', true]]);
+  });
+
+  test.each([
+    ['between two requests', ''],
+    ['in the middle of a head', 'GET /s/info HTTP/1.1\r\nHo'],
+    [
+      'in the middle of a body',
+      'POST /s/0/a/xhr_send HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n["',
+    ],
+    ['while a stream is open', 'POST /s/0/a/xhr_streaming HTTP/1.1\r\nHost: x\r\n\r\n'],
+  ])("'clientError' tells of a client that resets it %s", async (_, begun) => {
+    const { server, heard } = await start();
+    const errors = [];
+    server.http.on('clientError', (error, socket) => {
+      const { code, errno, message, syscall } = error;
+      errors.push({ code, errno, message, syscall, isSame: socket === heard[0] });
+    });
+    const connection = server.connect();
+    await connection.request('GET', '/s/info');
+    if (begun) connection.wire.write(begun);
+    if (begun.includes('streaming')) await connection.response();
+    // By then what has been sent has been read.
+    for (let i = 0; i < 3; i++) await server.get('/s/');
+    const closed = new Promise((resolve) => heard[0].on('close', resolve));
+    connection.wire.socket.resetAndDestroy();
+    expect(await closed).toBe(true);
+    const errno = -os.constants.errno.ECONNRESET;
+    expect(errors).toEqual([
+      { code: 'ECONNRESET', errno, message: 'read ECONNRESET', syscall: 'read', isSame: true },
+    ]);
   });
 
   test('that is destroyed by the application is over, wherever it is', async () => {

@@ -6,6 +6,7 @@
 
 const { AsyncResource } = require('node:async_hooks');
 const { closeSync } = require('node:fs');
+const { getSystemErrorName } = require('node:util');
 
 const { coded } = require('./errors');
 const { keepAddresses } = require('./facts');
@@ -178,7 +179,10 @@ function beginning(parser, { method, url }) {
   return begins ? read : undefined;
 }
 
-/** Why a connection comes back for good, by the number that the native side gives; 0 for its next request. */
+/**
+ * Why a connection comes back for good, by the number that the native side gives: below 0 what reading has failed
+ * with, 0 for its next request.
+ */
 const REQUEST_TIMEOUT = 1;
 
 /**
@@ -231,6 +235,8 @@ function restore(socket, response, fault) {
  * @param {number} fault
  */
 function report(socket, fault) {
+  const errno = fault | 0;
+  if (errno < 0) return socket.destroy(readError(errno));
   const error =
     fault === REQUEST_TIMEOUT
       ? coded(Error, 'ERR_HTTP_REQUEST_TIMEOUT', 'Request timeout')
@@ -243,6 +249,15 @@ function report(socket, fault) {
   });
   if (node === undefined) socket.destroy(error);
   else node.call(socket, error);
+}
+
+/**
+ * @param {number} errno
+ * @returns {Error} what Node makes of it
+ */
+function readError(errno) {
+  const code = getSystemErrorName(errno);
+  return Object.assign(new Error(`read ${code}`), { errno, code, syscall: 'read' });
 }
 
 module.exports = { takeRequest, takeUpgrade, giveBack };

@@ -365,7 +365,9 @@ unsafe fn present(
                 sys::napi_set_element(env, value, 2, buffer(env, &returned.bytes));
                 // From here on the descriptor is that of the handle which JavaScript makes of it.
                 let fd = returned.fd.into_number();
-                let fault = returned.fault.map_or(0, |fault| fault as u32);
+                let fault = returned
+                    .fault
+                    .map_or(0, |fault| fault.code().cast_unsigned());
                 ([kind::RETURNED, returned.token, fd, fault], value)
             }
             Event::Left(service) => ([kind::LEFT, service, 0, 0], none),

@@ -54,7 +54,7 @@ enum Phase {
     Hold,
     /// The next request is Node's.
     Foreign,
-    /// The client has closed its side in the middle of a body: Node reports it.
+    /// The client has closed its side in the middle of a body, or has reset the connection: Node reports it.
     Faulty,
     /// The client has closed its side while its request was being answered.
     Gone,
@@ -87,11 +87,18 @@ impl Gate {
     }
 
     fn fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        with_read_buffer(|buffer| {
+        let filled: Poll<io::Result<usize>> = with_read_buffer(|buffer| {
             let read = ready!(self.socket.poll_read(cx, buffer))?;
             self.held.extend_from_slice(&buffer[..read]);
             Poll::Ready(Ok(read))
-        })
+        });
+        if let Poll::Ready(Err(error)) = &filled
+            && let Some(number) = error.raw_os_error()
+        {
+            self.exchange.set_fault(Fault::Read(number));
+            self.phase = Phase::Faulty;
+        }
+        filled
     }
 
     /// Judges what is held, looking for the end of the head only in what is new.

@@ -27,9 +27,22 @@ pub struct Returned {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// A request has taken longer than `headersTimeout` or `requestTimeout` allow.
-    RequestTimeout = 1,
+    RequestTimeout,
     /// The client has closed its side in the middle of a body.
-    UnexpectedEnd = 2,
+    UnexpectedEnd,
+    /// Reading from it has failed with this number of the system: the client has reset it, for one.
+    Read(i32),
+}
+
+impl Fault {
+    /// How JavaScript is told: errors of reading are below zero, as Node has them.
+    pub fn code(self) -> i32 {
+        match self {
+            Self::RequestTimeout => 1,
+            Self::UnexpectedEnd => 2,
+            Self::Read(number) => -number,
+        }
+    }
 }
 
 /// Where a taken HTTP connection stands, as far as `closeIdleConnections` asks.
