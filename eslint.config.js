@@ -24,8 +24,8 @@ module.exports = [
     ignores: [
       'binding.js',
       '**/target/',
-      'conformance/.venv/',
-      'conformance/reports/',
+      '__test__/conformance/.venv/',
+      '__test__/conformance/reports/',
       'coverage/',
       'test-results/',
       '**/*.min.js',
@@ -68,17 +68,18 @@ module.exports = [
     languageOptions: { sourceType: 'module', globals: globals.node },
   },
   {
-    files: ['__test__/**/*.js', '__panics__/**/*.js'],
+    // These run under Jest; the other suites, under `node:test`.
+    files: ['__test__/*.js', '__test__/{fixtures,panics,support}/**/*.js'],
     languageOptions: { globals: { ...globals.node, ...globals.jest } },
   },
   {
     // Functions in them run in the page.
-    files: ['__browser__/*.js'],
+    files: ['__test__/browser/*.js'],
     languageOptions: { globals: { ...globals.node, ...globals.browser } },
   },
   {
     // Scripts that a browser loads as they are.
-    files: ['examples/*/public/**/*.js', '__browser__/page/*.js'],
+    files: ['examples/*/public/**/*.js', '__test__/browser/page/*.js'],
     languageOptions: { sourceType: 'script', globals: globals.browser },
     rules: {
       'no-implicit-globals': 'off',

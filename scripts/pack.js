@@ -20,7 +20,7 @@ const { ROOT, isOlderThanSources } = require('./ready');
 const { name, version } = manifest;
 
 /** Fields of the committed package.json that say nothing to those who install it. */
-const OWN_FIELDS = ['devDependencies', 'napi', 'scripts', 'tsd'];
+const OWN_FIELDS = ['devDependencies', 'jest', 'napi', 'prettier', 'scripts', 'tsd'];
 
 /** The binary of a clone, for copies of it that package managers make; published, it has a package of its own. */
 const OWN_FILES = ['sockjs-rs.*.node'];

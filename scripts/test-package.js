@@ -1,19 +1,19 @@
 'use strict';
 
 /**
- * `npm run test:package [-- files…]`: packs what is published, and runs the tests of __package__/ on it.
+ * `npm run test:package [-- files…]`: packs what is published, and runs the tests of __test__/package/ on it.
  */
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { installTools } = require('../__package__/tools');
+const { installTools } = require('../__test__/package/tools');
 const { ensureRelease } = require('./build-release');
 const { VERSIONS, nodeFolder } = require('./nodes');
 const { pack, packAll, platformManifest } = require('./pack');
 const { PLATFORMS, binaryOf } = require('./platforms');
 const { ROOT, ready, run } = require('./ready');
 
-const FOLDER = path.join(ROOT, '__package__');
+const FOLDER = path.join(ROOT, '__test__/package');
 
 const DIST = path.join(ROOT, 'dist');
 
@@ -40,7 +40,7 @@ async function main() {
   packStandIns(path.join(DIST, 'stand-ins'));
   const all = fs.readdirSync(FOLDER).filter((name) => name.endsWith('.test.js'));
   const given = process.argv.slice(2);
-  const files = given.length > 0 ? given : all.map((name) => path.join('__package__', name));
+  const files = given.length > 0 ? given : all.map((name) => path.join('__test__/package', name));
   await run('The package', 'node', ['--test', '--test-concurrency=2', ...files]);
 }
 

@@ -26,7 +26,7 @@ async function main() {
   await run('contained panics', 'npx', [
     'jest',
     '--testMatch',
-    '<rootDir>/__panics__/**/*.test.js',
+    '<rootDir>/__test__/panics/*.test.js',
   ]);
 }
 

@@ -15,8 +15,8 @@ const { ROOT, installed, run } = require('./ready');
  * @type {Record<string, {tests: string, packages: string}>}
  */
 const SUITES = {
-  dependents: { tests: '__dependents__', packages: '__dependents__' },
-  examples: { tests: '__examples__', packages: 'examples' },
+  dependents: { tests: '__test__/dependents', packages: '__test__/dependents' },
+  examples: { tests: '__test__/examples', packages: 'examples' },
 };
 
 /**

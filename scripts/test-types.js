@@ -18,7 +18,7 @@ const CODE = {
 async function main() {
   await run('Assertions about the types', 'npx', ['--no-install', 'tsd']);
   for (const [what, config] of Object.entries(CODE)) {
-    await run(what, 'npx', ['--no-install', 'tsc', '-p', path.join('__types__', config)]);
+    await run(what, 'npx', ['--no-install', 'tsc', '-p', path.join('__test__/types', config)]);
   }
 }
 

@@ -13,7 +13,7 @@
  * echoes PREFIX   a SockJS client gets its own message back, by websocket and by polling
  * prints TEXT     the program prints a line with this text
  * exits SIGNAL    the program exits with 0 when it gets this signal
- * installs NAME   __package__/nested.test.js does with it what the page says
+ * installs NAME   __test__/package/nested.test.js does with it what the page says
  */
 
 const fs = require('fs');

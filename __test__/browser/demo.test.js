@@ -1,0 +1,316 @@
+'use strict';
+
+/** The demo as a person meets it: a server of its own process, and its page in Chromium. */
+
+const assert = require('node:assert/strict');
+const { spawn } = require('node:child_process');
+const { once } = require('node:events');
+const path = require('node:path');
+const { after, before, describe, it } = require('node:test');
+const { DOORS, chooseDoor, launch } = require('./support.js');
+
+const DEMO = path.join(__dirname, '../../examples/demo/server.js');
+
+/** Transport on the page → what the page says it got, on the demo's own origin. */
+const TRANSPORTS = {
+  websocket: 'websocket',
+  'xhr-streaming': 'xhr-streaming',
+  eventsource: 'eventsource',
+  htmlfile: 'htmlfile',
+  'xhr-polling': 'xhr-polling',
+  'jsonp-polling': 'jsonp-polling',
+  'iframe-eventsource': 'iframe-eventsource',
+  'iframe-htmlfile': 'iframe-htmlfile',
+  'iframe-xhr-polling': 'iframe-xhr-polling',
+  'websocket-raw': 'raw websocket',
+  automatic: 'websocket',
+};
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser?.close());
+
+/**
+ * @param {string} door
+ * @param {string | number} [port]
+ * @returns {Promise<{url: string, port: string, stop: () => Promise<void>}>} a running demo
+ */
+async function startDemo(door, port = 0) {
+  const env = { ...process.env, PORT: String(port), HOST: '127.0.0.1' };
+  chooseDoor(door, env);
+  const child = spawn(process.execPath, [DEMO], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const exited = once(child, 'exit');
+  const [line] = await Promise.race([once(child.stdout, 'data'), exited]);
+  const [, url, given] = /(http:\/\/127\.0\.0\.1:(\d+)\/)/.exec(line) || [];
+  assert.ok(url, `the demo did not start: ${line}`);
+  const stop = async () => {
+    child.kill('SIGTERM');
+    assert.deepEqual(await exited, [0, null]);
+  };
+  return { url, port: given, stop };
+}
+
+/**
+ * @param {string[]} args for the demo's environment
+ * @returns {Promise<{code: number, errors: string}>} how a demo that cannot start ends
+ */
+async function failToStart(env) {
+  const child = spawn(process.execPath, [DEMO], { env: { ...process.env, ...env } });
+  let errors = '';
+  child.stderr.on('data', (text) => (errors += text));
+  const [code] = await once(child, 'close');
+  return { code, errors };
+}
+
+/**
+ * @param {import('playwright-core').Page} page
+ * @param {string} state as in the page's `data-state`
+ * @param {string} [title] the words the person reads
+ */
+async function waitForState(page, state, title) {
+  await page.waitForSelector(`body[data-state="${state}"]`);
+  if (title) assert.equal(await page.textContent('#state'), title);
+}
+
+/**
+ * @param {import('playwright-core').Page} page
+ * @param {number} [count] echoes that the page must have seen
+ */
+async function waitForEchoes(page, count = 3) {
+  await page.waitForFunction(
+    (least) => Number(document.querySelector('#echoed').textContent.replace(',', '')) >= least,
+    count,
+  );
+  assert.match(await page.textContent('#median'), /^[\d.,]+ms$/);
+}
+
+/** @param {import('playwright-core').Page} page */
+const waitForChat = (page) => page.waitForSelector('#say:not([disabled])');
+
+/**
+ * @param {import('playwright-core').Page} page
+ * @param {string} text
+ */
+const waitForWords = (page, text) =>
+  page.waitForFunction(
+    (words) => document.querySelector('#chat-log').innerText.includes(words),
+    text,
+  );
+
+for (const door of DOORS) {
+  describe(`the demo, door: ${door}`, { concurrency: 3 }, () => {
+    let demo;
+    before(async () => {
+      demo = await startDemo(door);
+    });
+    after(() => demo?.stop());
+
+    /**
+     * @param {string} name
+     * @param {(context: import('playwright-core').BrowserContext, visit: (query?: string) =>
+     *   Promise<import('playwright-core').Page>) => Promise<void>} test gets a fresh profile, and a
+     *   function that opens the demo in a tab of it
+     */
+    const scenario = (name, test) =>
+      it(name, { timeout: 60000 }, async () => {
+        const context = await browser.newContext();
+        const visit = async (query = '') => {
+          const page = await context.newPage();
+          await page.goto(demo.url + query);
+          return page;
+        };
+        try {
+          await test(context, visit);
+        } finally {
+          await context.close();
+        }
+      });
+
+    scenario('loads without errors, connects and shows round-trip times', async (context) => {
+      const page = await context.newPage();
+      const errors = [];
+      const note = (text) => errors.push(text);
+      page.on('pageerror', (error) => note(String(error)));
+      page.on('console', (message) => message.type() === 'error' && note(message.text()));
+      page.on('response', (response) => {
+        if (response.status() >= 400) note(`${response.status()} ${response.url()}`);
+      });
+      await page.goto(demo.url);
+      await waitForState(page, 'open', 'Connected');
+      assert.equal(await page.textContent('#actual'), 'websocket');
+      await waitForEchoes(page);
+      await waitForChat(page);
+      assert.deepEqual(errors, []);
+    });
+
+    scenario('echoes a burst and what the person typed', async (_, visit) => {
+      const page = await visit();
+      await waitForState(page, 'open');
+      await page.selectOption('#size', '10240');
+      await page.click('#burst');
+      await waitForEchoes(page, 100);
+      await page.fill('#echo-text', 'Grüße <b>🧦</b>');
+      await page.press('#echo-text', 'Enter');
+      await page.waitForFunction(() =>
+        /^“Grüße <b>🧦<\/b>” was back after [\d.]+ ms\.$/.test(
+          document.querySelector('#echo-answer').textContent,
+        ),
+      );
+    });
+
+    scenario('lets two tabs chat', async (context) => {
+      const chat = await startDemo(door); // of its own, without the visitors of other tests
+      try {
+        const [ann, bob] = [await context.newPage(), await context.newPage()];
+        await Promise.all([ann.goto(chat.url), bob.goto(chat.url)]);
+        await Promise.all([waitForChat(ann), waitForChat(bob)]);
+        await ann.fill('#name', 'Ann');
+        await ann.press('#name', 'Tab');
+        await waitForWords(bob, 'is now Ann.');
+        await ann.fill('#chat-text', 'Hello, <i>Bob</i>');
+        await ann.press('#chat-text', 'Enter');
+        await waitForWords(bob, 'Hello, <i>Bob</i>');
+        await bob.fill('#chat-text', 'Hello yourself');
+        await bob.click('#say');
+        await waitForWords(ann, 'Hello yourself');
+        assert.equal(await ann.textContent('#people'), '2 people here');
+        await bob.close();
+        await waitForWords(ann, 'left.');
+        assert.equal(await ann.textContent('#people'), 'You are alone here');
+      } finally {
+        await context.close();
+        await chat.stop();
+      }
+    });
+
+    scenario('reconnects over each transport that the person picks', async (_, visit) => {
+      const page = await visit();
+      await waitForState(page, 'open');
+      for (const [transport, actual] of Object.entries(TRANSPORTS)) {
+        await page.check(`input[value="${transport}"]`, { force: true });
+        await waitForState(page, 'open', 'Connected');
+        assert.equal(await page.textContent('#actual'), actual);
+        await waitForEchoes(page);
+        await waitForChat(page);
+        await page.fill('#chat-text', `Over ${transport}`);
+        await page.click('#say');
+        await waitForWords(page, `Over ${transport}`);
+      }
+    });
+
+    scenario(
+      'speaks to a server of another origin and says what cannot',
+      async (context, visit) => {
+        const other = await startDemo(door);
+        try {
+          const page = await visit(`?server=${encodeURIComponent(other.url)}`);
+          await waitForState(page, 'open', 'Connected');
+          await waitForEchoes(page);
+          await page.check('input[value="iframe-eventsource"]', { force: true });
+          await waitForState(page, 'open', 'Connected');
+          await waitForEchoes(page);
+          await page.check('input[value="htmlfile"]', { force: true });
+          await waitForState(page, 'closed', 'Transport not available');
+          assert.match(await page.textContent('#detail'), /iframe-htmlfile/);
+          await page.fill('#server', 'not an address');
+          await page.press('#server', 'Enter');
+          await waitForState(page, 'closed', 'Cannot connect');
+        } finally {
+          await context.close();
+          await other.stop();
+        }
+      },
+    );
+
+    for (const transport of ['websocket', 'xhr-streaming', 'xhr-polling', 'websocket-raw']) {
+      scenario(`tells the person that the server stopped (${transport})`, async (context) => {
+        let server = await startDemo(door);
+        const page = await context.newPage();
+        await page.goto(server.url);
+        await page.check(`input[value="${transport}"]`, { force: true });
+        await waitForState(page, 'open');
+        await waitForEchoes(page);
+
+        await server.stop();
+        await waitForState(page, 'closed', 'Connection lost');
+        assert.match(await page.textContent('#closed'), /^1006/);
+        await page.click('#reconnect');
+        const title = transport === 'websocket-raw' ? 'Cannot connect' : 'Server unreachable';
+        await waitForState(page, 'closed', title);
+
+        server = await startDemo(door, server.port);
+        try {
+          await page.click('#reconnect');
+          await waitForState(page, 'open', 'Connected');
+          await waitForEchoes(page);
+        } finally {
+          await page.close();
+          await server.stop();
+        }
+      });
+    }
+
+    if (door !== DOORS[0]) return; // what follows is about the page alone
+
+    scenario('asks nothing of other servers', async (context) => {
+      const page = await context.newPage();
+      const foreign = [];
+      page.on('request', (request) => {
+        if (new URL(request.url()).host !== new URL(demo.url).host) foreign.push(request.url());
+      });
+      await page.goto(demo.url);
+      await page.check('input[value="iframe-xhr-polling"]', { force: true });
+      await page.waitForFunction(() => document.querySelector('#actual').textContent !== '–');
+      await waitForEchoes(page);
+      assert.deepEqual(foreign, []);
+    });
+
+    scenario('closes and reconnects at the press of a button', async (_, visit) => {
+      const page = await visit();
+      await waitForState(page, 'open');
+      await page.click('#disconnect');
+      await waitForState(page, 'off', 'Closed');
+      assert.ok(await page.isDisabled('#disconnect'));
+      assert.ok(await page.isDisabled('#burst'));
+      await page.click('#reconnect');
+      await waitForState(page, 'open', 'Connected');
+    });
+
+    for (const [width, height] of [
+      [360, 740],
+      [768, 1024],
+      [1280, 900],
+    ]) {
+      scenario(`fits a screen ${width} px wide, and stays where it is`, async (_, visit) => {
+        const page = await visit();
+        await page.setViewportSize({ width, height });
+        const measure = () =>
+          page.evaluate(() => ({
+            overflow: document.documentElement.scrollWidth - window.innerWidth,
+            height: document.documentElement.scrollHeight,
+          }));
+        await waitForState(page, 'open');
+        await waitForEchoes(page);
+        const open = await measure();
+        assert.ok(open.overflow <= 0, `${open.overflow} px too wide`);
+        await page.click('#disconnect');
+        await waitForState(page, 'off');
+        assert.deepEqual(await measure(), open);
+      });
+    }
+
+    it('says in one line that the port is in use', async () => {
+      const { code, errors } = await failToStart({ PORT: demo.port });
+      assert.equal(code, 1);
+      assert.match(errors, new RegExp(`^Port ${demo.port} is in use\\. [^\\n]+\\n$`));
+    });
+  });
+}
+
+it('says in one line that PORT is no port', async () => {
+  const { code, errors } = await failToStart({ PORT: 'eighty' });
+  assert.equal(code, 1);
+  assert.match(errors, /^PORT must be a number[^\n]+"eighty"\.\n$/);
+});

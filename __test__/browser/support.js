@@ -1,0 +1,123 @@
+'use strict';
+
+/** What the browser tests share: the browser, the library under test, servers on free ports. */
+
+const fs = require('node:fs');
+const http = require('node:http');
+const path = require('node:path');
+const { chromium } = require('playwright-core');
+
+/** The library, or sockjs@0.3.24 in its place, which must pass the same tests. */
+const oracle = process.env.SOCKJS_ORACLE === '1';
+const sockjs = require(oracle ? 'sockjs' : '../..');
+
+/** The ways into the server: each test runs through all of them. */
+const DOORS = oracle ? ['oracle'] : ['takeover', 'bridge'];
+
+const BROWSERS = [
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/usr/bin/google-chrome-stable',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+];
+
+const BROWSER_ARGS = [
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+const executablePath = findChromium();
+
+const CLIENT = require.resolve('sockjs-client/dist/sockjs.min.js');
+
+/** The pages the servers below give out: an empty one, with what it loads. */
+const FILES = {
+  '/': [path.join(__dirname, 'page/index.html'), 'text/html; charset=utf-8'],
+  '/client.js': [path.join(__dirname, 'page/client.js'), 'text/javascript; charset=utf-8'],
+  '/messages.js': [path.join(__dirname, 'page/messages.js'), 'text/javascript; charset=utf-8'],
+  '/sockjs.min.js': [CLIENT, 'text/javascript'],
+};
+
+/**
+ * Ends the process, saying how to install it, where there is none.
+ *
+ * @returns {string} the path of the system's Chromium or Chrome
+ */
+function findChromium() {
+  const given = process.env.CHROMIUM;
+  const found = (given ? [given] : BROWSERS).find((file) => fs.existsSync(file));
+  if (found) return found;
+  console.error(
+    given
+      ? `CHROMIUM is set to ${given}, where there is no file.`
+      : 'The browser tests need Chromium, and none was found.\n' +
+          'Install it (Debian and Ubuntu: apt-get install chromium), or set CHROMIUM to its path.',
+  );
+  return process.exit(1);
+}
+
+/** @returns {Promise<import('playwright-core').Browser>} headless, with a fresh profile */
+function launch() {
+  return chromium.launch({
+    executablePath,
+    headless: true,
+    args: BROWSER_ARGS,
+    chromiumSandbox: process.getuid?.() !== 0, // Chromium has no sandbox for root
+  });
+}
+
+/**
+ * @param {string} door one of DOORS
+ * @param {NodeJS.ProcessEnv} env changed so that servers installed under it go through the door
+ */
+function chooseDoor(door, env) {
+  if (door === 'bridge') env.SOCKJS_RS_DOOR = 'bridge';
+  else delete env.SOCKJS_RS_DOOR;
+}
+
+/**
+ * A server with the test page and a SockJS echo service at `/echo`.
+ *
+ * @param {string} door
+ * @param {object} [options] for the service
+ * @returns {Promise<{origin: string, service: object, errors: string[], close: () => Promise<void>}>}
+ */
+async function startServer(door, options) {
+  const errors = [];
+  const service = sockjs.createServer({
+    sockjs_url: '/sockjs.min.js',
+    // Short, because a browser cannot abort a waiting jsonp poll: the next heartbeat ends it.
+    heartbeat_delay: 1000,
+    disconnect_delay: 2000,
+    log: (severity, line) => severity === 'error' && errors.push(line),
+    ...options,
+  });
+  service.on('connection', (conn) => conn.on('data', (message) => conn.write(message)));
+
+  const server = http.createServer(serveFile);
+  chooseDoor(door, process.env);
+  service.installHandlers(server, { prefix: '/echo' });
+  chooseDoor('', process.env);
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+
+  const close = () =>
+    new Promise((resolve) => {
+      server.close(resolve);
+      server.closeAllConnections();
+    });
+  return { origin: `http://127.0.0.1:${server.address().port}`, service, errors, close };
+}
+
+/** @type {http.RequestListener} */
+function serveFile(req, res) {
+  const [file, type] = FILES[req.url.split('?')[0]] || [];
+  res.writeHead(file ? 200 : 404, { 'Content-Type': type || 'text/plain' });
+  res.end(file ? fs.readFileSync(file) : 'Not found\n');
+}
+
+module.exports = { DOORS, chooseDoor, launch, oracle, startServer };

@@ -1,0 +1,162 @@
+'use strict';
+
+/**
+ * @file `npm run test:protocol`: the official SockJS protocol test suite against `examples/test_server`, by
+ * one door after the other.
+ *
+ *     --suite DIR      where the suite is; else SOCKJS_PROTOCOL, else __test__/conformance/sockjs-protocol
+ *     --python PATH    its Python 2.7; else PYTHON2, pyenv's, or one on the path
+ *     --if-possible    without the suite or a Python, says so and succeeds
+ */
+
+const { spawn } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+const { parseArgs } = require('node:util');
+
+const { ensureEnvironment, findPython, isPython27, lookForPython } = require('./python');
+
+const ROOT = path.join(__dirname, '../..');
+const DOORS = ['takeover', 'bridge'];
+const SUITE = path.join(__dirname, 'sockjs-protocol');
+const PROGRAM = 'sockjs-protocol.py';
+/** Milliseconds that a run may take; it takes a second. */
+const PATIENCE = 120_000;
+
+const HOW_TO_GET = [
+  'To get it: git clone https://github.com/sockjs/sockjs-protocol __test__/conformance/sockjs-protocol',
+  'or name a clone that you have: --suite DIR, or SOCKJS_PROTOCOL=DIR.',
+].join('\n');
+
+/** @type {Set<import('node:child_process').ChildProcess>} */
+const children = new Set();
+let interrupted = false;
+
+async function main() {
+  const { values } = parseArgs({
+    options: {
+      suite: { type: 'string' },
+      python: { type: 'string' },
+      'if-possible': { type: 'boolean' },
+    },
+  });
+  const suite = path.resolve(values.suite ?? process.env.SOCKJS_PROTOCOL ?? SUITE);
+  const hasSuite = fs.existsSync(path.join(suite, PROGRAM));
+  if (values['if-possible']) {
+    const missing = [
+      ...(hasSuite ? [] : [`no SockJS protocol suite in ${path.relative(ROOT, suite)}`]),
+      ...(values.python || lookForPython() ? [] : ['no Python 2.7']),
+    ];
+    if (missing.length > 0) {
+      console.log(`The SockJS protocol suite is left out: there is ${missing.join(' and ')}.`);
+      return;
+    }
+  }
+  if (!hasSuite) {
+    throw new Error(`There is no ${PROGRAM} in ${path.relative(ROOT, suite)}.\n${HOW_TO_GET}`);
+  }
+  if (values.python && !isPython27(values.python)) {
+    throw new Error(`${values.python} is no Python 2.7.`);
+  }
+  const python = values.python ?? findPython('The SockJS protocol suite');
+  const requirements = path.join(__dirname, 'requirements-protocol.txt');
+  const programs = ensureEnvironment('protocol', python, requirements);
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, interrupt);
+  for (const door of DOORS) {
+    if (interrupted) return;
+    const passed = await runThrough(door, suite, path.join(programs, 'python'));
+    if (!passed) process.exitCode = 1;
+  }
+}
+
+/**
+ * @param {string} door
+ * @param {string} suite
+ * @param {string} python
+ * @returns {Promise<boolean>} whether all tests passed
+ */
+async function runThrough(door, suite, python) {
+  const server = start(process.execPath, [path.join(ROOT, 'examples', 'test_server')], {
+    env: {
+      ...process.env,
+      HOST: '127.0.0.1',
+      PORT: '0',
+      SOCKJS_RS_DOOR: door === 'bridge' ? 'bridge' : '',
+    },
+  });
+  try {
+    const [, url] = await server.says(/^SockJS test server on (\S+)\/$/m);
+    const run = start(python, ['-B', PROGRAM], {
+      cwd: suite,
+      env: { ...process.env, SOCKJS_URL: url },
+    });
+    const timer = setTimeout(() => run.child.kill('SIGKILL'), PATIENCE);
+    const code = await run.ended;
+    clearTimeout(timer);
+    return interrupted || report(door, code, run.output());
+  } finally {
+    server.child.kill();
+    await server.ended;
+  }
+}
+
+/**
+ * @param {string} door
+ * @param {number | null} code with which the suite ended
+ * @param {string} output
+ * @returns {boolean} whether all tests passed
+ */
+function report(door, code, output) {
+  const ran = Number(/^Ran (\d+) tests?/m.exec(output)?.[1] ?? 0);
+  const failed = [...output.matchAll(/^(?:FAIL|ERROR): (\w+) \(__main__\.(\w+)\)$/gm)];
+  const names = new Set(failed.map(([, test, group]) => `${group}.${test}`));
+  console.log(`${door}: ${ran - names.size} of ${ran}`);
+  const passed = code === 0 && ran > 0 && names.size === 0;
+  if (!passed) console.error(output.trimEnd());
+  for (const name of names) console.error(`${door}: ${name} fails`);
+  return passed;
+}
+
+/**
+ * @param {string} file
+ * @param {string[]} args
+ * @param {import('node:child_process').SpawnOptions} options
+ */
+function start(file, args, options) {
+  const child = spawn(file, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  children.add(child);
+  let output = '';
+  const ended = new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  }).finally(() => children.delete(child));
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text) => {
+      output += text;
+    });
+  }
+  /** @param {RegExp} pattern */
+  const says = (pattern) =>
+    new Promise((resolve, reject) => {
+      const look = () => {
+        const found = pattern.exec(output);
+        if (found) resolve(found);
+      };
+      child.stdout.on('data', look);
+      const tooEarly = () => reject(new Error(`${path.basename(file)} ended: ${output.trimEnd()}`));
+      ended.then(tooEarly, reject);
+    });
+  return { child, ended, output: () => output, says };
+}
+
+function interrupt() {
+  interrupted = true;
+  process.exitCode = 130;
+  for (const child of children) child.kill();
+}
+
+main().catch((error) => {
+  if (interrupted) return;
+  console.error(error.message);
+  process.exitCode = 1;
+});

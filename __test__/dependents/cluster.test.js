@@ -1,0 +1,110 @@
+'use strict';
+
+/**
+ * @file Workers of a cluster behind one port. The one that has the first client stops to listen, so
+ * that the next client is another's.
+ */
+
+const assert = require('node:assert');
+const test = require('node:test');
+
+const { Client } = require('../support/client');
+const { Child, converse, doors } = require('./support');
+
+/**
+ * @param {import('node:test').TestContext} t
+ * @param {string} door
+ * @param {string} policy
+ */
+async function start(t, door, policy) {
+  const child = new Child(t, 'cluster.js', door, { POLICY: policy });
+  const workers = await child.printed(/^worker (\d+) port (\d+)$/, 2);
+  const client = new Client(Number(workers[0][2]));
+  t.after(() => client.disconnect());
+  return { child, client, pids: workers.map(([, pid]) => pid).sort() };
+}
+
+/** A websocket to one of the workers, which may be asked things. */
+async function openWebsocket(client) {
+  const ws = await client.websocket(`${client.session('/echo')}/websocket`);
+  assert.strictEqual(await ws.message(), 'o');
+  return {
+    async ask(message) {
+      ws.send(JSON.stringify([message]));
+      return JSON.parse((await ws.message()).slice(1))[0];
+    },
+    abort: () => ws.abort(),
+  };
+}
+
+/** A polling session whose requests all go over one connection, and so to one of the workers. */
+async function openPolling(client) {
+  const session = client.session('/echo');
+  const connection = client.connect();
+  const opened = await connection.request('POST', `${session}/xhr`);
+  assert.strictEqual(opened.body, 'o\n');
+  return {
+    async ask(message) {
+      const body = JSON.stringify([message]);
+      const sent = await connection.request('POST', `${session}/xhr_send`, { body });
+      assert.strictEqual(sent.status, 204);
+      const polled = await connection.request('POST', `${session}/xhr`);
+      return JSON.parse(polled.body.slice(1))[0];
+    },
+    /** What the application beside SockJS says on this connection. */
+    async application() {
+      return (await connection.request('GET', '/app')).body;
+    },
+    abort: () => connection.abort(),
+  };
+}
+
+/** Workers that were told to go end by themselves, and the primary after them. */
+async function checkEnd(child, pids) {
+  child.tell('end');
+  assert.deepStrictEqual(await child.exit(), { code: 0, signal: null });
+  const ended = await child.printed(/^worker (\d+) ended (.*)$/, 2);
+  const how = ended.map(([, pid, status]) => `${pid}: ${status}`).sort();
+  const expected = pids.map((pid) => `${pid}: 0 null`).sort();
+  assert.deepStrictEqual(how, expected);
+  assert.doesNotMatch(child.errors, /Error|panic/);
+}
+
+for (const door of doors) {
+  for (const policy of ['rr', 'none']) {
+    test(`both workers serve clients, policy ${policy}, ${door}`, async (t) => {
+      const { child, client, pids } = await start(t, door, policy);
+      const first = await openWebsocket(client);
+      const one = await first.ask('who');
+      assert.strictEqual(await first.ask('close'), 'listening: false');
+
+      const second = await openPolling(client);
+      const other = await second.ask('who');
+      assert.deepStrictEqual([one, other].sort(), pids);
+      assert.strictEqual(await second.application(), other);
+      assert.strictEqual(await second.ask('kept'), 'kept');
+      const third = await openWebsocket(client);
+      assert.strictEqual(await third.ask('who'), other);
+      for (const transport of ['websocket', 'websocket-raw', 'xhr-streaming', 'xhr-polling']) {
+        await converse[transport](client, '/echo');
+      }
+      assert.strictEqual(await first.ask('still here'), 'still here');
+
+      client.disconnect();
+      await checkEnd(child, pids);
+    });
+
+    test(`workers wait for their clients, policy ${policy}, ${door}`, async (t) => {
+      const { child, client, pids } = await start(t, door, policy);
+      const ws = await openWebsocket(client);
+      const pid = await ws.ask('who');
+      child.tell('end');
+      await child.printed(new RegExp(`^worker ${pids.find((it) => it !== pid)} ended 0 null$`));
+      assert.strictEqual(await ws.ask('still here'), 'still here');
+      ws.abort();
+      assert.deepStrictEqual(await child.exit(), { code: 0, signal: null });
+      await child.printed(new RegExp(`^worker ${pid} ended 0 null$`));
+      assert.doesNotMatch(child.errors, /Error|panic/);
+    });
+  }
+}

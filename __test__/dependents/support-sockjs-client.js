@@ -1,0 +1,86 @@
+'use strict';
+
+/** sockjs-client in Node, and http servers with a service for it to talk to. */
+
+const http = require('node:http');
+const { once } = require('node:events');
+const SockJS = require('sockjs-client');
+const { throughDoor } = require('../support/library');
+
+/** Milliseconds that a transport may take to open; the client's own guess fails on a busy machine. */
+const PATIENCE = 20000;
+
+/**
+ * An http server on a port of its own.
+ *
+ * @param {string} door that services go through which `install` puts on it
+ * @param {(server: http.Server) => void} install
+ * @param {http.RequestListener} [app] what the server does besides
+ * @returns {Promise<{origin: string, server: http.Server, stop: () => Promise<void>}>}
+ */
+async function startServer(door, install, app) {
+  const server = http.createServer(app);
+  throughDoor(door, () => install(server));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const stop = async () => {
+    const closed = once(server, 'close');
+    server.close();
+    server.closeAllConnections();
+    await closed;
+  };
+  return { origin: `http://127.0.0.1:${server.address().port}`, server, stop };
+}
+
+/**
+ * A client that has connected.
+ *
+ * @param {string} url
+ * @param {object} [options] of sockjs-client, and `onmessage` for messages that come with the opening
+ * @returns {Promise<SockJS>} rejects with the close event where it could not
+ */
+function connect(url, { onmessage, ...options } = {}) {
+  const socket = new SockJS(url, null, { timeout: PATIENCE, ...options });
+  socket.onmessage = onmessage;
+  return new Promise((resolve, reject) => {
+    socket.onopen = () => resolve(socket);
+    socket.addEventListener('close', (event) => reject(failure(event)));
+  });
+}
+
+/** @param {{code: number, reason: string}} event */
+const failure = ({ code, reason }) =>
+  Object.assign(new Error(`closed: ${code} ${reason}`), { code, reason });
+
+/**
+ * @param {SockJS} socket
+ * @param {string} type
+ * @returns {Promise<object>} its next event of the type
+ */
+function next(socket, type) {
+  return new Promise((resolve) => {
+    const listener = (event) => {
+      socket.removeEventListener(type, listener);
+      resolve(event);
+    };
+    socket.addEventListener(type, listener);
+  });
+}
+
+/**
+ * @param {SockJS} socket
+ * @param {number} count
+ * @returns {Promise<string[]>} its next messages
+ */
+function receive(socket, count) {
+  const messages = [];
+  return new Promise((resolve, reject) => {
+    socket.addEventListener('close', (event) => reject(failure(event)));
+    socket.onmessage = ({ data }) => {
+      messages.push(data);
+      if (messages.length === count) resolve(messages);
+    };
+  });
+}
+
+module.exports = { connect, next, receive, startServer };

@@ -1,0 +1,303 @@
+'use strict';
+
+/**
+ * @file What the tests of hosts share: an echo service, a server that ends with its test, and a whole
+ * conversation over each transport. SOCKJS_ORACLE=1 runs them on sockjs 0.3.24.
+ */
+
+const assert = require('node:assert');
+const { spawn } = require('node:child_process');
+const crypto = require('node:crypto');
+const { once } = require('node:events');
+const path = require('node:path');
+
+const { Bell } = require('../support/bell');
+const { Client } = require('../support/client');
+const { doors, isOracle, libraryPath, sockjs, throughDoor } = require('../support/library');
+
+/** The major version of this Node. */
+const NODE = Number(process.versions.node.split('.')[0]);
+
+/** Milliseconds that the sessions of these tests live without a receiver. */
+const DISCONNECT_DELAY = 1500;
+
+/**
+ * @param {object} [options]
+ * @returns {object} a service under '/echo' that sends every message back
+ */
+function echoService(options) {
+  const service = sockjs.createServer({
+    prefix: '/echo',
+    log() {},
+    disconnect_delay: DISCONNECT_DELAY,
+    ...options,
+  });
+  service.on('connection', (conn) => conn.on('data', (message) => conn.write(message)));
+  return service;
+}
+
+/** Where a server listens that does not say otherwise. */
+const LOCAL = { host: '127.0.0.1', port: 0 };
+
+/**
+ * Starts to listen; after the test all clients and the server are gone.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {import('node:http').Server} httpServer
+ * @param {import('node:net').ListenOptions} [where]
+ * @returns {Promise<Client>}
+ */
+async function listen(t, httpServer, where = LOCAL) {
+  httpServer.listen(where);
+  await once(httpServer, 'listening');
+  return clientOf(t, httpServer, () => new Promise((resolve) => httpServer.close(resolve)));
+}
+
+/**
+ * @param {import('node:test').TestContext} t
+ * @param {import('node:http').Server} httpServer one that listens
+ * @param {() => unknown} stop ends it
+ * @returns {Client}
+ */
+function clientOf(t, httpServer, stop) {
+  const client = new Client(reach(httpServer.address()));
+  t.after(async () => {
+    client.disconnect();
+    if (httpServer.listening) await stop();
+  });
+  return client;
+}
+
+/**
+ * @param {string | import('node:net').AddressInfo} address of a server
+ * @returns {string | number | import('node:net').NetConnectOpts} where a client finds it
+ */
+function reach(address) {
+  if (typeof address === 'string') return address;
+  const { address: host, port } = address;
+  return host === '::1' ? { host, port } : port;
+}
+
+/** What goes there and back: quotes, escapes and characters beyond ASCII. */
+const MESSAGES = ['hello', '"\\ \u2028 ä€', 'x'.repeat(3000)];
+
+/**
+ * The frame in which the server sends a text; only the characters of `MESSAGES` are escaped rightly.
+ *
+ * @param {string} text
+ */
+const frame = (text) => `a[${JSON.stringify(text).replaceAll('\u2028', '\\u2028')}]`;
+
+/** How frames stand in the bodies of the streaming transports. */
+const STREAMS = {
+  'xhr-streaming': ['POST', 'xhr_streaming', (text) => `${text}\n`],
+  eventsource: ['GET', 'eventsource', (text) => `data: ${text}\r\n\r\n`],
+  htmlfile: ['GET', 'htmlfile?c=f', (text) => `p(${JSON.stringify(text)});\n</script>\r\n`],
+};
+
+/**
+ * A whole conversation with an echo service over each transport, from its opening to its end.
+ *
+ * @type {Record<string, (client: Client, prefix: string) => Promise<void>>}
+ */
+const converse = {
+  async websocket(client, prefix) {
+    const ws = await client.websocket(`${client.session(prefix)}/websocket`);
+    assert.strictEqual(await ws.message(), 'o');
+    for (const text of MESSAGES) {
+      ws.send(JSON.stringify([text]));
+      assert.strictEqual(await ws.message(), frame(text));
+    }
+    ws.sendClose(1000);
+    assert.strictEqual((await ws.closeFrame())[0], 1000);
+    await ws.end();
+  },
+
+  async 'websocket-raw'(client, prefix) {
+    const ws = await client.websocket(`${prefix}/websocket`);
+    for (const text of MESSAGES) {
+      ws.send(text);
+      assert.strictEqual(await ws.message(), text);
+    }
+    ws.sendClose(1000);
+    assert.strictEqual((await ws.closeFrame())[0], 1000);
+    await ws.end();
+  },
+
+  async 'xhr-polling'(client, prefix) {
+    const session = client.session(prefix);
+    const connection = client.connect();
+    assert.strictEqual((await connection.request('POST', `${session}/xhr`)).body, 'o\n');
+    for (const text of MESSAGES) {
+      connection.send('POST', `${session}/xhr`);
+      await send(client, session, text);
+      assert.strictEqual(await (await connection.response()).rest(), `${frame(text)}\n`);
+    }
+    connection.abort();
+  },
+
+  async 'jsonp-polling'(client, prefix) {
+    const session = client.session(prefix);
+    const connection = client.connect();
+    const target = `${session}/jsonp?c=f`;
+    const script = (text) => `/**/f(${JSON.stringify(text)});\r\n`;
+    assert.strictEqual((await connection.request('GET', target)).body, script('o'));
+    for (const text of MESSAGES) {
+      connection.send('GET', target);
+      const sent = await client.post(
+        `${session}/jsonp_send`,
+        `d=${encodeURIComponent(JSON.stringify([text]))}`,
+        { 'Content-Type': 'application/x-www-form-urlencoded' },
+      );
+      assert.deepStrictEqual([sent.status, sent.body], [200, 'ok']);
+      assert.strictEqual(await (await connection.response()).rest(), script(frame(text)));
+    }
+    connection.abort();
+  },
+};
+
+for (const [transport, [method, route, wrap]] of Object.entries(STREAMS)) {
+  converse[transport] = async (client, prefix) => {
+    const session = client.session(prefix);
+    const stream = await client.open(method, `${session}/${route}`);
+    assert.strictEqual(stream.status, 200);
+    await stream.until(wrap('o'));
+    for (const text of MESSAGES) {
+      await send(client, session, text);
+      assert.ok((await stream.until(wrap(frame(text)))).endsWith(wrap(frame(text))));
+    }
+    stream.abort();
+  };
+}
+
+/**
+ * @param {Client} client
+ * @param {string} session
+ * @param {string} text
+ */
+async function send(client, session, text) {
+  const { status } = await client.post(`${session}/xhr_send`, JSON.stringify([text]));
+  assert.strictEqual(status, 204);
+}
+
+/**
+ * @param {import('node:http').Server} httpServer
+ * @returns {Promise<number>} how many connections it counts
+ */
+function countConnections(httpServer) {
+  return new Promise((resolve, reject) =>
+    httpServer.getConnections((error, count) => (error ? reject(error) : resolve(count))),
+  );
+}
+
+/** @param {string | Buffer} bytes */
+const sha256 = (bytes) => crypto.createHash('sha256').update(bytes).digest('hex');
+
+/**
+ * @param {AsyncIterable<Buffer>} stream
+ * @returns {Promise<Buffer>} all of it
+ */
+async function collect(stream) {
+  const chunks = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** A script of `fixtures/` in a process of its own, and what it has printed so far. */
+class Child {
+  #bell = new Bell();
+
+  /**
+   * @param {import('node:test').TestContext} t
+   * @param {string} name
+   * @param {string} door
+   * @param {NodeJS.ProcessEnv} [env]
+   */
+  constructor(t, name, door, env = {}) {
+    /** @type {string[]} */
+    this.lines = [];
+    this.errors = '';
+    /** @type {{code: number | null, signal: string | null} | undefined} */
+    this.status = undefined;
+    this.process = spawn(process.execPath, [path.join(__dirname, 'fixtures', name)], {
+      env: {
+        ...process.env,
+        NODE_TEST_CONTEXT: undefined,
+        NO_COLOR: '1',
+        SOCKJS_LIBRARY: libraryPath,
+        SOCKJS_RS_DOOR: door === 'bridge' ? door : undefined,
+        ...env,
+      },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    let rest = '';
+    this.process.stdout.on('data', (chunk) => {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop();
+      this.lines.push(...lines);
+      this.#bell.ring();
+    });
+    this.process.stderr.on('data', (chunk) => (this.errors += chunk));
+    this.process.stdin.on('error', () => {});
+    this.process.on('close', (code, signal) => {
+      this.status = { code, signal };
+      this.#bell.ring();
+    });
+    t.after(() => {
+      if (this.status) return undefined;
+      this.process.kill('SIGKILL');
+      return this.exit();
+    });
+  }
+
+  #state() {
+    return `of ${JSON.stringify([this.lines, this.errors, this.status])}`;
+  }
+
+  /** @param {string} command one line that the script reads */
+  tell(command) {
+    this.process.stdin.write(`${command}\n`);
+  }
+
+  /**
+   * @param {RegExp} pattern
+   * @param {number} [count]
+   * @returns {Promise<RegExpMatchArray[]>} the first `count` lines that match
+   */
+  printed(pattern, count = 1) {
+    return this.#bell.wait(
+      () => {
+        const found = this.lines.map((line) => line.match(pattern)).filter(Boolean);
+        if (found.length >= count) return found.slice(0, count);
+        if (this.status) throw new Error(`no ${count} × ${pattern} ${this.#state()}`);
+        return undefined;
+      },
+      () => `${count} × ${pattern} ${this.#state()}`,
+    );
+  }
+
+  /** @returns {Promise<{code: number | null, signal: string | null}>} how it has ended, by itself */
+  exit() {
+    return this.#bell.wait(
+      () => this.status,
+      () => `the exit ${this.#state()}`,
+    );
+  }
+}
+
+module.exports = {
+  Child,
+  LOCAL,
+  NODE,
+  clientOf,
+  collect,
+  converse,
+  countConnections,
+  doors,
+  echoService,
+  isOracle,
+  listen,
+  sha256,
+  sockjs,
+  throughDoor,
+};

@@ -1,0 +1,193 @@
+'use strict';
+
+/**
+ * @file Servers in worker threads, which may end at any moment.
+ */
+
+const assert = require('node:assert');
+const fs = require('node:fs');
+const test = require('node:test');
+
+const { Client } = require('../support/client');
+const { Child, converse, doors } = require('./support');
+
+/** Descriptors and threads can be counted. */
+const hasProc = fs.existsSync('/proc/self/task');
+
+/** A process whose threads have servers. */
+class Threads {
+  /** How many workers have been started. */
+  #started = 0;
+
+  /**
+   * @param {import('node:test').TestContext} t
+   * @param {string} door
+   */
+  constructor(t, door) {
+    this.t = t;
+    this.child = new Child(t, 'worker-threads.js', door);
+  }
+
+  /** @returns {Promise<{number: number, client: Client}>} the next worker, when it serves */
+  async start() {
+    const number = ++this.#started;
+    this.child.tell('start');
+    return { number, client: await this.client(number) };
+  }
+
+  /** @param {number} number of a worker; 0 is the main thread */
+  async client(number) {
+    const [[, port]] = await this.child.printed(new RegExp(`^worker ${number} port (\\d+)$`));
+    const client = new Client(Number(port));
+    this.t.after(() => client.disconnect());
+    return client;
+  }
+
+  /**
+   * @param {string} how
+   * @param {number} number
+   * @returns {Promise<number>} the exit code of the worker
+   */
+  async end(how, number) {
+    this.child.tell(`${how} ${number}`);
+    const [[, code]] = await this.child.printed(new RegExp(`^worker ${number} ended (\\d+)$`));
+    return Number(code);
+  }
+
+  /** The main thread's server is closed, and the process has to exit by itself. */
+  async finish() {
+    this.child.tell('end');
+    assert.deepStrictEqual(await this.child.exit(), { code: 0, signal: null });
+    assert.ok(this.child.lines.includes('closed'));
+    assert.doesNotMatch(this.child.errors, /Error|panic/);
+    assert.ok(!this.child.lines.some((line) => /threw/.test(line)), `${this.child.lines}`);
+  }
+}
+
+/** Opens one session of each kind and a request that stays unfinished; answers how they all end. */
+async function occupy(client) {
+  const ws = await client.websocket(`${client.session('/echo')}/websocket`);
+  assert.strictEqual(await ws.message(), 'o');
+  const raw = await client.websocket('/echo/websocket');
+  const session = client.session('/echo');
+  const streaming = client.connect();
+  streaming.send('POST', `${session}/xhr_streaming`);
+  await (await streaming.response()).until('o\n');
+  const poll = await client.poll(`${client.session('/echo')}/xhr`);
+  const sending = client.connect();
+  assert.strictEqual((await sending.request('GET', '/echo/')).status, 200);
+  sending.wire.write(`POST ${session}/xhr_send HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n["`);
+  const idle = client.connect();
+  assert.strictEqual((await idle.request('GET', '/echo/')).status, 200);
+  const flooded = await client.websocket(`${client.session('/echo')}/websocket`);
+  assert.strictEqual(await flooded.message(), 'o');
+  flooded.send('["flood"]');
+  const all = [ws, raw, streaming, poll, sending, idle, flooded];
+  return { ended: () => Promise.all(all.map((connection) => connection.end())) };
+}
+
+for (const door of doors) {
+  test(`two workers each have a server and sessions of their own, ${door}`, async (t) => {
+    const threads = new Threads(t, door);
+    const workers = [await threads.start(), await threads.start()];
+    const session = '/echo/000/the-same';
+    for (const { client } of workers) {
+      assert.strictEqual((await client.post(`${session}/xhr`)).body, 'o\n');
+    }
+    for (const { client, number } of workers) {
+      const sent = await client.post(`${session}/xhr_send`, `["of worker ${number}"]`);
+      assert.strictEqual(sent.status, 204);
+    }
+    for (const { client, number } of workers) {
+      const polled = await client.post(`${session}/xhr`);
+      assert.strictEqual(polled.body, `a["of worker ${number}"]\n`);
+      assert.strictEqual((await client.get('/app')).body, `thread ${number}`);
+    }
+    await Promise.all(
+      workers.map(async ({ client }) => {
+        for (const talk of Object.values(converse)) await talk(client, '/echo');
+      }),
+    );
+    for (const { client, number } of workers) {
+      client.disconnect();
+      assert.strictEqual(await threads.end('stop', number), 0);
+    }
+    await threads.finish();
+  });
+
+  test(`terminate() ends the connections of its worker and of no other, ${door}`, async (t) => {
+    const threads = new Threads(t, door);
+    const [doomed, other] = [await threads.start(), await threads.start()];
+    const main = await threads.client(0);
+    const sockets = [];
+    for (const client of [main, other.client]) {
+      const ws = await client.websocket(`${client.session('/echo')}/websocket`);
+      assert.strictEqual(await ws.message(), 'o');
+      sockets.push(ws);
+    }
+    const { ended } = await occupy(doomed.client);
+    assert.strictEqual(await threads.end('terminate', doomed.number), 1);
+    await ended();
+    for (const ws of sockets) {
+      ws.send('["still here"]');
+      assert.strictEqual(await ws.message(), 'a["still here"]');
+    }
+    for (const client of [main, other.client]) {
+      for (const talk of Object.values(converse)) await talk(client, '/echo');
+      client.disconnect();
+    }
+    assert.strictEqual(await threads.end('stop', other.number), 0);
+    await threads.finish();
+  });
+
+  test(`process.exit() in a worker ends its connections, ${door}`, async (t) => {
+    const threads = new Threads(t, door);
+    const { client, number } = await threads.start();
+    const { ended } = await occupy(client);
+    assert.strictEqual(await threads.end('exit', number), 7);
+    await ended();
+    await threads.finish();
+  });
+
+  test(`a worker lives as long as a session of it, ${door}`, async (t) => {
+    const threads = new Threads(t, door);
+    const { client, number } = await threads.start();
+    const ws = await client.websocket(`${client.session('/echo')}/websocket`);
+    assert.strictEqual(await ws.message(), 'o');
+    const ended = threads.end('stop', number);
+    for (const text of ['a', 'b', 'c']) {
+      ws.send(`["${text}"]`);
+      assert.strictEqual(await ws.message(), `a["${text}"]`);
+    }
+    ws.abort();
+    assert.strictEqual(await ended, 0);
+    await threads.finish();
+  });
+
+  test(`20 workers come and go with open connections, ${door}`, async (t) => {
+    const threads = new Threads(t, door);
+    const main = await threads.client(0);
+    const ws = await main.websocket(`${main.session('/echo')}/websocket`);
+    assert.strictEqual(await ws.message(), 'o');
+    for (let round = 0; round < 20; round++) {
+      const { client, number } = await threads.start();
+      const { ended } = await occupy(client);
+      if (round % 2 === 0) assert.strictEqual(await threads.end('terminate', number), 1);
+      else assert.strictEqual(await threads.end('exit', number), 7);
+      await ended();
+      if (hasProc && (round === 3 || round === 19)) threads.child.tell('count');
+    }
+    ws.send('["still here"]');
+    assert.strictEqual(await ws.message(), 'a["still here"]');
+    if (hasProc) {
+      const [early, late] = await threads.child.printed(/^count (\d+) (\d+)$/, 2);
+      assert.deepStrictEqual(
+        late.slice(1),
+        early.slice(1),
+        'descriptors and threads are given back',
+      );
+    }
+    ws.abort();
+    await threads.finish();
+  });
+}

@@ -1,0 +1,232 @@
+'use strict';
+
+/**
+ * @file The `ws` package and SockJS on one http server.
+ */
+
+const assert = require('node:assert');
+const { once } = require('node:events');
+const http = require('node:http');
+const test = require('node:test');
+
+const { Server: SocketIo } = require('socket.io');
+const { WebSocket, WebSocketServer } = require('ws');
+
+const { delay } = require('../support/bell');
+const { converse, doors, echoService, listen, throughDoor } = require('./support');
+
+/** Answers all that it gets with a mark of its own. */
+function serveNeighbour(neighbour) {
+  neighbour.on('connection', (ws) => {
+    ws.on('message', (data, isBinary) => ws.send(isBinary ? data : `neighbour: ${data}`));
+  });
+  return neighbour;
+}
+
+/** `new WebSocketServer({ server, path })`: ws listens to 'upgrade' by itself. */
+function installWithServer(server) {
+  return serveNeighbour(
+    new WebSocketServer({ server, path: '/neighbour', perMessageDeflate: true }),
+  );
+}
+
+/** `noServer`: the application listens to 'upgrade' and leaves what is not its own alone. */
+function installWithoutServer(server) {
+  const neighbour = serveNeighbour(new WebSocketServer({ noServer: true }));
+  server.on('upgrade', (request, socket, head) => {
+    if (request.url !== '/neighbour') return;
+    neighbour.handleUpgrade(request, socket, head, (ws) =>
+      neighbour.emit('connection', ws, request),
+    );
+  });
+  return neighbour;
+}
+
+/**
+ * @param {import('node:test').TestContext} t
+ * @param {(server: http.Server) => void} install
+ */
+async function start(t, install) {
+  t.after(() => open.forEach((ws) => ws.terminate()));
+  const server = http.createServer((request, response) => response.end('app'));
+  install(server);
+  return listen(t, server);
+}
+
+const installEcho = (door) => (server) =>
+  throughDoor(door, () => echoService().installHandlers(server));
+
+/** Clients of the neighbour, and of SockJS by way of its package. */
+const open = new Set();
+
+/**
+ * @param {string} url
+ * @param {object} [options]
+ */
+async function connectWs(url, options) {
+  const ws = new WebSocket(url, options);
+  open.add(ws);
+  ws.on('close', () => open.delete(ws));
+  await once(ws, 'open');
+  return ws;
+}
+
+/** @param {WebSocket} ws */
+async function ask(ws, message) {
+  const answer = once(ws, 'message');
+  ws.send(message);
+  const [data, isBinary] = await answer;
+  return isBinary ? data : data.toString();
+}
+
+/** Talks to both, one after the other and at the same time. */
+async function checkBoth(client) {
+  const ws = await connectWs(`ws://127.0.0.1:${client.address}/neighbour`);
+  const sockjs = await client.websocket(`${client.session('/echo')}/websocket`);
+  assert.strictEqual(await sockjs.message(), 'o');
+  for (const text of ['one', 'two', 'x'.repeat(100_000)]) {
+    const asked = ask(ws, text);
+    sockjs.send(JSON.stringify([text]));
+    assert.strictEqual(await sockjs.message(), `a["${text}"]`);
+    assert.strictEqual(await asked, `neighbour: ${text}`);
+  }
+  assert.deepStrictEqual(await ask(ws, Buffer.from([0, 255])), Buffer.from([0, 255]));
+  for (const transport of ['websocket', 'websocket-raw', 'xhr-polling', 'xhr-streaming']) {
+    await converse[transport](client, '/echo');
+  }
+  const closed = once(ws, 'close');
+  ws.close(4000, 'enough');
+  const [code, reason] = await closed;
+  assert.deepStrictEqual([code, reason.toString()], [4000, 'enough']);
+  sockjs.send('["still here"]');
+  assert.strictEqual(await sockjs.message(), 'a["still here"]');
+  assert.strictEqual((await client.get('/app')).body, 'app');
+}
+
+for (const door of doors) {
+  const echo = installEcho(door);
+
+  test(`ws with { server, path } is installed before SockJS, ${door}`, async (t) => {
+    const client = await start(t, (server) => {
+      installWithServer(server);
+      echo(server);
+    });
+    await checkBoth(client);
+  });
+
+  test(`ws with { server, path } refuses what is neither's, ${door}`, async (t) => {
+    const client = await start(t, (server) => {
+      installWithServer(server);
+      echo(server);
+    });
+    const connection = await client.handshake('/elsewhere');
+    assert.strictEqual((await connection.response()).status, 400);
+    await connection.end();
+  });
+
+  test(`ws with noServer is installed before SockJS, ${door}`, async (t) => {
+    const client = await start(t, (server) => {
+      installWithoutServer(server);
+      echo(server);
+    });
+    await checkBoth(client);
+  });
+
+  test(`ws with noServer is installed after SockJS, ${door}`, async (t) => {
+    const client = await start(t, (server) => {
+      echo(server);
+      installWithoutServer(server);
+    });
+    await checkBoth(client);
+  });
+
+  test(`ws stands between two services, ${door}`, async (t) => {
+    const client = await start(t, (server) => {
+      throughDoor(door, () => echoService({ prefix: '/first' }).installHandlers(server));
+      installWithoutServer(server);
+      echo(server);
+    });
+    await checkBoth(client);
+    await converse.websocket(client, '/first');
+    await converse['xhr-streaming'](client, '/first');
+  });
+
+  // It refuses every path that is not its own, before SockJS has answered the handshake.
+  test(`ws with { server, path } after SockJS refuses SockJS's websockets only, ${door}`, async (t) => {
+    const closes = [];
+    const client = await start(t, (server) => {
+      const service = echoService();
+      service.on('connection', (conn) => closes.push(once(conn, 'close')));
+      throughDoor(door, () => service.installHandlers(server));
+      installWithServer(server);
+    });
+    const connection = await client.handshake(`${client.session('/echo')}/websocket`);
+    assert.strictEqual((await connection.response()).status, 400);
+    await connection.end();
+    await Promise.all(closes);
+    await converse['xhr-polling'](client, '/echo');
+    await converse['xhr-streaming'](client, '/echo');
+    const ws = await connectWs(`ws://127.0.0.1:${client.address}/neighbour`);
+    assert.strictEqual(await ask(ws, 'one'), 'neighbour: one');
+  });
+
+  test(`a later 'upgrade' listener may end websockets of SockJS, ${door}`, async (t) => {
+    const client = await start(t, (server) => {
+      echo(server);
+      server.on('upgrade', (request, socket) => socket.destroy());
+    });
+    const connection = await client.handshake(`${client.session('/echo')}/websocket`);
+    assert.strictEqual(await connection.end(), '');
+    await converse['xhr-streaming'](client, '/echo');
+  });
+
+  // It ends upgrades on which nothing has been written after `destroyUpgradeTimeout`.
+  test(`socket.io after SockJS leaves SockJS's websockets alone, ${door}`, async (t) => {
+    const client = await start(t, (server) => {
+      echo(server);
+      const io = new SocketIo(server, { destroyUpgradeTimeout: 20 });
+      t.after(() => io.engine.close());
+    });
+    const ws = await client.websocket(`${client.session('/echo')}/websocket`);
+    assert.strictEqual(await ws.message(), 'o');
+    await delay(60);
+    ws.send('["still here"]');
+    assert.strictEqual(await ws.message(), 'a["still here"]');
+  });
+
+  test(`ws as a client talks to SockJS, compression offered or not, ${door}`, async (t) => {
+    const client = await start(t, echo);
+    for (const perMessageDeflate of [true, false]) {
+      const url = `ws://127.0.0.1:${client.address}/echo/websocket`;
+      const ws = await connectWs(url, { perMessageDeflate });
+      assert.strictEqual(await ask(ws, 'raw'), 'raw');
+      const closed = once(ws, 'close');
+      ws.close(1000);
+      assert.strictEqual((await closed)[0], 1000);
+    }
+  });
+
+  test(`both close their websockets when the server goes, ${door}`, async (t) => {
+    let neighbour;
+    const conns = [];
+    const client = await start(t, (server) => {
+      neighbour = installWithServer(server);
+      const service = echoService();
+      service.on('connection', (conn) => conns.push(conn));
+      throughDoor(door, () => service.installHandlers(server));
+    });
+    const ws = await connectWs(`ws://127.0.0.1:${client.address}/neighbour`);
+    const sockjs = await client.websocket(`${client.session('/echo')}/websocket`);
+    assert.strictEqual(await sockjs.message(), 'o');
+    sockjs.send('["open"]');
+    assert.strictEqual(await sockjs.message(), 'a["open"]');
+    neighbour.close();
+    sockjs.send('["not mine"]');
+    assert.strictEqual(await sockjs.message(), 'a["not mine"]');
+    const closed = once(ws, 'close');
+    for (const other of neighbour.clients) other.close(1001);
+    for (const conn of conns) conn.close();
+    assert.strictEqual(await sockjs.message(), 'c[1000,"Normal closure"]');
+    assert.strictEqual((await closed)[0], 1001);
+  });
+}

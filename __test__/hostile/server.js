@@ -1,0 +1,71 @@
+'use strict';
+
+/*
+ * The server under attack, in a process of its own: a plain echo, as an application would write it, that
+ * answers its parent's questions about what cannot be seen from outside. HOSTILE_OPTIONS has its options.
+ */
+
+const http = require('node:http');
+const { promisify } = require('node:util');
+
+const sockjs = require(process.env.HOSTILE_LIBRARY ?? '../..');
+
+/** Prefixes that are all on the one http server, each of a `Server` of its own. */
+const PREFIXES = ['/s', '/other', '.*/loose'];
+
+const options = JSON.parse(process.env.HOSTILE_OPTIONS);
+const counts = { opened: 0, closed: 0, smuggled: 0, logged: 0 };
+
+const server = http.createServer(options.http, (request, response) => {
+  if (request.url.includes('smuggled')) counts.smuggled++;
+  request.resume();
+  response.end('the application\n');
+});
+
+for (const prefix of PREFIXES) {
+  const service = sockjs.createServer({
+    prefix,
+    log: (severity) => {
+      if (severity === 'error') counts.logged++;
+    },
+    ...options.service,
+  });
+  service.on('connection', (conn) => {
+    counts.opened++;
+    conn.on('close', () => counts.closed++);
+    conn.on('data', (message) => {
+      const [order, length] = typeof message === 'string' ? message.split(' ') : [];
+      if (order === 'write') conn.write('x'.repeat(Number(length)));
+      else if (order === 'close') conn.close(3000, 'as you wish');
+      else if (order === 'smuggled') counts.smuggled++;
+      else conn.write(message);
+    });
+  });
+  service.installHandlers(server);
+}
+
+/** What an object that has been let go of needs until it is collected. */
+async function collect() {
+  for (let i = 0; i < 2; i++) {
+    await promisify(setImmediate)();
+    globalThis.gc();
+  }
+}
+
+const count = promisify(server.getConnections.bind(server));
+
+const answers = {
+  counts: async () => ({ ...counts, sockets: await count() }),
+  memory: async () => {
+    await collect();
+    const { heapUsed, external, rss } = process.memoryUsage();
+    return { heap: heapUsed + external, rss };
+  },
+};
+
+process.on('message', async ({ number, question }) => {
+  process.send({ number, answer: await answers[question]() });
+});
+process.on('disconnect', () => process.exit());
+
+server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }));

@@ -1,0 +1,113 @@
+'use strict';
+
+/**
+ * @file An echo under `/s` on both doors, for the long runs that are about connections rather than messages.
+ * It is a process of its own (orders and answers by IPC) or a worker thread (by its port).
+ *
+ * What it does at the end, ECHO_END says: see `endings.js`.
+ */
+
+const { isMainThread, parentPort } = require('node:worker_threads');
+
+const sockjs = require('../..');
+const { close, collect, serveBothDoors } = require('./lib/doors');
+
+const { ECHO_HEARTBEAT = '25000', ECHO_DISCONNECT = '5000', ECHO_END } = process.env;
+
+/** What `endings.js` waits for. */
+const CODE = 7;
+
+const counts = { opened: 0, closed: 0 };
+const open = new Set();
+
+/** @type {(message: object) => void} */
+const say = isMainThread
+  ? (message) => process.connected && process.send(message)
+  : (message) => parentPort.postMessage(message);
+
+/** @param {object} conn */
+function connected(conn) {
+  counts.opened++;
+  open.add(conn);
+  conn.on('data', (message) => {
+    if (message !== 'end') return void conn.write(message);
+    if (ECHO_END === 'listener') process.exit(CODE);
+    if (ECHO_END === 'exception') throw new Error('nobody catches this');
+  });
+  conn.on('close', () => {
+    counts.closed++;
+    open.delete(conn);
+    if (ECHO_END === 'close' && ending) process.exit(CODE);
+  });
+  if (ECHO_END === 'connection' && ending) process.exit(CODE);
+}
+
+let ending = false;
+
+const orders = {
+  async report() {
+    if (globalThis.gc) await collect();
+    const { heapUsed, external } = process.memoryUsage();
+    say({ report: { ...counts, heapUsed, external } });
+  },
+  /** The end is near: ECHO_END says what brings it. */
+  end() {
+    ending = true;
+    if (ECHO_END === 'timer') setTimeout(() => process.exit(CODE), 3);
+    // As much as can be under way in all directions.
+    for (const conn of open) for (let left = 50; left > 0; left--) conn.write('the end');
+    if (ECHO_END === 'write') process.exit(CODE);
+  },
+  stop() {
+    close(servers);
+    // Nothing but clients may keep the process or the thread now.
+    if (isMainThread) process.disconnect();
+    else parentPort.close();
+  },
+};
+
+let servers = [];
+
+async function main() {
+  const served = await serveBothDoors(
+    (req, res) => res.end('own'),
+    (server) => {
+      const service = sockjs.createServer({
+        prefix: '/s',
+        log: null,
+        heartbeat_delay: Number(ECHO_HEARTBEAT),
+        disconnect_delay: Number(ECHO_DISCONNECT),
+        sockjs_url: '/none',
+      });
+      service.on('connection', connected);
+      service.installHandlers(server);
+    },
+  );
+  servers = served.servers;
+  if (isMainThread) {
+    process.on('SIGINT', () => {});
+    process.on('message', ({ order }) => orders[order]());
+    if (!ECHO_END) process.on('disconnect', () => servers[0].listening && process.exit());
+  } else {
+    parentPort.on('message', ({ order }) => orders[order]());
+  }
+  if (ECHO_END) {
+    // The last chance to reach the native side, when all is being taken down.
+    process.on('exit', () => {
+      for (const conn of open) {
+        conn.write('farewell');
+        conn.close(4000, 'exit');
+      }
+    });
+    if (ECHO_END === 'handled signal') process.on('SIGTERM', () => process.exit(CODE));
+    if (ECHO_END === 'shutdown') {
+      process.on('SIGTERM', () => {
+        orders.stop();
+        for (const conn of open) conn.close(4000, 'restart');
+      });
+    }
+  }
+  say({ ports: served.ports });
+}
+
+main();

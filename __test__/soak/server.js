@@ -1,0 +1,248 @@
+'use strict';
+
+/**
+ * @file The server of a soak: the same services on two http servers, one for each door, and an application
+ * with routes of its own, whose listeners throw now and then. Its parent is `steady.js`.
+ */
+
+const { monitorEventLoopDelay } = require('node:perf_hooks');
+
+const sockjs = require('../..');
+const { close, collect, serveBothDoors } = require('./lib/doors');
+const { Plans, allCame, shortened } = require('./lib/plan');
+const { Random } = require('../differential/prng');
+
+const { SOAK_SEED, SOAK_IO_THREADS } = process.env;
+
+/** Delays of the event loop since the last report. */
+const lag = monitorEventLoopDelay({ resolution: 20 });
+lag.enable();
+
+const plans = new Plans(Number(SOAK_SEED));
+const random = new Random(Number(SOAK_SEED), 5);
+
+/** The sessions that live, by name. @type {Map<string, Session>} */
+const sessions = new Map();
+
+const counts = { opened: 0, closed: 0, received: 0, sent: 0, foreign: 0, thrown: 0, caught: 0 };
+
+/** What the listeners throw; anything else that is caught is a violation. */
+const PLANNED = 'thrown by a listener of the soak';
+
+/** What every service has. Delays are short, so that heartbeats and ends of responses come often. */
+const OPTIONS = {
+  heartbeat_delay: 700,
+  disconnect_delay: 5000,
+  response_limit: 48 * 1024,
+  io_threads: Number(SOAK_IO_THREADS),
+  log(severity, line) {
+    if (severity !== 'error') return;
+    // What xhr_send and jsonp_send of a noisy client may have.
+    if (line.startsWith('Unsupported content-type')) return;
+    caught(line);
+  },
+};
+
+/** @param {string} text */
+function caught(text) {
+  if (text.includes(PLANNED)) counts.caught++;
+  else violation('?', `an exception that nobody planned: ${text}`);
+}
+
+function violation(name, what) {
+  process.send?.({ violation: { name, side: 'server', what, state: sessions.get(name)?.state() } });
+}
+
+function planned() {
+  counts.thrown++;
+  throw new Error(PLANNED);
+}
+
+/** One client, as its server sees it. */
+class Session {
+  constructor(conn, name) {
+    this.conn = conn;
+    this.plan = plans.of(name);
+    this.received = 0;
+    this.written = 0;
+    this.timer = undefined;
+    this.pauseTimer = undefined;
+    this.awaitsDrain = false;
+    conn.on('data', (message) => this.take(message));
+    conn.on('close', () => this.closed());
+    if (this.plan.prefix === '/marked') {
+      conn.on('drain', () => {
+        if (!this.awaitsDrain) violation(name, "'drain' that nobody waits for");
+        this.awaitsDrain = false;
+        this.work();
+      });
+    }
+  }
+
+  state() {
+    const { received, written, awaitsDrain, plan, conn } = this;
+    const { readyState, bufferedAmount, protocol } = conn;
+    return { received, written, awaitsDrain, readyState, bufferedAmount, protocol, plan };
+  }
+
+  take(message) {
+    const { plan, conn } = this;
+    const number = this.received++;
+    counts.received++;
+    const expected = plans.message(plan, 'up', number);
+    if (number >= plan.sent || message !== expected) {
+      violation(
+        plan.name,
+        `message ${number} is ${shortened(message)}, expected ${shortened(expected)}`,
+      );
+    }
+    if (plan.pauses && number % 9 === 4) {
+      conn.pause();
+      this.pauseTimer = setTimeout(() => conn.resume(), random.int(1, 150));
+    }
+    this.finish();
+    if (plan.throws && number % 7 === 3) planned();
+  }
+
+  /** Writes a few messages, and comes again. */
+  work() {
+    const { plan, conn } = this;
+    clearTimeout(this.timer);
+    for (let burst = random.int(1, plan.slow ? 40 : 12); burst > 0; burst--) {
+      if (this.written === plan.down || conn.readyState !== 1) break;
+      counts.sent++;
+      const more = conn.write(plans.message(plan, 'down', this.written++));
+      if (more) continue;
+      if (plan.prefix === '/plain') {
+        // It is over on the native side when its client has gone, and 'close' is on its way.
+        if (plan.ending === 'server') violation(plan.name, 'write() was refused');
+        return;
+      }
+      this.awaitsDrain = true;
+      return this.finish();
+    }
+    if (this.written < plan.down) {
+      this.timer = setTimeout(() => this.work(), random.int(0, 60));
+    }
+    this.finish();
+  }
+
+  /** Ends the session when each side has what it should. */
+  finish() {
+    const { plan, conn } = this;
+    if (this.ending || this.received < plan.up || this.written < plan.down) return;
+    this.ending = true;
+    if (plan.ending === 'server') conn.close(4000, 'done');
+    else if (plan.ending === 'client' && !conn.write(allCame(plan))) this.awaitsDrain = true;
+  }
+
+  closed() {
+    const { plan, received } = this;
+    clearTimeout(this.timer);
+    clearTimeout(this.pauseTimer);
+    // What a reset drops on its way may not have been read.
+    const least = plan.upgraded && plan.ending === 'reset' ? 0 : plan.sent;
+    if (received < least || received > plan.sent) {
+      violation(plan.name, `closed with ${received} messages received, of ${plan.sent} sent`);
+    }
+    if (plan.ending === 'server' && !this.ending) violation(plan.name, 'closed before its end');
+    if (sessions.get(plan.name) === this) sessions.delete(plan.name);
+    if (plan.throwsAtClose) planned();
+  }
+}
+
+/** A session that stays for the whole soak: each message gets an answer of the same number. */
+class Resident {
+  constructor(conn, name) {
+    const plan = plans.of(name);
+    let number = 0;
+    conn.on('data', (message) => {
+      counts.received++;
+      if (message !== plans.message(plan, 'up', number)) {
+        violation(name, `message ${number} is ${shortened(message)}`);
+      }
+      counts.sent++;
+      conn.write(plans.message(plan, 'down', number++));
+    });
+    conn.on('close', () => sessions.delete(name));
+    this.state = () => ({ number, readyState: conn.readyState });
+  }
+}
+
+/** @param {object} conn */
+function connected(conn) {
+  counts.opened++;
+  let closes = 0;
+  conn.on('close', () => {
+    if (++closes > 1) violation(conn.id, "'close' came twice");
+    counts.closed++;
+  });
+  const name = nameOf(conn);
+  const kind = name[0];
+  if (kind === 'r') sessions.set(name, new Resident(conn, name));
+  // Noise: whoever it is says and gets nothing that matters.
+  if (kind !== 's') return;
+  if (sessions.has(name)) violation(name, 'a session of this name is there');
+  const session = new Session(conn, name);
+  sessions.set(name, session);
+  session.work();
+  if (session.plan.throwsAtOpen) planned();
+}
+
+/** @returns {string} the name in the path, or for raw websockets in the query */
+function nameOf({ url }) {
+  const [path, query = ''] = url.split('?');
+  const [, , , name] = path.split('/');
+  return name || query || 'noise';
+}
+
+/** The application's own routes. */
+function application(req, res) {
+  counts.foreign++;
+  if (req.method !== 'POST') return void res.end(`app ${req.url}`);
+  const chunks = [];
+  req.on('data', (chunk) => chunks.push(chunk));
+  req.on('end', () => res.end(Buffer.concat(chunks)));
+}
+
+/** @param {import('node:http').Server} server */
+function install(server) {
+  for (const [prefix, more] of [
+    ['/plain', {}],
+    ['/marked', { high_water_mark: 64 * 1024 }],
+  ]) {
+    const service = sockjs.createServer({ ...OPTIONS, ...more, prefix });
+    service.on('connection', connected);
+    service.installHandlers(server);
+  }
+}
+
+async function main() {
+  const { servers, ports } = await serveBothDoors(application, install);
+  process.on('uncaughtException', (error) => caught(error.stack));
+  // The terminal's Ctrl-C is the parent's to answer.
+  process.on('SIGINT', () => {});
+  process.on('disconnect', () => process.exit());
+  process.on('message', async ({ ask, name }) => {
+    if (ask === 'report') {
+      await collect();
+      const { heapUsed, external } = process.memoryUsage();
+      const stall = Math.round(lag.max / 1e6);
+      lag.reset();
+      process.send({
+        report: { ...counts, alive: sessions.size, heapUsed, external, stall },
+      });
+    } else if (ask === 'session') {
+      process.send({ session: sessions.get(name)?.state() ?? null });
+    } else if (ask === 'stop') {
+      process.removeAllListeners('disconnect');
+      close(servers);
+      // Without sessions and clients nothing else may keep the process.
+      process.disconnect();
+      process.removeAllListeners('SIGINT');
+    }
+  });
+  process.send({ ports });
+}
+
+main();

@@ -1,0 +1,108 @@
+'use strict';
+
+/**
+ * @file `npm run soak -- turnover`: connections that come, say something or nothing, and go, in every way there
+ * is. What they cost is measured when so many of them have gone, ten times.
+ */
+
+const path = require('node:path');
+
+const { Client } = require('../support/client');
+const { Random } = require('../differential/prng');
+const { left } = require('./crowd');
+const { Child, numbers, within } = require('./lib/command');
+const { cpuSeconds, growth, mebibytes, sample } = require('./lib/sample');
+const { TRANSPORTS, drop, echo, openEcho } = require('./lib/talk');
+
+const ROUNDS = 10;
+/** Milliseconds: polls that have been answered leave a session behind for so long. */
+const DISCONNECT = 3000;
+const PATIENCE = 30_000;
+
+/** @param {string[]} args */
+async function turnover(args) {
+  const options = numbers(args, { connections: 200_000, seed: 1, 'at-once': 48 });
+  const { connections, seed, 'at-once': atOnce } = options;
+  const random = new Random(seed);
+  const violations = [];
+  const server = new Child(
+    path.join(__dirname, 'echo.js'),
+    { ECHO_DISCONNECT: DISCONNECT },
+    undefined,
+    ['--expose-gc'],
+  );
+  const { ports } = await server.answer('ports');
+  const clients = [ports.takeover, ports.bridge].map((port) => new Client(port));
+  const done = { opened: 0 };
+
+  /** One connection, or two where it talks over HTTP. */
+  const once = async (number) => {
+    const client = clients[number % 2];
+    const transport = random.pick(TRANSPORTS);
+    const ways = ['talk', 'talk', 'drop', 'reset', 'half-close', 'ask'];
+    const way = random.pick(ways);
+    done.opened++;
+    if (way === 'ask') return void (await client.get('/s/info'));
+    const link = await openEcho(client, transport, `t${number}`);
+    if (way === 'talk') await echo(link, `message ${number}`);
+    if (link.sender) done.opened++;
+    link.sender?.abort();
+    const { socket } = link;
+    // A poll that has been answered may have no connection any more.
+    if (socket.destroyed) return;
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    if (way === 'reset') socket.resetAndDestroy();
+    else if (way === 'half-close') socket.end();
+    else drop(link);
+    await within(closed, PATIENCE, `a connection of ${transport} does not end (${way})`);
+  };
+
+  const seconds = [];
+  const samples = [];
+  let first;
+  for (let round = 0; round < ROUNDS; round++) {
+    const begun = Date.now();
+    const cpu = cpuSeconds(server.pid);
+    const goal = Math.ceil(((round + 1) * connections) / ROUNDS);
+    let number = round * connections;
+    const work = async () => {
+      while (done.opened < goal && violations.length < 10) {
+        const mine = number++;
+        await once(mine).catch((error) => violations.push(`connection ${mine}: ${error.stack}`));
+      }
+    };
+    await Promise.all(Array.from({ length: atOnce }, work));
+    const used = cpuSeconds(server.pid) - cpu;
+    seconds.push((Date.now() - begun) / 1000);
+    const now = await left(server, first ?? { descriptors: Infinity, threads: Infinity });
+    first ??= now;
+    samples.push(now);
+    console.log(
+      `${done.opened} connections, ${Math.round(connections / ROUNDS / seconds.at(-1))}/s | rss`,
+      `${mebibytes(now.rss)} data ${mebibytes(now.data)} heap ${mebibytes(now.heapUsed)} MiB`,
+      `descriptors ${now.descriptors} threads ${now.threads} sessions left ${now.alive}`,
+      `cpu ${((used * 1e6) / (connections / ROUNDS)).toFixed(0)} µs a connection`,
+    );
+    for (const name of ['descriptors', 'threads']) {
+      if (now[name] > first[name]) violations.push(`${name}: ${first[name]} → ${now[name]}`);
+    }
+    if (now.alive > 0) violations.push(`${now.alive} sessions are left`);
+    if (violations.length > 0) break;
+  }
+  for (const { name, before, after, grows } of growth(samples)) {
+    console.log(
+      `${name}: ${mebibytes(before)} → ${mebibytes(after)} MiB, ${grows ? 'GROWS' : 'flat'}`,
+    );
+    if (grows) violations.push(`${name} grows`);
+  }
+  for (const client of clients) client.disconnect();
+  console.log('of the server:', sample(server.pid));
+  server.tell({ order: 'stop' });
+  const exit = await within(server.exited, PATIENCE, 'the server does not end');
+  if (exit.code !== 0 || server.errors !== '') violations.push({ exit, errors: server.errors });
+  for (const violation of violations.slice(0, 10)) console.log('VIOLATION', violation);
+  console.log(violations.length === 0 ? 'no violation' : `${violations.length} VIOLATIONS`);
+  return violations.length === 0;
+}
+
+module.exports = { turnover };

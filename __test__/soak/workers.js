@@ -1,0 +1,149 @@
+'use strict';
+
+/**
+ * @file `npm run soak -- workers`: worker threads with services are started, and ended with connections open,
+ * while the main thread has a service of its own and others come and go.
+ */
+
+const path = require('node:path');
+const v8 = require('node:v8');
+const vm = require('node:vm');
+const { Worker } = require('node:worker_threads');
+
+const { Client } = require('../support/client');
+const { Random } = require('../differential/prng');
+const { numbers, within } = require('./lib/command');
+const { close, serveBothDoors } = require('./lib/doors');
+const { countLeft, pass } = require('./lib/passing');
+const { descriptors, growth, mebibytes, sample } = require('./lib/sample');
+const { TRANSPORTS, drop, echo, openEcho } = require('./lib/talk');
+
+const PATIENCE = 15_000;
+const WAYS = ['terminate', 'exit', 'stop'];
+
+/** @param {string[]} args */
+async function workers(args) {
+  const { times, seed } = numbers(args, { times: 100, seed: 1 });
+  v8.setFlagsFromString('--expose-gc');
+  globalThis.gc = vm.runInNewContext('gc');
+  const random = new Random(seed);
+  const violations = [];
+
+  const sockjs = require('../..');
+  const { servers, ports } = await serveBothDoors(
+    (req, res) => res.end(),
+    (server) => {
+      const service = sockjs.createServer({ prefix: '/s', log: null });
+      service.on('connection', (conn) => conn.on('data', (message) => conn.write(message)));
+      service.installHandlers(server);
+    },
+  );
+  const own = new Client(ports.takeover);
+  const bridged = new Client(ports.bridge);
+  const residents = [
+    await openEcho(own, 'websocket', 'resident'),
+    await openEcho(bridged, 'websocket', 'resident'),
+  ];
+
+  const samples = [];
+  for (let time = 0; time < times && violations.length === 0; time++) {
+    const way = WAYS[time % WAYS.length];
+    try {
+      await cycle(way, random);
+      await pass(sockjs);
+      for (const resident of residents) await echo(resident, `after ${time}`);
+    } catch (error) {
+      violations.push(`worker ${time}, ${way}: ${error.stack}`);
+    }
+    if (time % Math.ceil(times / 10) !== 0) continue;
+    const now = await calm(samples[1]);
+    samples.push(now);
+    console.log(
+      `${time + 1} workers | rss ${mebibytes(now.rss)} data ${mebibytes(now.data)}`,
+      `heap ${mebibytes(now.heapUsed)} MiB descriptors ${now.descriptors} threads ${now.threads}`,
+      `services and connections left ${now.left}`,
+    );
+    // The first worker loads what the process then keeps.
+    const first = samples[1] ?? now;
+    for (const name of ['descriptors', 'threads', 'left']) {
+      if (now[name] <= first[name]) continue;
+      console.log(descriptors(process.pid));
+      violations.push(`${name}: ${first[name]} → ${now[name]}`);
+    }
+  }
+  for (const { name, before, after, grows } of growth(samples)) {
+    console.log(
+      `${name}: ${mebibytes(before)} → ${mebibytes(after)} MiB, ${grows ? 'GROWS' : 'flat'}`,
+    );
+    if (grows) violations.push(`${name} grows`);
+  }
+  own.disconnect();
+  bridged.disconnect();
+  close(servers);
+  for (const violation of violations) console.log('VIOLATION', violation);
+  console.log(violations.length === 0 ? 'no violation' : `${violations.length} VIOLATIONS`);
+  return violations.length === 0;
+}
+
+/** A worker with two sessions of each transport and door, some of them talking when it ends. */
+async function cycle(way, random) {
+  const env = { ...process.env, ECHO_END: way === 'exit' ? 'write' : '', ECHO_DISCONNECT: '1500' };
+  const worker = new Worker(path.join(__dirname, 'echo.js'), { env, stdout: false });
+  const exited = new Promise((resolve, reject) => {
+    worker.once('exit', resolve);
+    worker.once('error', reject);
+  });
+  const { ports } = await new Promise((resolve, reject) => {
+    worker.once('message', resolve);
+    worker.once('error', reject);
+  });
+  const clients = [new Client(ports.takeover), new Client(ports.bridge)];
+  const links = [];
+  for (const client of clients) {
+    for (const transport of TRANSPORTS) {
+      const link = await openEcho(client, transport, `${transport}-1`);
+      await echo(link, 'hello');
+      links.push(link);
+    }
+  }
+  // Messages are on their way in both directions when it ends.
+  const talking = links.map(async (link) => {
+    for (let count = 0; ; count++) await echo(link, `message ${count}`);
+  });
+  for (const talk of talking) talk.catch(() => {});
+  await new Promise((resolve) => setTimeout(resolve, random.int(0, 30)));
+  let expected = 0;
+  if (way === 'terminate') {
+    expected = 1;
+    await within(worker.terminate(), PATIENCE, 'the worker is not terminated');
+  } else if (way === 'exit') {
+    expected = 7;
+    worker.postMessage({ order: 'end' });
+  } else {
+    // Its servers close, its clients go, and then nothing keeps it.
+    worker.postMessage({ order: 'stop' });
+    for (const link of links) drop(link);
+  }
+  const code = await within(exited, PATIENCE, 'the worker does not end');
+  if (code !== expected) throw new Error(`it ended with ${code}`);
+  const ends = Promise.all(talking.map((talk) => talk.then(null, () => {})));
+  for (const client of clients) if (way === 'stop') client.disconnect();
+  await within(ends, PATIENCE, 'clients of a worker that has ended are not told');
+  for (const client of clients) client.disconnect();
+}
+
+/** Measures the process, when what has been closed is gone. */
+async function calm(first) {
+  const until = Date.now() + PATIENCE;
+  for (;;) {
+    const left = await countLeft();
+    const { heapUsed, external } = process.memoryUsage();
+    const now = { ...sample(process.pid), heapUsed, external, left };
+    const flat = (name) => now[name] <= first[name];
+    const over = !first || ['descriptors', 'threads', 'left'].every(flat);
+    if (over || Date.now() > until) return now;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+module.exports = { workers };
