@@ -8,8 +8,9 @@ const crypto = require('crypto');
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
-const { serveFixture } = require('./support/child');
-const { doors, isOracle } = require('./support/library');
+const { Child, serveFixture } = require('./support/child');
+const { Client } = require('./support/client');
+const { addition, doors, isOracle, libraryPath } = require('./support/library');
 const { every, open } = require('./support/transports');
 const { encodeFrame } = require('./support/websocket-client');
 
@@ -74,6 +75,26 @@ describe.each(doors)('a process that says goodbye and ends, by the %s door', (do
       expect(received).toContain('c[4001,"restart"]');
     }
     expect(await child.exit()).toEqual({ code: how === 'throw' ? 1 : 7, signal: null });
+  });
+});
+
+describe.each(doors)('copies of the package in one process, by the %s door', (door) => {
+  addition('have all told their clients when it ends, with one listener', async () => {
+    const child = new Child(path.join(__dirname, 'fixtures', 'copies.js'), {
+      SOCKJS_LIBRARY: libraryPath,
+      ...(door === 'bridge' && { SOCKJS_RS_DOOR: 'bridge' }),
+    });
+    const [, ports] = await child.line(/^ports (.*)$/);
+    const streams = [];
+    for (const port of ports.split(' ')) {
+      streams.push(await new Client(Number(port)).open('POST', '/s/0/a/xhr_streaming'));
+    }
+    await child.line(/^all open$/);
+    child.process.kill('SIGUSR2');
+    for (const stream of streams) expect(await stream.rest()).toContain('a["bye"]');
+    expect(await child.exit()).toEqual({ code: 0, signal: null });
+    // Node warns of an eleventh listener to an event.
+    expect(child.errors).toBe('');
   });
 });
 

@@ -4,6 +4,7 @@
  * @file For how long the native side may call, and what keeps the process alive.
  */
 
+const { offExit, onExit } = require('./exit');
 const { setTimeout } = require('./globals');
 
 /** Milliseconds for which a handle stays open that nobody uses: less than tools wait that look for open ones. */
@@ -48,7 +49,7 @@ class Liveness {
   wake() {
     const { engine } = this;
     this.awake = true;
-    process.on('exit', engine.onExit);
+    onExit(engine.onExit);
     if (engine.native.wake(engine.drainLater)) engine.drainSoon();
   }
 
@@ -63,7 +64,7 @@ class Liveness {
     const { engine } = this;
     this.awake = false;
     engine.watching = false;
-    process.removeListener('exit', engine.onExit);
+    offExit(engine.onExit);
     engine.native.rest();
   }
 }
