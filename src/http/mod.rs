@@ -13,7 +13,6 @@
 //! 304 have neither); the iframe page, `jsonp_send`'s `ok` and two of the 400s carry one.
 
 pub mod cookie;
-mod date;
 pub mod names;
 mod pattern;
 pub mod payload;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::{self, HeaderName};
@@ -10,7 +10,6 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use md5::{Digest, Md5};
 
 use super::cookie;
-use super::date::http_date;
 use super::response::{respond, set};
 use super::route::{Endpoint, Route};
 
@@ -91,11 +90,11 @@ impl Rules {
                     header::CACHE_CONTROL,
                     HeaderValue::from_static("public, max-age=31536000"),
                 );
-                set(
-                    &mut headers,
-                    header::EXPIRES,
-                    http_date(now(), CACHE_SECONDS).as_bytes(),
-                );
+                // httpdate panics for a clock before 1970.
+                let expires =
+                    now().max(SystemTime::UNIX_EPOCH) + Duration::from_secs(CACHE_SECONDS);
+                let date = httpdate::fmt_http_date(expires);
+                set(&mut headers, header::EXPIRES, date.as_bytes());
             }
         }
         headers
