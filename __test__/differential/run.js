@@ -1,10 +1,14 @@
 'use strict';
 
 /*
- * node __test__/differential/run.js [--cases N] [--seed S] [--case K] [--door takeover|bridge]
+ * npm run test:differential -- [--cases N] [--seed S] [--case K] [--door takeover|bridge] [--parallel N]
+ *   [--shrink] [--print]
  *
- * Compares sockjs-rs with sockjs 0.3.24: the named scenarios and N random cases, or one of either.
+ * Compares sockjs-rs with sockjs 0.3.24: the named scenarios and N random cases, or the one that --case names.
+ * --shrink looks for a smaller script that differs, too; --print shows what both libraries did.
  */
+
+const { parseArgs } = require('node:util');
 
 const { Arena } = require('./arena');
 const { generate } = require('./generate');
@@ -12,19 +16,15 @@ const { describeOutcome } = require('./print');
 const { scenarios } = require('./scenarios');
 const { shrink } = require('./shrink');
 
-const USAGE =
-  'run.js [--cases N] [--seed S] [--case K] [--door takeover|bridge] [--parallel N] [--shrink] [--print]';
-
-function readArguments(words) {
-  const options = { cases: 1000, seed: 1, case: undefined, door: undefined, parallel: 40 };
-  for (let at = 0; at < words.length; at++) {
-    const name = words[at].slice(2);
-    if (name === 'shrink' || name === 'print') options[name] = true;
-    else if (words[at].startsWith('--') && name in options) options[name] = words[++at];
-    else throw new Error(USAGE);
-  }
-  return options;
-}
+const OPTIONS = {
+  cases: { type: 'string', default: '1000' },
+  seed: { type: 'string', default: '1' },
+  case: { type: 'string' },
+  door: { type: 'string' },
+  parallel: { type: 'string', default: '40' },
+  shrink: { type: 'boolean' },
+  print: { type: 'boolean' },
+};
 
 /** @returns {{name: string, write: (id: string) => import('./script').Script}[]} */
 function chooseCases(options) {
@@ -82,7 +82,7 @@ async function runDoor(door, options) {
 }
 
 async function main() {
-  const options = readArguments(process.argv.slice(2));
+  const { values: options } = parseArgs({ options: OPTIONS });
   const doors = options.door ? [options.door] : ['takeover', 'bridge'];
   let failures = 0;
   // Most of the time they wait for what must not come.

@@ -5,9 +5,10 @@
  */
 
 const { fork } = require('node:child_process');
+const { parseArgs } = require('node:util');
 
 /**
- * Numbers given as `--name N`.
+ * Reads options of the form `--name N`, where N is a number from 0.
  *
  * @template {Record<string, number>} T
  * @param {string[]} args
@@ -15,16 +16,11 @@ const { fork } = require('node:child_process');
  * @returns {T}
  */
 function numbers(args, defaults) {
-  const options = { ...defaults };
-  for (let index = 0; index < args.length; index += 2) {
-    const name = args[index].replace(/^--/, '');
-    const value = Number(args[index + 1]);
-    if (!args[index].startsWith('--') || !(name in defaults) || !(value >= 0)) {
-      const known = Object.entries(defaults).map((each) => `--${each.join(' ')}`);
-      throw new Error(`${args[index]}: options and their defaults are ${known.join(' ')}`);
-    }
-    options[name] = value;
-  }
+  const known = mapValues(defaults, (value) => ({ type: 'string', default: String(value) }));
+  const { values } = parseArgs({ args, options: known });
+  const options = mapValues(values, Number);
+  const wrong = Object.keys(options).find((name) => !(options[name] >= 0));
+  if (wrong) throw new Error(`--${wrong} is not a number from 0: ${values[wrong]}`);
   return options;
 }
 
