@@ -5,6 +5,8 @@
  * `maxHeaderSize`, header count, `headersTimeout`, `requestTimeout`, `keepAliveTimeout` (contract section 5).
  */
 
+const { once } = require('events');
+const http = require('http');
 const { addition, doors } = require('./support/library');
 const { startService } = require('./support/server');
 const { every, open } = require('./support/transports');
@@ -227,5 +229,94 @@ describe.each(doors)("the http server's limits, by the %s door", (door) => {
       expect(response.headers.connection).toBe('keep-alive');
       expect(response.headers).not.toHaveProperty('keep-alive');
     }
+  });
+
+  describe('changed while a connection is open', () => {
+    /** A connection that has brought a request, on a server with long limits. */
+    async function connected() {
+      const server = await start({ headersTimeout: 60_000, requestTimeout: 60_000, ...CHECKS });
+      const connection = server.connect();
+      expect((await connection.request('GET', '/s/info')).status).toBe(200);
+      return { server, connection };
+    }
+
+    test('keepAliveTimeout is told with its next answer', async () => {
+      const { server, connection } = await connected();
+      server.http.keepAliveTimeout = 9000;
+      const response = await connection.request('GET', '/s/info');
+      expect(response.headers['keep-alive']).toBe('timeout=9');
+      server.http.keepAliveTimeout = 0;
+      expect(await connection.request('GET', '/s/info')).not.toHaveProperty('headers.keep-alive');
+    });
+
+    test('keepAliveTimeout ends it after its next answer', async () => {
+      const { server, connection } = await connected();
+      server.http.keepAliveTimeout = 100;
+      await connection.request('GET', '/s/info');
+      expect(await connection.end()).toBe('');
+    });
+
+    test('keepAliveTimeout leaves it the time that it was given with its last answer', async () => {
+      const server = await start({ keepAliveTimeout: 100 });
+      const connection = server.connect();
+      await connection.request('GET', '/s/info');
+      // The answer is there a little before the connection is idle.
+      for (let i = 0; i < 4; i++) await server.get('/s/');
+      server.http.keepAliveTimeout = 60_000;
+      expect(await connection.end()).toBe('');
+    });
+
+    test.each([
+      ['headersTimeout', 'GET /s/info HTTP/1.1\r\nHo'],
+      ['requestTimeout', 'POST /s/0/0/xhr_send HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n['],
+    ])('%s ends a request that is on its way', async (name, begun) => {
+      const { server, connection } = await connected();
+      connection.wire.write(begun);
+      for (let i = 0; i < 4; i++) await server.get('/s/');
+      // Node takes the smaller of the two for the head.
+      server.http.headersTimeout = 100;
+      server.http[name] = 100;
+      expect(await connection.end()).toBe(TIMEOUT);
+    });
+
+    test('maxRequestsPerSocket counts from then on', async () => {
+      const { server, connection } = await connected();
+      server.http.maxRequestsPerSocket = 2;
+      expect((await connection.request('GET', '/s/info')).headers.connection).toBe('keep-alive');
+      expect((await connection.request('GET', '/s/info')).headers.connection).toBe('close');
+    });
+
+    test.each([
+      ['setTimeout()', (httpServer) => httpServer.setTimeout(100)],
+      ['timeout', (httpServer) => (httpServer.timeout = 100)],
+    ])('%s ends its next poll', async (_, change) => {
+      const { server, connection } = await connected();
+      const session = server.session('/s');
+      await connection.request('POST', `${session}/xhr`);
+      change(server.http);
+      connection.send('POST', `${session}/xhr`);
+      expect(await connection.end()).toBe('');
+    });
+
+    test("a listener of 'timeout' gets its socket", async () => {
+      const { server, connection } = await connected();
+      const session = server.session('/s');
+      await connection.request('POST', `${session}/xhr`);
+      const told = once(server.http, 'timeout');
+      server.http.setTimeout(100);
+      connection.send('POST', `${session}/xhr`);
+      const [socket] = await told;
+      expect(socket.remotePort).toBe(connection.wire.socket.localPort);
+      connection.abort();
+    });
+
+    test('they stay what they were to those who look at the server', async () => {
+      const { server } = await connected();
+      const names = Object.keys(server.http);
+      expect(names).toEqual(expect.arrayContaining(Object.keys(http.createServer())));
+      server.http.keepAliveTimeout = 1234;
+      server.http.timeout = 10;
+      expect({ ...server.http }).toMatchObject({ keepAliveTimeout: 1234, timeout: 10 });
+    });
   });
 });

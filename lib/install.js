@@ -77,6 +77,7 @@ class Installation {
       return true;
     });
     this.followOtherListeners();
+    this.followSettings();
     this.followUpgrades();
     this.followIdleConnections();
   }
@@ -183,11 +184,21 @@ class Installation {
   followOtherListeners() {
     const { httpServer } = this;
     httpServer.on('newListener', (event) => {
-      if (event === 'request') this.withdraw(true);
+      if (event === 'request' || event === 'timeout') this.withdraw(true);
     });
     httpServer.on('removeListener', (event) => {
-      if (event === 'request') this.withdraw(!this.isAlone());
+      if (event === 'request' || event === 'timeout') this.mayTake();
     });
+  }
+
+  /** Node reads its settings at each request: a change of one reaches connections that were taken before. */
+  followSettings() {
+    if (this.bridgeOnly) return;
+    const follow = () => {
+      this.mayTake();
+      this.configure();
+    };
+    for (const name of SETTINGS) followProperty(this.httpServer, name, follow);
   }
 
   /**
@@ -224,15 +235,19 @@ class Installation {
   /** Tells the native side about the http server's limits, when they have changed. */
   configure() {
     const { httpServer } = this;
-    const keepAlive = httpServer.keepAliveTimeout ?? 0;
+    const keepAlive = limit(httpServer.keepAliveTimeout);
     const idle = keepAlive > 0 ? keepAlive + keepAliveBuffer(httpServer) : 0;
+    const headers = limit(httpServer.headersTimeout);
+    const request = limit(httpServer.requestTimeout);
+    const areSwapped = request > 0 && headers > request;
     const limits = {
       keepAlive,
       idle,
       // Node 18 stops its timer for idle connections at the first byte, later versions when a head is complete.
       stalled: MAJOR > 18 ? idle : 0,
-      headers: httpServer.headersTimeout ?? 0,
-      request: httpServer.requestTimeout ?? 0,
+      // As Node does it when the second has become less than the first.
+      headers: areSwapped ? request : headers,
+      request: areSwapped ? headers : request,
       maxHeaderSize: httpServer.maxHeaderSize || require('node:http').maxHeaderSize,
     };
     const settings = Object.values(limits).join();
@@ -240,6 +255,43 @@ class Installation {
     this.settings = settings;
     this.engine.native.hostConfigure(this.host, limits);
   }
+}
+
+/**
+ * @param {any} value of a property that applications set
+ * @returns {number} milliseconds; 0 for none
+ */
+function limit(value) {
+  return value > 0 ? Number(value) : 0;
+}
+
+/** Properties of an http server that matter to connections which are open. */
+const SETTINGS = [
+  ...['keepAliveTimeout', 'keepAliveTimeoutBuffer', 'headersTimeout', 'requestTimeout'],
+  ...['timeout', 'maxRequestsPerSocket'],
+];
+
+/**
+ * Makes an accessor of a property, which is otherwise as it was.
+ *
+ * @param {any} object
+ * @param {string} name
+ * @param {() => void} changed is called when it has been set
+ */
+function followProperty(object, name, changed) {
+  const own = Object.getOwnPropertyDescriptor(object, name);
+  if (!own?.configurable || !(own.writable || (own.get && own.set))) return;
+  let { value } = own;
+  Object.defineProperty(object, name, {
+    configurable: true,
+    enumerable: own.enumerable,
+    get: own.get ?? (() => value),
+    set(to) {
+      if (own.set) own.set.call(this, to);
+      else value = to;
+      changed();
+    },
+  });
 }
 
 /**

@@ -299,6 +299,7 @@ impl Engine {
         self.hosts
             .get(host)?
             .configure(timeouts, bytes(limits.max_header_size));
+        self.engine.taken.wake(host);
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use super::host::Timeouts;
+use super::host::{Host, Timeouts};
 use crate::lock;
 use crate::server::Installed;
 use crate::server::outlet::Outlet;
@@ -14,6 +14,7 @@ use crate::server::taken::{Fault, Standing};
 /// The state of one connection. All of it is used from one task; locks are never contended.
 #[derive(Debug)]
 pub struct Exchange {
+    host: Arc<Host>,
     step: Mutex<Step>,
     responding: AtomicBool,
     gone: AtomicBool,
@@ -29,14 +30,21 @@ pub struct Exchange {
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// No byte of the next request has come since.
-    Idle(Instant),
+    /// No byte of the next request has come.
+    Idle {
+        /// Since then.
+        since: Instant,
+        /// What was in force then: as with Node, a later change is for the time after the next response.
+        limits: Timeouts,
+    },
     /// The head is incomplete.
     Head {
         /// When its first byte came.
         since: Instant,
         /// When its last byte so far came.
         last: Instant,
+        /// For how long it may pause.
+        stalled: Option<Duration>,
     },
     /// The head is complete; the request began then.
     Body(Instant),
@@ -55,9 +63,14 @@ pub enum Expired {
 
 impl Exchange {
     /// A connection whose first request is complete.
-    pub fn new(standing: Arc<Standing>) -> Self {
+    pub fn new(host: Arc<Host>, standing: Arc<Standing>) -> Self {
+        let step = Step::Idle {
+            since: Instant::now(),
+            limits: host.timeouts(),
+        };
         Self {
-            step: Mutex::new(Step::Idle(Instant::now())),
+            host,
+            step: Mutex::new(step),
             responding: AtomicBool::new(false),
             gone: AtomicBool::new(false),
             carries: AtomicBool::new(false),
@@ -67,6 +80,11 @@ impl Exchange {
             held: Mutex::default(),
             standing,
         }
+    }
+
+    /// The task that serves the connection: a deadline may come earlier.
+    pub fn wakes(&self, task: &Waker) {
+        self.standing.wakes(task);
     }
 
     /// A request of ours begins to pass.
@@ -147,15 +165,25 @@ impl Exchange {
     pub fn wait_for_head(&self, begun: bool) {
         let mut step = lock(&self.step);
         match (*step, begun) {
-            (Step::Head { .. }, true) | (Step::Idle(_), false) => {}
-            (_, true) => {
+            (Step::Head { .. }, true) | (Step::Idle { .. }, false) => {}
+            (before, true) => {
                 let now = Instant::now();
+                let limits = match before {
+                    Step::Idle { limits, .. } => limits,
+                    _ => self.host.timeouts(),
+                };
                 *step = Step::Head {
                     since: now,
                     last: now,
+                    stalled: limits.stalled,
                 };
             }
-            (_, false) => *step = Step::Idle(Instant::now()),
+            (_, false) => {
+                *step = Step::Idle {
+                    since: Instant::now(),
+                    limits: self.host.timeouts(),
+                };
+            }
         }
         self.standing.set_idle(!begun);
     }
@@ -193,16 +221,21 @@ impl Exchange {
     }
 
     /// When this step has taken too long, and what then.
-    pub fn deadline(&self, timeouts: &Timeouts) -> Option<(Instant, Expired)> {
+    pub fn deadline(&self) -> Option<(Instant, Expired)> {
+        let timeouts = self.host.timeouts();
         let close =
             |since: Instant, limit: Option<Duration>| Some((since + limit?, Expired::Close));
         let report = |since: Instant, limit: Option<Duration>| {
             Some((since + limit?, Expired::RequestTimeout))
         };
         match *lock(&self.step) {
-            Step::Idle(since) => close(since, timeouts.idle),
-            Step::Head { since, last } => [
-                close(last, timeouts.stalled),
+            Step::Idle { since, limits } => close(since, limits.idle),
+            Step::Head {
+                since,
+                last,
+                stalled,
+            } => [
+                close(last, stalled),
                 report(since, timeouts.headers),
                 report(since, timeouts.request),
             ]

@@ -55,7 +55,7 @@ async fn through(host: &Arc<Host>, bytes: &[u8], mut piece: impl FnMut() -> usiz
     let (near, mut far) = UnixStream::pair().unwrap();
     let socket = Polled::new(Socket::duplicate_of(near.as_raw_fd()).unwrap()).unwrap();
     drop(near);
-    let exchange = Arc::new(Exchange::new(Arc::new(Standing::default())));
+    let exchange = Arc::new(Exchange::new(host.clone(), Arc::new(Standing::default())));
     let (first, mut rest) = bytes.split_at(piece().min(bytes.len()));
     let mut gate = Gate::new(socket, host.clone(), exchange.clone(), first);
     let mut outcome = Outcome::default();
@@ -157,7 +157,7 @@ fn a_client_that_leaves_in_the_middle_of_a_body_ends_the_stream() {
 fn a_service_has_left_when_its_last_request_is_over() {
     let engine = Engine::start(1, 1, Box::new(Silent)).unwrap();
     let host = host(&engine);
-    let exchange = Exchange::new(Arc::new(Standing::default()));
+    let exchange = Exchange::new(host.clone(), Arc::new(Standing::default()));
     let mut batch = Batch::default();
     let mut has_left = || {
         engine.events.drain(&mut batch);

@@ -81,7 +81,7 @@ fn begin_http(engine: &Arc<Engine>, host: &Arc<Host>, fd: i32, token: u32, read:
     engine
         .taken
         .add_http(token, &socket, host.id(), standing.clone());
-    let exchange = Arc::new(Exchange::new(standing));
+    let exchange = Arc::new(Exchange::new(host.clone(), standing));
     let gate = Gate::new(polled, host.clone(), exchange.clone(), read);
     let driver = Driver {
         engine: engine.clone(),
@@ -138,12 +138,14 @@ impl Driver {
         let mut alarm = pin!(sleep_until(Instant::now()));
         let mut armed = None;
         let ended = poll_fn(|cx| {
+            if armed.is_none() {
+                self.exchange.wakes(cx.waker());
+            }
             loop {
                 if connection.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(None);
                 }
-                let timeouts = self.host.timeouts();
-                let Some((at, then)) = self.exchange.deadline(&timeouts) else {
+                let Some((at, then)) = self.exchange.deadline() else {
                     return Poll::Pending;
                 };
                 // A deadline that moved later costs nothing: the alarm rings early and is set again.

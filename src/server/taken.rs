@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::task::Waker;
 
 use super::outlet::Outlet;
 use super::socket::{Descriptor, Socket, Traffic};
@@ -52,6 +53,8 @@ pub struct Standing {
     idle: AtomicBool,
     /// The response that goes on in time, if there is one.
     response: Mutex<Weak<Outlet>>,
+    /// The task that serves it.
+    task: OnceLock<Waker>,
 }
 
 impl Standing {
@@ -68,6 +71,11 @@ impl Standing {
     /// The outlet of that response, unless it is over.
     pub fn response(&self) -> Option<Arc<Outlet>> {
         lock(&self.response).upgrade()
+    }
+
+    /// The task that serves it.
+    pub fn wakes(&self, task: &Waker) {
+        self.task.get_or_init(|| task.clone());
     }
 
     fn is_idle(&self) -> bool {
@@ -131,6 +139,18 @@ impl Taken {
         let sockets = lock(&self.sockets);
         let socket = sockets.get(&token).and_then(|entry| entry.socket.upgrade());
         socket.map_or(Traffic::default(), |socket| socket.traffic())
+    }
+
+    /// The time limits of an http server have changed: its connections look at theirs again.
+    pub fn wake(&self, host: u32) {
+        for entry in lock(&self.sockets).values() {
+            if let Some((of, standing)) = &entry.http
+                && *of == host
+                && let Some(task) = standing.task.get()
+            {
+                task.wake_by_ref();
+            }
+        }
     }
 
     /// Ends the HTTP connections of an http server that wait for a request, at once or when the response
