@@ -5,7 +5,6 @@
 
 mod args;
 mod frame;
-mod histogram;
 mod http;
 mod info;
 mod payload;
@@ -208,7 +207,7 @@ impl Load {
         self.drain()?;
         let stats = &self.shared.stats;
         ensure!(stats.measured > 0, "no message came back in the time given");
-        let micros = |share| stats.latencies.quantile(share) as f64 / 1e3;
+        let micros = |share| stats.latencies.value_at_quantile(share) as f64 / 1e3;
         let seconds = elapsed as f64 / 1e9;
         Ok(Report {
             messages: stats.measured,

@@ -1,10 +1,10 @@
 //! What all clients of a run share: the wire forms of the message, the clock, the counts.
 
 use crate::args::{Args, Protocol};
-use crate::histogram::Histogram;
 use crate::payload::{Form, Text};
 use crate::stream::Dialer;
 use anyhow::{Result, bail, ensure};
+use hdrhistogram::Histogram;
 use std::time::Instant;
 
 pub struct Shared {
@@ -32,7 +32,8 @@ pub struct Stats {
     /// Whether messages count for the report.
     pub measuring: bool,
     pub measured: u64,
-    pub latencies: Histogram,
+    /// In nanoseconds.
+    pub latencies: Histogram<u64>,
     /// All messages since the start.
     pub finished: u64,
     /// Messages sent whose echo has not come.
@@ -86,7 +87,7 @@ impl Shared {
             stats: Stats {
                 measuring: false,
                 measured: 0,
-                latencies: Histogram::new(),
+                latencies: Histogram::new_with_max(HOUR, DIGITS).expect("both are in its range"),
                 finished: 0,
                 under_way: 0,
             },
@@ -113,7 +114,8 @@ impl Shared {
         self.stats.finished += 1;
         if self.stats.measuring {
             self.stats.measured += 1;
-            self.stats.latencies.record(self.now.saturating_sub(since));
+            let latency = self.now.saturating_sub(since);
+            self.stats.latencies.saturating_record(latency);
         }
     }
 
@@ -152,6 +154,11 @@ pub fn excerpt(bytes: &[u8]) -> String {
     let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]);
     format!("{shown:?} ({} bytes)", bytes.len())
 }
+
+/// Significant digits of a latency: it is less than one per cent off.
+const DIGITS: u8 = 2;
+/// In nanoseconds: the longest latency that is told from longer ones.
+const HOUR: u64 = 3_600_000_000_000;
 
 /// Enough for a short read to be the rule.
 const READ_BUFFER: usize = 256 * 1024;
