@@ -1,7 +1,7 @@
 'use strict';
 
 const { doors } = require('./support/library');
-const { delay } = require('./support/bell');
+const { delay } = require('./support/wait');
 const { startEcho, startServer, startService } = require('./support/server');
 
 describe.each(doors)('handling close, by the %s door', (door) => {

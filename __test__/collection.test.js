@@ -22,7 +22,7 @@ const RSS_TOLERANCE = 16 << 20;
 const MOST_ROUNDS = 5;
 
 /** Milliseconds, after which something is taken to be kept for good. */
-const PATIENCE = 5000;
+const TIMEOUT_MS = 5000;
 
 /**
  * @param {import('./support/client').Client} client
@@ -37,7 +37,7 @@ async function untilCollected(client, opened) {
     if (counts.opened >= opened && collected === counts.opened && closures === collected) {
       return counts;
     }
-    if (performance.now() - start > PATIENCE) {
+    if (performance.now() - start > TIMEOUT_MS) {
       throw new Error(`not all of ${opened} are collected: ${JSON.stringify(counts)}`);
     }
   }

@@ -2,7 +2,7 @@
 
 const stream = require('stream');
 const { deviation, doors } = require('./support/library');
-const { delay } = require('./support/bell');
+const { delay } = require('./support/wait');
 const { startEcho, startServer, startService } = require('./support/server');
 
 /** How to open a session by each transport. */

@@ -191,7 +191,7 @@ for (const form of Object.keys(forms)) {
         peer.conn.write('one');
         peer.conn.write('two');
         sockets[0][name]();
-        await wire.bell.wait(
+        await wire.waitUntil(
           () => wire.ended || undefined,
           () => 'the end',
         );
@@ -212,7 +212,7 @@ for (const form of Object.keys(forms)) {
       peer.conn.write('one');
       peer.conn.write('two');
       sockets[0].end();
-      await wire.bell.wait(
+      await wire.waitUntil(
         () => wire.ended || undefined,
         () => 'the end',
       );
@@ -260,7 +260,7 @@ for (const form of Object.keys(forms)) {
     peer.conn.write('last');
     socket.destroy();
     await peer.until('close');
-    await wire.bell.wait(
+    await wire.waitUntil(
       () => wire.ended || undefined,
       () => 'the end',
     );

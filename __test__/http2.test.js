@@ -5,16 +5,16 @@
  */
 
 const http2 = require('http2');
-const { Bell } = require('./support/bell');
+const { Condition } = require('./support/wait');
 const { sockjs } = require('./support/library');
 
 test('streams and waiting polls work over HTTP/2', async () => {
   const service = sockjs.createServer({ prefix: '/s', log: () => {} });
   const conns = new Map();
-  const bell = new Bell();
+  const changed = new Condition();
   service.on('connection', (conn) => {
     conns.set(conn.pathname, conn);
-    bell.ring();
+    changed.notify();
   });
   const server = http2.createServer();
   service.installHandlers(server);
@@ -34,7 +34,7 @@ test('streams and waiting polls work over HTTP/2', async () => {
       request.on('end', () => resolve(body));
     });
   const connection = (path) =>
-    bell.wait(
+    changed.waitUntil(
       () => conns.get(path),
       () => `a connection by ${path}`,
     );

@@ -6,7 +6,7 @@
 
 const path = require('path');
 const { doors, libraryPath } = require('./support/library');
-const { delay } = require('./support/bell');
+const { delay } = require('./support/wait');
 const { startEcho, startService } = require('./support/server');
 
 const { Session } = require(path.join(path.dirname(libraryPath), 'lib', 'transport'));

@@ -8,7 +8,7 @@ const diagnostics = require('diagnostics_channel');
 const http = require('http');
 const net = require('net');
 const { PerformanceObserver } = require('perf_hooks');
-const { Bell } = require('./support/bell');
+const { Condition } = require('./support/wait');
 const { serveFixture } = require('./support/child');
 const { doors } = require('./support/library');
 const { startEcho, startService } = require('./support/server');
@@ -92,15 +92,15 @@ const onlookersOfOne = [
 describe.each(doors)('with the %s door', (door) => {
   /** Counts, and wakes who waits for a number. */
   function counter() {
-    const bell = new Bell();
+    const changed = new Condition();
     let count = 0;
     return {
       seen: () => {
         count++;
-        bell.ring();
+        changed.notify();
       },
       above: (number) =>
-        bell.wait(
+        changed.waitUntil(
           () => (count > number ? count : undefined),
           () => `more than ${number} (there are ${count})`,
         ),

@@ -6,7 +6,7 @@
  */
 
 const { once } = require('events');
-const { delay } = require('./support/bell');
+const { delay } = require('./support/wait');
 const { addition, doors } = require('./support/library');
 const { startService } = require('./support/server');
 const { OPCODE } = require('./support/websocket-client');

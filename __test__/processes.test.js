@@ -5,7 +5,7 @@
  */
 
 const path = require('path');
-const { delay } = require('./support/bell');
+const { delay } = require('./support/wait');
 const { Child, serveFixture } = require('./support/child');
 const { addition, doors } = require('./support/library');
 const { every, open } = require('./support/transports');

@@ -6,7 +6,7 @@
 
 const { once } = require('events');
 const { promisify } = require('util');
-const { delay } = require('./support/bell');
+const { delay } = require('./support/wait');
 const { doors } = require('./support/library');
 const { startService } = require('./support/server');
 const { every, polls, receive, requests, streams, websockets } = require('./support/transports');

@@ -4,7 +4,7 @@
  * heartbeat_delay and disconnect_delay as small as they can be.
  */
 
-const { delay } = require('./support/bell');
+const { delay } = require('./support/wait');
 const { doors } = require('./support/library');
 const { startService } = require('./support/server');
 const { every, open, polls, receive, streams } = require('./support/transports');

@@ -4,7 +4,7 @@
  * `unref()` of the http server and of the sockets in its 'connection' event: what keeps the process alive then.
  */
 
-const { delay } = require('./support/bell');
+const { delay } = require('./support/wait');
 const { serveFixture } = require('./support/child');
 const { doors } = require('./support/library');
 const { every, open } = require('./support/transports');

@@ -17,7 +17,7 @@ const WEBSOCKETS = 4;
 const MESSAGES = 20;
 const POLLERS = 5;
 /** Milliseconds, after which something is taken to be kept for good. */
-const PATIENCE = 60_000;
+const TIMEOUT_MS = 60_000;
 
 v8.setFlagsFromString('--expose-gc');
 const gc = vm.runInNewContext('gc');
@@ -100,7 +100,7 @@ async function playAndLetGo() {
 async function main() {
   const gone = await playAndLetGo();
   const start = Date.now();
-  while (gone.deref() && Date.now() - start < PATIENCE) {
+  while (gone.deref() && Date.now() - start < TIMEOUT_MS) {
     await new Promise((resolve) => setTimeout(resolve, 20));
     // By itself: called from here V8 would look at the stack, uninitialised values and all.
     await gc({ type: 'major', execution: 'async' });

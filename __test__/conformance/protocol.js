@@ -21,7 +21,7 @@ const DOORS = ['takeover', 'bridge'];
 const SUITE = path.join(__dirname, 'sockjs-protocol');
 const PROGRAM = 'sockjs-protocol.py';
 /** Milliseconds that a run may take; it takes a second. */
-const PATIENCE = 120_000;
+const TIMEOUT_MS = 120_000;
 
 const HOW_TO_GET = [
   'To get it: git clone https://github.com/sockjs/sockjs-protocol __test__/conformance/sockjs-protocol',
@@ -90,7 +90,7 @@ async function runThrough(door, suite, python) {
       cwd: suite,
       env: { ...process.env, SOCKJS_URL: url },
     });
-    const timer = setTimeout(() => run.child.kill('SIGKILL'), PATIENCE);
+    const timer = setTimeout(() => run.child.kill('SIGKILL'), TIMEOUT_MS);
     const code = await run.ended;
     clearTimeout(timer);
     return interrupted || report(door, code, run.output());

@@ -11,7 +11,7 @@ const http = require('node:http');
 const test = require('node:test');
 
 const { Random } = require('../differential/prng');
-const { Bell } = require('../support/bell');
+const { Condition } = require('../support/wait');
 const { WebSocketClient, sendHandshake } = require('../support/websocket-client');
 const {
   collect,
@@ -341,29 +341,29 @@ for (const door of doors) {
   });
 
   test(`the application sees its client go in the middle of a body, ${door}`, async (t) => {
-    const bell = new Bell();
+    const changed = new Condition();
     let seen = '';
     let gone;
     const { client } = await start(t, door, (request) => {
       request.on('data', (chunk) => {
         seen += chunk;
-        bell.ring();
+        changed.notify();
       });
       request.on('error', () => {});
       request.on('close', () => {
         gone = { complete: request.complete };
-        bell.ring();
+        changed.notify();
       });
     });
     const connection = client.connect();
     assert.strictEqual((await connection.request('GET', '/echo/')).status, 200);
     connection.wire.write('POST /app HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf');
-    await bell.wait(
+    await changed.waitUntil(
       () => seen === 'half' || undefined,
       () => `half a body: ${seen}`,
     );
     connection.abort();
-    await bell.wait(
+    await changed.waitUntil(
       () => gone,
       () => 'the end of the request',
     );

@@ -13,7 +13,7 @@ const { connect, next, receive, startServer } = require('./support-sockjs-client
 const TRANSPORTS = ['websocket', 'xhr-streaming', 'eventsource', 'xhr-polling'];
 
 /** Milliseconds that a client's first try may take; its own guess fails on a busy machine. */
-const PATIENCE = 20000;
+const TIMEOUT_MS = 20000;
 
 /** Milliseconds after which a test has failed. */
 const timeout = 45000;
@@ -45,8 +45,8 @@ async function withPrimus(options, test, prepare = () => {}) {
   const open = async (transport, more) => {
     const announced = heard(primus, 'connection');
     const client = new Socket(`${origin}/?who=${transport}`, {
-      timeout: PATIENCE,
-      transport: { transports: transport, timeout: PATIENCE, ...more },
+      timeout: TIMEOUT_MS,
+      transport: { transports: transport, timeout: TIMEOUT_MS, ...more },
     });
     clients.push(client);
     const opened = heard(client, 'open');
@@ -171,7 +171,7 @@ describe('primus', { concurrency: 4 }, () => {
     withPrimus({}, async ({ primus, origin }) => {
       primus.on('connection', () => assert.fail('a connection came'));
       primus.authorize((req, done) => done(new Error('no')));
-      const client = new primus.Socket(origin, { strategy: false, timeout: PATIENCE });
+      const client = new primus.Socket(origin, { strategy: false, timeout: TIMEOUT_MS });
       const failed = heard(client, 'error');
       const ended = heard(client, 'end');
       await Promise.all([failed, ended]);

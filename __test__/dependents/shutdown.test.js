@@ -12,7 +12,7 @@ const destroyable = require('server-destroy');
 const { createHttpTerminator } = require('http-terminator');
 const sockjs = require('sockjs');
 const stoppable = require('stoppable');
-const { Bell } = require('../support/bell');
+const { Condition } = require('../support/wait');
 const { Client } = require('../support/client');
 const { throughDoor } = require('../support/library');
 const { every, receive } = require('../support/transports');
@@ -36,7 +36,7 @@ const packages = {
 /** A server, as `receive` wants it: `accept` gives connections and what they have told. */
 class Site extends Client {
   #peers = [];
-  #bell = new Bell();
+  #changed = new Condition();
 
   /** @param {object} conn */
   register(conn) {
@@ -44,20 +44,20 @@ class Site extends Client {
     for (const name of ['data', 'end', 'close']) {
       conn.on(name, () => {
         peer.events.push(name);
-        this.#bell.ring();
+        this.#changed.notify();
       });
     }
     peer.closed = () =>
-      this.#bell.wait(
+      this.#changed.waitUntil(
         () => peer.events.includes('close') || undefined,
         () => `'close' of ${conn.protocol}`,
       );
     this.#peers.push(peer);
-    this.#bell.ring();
+    this.#changed.notify();
   }
 
   accept() {
-    return this.#bell.wait(
+    return this.#changed.waitUntil(
       () => this.#peers.shift(),
       () => 'a connection',
     );

@@ -11,7 +11,7 @@ const os = require('node:os');
 const path = require('node:path');
 const test = require('node:test');
 
-const { Bell } = require('../support/bell');
+const { Condition } = require('../support/wait');
 const {
   LOCAL,
   converse,
@@ -45,16 +45,16 @@ const socketPath = () => path.join(os.tmpdir(), `sockjs-${crypto.randomUUID()}.s
 async function start(t, door, where, service = echoService()) {
   const server = http.createServer((request, response) => response.end('app'));
   throughDoor(door, () => service.installHandlers(server));
-  const bell = new Bell();
+  const changed = new Condition();
   const conns = [];
   service.on('connection', (conn) => {
     conns.push(conn);
-    bell.ring();
+    changed.notify();
   });
   const client = await listen(t, server, where);
   /** The next connection that the application was given. */
   const accept = () =>
-    bell.wait(
+    changed.waitUntil(
       () => conns.shift(),
       () => 'a connection',
     );

@@ -8,7 +8,7 @@ const SockJS = require('sockjs-client');
 const { throughDoor } = require('../support/library');
 
 /** Milliseconds that a transport may take to open; the client's own guess fails on a busy machine. */
-const PATIENCE = 20000;
+const TIMEOUT_MS = 20000;
 
 /**
  * An http server on a port of its own.
@@ -40,7 +40,7 @@ async function startServer(door, install, app) {
  * @returns {Promise<SockJS>} rejects with the close event where it could not
  */
 function connect(url, { onmessage, ...options } = {}) {
-  const socket = new SockJS(url, null, { timeout: PATIENCE, ...options });
+  const socket = new SockJS(url, null, { timeout: TIMEOUT_MS, ...options });
   socket.onmessage = onmessage;
   return new Promise((resolve, reject) => {
     socket.onopen = () => resolve(socket);

@@ -11,7 +11,7 @@ const crypto = require('node:crypto');
 const { once } = require('node:events');
 const path = require('node:path');
 
-const { Bell } = require('../support/bell');
+const { Condition } = require('../support/wait');
 const { Client } = require('../support/client');
 const { doors, isOracle, libraryPath, sockjs, throughDoor } = require('../support/library');
 
@@ -205,7 +205,7 @@ async function collect(stream) {
 
 /** A script of `fixtures/` in a process of its own, and what it has printed so far. */
 class Child {
-  #bell = new Bell();
+  #changed = new Condition();
 
   /**
    * @param {import('node:test').TestContext} t
@@ -235,13 +235,13 @@ class Child {
       const lines = (rest + chunk).split('\n');
       rest = lines.pop();
       this.lines.push(...lines);
-      this.#bell.ring();
+      this.#changed.notify();
     });
     this.process.stderr.on('data', (chunk) => (this.errors += chunk));
     this.process.stdin.on('error', () => {});
     this.process.on('close', (code, signal) => {
       this.status = { code, signal };
-      this.#bell.ring();
+      this.#changed.notify();
     });
     t.after(() => {
       if (this.status) return undefined;
@@ -265,7 +265,7 @@ class Child {
    * @returns {Promise<RegExpMatchArray[]>} the first `count` lines that match
    */
   printed(pattern, count = 1) {
-    return this.#bell.wait(
+    return this.#changed.waitUntil(
       () => {
         const found = this.lines.map((line) => line.match(pattern)).filter(Boolean);
         if (found.length >= count) return found.slice(0, count);
@@ -278,7 +278,7 @@ class Child {
 
   /** @returns {Promise<{code: number | null, signal: string | null}>} how it has ended, by itself */
   exit() {
-    return this.#bell.wait(
+    return this.#changed.waitUntil(
       () => this.status,
       () => `the exit ${this.#state()}`,
     );

@@ -12,7 +12,7 @@ const test = require('node:test');
 const { Server: SocketIo } = require('socket.io');
 const { WebSocket, WebSocketServer } = require('ws');
 
-const { delay } = require('../support/bell');
+const { delay } = require('../support/wait');
 const { converse, doors, echoService, listen, throughDoor } = require('./support');
 
 /** Answers all that it gets with a mark of its own. */

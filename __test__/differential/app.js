@@ -12,7 +12,7 @@ const http = require('http');
 const sockjs = require(process.argv[2]);
 
 /** Milliseconds that a report waits for the sessions of its case to end. */
-const PATIENCE = 6000;
+const TIMEOUT_MS = 6000;
 
 /** Milliseconds; short, so that the sessions of a case end soon, but longer than any case plays. */
 const DISCONNECT_DELAY = 1500;
@@ -270,7 +270,7 @@ function report(id, reply) {
       uncaught: uncaught.splice(0),
     });
   };
-  const timer = setTimeout(finish, PATIENCE);
+  const timer = setTimeout(finish, TIMEOUT_MS);
   own.closed = () => {
     if (own.open === 0) settle(finish);
   };

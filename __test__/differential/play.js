@@ -1,13 +1,13 @@
 'use strict';
 
 const net = require('net');
+const { Condition } = require('../support/wait');
 const { encodeFrame } = require('../support/websocket-client');
-const { Bell } = require('./bell');
 const { encodeRequest } = require('./script');
 const { Transcript } = require('./transcript');
 
 /** Milliseconds after which a wait is given up; only cases that differ should wait so long. */
-const PATIENCE = 2500;
+const TIMEOUT_MS = 2500;
 
 /** Milliseconds in which a socket that cannot write any more is read. */
 const LAST_WORDS = 50;
@@ -18,7 +18,7 @@ class Line {
     this.transcript = new Transcript();
     this.isStopped = false;
     this.hasFinished = false;
-    this.bell = new Bell();
+    this.changed = new Condition();
     this.socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
     this.socket.setNoDelay(true);
     // A stream that cannot write does not read on, but what the server said before it closed is there.
@@ -32,11 +32,11 @@ class Line {
     this.socket.on('data', (chunk) => {
       if (this.isStopped) return;
       this.transcript.feed(chunk);
-      this.bell.ring();
+      this.changed.notify();
     });
     const close = () => {
       if (!this.isStopped) this.transcript.close();
-      this.bell.ring();
+      this.changed.notify();
     };
     for (const event of ['end', 'close', 'error']) this.socket.on(event, close);
   }
@@ -48,7 +48,7 @@ class Line {
       if (this.transcript.isClosed && from > 0) return;
       await new Promise((resolve) => {
         // A server may stop reading; what waits is then seen to wait in vain.
-        const timer = setTimeout(resolve, PATIENCE);
+        const timer = setTimeout(resolve, TIMEOUT_MS);
         this.socket.write(bytes.subarray(from, to), () => resolve(clearTimeout(timer)));
       });
       // So that the server reads them one by one.
@@ -68,7 +68,7 @@ class Line {
       pong: () => transcript.frames.some(({ payload }) => payload.includes(value)),
       closed: () => false,
     }[what];
-    return this.bell.wait(() => this.isStopped || transcript.isClosed || holds(), PATIENCE);
+    return this.changed.becomes(() => this.isStopped || transcript.isClosed || holds(), TIMEOUT_MS);
   }
 
   /** Finds out whether the connection is still open, by using it. */

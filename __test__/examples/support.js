@@ -13,7 +13,7 @@ const ROOT = path.join(__dirname, '../..');
 const TRANSPORTS = ['websocket', 'xhr-streaming', 'eventsource', 'xhr-polling'];
 
 /** Milliseconds that a client may take to connect; its own guess fails on a busy machine. */
-const PATIENCE = 20000;
+const TIMEOUT_MS = 20000;
 
 /** Milliseconds after which a test has failed. */
 const timeout = 45000;
@@ -113,7 +113,7 @@ async function startExample(t, name, env) {
  * @returns {Promise<SockJS>}
  */
 async function connect(t, url, transport, options) {
-  const socket = new SockJS(url, null, { transports: transport, timeout: PATIENCE, ...options });
+  const socket = new SockJS(url, null, { transports: transport, timeout: TIMEOUT_MS, ...options });
   await new Promise((resolve, reject) => {
     socket.onopen = resolve;
     socket.onclose = ({ code, reason }) => reject(new Error(`${url}: closed, ${code} ${reason}`));

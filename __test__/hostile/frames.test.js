@@ -26,7 +26,7 @@ const PONG = encodeFrame({ opcode: OPCODE.pong, payload: 'still there?', masked:
 async function outcome(client, target, frames) {
   const { wire } = await client.websocket(target);
   wire.write(Buffer.concat([frames, PING]));
-  await wire.bell.wait(
+  await wire.waitUntil(
     () => wire.ended || wire.buffer.includes(PONG) || undefined,
     () => `an answer to ${frames.toString('hex', 0, 40)}`,
   );
@@ -186,7 +186,7 @@ attack(
         for (const frame of Object.values(ALPHABET)) {
           const { wire } = await client.websocket(target);
           for (const byte of Buffer.concat([frame, PING])) wire.write(Buffer.from([byte]));
-          await wire.bell.wait(
+          await wire.waitUntil(
             () => wire.ended || wire.buffer.includes(PONG) || undefined,
             () => 'an answer',
           );

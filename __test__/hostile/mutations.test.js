@@ -10,7 +10,7 @@ const { describe, it } = require('node:test');
 const { Random } = require('../differential/prng');
 const { OPCODE, encodeClose, encodeFrame } = require('../support/websocket-client');
 const { DOORS, connect, guarded, inParallel, make, used, ways } = require('./attack');
-const { delay } = require('./victim');
+const { delay } = require('../support/wait');
 
 const SEED = Number(process.env.HOSTILE_SEED ?? 1);
 const CASES = Number(process.env.HOSTILE_CASES ?? 4000);

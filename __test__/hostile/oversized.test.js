@@ -121,7 +121,7 @@ const BODIES = {
 async function refusal(client, bytes, unfinished, later) {
   const { wire } = later ? await used(client) : await connect(client);
   wire.write(bytes);
-  await wire.bell.wait(
+  await wire.waitUntil(
     () => wire.ended || wire.buffer.includes('HTTP/1.1 ') || unfinished || undefined,
     () => 'an answer',
   );

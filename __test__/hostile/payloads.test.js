@@ -80,7 +80,7 @@ const ways = [
       for (const opcode of [OPCODE.text, OPCODE.binary]) {
         const { wire } = await client.websocket(target);
         wire.write(Buffer.concat([encodeFrame({ opcode, payload }), ping]));
-        await wire.bell.wait(
+        await wire.waitUntil(
           () => wire.ended || wire.buffer.includes('done') || undefined,
           () => 'an answer',
         );

@@ -5,7 +5,7 @@
 const assert = require('node:assert/strict');
 
 const { attack, inParallel } = require('./attack');
-const { delay } = require('./victim');
+const { delay } = require('../support/wait');
 
 /** Names that mean something to somebody, but not to a server of sessions. */
 const NAMES = [

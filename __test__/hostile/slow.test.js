@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 
 const { OPCODE, encodeFrame } = require('../support/websocket-client');
 const { attack, connect, used } = require('./attack');
-const { delay } = require('./victim');
+const { delay } = require('../support/wait');
 
 /** Milliseconds between two bytes. */
 const PACE = 25;
@@ -118,7 +118,7 @@ const silent = Object.entries(openings).flatMap(([what, opening]) =>
     async (client) => {
       const { wire } = await begin(client);
       wire.write(opening);
-      await wire.bell.wait(
+      await wire.waitUntil(
         () => isGivenUp(wire) || undefined,
         () => 'the end of it',
       );

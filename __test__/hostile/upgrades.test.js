@@ -58,7 +58,7 @@ async function exchange(client, bytes) {
   const { wire } = client.connect();
   wire.write(bytes);
   const goesOn = () => /HTTP\/1\.1 (?:101|200)[^]*\r\n\r\n/.test(wire.buffer.latin1Slice());
-  await wire.bell.wait(
+  await wire.waitUntil(
     () => wire.ended || goesOn() || undefined,
     () => `an answer to ${JSON.stringify(bytes.toString('latin1', 0, 99))}`,
   );

@@ -11,6 +11,7 @@ const path = require('node:path');
 const { Client } = require('../support/client');
 const { open, every } = require('../support/transports');
 const { encodeFrame } = require('../support/websocket-client');
+const { delay } = require('../support/wait');
 
 const SERVER = path.join(__dirname, 'server.js');
 const MIB = 1 << 20;
@@ -20,7 +21,7 @@ const AT_ONCE = 250;
 /** What other processes do to a measurement: so often it is tried, and one attempt has to succeed. */
 const ATTEMPTS = 4;
 /** Milliseconds after which descriptors and sessions have to be gone. */
-const PATIENCE = 5000;
+const TIMEOUT_MS = 5000;
 /** JavaScript memory, after a collection, above what it was before the first attack. */
 const HEAP_TOLERANCE = 6 * MIB;
 /** Resident memory likewise: allocator and V8 keep some of what was once in use. */
@@ -31,8 +32,6 @@ const DEFAULTS = {
   http: {},
   service: { disconnect_delay: 250, heartbeat_delay: 60_000, max_message_size: MIB },
 };
-
-const delay = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 class Victim {
   #questions = new Map();
@@ -162,7 +161,7 @@ class Victim {
 
   /** Waits until no client is left, nor anything of one. */
   async #untilLeft() {
-    const end = Date.now() + PATIENCE;
+    const end = Date.now() + TIMEOUT_MS;
     for (;;) {
       const { opened, closed, sockets } = await this.ask('counts');
       const descriptors = this.descriptors();
@@ -170,7 +169,7 @@ class Victim {
       if (opened === closed && sockets === 0 && excess <= 0) return;
       if (Date.now() > end) {
         throw new Error(
-          `left after ${PATIENCE} ms: ${opened - closed} sessions, ${sockets} sockets, ` +
+          `left after ${TIMEOUT_MS} ms: ${opened - closed} sessions, ${sockets} sockets, ` +
             `${excess} descriptors of ${JSON.stringify(descriptors)}`,
         );
       }
@@ -261,4 +260,4 @@ function timed(visit) {
   };
 }
 
-module.exports = { Victim, delay };
+module.exports = { Victim };

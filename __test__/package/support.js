@@ -19,7 +19,7 @@ const { PROGRAMS, tool } = require('./tools');
 const NETWORK = /^(NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|(https?|no|all)_proxy)$/i;
 
 /** Milliseconds after which a program that has not ended is ended. */
-const PATIENCE = 480_000;
+const TIMEOUT_MS = 480_000;
 
 class Machine {
   /**
@@ -84,7 +84,7 @@ class Machine {
       cwd: this.app,
       env: { ...this.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: PATIENCE,
+      timeout: TIMEOUT_MS,
     });
     child.output = '';
     for (const stream of [child.stdout, child.stderr]) {

@@ -11,7 +11,7 @@ const { createInterface } = require('node:readline');
 const path = require('node:path');
 const { test } = require('node:test');
 
-const { Bell } = require('../support/bell');
+const { Condition } = require('../support/wait');
 const { Client } = require('../support/client');
 
 const [program, ...args] = JSON.parse(process.env.RUNTIME);
@@ -23,10 +23,10 @@ class Server extends Client {
     super(undefined);
     this.child = child;
     this.lines = [];
-    this.bell = new Bell();
+    this.changed = new Condition();
     createInterface({ input: child.stdout }).on('line', (line) => {
       this.lines.push(line);
-      this.bell.ring();
+      this.changed.notify();
     });
     this.exit = new Promise((resolve) => child.on('close', resolve));
   }
@@ -48,7 +48,7 @@ class Server extends Client {
 
   /** @param {RegExp} pattern */
   line(pattern) {
-    return this.bell.wait(
+    return this.changed.waitUntil(
       () => this.lines.find((line) => pattern.test(line)),
       () => `${pattern} in ${JSON.stringify(this.lines)}`,
     );

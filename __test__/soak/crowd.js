@@ -7,12 +7,13 @@
 const path = require('node:path');
 const { setTimeout: delay } = require('node:timers/promises');
 
-const { Child, numbers, within } = require('./lib/command');
+const { within } = require('../support/wait');
+const { Child, numbers } = require('./lib/command');
 const { cpuSeconds, descriptors, mebibytes, sample } = require('./lib/sample');
 
 /** Clients of one process; each takes a descriptor, those that talk over HTTP two. */
 const SHARE = 4000;
-const PATIENCE = 180_000;
+const TIMEOUT_MS = 180_000;
 
 /** @param {string[]} args */
 async function crowd(args) {
@@ -44,13 +45,13 @@ async function gather(door, { idle, active, seconds, heartbeat }) {
           CROWD_IDLE: share(idle, shares, index),
           CROWD_ACTIVE: share(active, shares, index),
           // An idle client that hears no heartbeat for so long has been forgotten.
-          TEST_PATIENCE: 4 * heartbeat,
+          TEST_TIMEOUT_MS: 4 * heartbeat,
         },
         ({ violation }) => violations.push(violation),
       ),
   );
   const all = (order, key) =>
-    within(Promise.all(clients.map((client) => client.ask({ order }, key))), PATIENCE, order);
+    within(Promise.all(clients.map((client) => client.ask({ order }, key))), TIMEOUT_MS, order);
   const { report: empty } = await server.ask({ order: 'report' }, 'report');
   const before = { ...sample(server.pid), ...empty };
 
@@ -100,7 +101,7 @@ async function gather(door, { idle, active, seconds, heartbeat }) {
   }
   if (after.alive > 0) violations.push(`${after.alive} sessions are left`);
   server.tell({ order: 'stop' });
-  const exit = await within(server.exited, PATIENCE, 'the server does not end');
+  const exit = await within(server.exited, TIMEOUT_MS, 'the server does not end');
   if (exit.code !== 0 || server.errors !== '') violations.push({ exit, errors: server.errors });
   for (const violation of violations.slice(0, 10)) console.log('VIOLATION', violation);
   return violations.length === 0;

@@ -10,11 +10,12 @@ const { setTimeout: delay } = require('node:timers/promises');
 
 const { Client } = require('../support/client');
 const { Random } = require('../differential/prng');
-const { Child, numbers, within } = require('./lib/command');
+const { within } = require('../support/wait');
+const { Child, numbers } = require('./lib/command');
 const { TRANSPORTS, echo, openEcho } = require('./lib/talk');
 
 /** Milliseconds in which a process has to be gone. */
-const PATIENCE = 10_000;
+const TIMEOUT_MS = 10_000;
 
 /**
  * What ends a process (ECHO_END of `echo.js`), how it is brought about, and with what it has to end.
@@ -102,13 +103,13 @@ async function end({ end: name, order, signal, message, knock, status, says }, r
   }
   if (name === 'shutdown') {
     // It waits for its clients, who are told and go.
-    await within(Promise.all(talks), PATIENCE, 'its clients are not told');
+    await within(Promise.all(talks), TIMEOUT_MS, 'its clients are not told');
     for (const client of clients) client.disconnect();
   }
-  const exit = await within(server.exited, PATIENCE, 'it does not end');
+  const exit = await within(server.exited, TIMEOUT_MS, 'it does not end');
   const took = Date.now() - begun;
   for (const client of clients) client.disconnect();
-  await within(Promise.all(talks), PATIENCE, 'its clients are not told');
+  await within(Promise.all(talks), TIMEOUT_MS, 'its clients are not told');
   if (failures.length > 0) throw failures[0];
   if (exit.code !== status.code || exit.signal !== status.signal) {
     throw new Error(`it ended with ${JSON.stringify(exit)}: ${server.errors}`);

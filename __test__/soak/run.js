@@ -5,7 +5,7 @@
  */
 
 /** Milliseconds for which the clients that the test suites share wait here: no healthy one waits so long. */
-process.env.TEST_PATIENCE ??= '30000';
+process.env.TEST_TIMEOUT_MS ??= '30000';
 
 const RUNS = {
   steady: () => require('./steady').steady,

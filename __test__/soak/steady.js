@@ -8,7 +8,8 @@
 const path = require('node:path');
 const { setTimeout: delay } = require('node:timers/promises');
 
-const { Child, numbers, within } = require('./lib/command');
+const { within } = require('../support/wait');
+const { Child, numbers } = require('./lib/command');
 const { cpuSeconds, descriptors, growth, mebibytes, sample } = require('./lib/sample');
 
 /** Milliseconds of a tide. */
@@ -16,7 +17,7 @@ const TIDE = 30_000;
 /** Milliseconds in which everything has to be over at an ebb: `disconnect_delay` is in it. */
 const EBB = 30_000;
 /** Milliseconds after which a client gives up a wait: no healthy one waits so long. */
-const PATIENCE = 30_000;
+const TIMEOUT_MS = 30_000;
 /** Violations that are shown in full. */
 const SHOWN = 10;
 
@@ -76,7 +77,7 @@ class Soak {
             SOAK_PROCESS: index,
             SOAK_TAKEOVER: ports.takeover,
             SOAK_BRIDGE: ports.bridge,
-            TEST_PATIENCE: PATIENCE,
+            TEST_TIMEOUT_MS: TIMEOUT_MS,
           },
           hear,
         ),
@@ -133,8 +134,8 @@ class Soak {
     const used = (cpuSeconds(this.server.pid) - cpu) / ((Date.now() - begun) / 1000);
     // Sessions whose client waits in vain end by their patience.
     const ebbs = Promise.all(this.clients.map((client) => client.ask({ order: 'ebb' }, 'done')));
-    this.totals = await within(ebbs, 2 * PATIENCE + EBB, 'the clients do not end').catch((error) =>
-      this.stuck(error),
+    this.totals = await within(ebbs, 2 * TIMEOUT_MS + EBB, 'the clients do not end').catch(
+      (error) => this.stuck(error),
     );
     const report = await this.calm();
     this.samples.push({ ...sample(this.server.pid), ...report });

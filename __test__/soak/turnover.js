@@ -10,14 +10,15 @@ const path = require('node:path');
 const { Client } = require('../support/client');
 const { Random } = require('../differential/prng');
 const { left } = require('./crowd');
-const { Child, numbers, within } = require('./lib/command');
+const { within } = require('../support/wait');
+const { Child, numbers } = require('./lib/command');
 const { cpuSeconds, growth, mebibytes, sample } = require('./lib/sample');
 const { TRANSPORTS, drop, echo, openEcho } = require('./lib/talk');
 
 const ROUNDS = 10;
 /** Milliseconds: polls that have been answered leave a session behind for so long. */
 const DISCONNECT = 3000;
-const PATIENCE = 30_000;
+const TIMEOUT_MS = 30_000;
 
 /** @param {string[]} args */
 async function turnover(args) {
@@ -54,7 +55,7 @@ async function turnover(args) {
     if (way === 'reset') socket.resetAndDestroy();
     else if (way === 'half-close') socket.end();
     else drop(link);
-    await within(closed, PATIENCE, `a connection of ${transport} does not end (${way})`);
+    await within(closed, TIMEOUT_MS, `a connection of ${transport} does not end (${way})`);
   };
 
   const seconds = [];
@@ -98,7 +99,7 @@ async function turnover(args) {
   for (const client of clients) client.disconnect();
   console.log('of the server:', sample(server.pid));
   server.tell({ order: 'stop' });
-  const exit = await within(server.exited, PATIENCE, 'the server does not end');
+  const exit = await within(server.exited, TIMEOUT_MS, 'the server does not end');
   if (exit.code !== 0 || server.errors !== '') violations.push({ exit, errors: server.errors });
   for (const violation of violations.slice(0, 10)) console.log('VIOLATION', violation);
   console.log(violations.length === 0 ? 'no violation' : `${violations.length} VIOLATIONS`);

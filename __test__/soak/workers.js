@@ -12,13 +12,14 @@ const { Worker } = require('node:worker_threads');
 
 const { Client } = require('../support/client');
 const { Random } = require('../differential/prng');
-const { numbers, within } = require('./lib/command');
+const { within } = require('../support/wait');
+const { numbers } = require('./lib/command');
 const { close, serveBothDoors } = require('./lib/doors');
 const { countLeft, pass } = require('./lib/passing');
 const { descriptors, growth, mebibytes, sample } = require('./lib/sample');
 const { TRANSPORTS, drop, echo, openEcho } = require('./lib/talk');
 
-const PATIENCE = 15_000;
+const TIMEOUT_MS = 15_000;
 const WAYS = ['terminate', 'exit', 'stop'];
 
 /** @param {string[]} args */
@@ -115,7 +116,7 @@ async function cycle(way, random) {
   let expected = 0;
   if (way === 'terminate') {
     expected = 1;
-    await within(worker.terminate(), PATIENCE, 'the worker is not terminated');
+    await within(worker.terminate(), TIMEOUT_MS, 'the worker is not terminated');
   } else if (way === 'exit') {
     expected = 7;
     worker.postMessage({ order: 'end' });
@@ -124,17 +125,17 @@ async function cycle(way, random) {
     worker.postMessage({ order: 'stop' });
     for (const link of links) drop(link);
   }
-  const code = await within(exited, PATIENCE, 'the worker does not end');
+  const code = await within(exited, TIMEOUT_MS, 'the worker does not end');
   if (code !== expected) throw new Error(`it ended with ${code}`);
   const ends = Promise.all(talking.map((talk) => talk.then(null, () => {})));
   for (const client of clients) if (way === 'stop') client.disconnect();
-  await within(ends, PATIENCE, 'clients of a worker that has ended are not told');
+  await within(ends, TIMEOUT_MS, 'clients of a worker that has ended are not told');
   for (const client of clients) client.disconnect();
 }
 
 /** Measures the process, when what has been closed is gone. */
 async function calm(first) {
-  const until = Date.now() + PATIENCE;
+  const until = Date.now() + TIMEOUT_MS;
   for (;;) {
     const left = await countLeft();
     const { heapUsed, external } = process.memoryUsage();

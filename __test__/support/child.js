@@ -2,7 +2,7 @@
 
 const { spawn } = require('child_process');
 const path = require('path');
-const { Bell } = require('./bell');
+const { Condition } = require('./wait');
 const { Client } = require('./client');
 const { libraryPath } = require('./library');
 
@@ -11,7 +11,7 @@ const running = new Set();
 
 /** A node process and what it has printed so far. */
 class Child {
-  #bell = new Bell();
+  #changed = new Condition();
 
   /**
    * @param {string} file
@@ -34,13 +34,13 @@ class Child {
       const lines = (rest + chunk).split('\n');
       rest = lines.pop();
       this.lines.push(...lines);
-      this.#bell.ring();
+      this.#changed.notify();
     });
     this.process.stderr.on('data', (chunk) => (this.errors += chunk));
     this.process.on('close', (code, signal) => {
       this.status = { code, signal };
       running.delete(this);
-      this.#bell.ring();
+      this.#changed.notify();
     });
     running.add(this);
   }
@@ -55,7 +55,7 @@ class Child {
    */
   line(pattern) {
     const find = () => this.lines.map((line) => line.match(pattern)).find(Boolean);
-    return this.#bell.wait(
+    return this.#changed.waitUntil(
       () => {
         const match = find();
         if (!match && this.status) throw new Error(`no ${pattern} ${this.#state()}`);
@@ -67,7 +67,7 @@ class Child {
 
   /** @returns {Promise<{code: number | null, signal: string | null}>} how it has ended */
   exit() {
-    return this.#bell.wait(
+    return this.#changed.waitUntil(
       () => this.status,
       () => `the exit ${this.#state()}`,
     );

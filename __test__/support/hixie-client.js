@@ -113,7 +113,7 @@ class HixieClient {
   /** @returns {Promise<string>} what comes until the connection ends, as latin1 */
   async rest() {
     const { wire } = this;
-    await wire.bell.wait(
+    await wire.waitUntil(
       () => wire.ended || undefined,
       () => 'the end of the connection',
     );

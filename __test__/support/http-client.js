@@ -147,7 +147,7 @@ class Response {
    */
   async until(mark) {
     const what = `${JSON.stringify(mark)} in a body`;
-    const length = await this.#wire.bell.wait(
+    const length = await this.#wire.waitUntil(
       () => {
         this.#decode();
         const at = this.#decoded.indexOf(mark);
@@ -165,7 +165,7 @@ class Response {
   /** @returns {Promise<string>} the next chunk as the server has made it; '' when there are no more */
   async chunk() {
     if (this.#left !== 'chunked' || this.#decoded.length > 0) throw new Error('not at a chunk');
-    await this.#wire.bell.wait(
+    await this.#wire.waitUntil(
       () => {
         if (this.#complete || this.#decodeChunk()) return true;
         if (this.#wire.ended) throw new Error('the connection ended before the next chunk');
@@ -185,7 +185,7 @@ class Response {
 
   /** @returns {Promise<string>} the body from here to its end */
   async rest() {
-    await this.#wire.bell.wait(
+    await this.#wire.waitUntil(
       () => {
         this.#decode();
         return this.#complete || undefined;

@@ -1,10 +1,10 @@
 'use strict';
 
-const { Bell } = require('./bell');
+const { Condition } = require('./wait');
 
 /** A service's log, recorded. A line may be told after the answer it tells of has been received. */
 class Log {
-  #bell = new Bell();
+  #changed = new Condition();
 
   constructor() {
     /** @type {Array<[severity: string, line: string]>} */
@@ -12,7 +12,7 @@ class Log {
     /** What the option `log` is set to. */
     this.log = (severity, line) => {
       this.lines.push([severity, line]);
-      this.#bell.ring();
+      this.#changed.notify();
     };
   }
 
@@ -21,7 +21,7 @@ class Log {
    * @returns {Promise<Log['lines']>} the lines, when there are that many
    */
   told(count) {
-    return this.#bell.wait(
+    return this.#changed.waitUntil(
       () => (this.lines.length >= count ? this.lines : undefined),
       () => `${count} lines: ${JSON.stringify(this.lines)}`,
     );
@@ -38,7 +38,7 @@ class Log {
    * @returns {Promise<string>} the first line of that severity that matches
    */
   line(severity, pattern) {
-    return this.#bell.wait(
+    return this.#changed.waitUntil(
       () => this.lines.find((line) => line[0] === severity && pattern.test(line[1]))?.[1],
       () => `a line like ${pattern} at ${severity}: ${JSON.stringify(this.lines)}`,
     );

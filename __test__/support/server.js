@@ -5,7 +5,7 @@ const https = require('https');
 const os = require('os');
 const path = require('path');
 const crypto = require('crypto');
-const { Bell } = require('./bell');
+const { Condition } = require('./wait');
 const { Client } = require('./client');
 const { sockjs, throughDoor } = require('./library');
 const { PRE_SHARED } = require('./secure');
@@ -29,11 +29,11 @@ const running = new Set();
 const open = new Set();
 
 /** Rings when a connection has closed. */
-const closed = new Bell();
+const closed = new Condition();
 
 /** A connection as the application sees it, and all that it was told, in order. */
 class Peer {
-  #bell = new Bell();
+  #changed = new Condition();
 
   constructor(conn) {
     this.conn = conn;
@@ -42,7 +42,7 @@ class Peer {
     for (const name of ['data', 'end', 'close']) {
       conn.on(name, (...args) => {
         this.events.push([name, ...args]);
-        this.#bell.ring();
+        this.#changed.notify();
       });
     }
   }
@@ -57,7 +57,7 @@ class Peer {
    * @param {number} [count]
    */
   until(name, count = 1) {
-    return this.#bell.wait(
+    return this.#changed.waitUntil(
       () => this.events.filter((event) => event[0] === name).length >= count || undefined,
       () => `${count} × '${name}'; events: ${JSON.stringify(this.events)}`,
     );
@@ -67,7 +67,7 @@ class Peer {
 /** An http server with SockJS services on it, and the clients that talk to it. */
 class TestServer extends Client {
   #peers = [];
-  #accepted = new Bell();
+  #accepted = new Condition();
 
   constructor(httpServer, address, secure) {
     super(address, secure);
@@ -79,12 +79,12 @@ class TestServer extends Client {
   /** @param {object} conn */
   register(conn) {
     this.#peers.push(new Peer(conn));
-    this.#accepted.ring();
+    this.#accepted.notify();
   }
 
   /** @returns {Promise<Peer>} the next connection that the application was given */
   accept() {
-    return this.#accepted.wait(
+    return this.#accepted.waitUntil(
       () => this.#peers.shift(),
       () => 'a connection',
     );
@@ -168,7 +168,7 @@ function createTrackedServer(options) {
     open.add(conn);
     conn.on('close', () => {
       open.delete(conn);
-      closed.ring();
+      closed.notify();
     });
   });
   return service;
@@ -178,7 +178,7 @@ afterEach(() => Promise.all([...running].map((server) => server.stop())));
 
 // Sessions outlive their server by `disconnect_delay`; all of them have to end.
 afterAll(() =>
-  closed.wait(
+  closed.waitUntil(
     () => [...open].every((conn) => conn.listenerCount('close') === 0) || undefined,
     () => `the end of ${open.size} sessions`,
   ),

@@ -1,23 +1,24 @@
 'use strict';
 
-const { Bell } = require('./bell');
+const { Condition } = require('./wait');
 
 /** The bytes that arrive on a client's socket, to be read step by step. */
 class Wire {
+  #changed = new Condition();
+
   /** @param {import('net').Socket} socket */
   constructor(socket) {
     this.socket = socket;
     this.buffer = Buffer.alloc(0);
     this.ended = false;
-    this.bell = new Bell();
     socket.on('data', (chunk) => {
       this.buffer = Buffer.concat([this.buffer, chunk]);
-      this.bell.ring();
+      this.#changed.notify();
     });
     for (const event of ['end', 'close', 'error']) {
       socket.on(event, () => {
         this.ended = true;
-        this.bell.ring();
+        this.#changed.notify();
       });
     }
   }
@@ -38,7 +39,19 @@ class Wire {
   }
 
   /**
-   * Waits until `check` finds what it looks for in `this.buffer`.
+   * As `Condition.waitUntil`; checks again whenever bytes have arrived or the connection has ended.
+   *
+   * @template T
+   * @param {() => T | undefined} check
+   * @param {() => string} what
+   * @returns {Promise<T>}
+   */
+  waitUntil(check, what) {
+    return this.#changed.waitUntil(check, what);
+  }
+
+  /**
+   * Waits until `check` finds what it looks for in `this.buffer`. Fails if the connection ends first.
    *
    * @template T
    * @param {() => T | undefined} check
@@ -48,7 +61,7 @@ class Wire {
   read(check, what) {
     const unread = () =>
       `${what}; unread: ${JSON.stringify(this.buffer.toString('latin1', 0, 300))}`;
-    return this.bell.wait(() => {
+    return this.waitUntil(() => {
       const found = check();
       if (found === undefined && this.ended) {
         throw new Error(`the connection ended before ${unread()}`);
@@ -59,7 +72,7 @@ class Wire {
 
   /** @returns {Promise<string>} once the server has ended the connection: what was left unread */
   async end() {
-    await this.bell.wait(
+    await this.waitUntil(
       () => this.ended || undefined,
       () => 'the end of the connection',
     );

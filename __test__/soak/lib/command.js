@@ -97,29 +97,7 @@ class Child {
   }
 }
 
-/**
- * @template T
- * @param {Promise<T>} promise
- * @param {number} milliseconds
- * @param {string} what
- * @returns {Promise<T>}
- */
-async function within(promise, milliseconds, what) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`${what}: not within ${milliseconds} ms`)),
-      milliseconds,
-    );
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 const mapValues = (object, change) =>
   Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value)]));
 
-module.exports = { Child, numbers, within };
+module.exports = { Child, numbers };
