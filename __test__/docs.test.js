@@ -122,7 +122,10 @@ async function play({ code, says, clients, files }) {
 function start(name, code, env) {
   const file = path.join(folder, name + (/^import /m.test(code) ? '.mjs' : '.cjs'));
   fs.writeFileSync(file, code);
-  return new Child(file, { NODE_OPTIONS: `--require ${JSON.stringify(PRELOAD)}`, ...env }, folder);
+  return new Child(file, {
+    env: { NODE_OPTIONS: `--require ${JSON.stringify(PRELOAD)}`, ...env },
+    cwd: folder,
+  });
 }
 
 /** @param {string} port where a page's script is from */

@@ -6,16 +6,14 @@
 
 const path = require('path');
 const { Child, serveFixture } = require('./support/child');
-const { addition, doors, libraryPath } = require('./support/library');
+const { addition, doors, environmentOf } = require('./support/library');
 const { every, open } = require('./support/transports');
 const { encodeFrame } = require('./support/websocket-client');
 
 /** Runs a case of fixtures/lets-go.js to its end, and answers with the child. */
 async function letGo(door, name) {
   const child = new Child(path.join(__dirname, 'fixtures', 'lets-go.js'), {
-    CASE: name,
-    SOCKJS_LIBRARY: libraryPath,
-    ...(door === 'bridge' && { SOCKJS_RS_DOOR: 'bridge' }),
+    env: { CASE: name, ...environmentOf(door) },
   });
   // Nothing is open, so nothing keeps it.
   expect(await child.exit()).toEqual({ code: 0, signal: null });

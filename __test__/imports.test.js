@@ -12,7 +12,9 @@ const { addition, libraryPath } = require('./support/library');
 
 addition('ES modules import the default, each name, and all as a namespace', async () => {
   const fixture = path.join(__dirname, 'fixtures/imports.mjs');
-  const child = new Child(fixture, { SOCKJS_LIBRARY: pathToFileURL(libraryPath).href });
+  const child = new Child(fixture, {
+    env: { SOCKJS_LIBRARY: pathToFileURL(libraryPath).href },
+  });
   expect(await child.exit()).toEqual({ code: 0, signal: null });
   expect(JSON.parse(child.lines[0])).toEqual({
     names: ['Server', 'createServer', 'default', 'listen'],

@@ -113,11 +113,12 @@ describe.each(doors)('a process, by the %s door', (door) => {
     const { client } = await serveFixture(door, 'counts.js');
     const counts = async () => JSON.parse((await client.get('/counts')).body);
     const { descriptors } = await counts();
-    const crowd = new Child(path.join(__dirname, 'fixtures/crowd.js'), { PORT: client.address });
+    const crowd = new Child(path.join(__dirname, 'fixtures/crowd.js'), {
+      env: { PORT: client.address },
+    });
     const [, opened] = await crowd.line(/^open (\d+)$/);
     expect((await counts()).opened).toBeGreaterThanOrEqual(Number(opened));
-    crowd.process.kill('SIGKILL');
-    await crowd.exit();
+    await crowd.kill();
     let now = await counts();
     while (now.closed < now.opened || now.descriptors > descriptors) now = await counts();
     expect(now.closed).toBe(now.opened);

@@ -14,7 +14,7 @@ addition('order holds while the reading goes to the I/O threads and back', async
   const server = await startEcho('takeover');
   // In a process of its own: where this thread's time goes to something else, it goes on reading.
   const file = path.join(__dirname, 'fixtures/echoing-crowd.js');
-  const crowd = new Child(file, { PORT: server.address });
+  const crowd = new Child(file, { env: { PORT: server.address } });
   for (const line of [/^first crowd$/, /^first calm$/, /^second crowd$/, /^second calm$/]) {
     await crowd.line(line);
   }

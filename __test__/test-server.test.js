@@ -12,7 +12,7 @@ const SERVER = path.join(__dirname, '..', 'examples', 'test_server', 'index.js')
 // It requires the library itself, so there is nothing of it to run on the oracle.
 (isOracle ? describe.skip : describe)('examples/test_server', () => {
   test('says where it listens, serves, and ends cleanly with Ctrl-C', async () => {
-    const child = new Child(SERVER, { PORT: '0' });
+    const child = new Child(SERVER, { env: { PORT: '0' } });
     const [, port] = await child.line(/http:\/\/127\.0\.0\.1:(\d+)\/$/);
     const client = new Client(Number(port));
     for (const name of ['echo', 'disabled_websocket_echo', 'cookie_needed_echo', 'close']) {
@@ -34,7 +34,7 @@ const SERVER = path.join(__dirname, '..', 'examples', 'test_server', 'index.js')
     const other = net.createServer().listen(0);
     await once(other, 'listening');
     const { port } = other.address();
-    const child = new Child(SERVER, { PORT: String(port) });
+    const child = new Child(SERVER, { env: { PORT: String(port) } });
     expect(await child.exit()).toEqual({ code: 1, signal: null });
     expect(child.errors).toBe(`Port ${port} is in use: set PORT to another one.\n`);
     other.close();

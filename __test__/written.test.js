@@ -10,7 +10,7 @@ const os = require('os');
 const path = require('path');
 const { Child, serveFixture } = require('./support/child');
 const { Client } = require('./support/client');
-const { addition, doors, isOracle, libraryPath } = require('./support/library');
+const { addition, doors, environmentOf, isOracle } = require('./support/library');
 const { every, open } = require('./support/transports');
 const { encodeFrame } = require('./support/websocket-client');
 
@@ -81,8 +81,7 @@ describe.each(doors)('a process that says goodbye and ends, by the %s door', (do
 describe.each(doors)('copies of the package in one process, by the %s door', (door) => {
   addition('have all told their clients when it ends, with one listener', async () => {
     const child = new Child(path.join(__dirname, 'fixtures', 'copies.js'), {
-      SOCKJS_LIBRARY: libraryPath,
-      ...(door === 'bridge' && { SOCKJS_RS_DOOR: 'bridge' }),
+      env: environmentOf(door),
     });
     const [, ports] = await child.line(/^ports (.*)$/);
     const streams = [];

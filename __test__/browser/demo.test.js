@@ -3,11 +3,11 @@
 /** The demo as a person meets it: a server of its own process, and its page in Chromium. */
 
 const assert = require('node:assert/strict');
-const { spawn } = require('node:child_process');
-const { once } = require('node:events');
 const path = require('node:path');
 const { after, before, describe, it } = require('node:test');
-const { DOORS, chooseDoor, launch } = require('./support.js');
+const { Child } = require('../support/child');
+const { environmentOf } = require('../support/library');
+const { doors, launch } = require('./support.js');
 
 const DEMO = path.join(__dirname, '../../examples/demo/server.js');
 
@@ -38,30 +38,25 @@ after(() => browser?.close());
  * @returns {Promise<{url: string, port: string, stop: () => Promise<void>}>} a running demo
  */
 async function startDemo(door, port = 0) {
-  const env = { ...process.env, PORT: String(port), HOST: '127.0.0.1' };
-  chooseDoor(door, env);
-  const child = spawn(process.execPath, [DEMO], { env, stdio: ['ignore', 'pipe', 'inherit'] });
-  const exited = once(child, 'exit');
-  const [line] = await Promise.race([once(child.stdout, 'data'), exited]);
-  const [, url, given] = /(http:\/\/127\.0\.0\.1:(\d+)\/)/.exec(line) || [];
-  assert.ok(url, `the demo did not start: ${line}`);
+  const env = { ...environmentOf(door), PORT: String(port), HOST: '127.0.0.1' };
+  const child = new Child(DEMO, { env });
+  const [, url, given] = await child.line(/(http:\/\/127\.0\.0\.1:(\d+)\/)/);
   const stop = async () => {
-    child.kill('SIGTERM');
-    assert.deepEqual(await exited, [0, null]);
+    child.process.kill('SIGTERM');
+    assert.deepEqual(await child.exit(), { code: 0, signal: null });
+    assert.equal(child.errors, '');
   };
   return { url, port: given, stop };
 }
 
 /**
- * @param {string[]} args for the demo's environment
+ * @param {NodeJS.ProcessEnv} env
  * @returns {Promise<{code: number, errors: string}>} how a demo that cannot start ends
  */
 async function failToStart(env) {
-  const child = spawn(process.execPath, [DEMO], { env: { ...process.env, ...env } });
-  let errors = '';
-  child.stderr.on('data', (text) => (errors += text));
-  const [code] = await once(child, 'close');
-  return { code, errors };
+  const child = new Child(DEMO, { env });
+  const { code } = await child.exit();
+  return { code, errors: child.errors };
 }
 
 /**
@@ -99,7 +94,7 @@ const waitForWords = (page, text) =>
     text,
   );
 
-for (const door of DOORS) {
+for (const door of doors) {
   describe(`the demo, door: ${door}`, { concurrency: 3 }, () => {
     let demo;
     before(async () => {
@@ -252,7 +247,7 @@ for (const door of DOORS) {
       });
     }
 
-    if (door !== DOORS[0]) return; // what follows is about the page alone
+    if (door !== doors[0]) return; // what follows is about the page alone
 
     scenario('asks nothing of other servers', async (context) => {
       const page = await context.newPage();

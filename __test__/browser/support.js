@@ -3,16 +3,11 @@
 /** What the browser tests share: the browser, the library under test, servers on free ports. */
 
 const fs = require('node:fs');
-const http = require('node:http');
 const path = require('node:path');
 const { chromium } = require('playwright-core');
 
-/** The library, or sockjs@0.3.24 in its place, which must pass the same tests. */
-const oracle = process.env.SOCKJS_ORACLE === '1';
-const sockjs = require(oracle ? 'sockjs' : '../..');
-
-/** The ways into the server: each test runs through all of them. */
-const DOORS = oracle ? ['oracle'] : ['takeover', 'bridge'];
+const { doors, isOracle, sockjs } = require('../support/library');
+const { startServer: startTestServer } = require('../support/server');
 
 const BROWSERS = [
   '/usr/bin/chromium',
@@ -72,15 +67,6 @@ function launch() {
 }
 
 /**
- * @param {string} door one of DOORS
- * @param {NodeJS.ProcessEnv} env changed so that servers installed under it go through the door
- */
-function chooseDoor(door, env) {
-  if (door === 'bridge') env.SOCKJS_RS_DOOR = 'bridge';
-  else delete env.SOCKJS_RS_DOOR;
-}
-
-/**
  * A server with the test page and a SockJS echo service at `/echo`.
  *
  * @param {string} door
@@ -98,26 +84,16 @@ async function startServer(door, options) {
     ...options,
   });
   service.on('connection', (conn) => conn.on('data', (message) => conn.write(message)));
-
-  const server = http.createServer(serveFile);
-  chooseDoor(door, process.env);
-  service.installHandlers(server, { prefix: '/echo' });
-  chooseDoor('', process.env);
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-
-  const close = () =>
-    new Promise((resolve) => {
-      server.close(resolve);
-      server.closeAllConnections();
-    });
-  return { origin: `http://127.0.0.1:${server.address().port}`, service, errors, close };
+  const install = (server) => service.installHandlers(server, { prefix: '/echo' });
+  const server = await startTestServer(door, { install, app: serveFile });
+  return { origin: server.origin, service, errors, close: () => server.abort() };
 }
 
-/** @type {http.RequestListener} */
+/** @type {import('node:http').RequestListener} */
 function serveFile(req, res) {
   const [file, type] = FILES[req.url.split('?')[0]] || [];
   res.writeHead(file ? 200 : 404, { 'Content-Type': type || 'text/plain' });
   res.end(file ? fs.readFileSync(file) : 'Not found\n');
 }
 
-module.exports = { DOORS, chooseDoor, launch, oracle, startServer };
+module.exports = { doors, isOracle, launch, startServer };

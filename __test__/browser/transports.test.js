@@ -9,7 +9,7 @@ const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { after, before, describe, it } = require('node:test');
 const { makeMessages } = require('./page/messages.js');
-const { DOORS, launch, oracle, startServer } = require('./support.js');
+const { doors, launch, isOracle, startServer } = require('./support.js');
 
 /** Transport, as sockjs-client 1.6 names it → `conn.protocol` on the server. */
 const TRANSPORTS = {
@@ -78,7 +78,7 @@ async function withPage({ door, origin, options }, test) {
  */
 const speakable = (protocol) => ({
   surrogates: protocol !== 'websocket-raw',
-  markup: !(oracle && protocol === 'htmlfile'),
+  markup: !(isOracle && protocol === 'htmlfile'),
 });
 
 /**
@@ -96,7 +96,7 @@ const echoMessages = (page, what) => page.evaluate((kind) => window.echoMessages
 const openSession = (page, url, transport) =>
   page.evaluate((args) => window.openSession(...args), [url, transport]);
 
-for (const door of DOORS) {
+for (const door of doors) {
   for (const origin of ['same-origin', 'cross-origin']) {
     describe(`${origin}, door: ${door}`, { concurrency }, () => {
       const setting = { door, origin };

@@ -9,15 +9,15 @@
  *     --if-possible    without the suite or a Python, says so and succeeds
  */
 
-const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 
+const { ROOT } = require('../../scripts/ready');
+const { Child } = require('../support/child');
+const { doors, environmentOf } = require('../support/library');
 const { ensureEnvironment, findPython, isPython27, lookForPython } = require('./python');
 
-const ROOT = path.join(__dirname, '../..');
-const DOORS = ['takeover', 'bridge'];
 const SUITE = path.join(__dirname, 'sockjs-protocol');
 const PROGRAM = 'sockjs-protocol.py';
 /** Milliseconds that a run may take; it takes a second. */
@@ -27,10 +27,6 @@ const HOW_TO_GET = [
   'To get it: git clone https://github.com/sockjs/sockjs-protocol __test__/conformance/sockjs-protocol',
   'or name a clone that you have: --suite DIR, or SOCKJS_PROTOCOL=DIR.',
 ].join('\n');
-
-/** @type {Set<import('node:child_process').ChildProcess>} */
-const children = new Set();
-let interrupted = false;
 
 async function main() {
   const { values } = parseArgs({
@@ -61,9 +57,9 @@ async function main() {
   const python = values.python ?? findPython('The SockJS protocol suite');
   const requirements = path.join(__dirname, 'requirements-protocol.txt');
   const programs = ensureEnvironment('protocol', python, requirements);
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, interrupt);
-  for (const door of DOORS) {
-    if (interrupted) return;
+  // The children end with this process.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
+  for (const door of doors) {
     const passed = await runThrough(door, suite, path.join(programs, 'python'));
     if (!passed) process.exitCode = 1;
   }
@@ -76,27 +72,21 @@ async function main() {
  * @returns {Promise<boolean>} whether all tests passed
  */
 async function runThrough(door, suite, python) {
-  const server = start(process.execPath, [path.join(ROOT, 'examples', 'test_server')], {
-    env: {
-      ...process.env,
-      HOST: '127.0.0.1',
-      PORT: '0',
-      SOCKJS_RS_DOOR: door === 'bridge' ? 'bridge' : '',
-    },
+  const server = new Child(path.join(ROOT, 'examples', 'test_server'), {
+    env: { ...environmentOf(door), HOST: '127.0.0.1', PORT: '0' },
   });
   try {
-    const [, url] = await server.says(/^SockJS test server on (\S+)\/$/m);
-    const run = start(python, ['-B', PROGRAM], {
+    const [, url] = await server.line(/^SockJS test server on (\S+)\/$/);
+    const run = new Child(undefined, {
+      program: python,
+      args: ['-B', PROGRAM],
       cwd: suite,
-      env: { ...process.env, SOCKJS_URL: url },
+      env: { SOCKJS_URL: url },
     });
-    const timer = setTimeout(() => run.child.kill('SIGKILL'), TIMEOUT_MS);
-    const code = await run.ended;
-    clearTimeout(timer);
-    return interrupted || report(door, code, run.output());
+    const { code } = await run.exit(TIMEOUT_MS).finally(() => run.kill());
+    return report(door, code, [...run.lines, run.errors].join('\n'));
   } finally {
-    server.child.kill();
-    await server.ended;
+    await server.kill();
   }
 }
 
@@ -117,46 +107,7 @@ function report(door, code, output) {
   return passed;
 }
 
-/**
- * @param {string} file
- * @param {string[]} args
- * @param {import('node:child_process').SpawnOptions} options
- */
-function start(file, args, options) {
-  const child = spawn(file, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
-  children.add(child);
-  let output = '';
-  const ended = new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', resolve);
-  }).finally(() => children.delete(child));
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text) => {
-      output += text;
-    });
-  }
-  /** @param {RegExp} pattern */
-  const says = (pattern) =>
-    new Promise((resolve, reject) => {
-      const look = () => {
-        const found = pattern.exec(output);
-        if (found) resolve(found);
-      };
-      child.stdout.on('data', look);
-      const tooEarly = () => reject(new Error(`${path.basename(file)} ended: ${output.trimEnd()}`));
-      ended.then(tooEarly, reject);
-    });
-  return { child, ended, output: () => output, says };
-}
-
-function interrupt() {
-  interrupted = true;
-  process.exitCode = 130;
-  for (const child of children) child.kill();
-}
-
 main().catch((error) => {
-  if (interrupted) return;
   console.error(error.message);
   process.exitCode = 1;
 });

@@ -8,14 +8,16 @@
  *     --write             writes the verdicts of a full run to expected.json, whose reasons stay
  *     --if-possible       where there is no Python 2.7, says so and succeeds
  *
- * SOCKJS_LIBRARY=sockjs runs it against 0.3.24.
+ * SOCKJS_ORACLE=1 runs it against 0.3.24.
  */
 
-const { execFileSync, spawn } = require('node:child_process');
+const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 
+const { Child } = require('../support/child');
+const { environmentOf } = require('../support/library');
 const { ensureEnvironment, findPython, lookForPython } = require('./python');
 
 const EXPECTED = path.join(__dirname, 'expected.json');
@@ -66,21 +68,12 @@ async function main() {
 
 /**
  * @param {string} door
- * @returns {Promise<{ agent: string, url: string, child: import('node:child_process').ChildProcess }>}
+ * @returns {Promise<{ agent: string, url: string, child: Child }>}
  */
-function startServer(door) {
-  const child = spawn(process.execPath, [path.join(__dirname, 'echo-server.js')], {
-    env: { ...process.env, SOCKJS_RS_DOOR: door === 'bridge' ? 'bridge' : '' },
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  return new Promise((resolve, reject) => {
-    child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
-    child.stdout.on('data', (chunk) => {
-      const port = /^port (\d+)$/m.exec(String(chunk))?.[1];
-      const url = `ws://127.0.0.1:${port}/echo/websocket`;
-      if (port !== undefined) resolve({ agent: door, url, child });
-    });
-  });
+async function startServer(door) {
+  const child = new Child(path.join(__dirname, 'echo-server.js'), { env: environmentOf(door) });
+  const [, port] = await child.line(/^port (\d+)$/);
+  return { agent: door, url: `ws://127.0.0.1:${port}/echo/websocket`, child };
 }
 
 /**

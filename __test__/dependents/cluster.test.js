@@ -9,7 +9,7 @@ const assert = require('node:assert');
 const test = require('node:test');
 
 const { Client } = require('../support/client');
-const { Child, converse, doors } = require('./support');
+const { converse, doors, startFixture } = require('./support');
 
 /**
  * @param {import('node:test').TestContext} t
@@ -17,8 +17,8 @@ const { Child, converse, doors } = require('./support');
  * @param {string} policy
  */
 async function start(t, door, policy) {
-  const child = new Child(t, 'cluster.js', door, { POLICY: policy });
-  const workers = await child.printed(/^worker (\d+) port (\d+)$/, 2);
+  const child = startFixture(t, 'cluster.js', door, { POLICY: policy });
+  const workers = await child.linesLike(/^worker (\d+) port (\d+)$/, 2);
   const client = new Client(Number(workers[0][2]));
   t.after(() => client.disconnect());
   return { child, client, pids: workers.map(([, pid]) => pid).sort() };
@@ -63,7 +63,7 @@ async function openPolling(client) {
 async function checkEnd(child, pids) {
   child.tell('end');
   assert.deepStrictEqual(await child.exit(), { code: 0, signal: null });
-  const ended = await child.printed(/^worker (\d+) ended (.*)$/, 2);
+  const ended = await child.linesLike(/^worker (\d+) ended (.*)$/, 2);
   const how = ended.map(([, pid, status]) => `${pid}: ${status}`).sort();
   const expected = pids.map((pid) => `${pid}: 0 null`).sort();
   assert.deepStrictEqual(how, expected);
@@ -99,11 +99,11 @@ for (const door of doors) {
       const ws = await openWebsocket(client);
       const pid = await ws.ask('who');
       child.tell('end');
-      await child.printed(new RegExp(`^worker ${pids.find((it) => it !== pid)} ended 0 null$`));
+      await child.line(new RegExp(`^worker ${pids.find((it) => it !== pid)} ended 0 null$`));
       assert.strictEqual(await ws.ask('still here'), 'still here');
       ws.abort();
       assert.deepStrictEqual(await child.exit(), { code: 0, signal: null });
-      await child.printed(new RegExp(`^worker ${pid} ended 0 null$`));
+      await child.line(new RegExp(`^worker ${pid} ended 0 null$`));
       assert.doesNotMatch(child.errors, /Error|panic/);
     });
   }

@@ -54,7 +54,7 @@ async function application(request, response) {
 async function start(t, door, app = application) {
   const server = http.createServer(app);
   throughDoor(door, () => echoService().installHandlers(server));
-  return { server, client: await listen(t, server) };
+  return { server, client: await listen(server, { t }) };
 }
 
 /**

@@ -146,7 +146,7 @@ async function checkApplication(connection) {
  * @param {Host} host
  */
 async function start(t, { server, start: begin, stop }) {
-  if (!begin) return listen(t, server);
+  if (!begin) return listen(server, { t });
   await begin();
   return clientOf(t, server, stop);
 }

@@ -51,7 +51,7 @@ async function start(t, door, where, service = echoService()) {
     conns.push(conn);
     changed.notify();
   });
-  const client = await listen(t, server, where);
+  const client = await listen(server, { t, where });
   /** The next connection that the application was given. */
   const accept = () =>
     changed.waitUntil(

@@ -2,10 +2,8 @@
 
 /** sockjs-client in Node, and http servers with a service for it to talk to. */
 
-const http = require('node:http');
-const { once } = require('node:events');
 const SockJS = require('sockjs-client');
-const { throughDoor } = require('../support/library');
+const { startServer: startTestServer } = require('../support/server');
 
 /** Milliseconds that a transport may take to open; the client's own guess fails on a busy machine. */
 const TIMEOUT_MS = 20000;
@@ -14,22 +12,13 @@ const TIMEOUT_MS = 20000;
  * An http server on a port of its own.
  *
  * @param {string} door that services go through which `install` puts on it
- * @param {(server: http.Server) => void} install
- * @param {http.RequestListener} [app] what the server does besides
- * @returns {Promise<{origin: string, server: http.Server, stop: () => Promise<void>}>}
+ * @param {(server: import('node:http').Server) => void} install
+ * @param {import('node:http').RequestListener} [app] what the server does besides
+ * @returns {Promise<{origin: string, server: import('node:http').Server, stop: () => Promise<void>}>}
  */
 async function startServer(door, install, app) {
-  const server = http.createServer(app);
-  throughDoor(door, () => install(server));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const stop = async () => {
-    const closed = once(server, 'close');
-    server.close();
-    server.closeAllConnections();
-    await closed;
-  };
-  return { origin: `http://127.0.0.1:${server.address().port}`, server, stop };
+  const server = await startTestServer(door, { install, app });
+  return { origin: server.origin, server: server.http, stop: () => server.abort() };
 }
 
 /**

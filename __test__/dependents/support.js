@@ -6,14 +6,13 @@
  */
 
 const assert = require('node:assert');
-const { spawn } = require('node:child_process');
 const crypto = require('node:crypto');
-const { once } = require('node:events');
 const path = require('node:path');
 
-const { Condition } = require('../support/wait');
+const { Child } = require('../support/child');
 const { Client } = require('../support/client');
-const { doors, isOracle, libraryPath, sockjs, throughDoor } = require('../support/library');
+const { doors, environmentOf, isOracle, sockjs, throughDoor } = require('../support/library');
+const { LOCAL, listen } = require('../support/server');
 
 /** The major version of this Node. */
 const NODE = Number(process.versions.node.split('.')[0]);
@@ -36,46 +35,21 @@ function echoService(options) {
   return service;
 }
 
-/** Where a server listens that does not say otherwise. */
-const LOCAL = { host: '127.0.0.1', port: 0 };
-
 /**
- * Starts to listen; after the test all clients and the server are gone.
+ * The client of a server that something else makes listen.
  *
- * @param {import('node:test').TestContext} t
- * @param {import('node:http').Server} httpServer
- * @param {import('node:net').ListenOptions} [where]
- * @returns {Promise<Client>}
- */
-async function listen(t, httpServer, where = LOCAL) {
-  httpServer.listen(where);
-  await once(httpServer, 'listening');
-  return clientOf(t, httpServer, () => new Promise((resolve) => httpServer.close(resolve)));
-}
-
-/**
  * @param {import('node:test').TestContext} t
  * @param {import('node:http').Server} httpServer one that listens
  * @param {() => unknown} stop ends it
  * @returns {Client}
  */
 function clientOf(t, httpServer, stop) {
-  const client = new Client(reach(httpServer.address()));
+  const client = new Client(httpServer.address().port);
   t.after(async () => {
     client.disconnect();
     if (httpServer.listening) await stop();
   });
   return client;
-}
-
-/**
- * @param {string | import('node:net').AddressInfo} address of a server
- * @returns {string | number | import('node:net').NetConnectOpts} where a client finds it
- */
-function reach(address) {
-  if (typeof address === 'string') return address;
-  const { address: host, port } = address;
-  return host === '::1' ? { host, port } : port;
 }
 
 /** What goes there and back: quotes, escapes and characters beyond ASCII. */
@@ -203,90 +177,20 @@ async function collect(stream) {
   return Buffer.concat(chunks);
 }
 
-/** A script of `fixtures/` in a process of its own, and what it has printed so far. */
-class Child {
-  #changed = new Condition();
-
-  /**
-   * @param {import('node:test').TestContext} t
-   * @param {string} name
-   * @param {string} door
-   * @param {NodeJS.ProcessEnv} [env]
-   */
-  constructor(t, name, door, env = {}) {
-    /** @type {string[]} */
-    this.lines = [];
-    this.errors = '';
-    /** @type {{code: number | null, signal: string | null} | undefined} */
-    this.status = undefined;
-    this.process = spawn(process.execPath, [path.join(__dirname, 'fixtures', name)], {
-      env: {
-        ...process.env,
-        NODE_TEST_CONTEXT: undefined,
-        NO_COLOR: '1',
-        SOCKJS_LIBRARY: libraryPath,
-        SOCKJS_RS_DOOR: door === 'bridge' ? door : undefined,
-        ...env,
-      },
-      stdio: ['pipe', 'pipe', 'pipe'],
-    });
-    let rest = '';
-    this.process.stdout.on('data', (chunk) => {
-      const lines = (rest + chunk).split('\n');
-      rest = lines.pop();
-      this.lines.push(...lines);
-      this.#changed.notify();
-    });
-    this.process.stderr.on('data', (chunk) => (this.errors += chunk));
-    this.process.stdin.on('error', () => {});
-    this.process.on('close', (code, signal) => {
-      this.status = { code, signal };
-      this.#changed.notify();
-    });
-    t.after(() => {
-      if (this.status) return undefined;
-      this.process.kill('SIGKILL');
-      return this.exit();
-    });
-  }
-
-  #state() {
-    return `of ${JSON.stringify([this.lines, this.errors, this.status])}`;
-  }
-
-  /** @param {string} command one line that the script reads */
-  tell(command) {
-    this.process.stdin.write(`${command}\n`);
-  }
-
-  /**
-   * @param {RegExp} pattern
-   * @param {number} [count]
-   * @returns {Promise<RegExpMatchArray[]>} the first `count` lines that match
-   */
-  printed(pattern, count = 1) {
-    return this.#changed.waitUntil(
-      () => {
-        const found = this.lines.map((line) => line.match(pattern)).filter(Boolean);
-        if (found.length >= count) return found.slice(0, count);
-        if (this.status) throw new Error(`no ${count} × ${pattern} ${this.#state()}`);
-        return undefined;
-      },
-      () => `${count} × ${pattern} ${this.#state()}`,
-    );
-  }
-
-  /** @returns {Promise<{code: number | null, signal: string | null}>} how it has ended, by itself */
-  exit() {
-    return this.#changed.waitUntil(
-      () => this.status,
-      () => `the exit ${this.#state()}`,
-    );
-  }
+/**
+ * Runs a script of `fixtures/` on the library under test.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {string} name
+ * @param {string} door
+ * @param {NodeJS.ProcessEnv} [env]
+ */
+function startFixture(t, name, door, env) {
+  const file = path.join(__dirname, 'fixtures', name);
+  return new Child(file, { t, env: { ...environmentOf(door), ...env } });
 }
 
 module.exports = {
-  Child,
   LOCAL,
   NODE,
   clientOf,
@@ -299,5 +203,6 @@ module.exports = {
   listen,
   sha256,
   sockjs,
+  startFixture,
   throughDoor,
 };

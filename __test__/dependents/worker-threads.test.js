@@ -9,7 +9,7 @@ const fs = require('node:fs');
 const test = require('node:test');
 
 const { Client } = require('../support/client');
-const { Child, converse, doors } = require('./support');
+const { converse, doors, startFixture } = require('./support');
 
 /** Descriptors and threads can be counted. */
 const hasProc = fs.existsSync('/proc/self/task');
@@ -25,7 +25,7 @@ class Threads {
    */
   constructor(t, door) {
     this.t = t;
-    this.child = new Child(t, 'worker-threads.js', door);
+    this.child = startFixture(t, 'worker-threads.js', door);
   }
 
   /** @returns {Promise<{number: number, client: Client}>} the next worker, when it serves */
@@ -37,7 +37,7 @@ class Threads {
 
   /** @param {number} number of a worker; 0 is the main thread */
   async client(number) {
-    const [[, port]] = await this.child.printed(new RegExp(`^worker ${number} port (\\d+)$`));
+    const [, port] = await this.child.line(new RegExp(`^worker ${number} port (\\d+)$`));
     const client = new Client(Number(port));
     this.t.after(() => client.disconnect());
     return client;
@@ -50,7 +50,7 @@ class Threads {
    */
   async end(how, number) {
     this.child.tell(`${how} ${number}`);
-    const [[, code]] = await this.child.printed(new RegExp(`^worker ${number} ended (\\d+)$`));
+    const [, code] = await this.child.line(new RegExp(`^worker ${number} ended (\\d+)$`));
     return Number(code);
   }
 
@@ -180,7 +180,7 @@ for (const door of doors) {
     ws.send('["still here"]');
     assert.strictEqual(await ws.message(), 'a["still here"]');
     if (hasProc) {
-      const [early, late] = await threads.child.printed(/^count (\d+) (\d+)$/, 2);
+      const [early, late] = await threads.child.linesLike(/^count (\d+) (\d+)$/, 2);
       assert.deepStrictEqual(
         late.slice(1),
         early.slice(1),

@@ -50,7 +50,7 @@ async function start(t, install) {
   t.after(() => open.forEach((ws) => ws.terminate()));
   const server = http.createServer((request, response) => response.end('app'));
   install(server);
-  return listen(t, server);
+  return listen(server, { t });
 }
 
 const installEcho = (door) => (server) =>

@@ -7,7 +7,7 @@ const http = require('node:http');
 const net = require('node:net');
 const { describe, it } = require('node:test');
 
-const { Program, TRANSPORTS, ask, connect, startExample, timeout } = require('./support');
+const { TRANSPORTS, ask, connect, run, startExample, timeout } = require('./support');
 
 /** Addresses that clients come from; Linux lets them be any of 127.0.0.0/8. */
 const ADDRESSES = ['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5', '127.0.0.6'];
@@ -98,7 +98,7 @@ describe('examples/cluster', { skip }, () => {
   it('says which port is in use, and what to do', { timeout }, async (t) => {
     const { port } = await startExample(t, 'cluster');
     const file = 'examples/cluster/server.js';
-    const second = new Program(t, process.execPath, [file], { PORT: String(port) });
+    const second = run(t, process.execPath, [file], { PORT: String(port) });
     assert.deepEqual(await second.exit(), { code: 1, signal: null });
     assert.match(second.errors, new RegExp(`EADDRINUSE.*:${port}\\. Another port: PORT=`));
   });

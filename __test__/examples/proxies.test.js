@@ -15,7 +15,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { describe, it } = require('node:test');
 
-const { Program, ROOT, TRANSPORTS, ask, connect, startExample, timeout } = require('./support');
+const { ROOT, TRANSPORTS, ask, connect, run, startExample, timeout } = require('./support');
 
 /**
  * How each proxy is run with a configuration, and which line of it keeps sessions together.
@@ -125,7 +125,7 @@ async function start(t, proxy, affinity, without = false) {
   t.after(() => fs.rmSync(folder, { recursive: true }));
   const file = path.join(folder, name);
   fs.writeFileSync(file, config);
-  const program = new Program(t, binary, PROXIES[proxy].args(file, folder));
+  const program = run(t, binary, PROXIES[proxy].args(file, folder));
   await listening(port, program);
   assert.doesNotMatch(program.errors, /\bwarn|alert|emerg|error/i);
   return `http://127.0.0.1:${port}/echo`;

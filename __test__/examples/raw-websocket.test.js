@@ -5,23 +5,23 @@
 const assert = require('node:assert/strict');
 const { describe, it } = require('node:test');
 
-const { Program, startExample, timeout } = require('./support');
+const { run, startExample, timeout } = require('./support');
 
 const CLIENT = 'examples/raw-websocket/client.js';
 
 describe('examples/raw-websocket', () => {
   it('gets its text and its bytes back', { timeout }, async (t) => {
     const { url } = await startExample(t, 'raw-websocket');
-    const client = new Program(t, process.execPath, [CLIENT, url]);
+    const client = run(t, process.execPath, [CLIENT, url]);
     assert.deepEqual(await client.exit(), { code: 0, signal: null });
-    assert.equal(client.output, 'hello\n<Buffer 01 02 03>\nclosed with 1000\n');
+    assert.deepEqual(client.lines, ['hello', '<Buffer 01 02 03>', 'closed with 1000']);
   });
 
   it('says what it could not reach', { timeout }, async (t) => {
     const { program, url } = await startExample(t, 'raw-websocket');
     program.process.kill('SIGINT');
     assert.deepEqual(await program.exit(), { code: 0, signal: null });
-    const client = new Program(t, process.execPath, [CLIENT, url]);
+    const client = run(t, process.execPath, [CLIENT, url]);
     assert.equal((await client.exit()).code, 1);
     assert.ok(client.errors.startsWith(`${url}: `), client.errors);
   });

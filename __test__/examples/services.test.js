@@ -12,7 +12,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { after, before, describe, it } = require('node:test');
 
-const { Program, ROOT, TRANSPORTS, ask, connect, startExample, timeout } = require('./support');
+const { ROOT, TRANSPORTS, ask, connect, run, startExample, timeout } = require('./support');
 
 const NODE = Number(process.versions.node.split('.')[0]);
 
@@ -94,7 +94,7 @@ for (const [name, answer] of Object.entries(EXAMPLES)) {
     it('says which port is in use, and what to do', { timeout }, async (t) => {
       const { port } = await startExample(t, name, tls);
       const file = `examples/${name}/server.js`;
-      const second = new Program(t, process.execPath, [file], { PORT: String(port), ...tls });
+      const second = run(t, process.execPath, [file], { PORT: String(port), ...tls });
       assert.deepEqual(await second.exit(), { code: 1, signal: null });
       assert.match(second.errors, new RegExp(`^listen EADDRINUSE.*:${port}\\. .*PORT=\\d+.*\\n$`));
     });
@@ -104,7 +104,7 @@ for (const [name, answer] of Object.entries(EXAMPLES)) {
 describe('examples/https without a certificate', () => {
   it('says how to make one', { timeout }, async (t) => {
     const missing = { PORT: '0', KEY: 'missing.pem', CERT: 'missing.pem' };
-    const program = new Program(t, process.execPath, ['examples/https/server.js'], missing);
+    const program = run(t, process.execPath, ['examples/https/server.js'], missing);
     assert.deepEqual(await program.exit(), { code: 1, signal: null });
     assert.match(program.errors, /missing\.pem.*examples\/https\/server\.js says how/);
   });

@@ -3,11 +3,11 @@
 /** @file What the tests of the examples share: programs that end with their test, and clients. */
 
 const assert = require('node:assert/strict');
-const { spawn } = require('node:child_process');
 const path = require('node:path');
 const SockJS = require('sockjs-client');
 
-const ROOT = path.join(__dirname, '../..');
+const { ROOT } = require('../../scripts/ready');
+const { Child } = require('../support/child');
 
 /** The transports that sockjs-client has in Node. */
 const TRANSPORTS = ['websocket', 'xhr-streaming', 'eventsource', 'xhr-polling'];
@@ -18,75 +18,15 @@ const TIMEOUT_MS = 20000;
 /** Milliseconds after which a test has failed. */
 const timeout = 45000;
 
-/** A program, and what it has printed so far. It is gone when its test is over. */
-class Program {
-  #waiting = new Set();
-
-  /**
-   * @param {import('node:test').TestContext} t
-   * @param {string} command
-   * @param {string[]} args
-   * @param {NodeJS.ProcessEnv} [env] beside the process's own
-   */
-  constructor(t, command, args, env) {
-    this.output = '';
-    this.errors = '';
-    /** @type {{code: number | null, signal: string | null} | undefined} */
-    this.status = undefined;
-    this.process = spawn(command, args, {
-      cwd: ROOT,
-      env: { ...process.env, NODE_TEST_CONTEXT: undefined, NO_COLOR: '1', ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const changed = () => this.#waiting.forEach((look) => look());
-    this.process.stdout.on('data', (chunk) => {
-      this.output += chunk;
-      changed();
-    });
-    this.process.stderr.on('data', (chunk) => (this.errors += chunk));
-    this.process.on('error', (error) => (this.errors += error.message));
-    this.process.on('close', (code, signal) => {
-      this.status = { code, signal };
-      changed();
-    });
-    t.after(async () => {
-      if (!this.status) this.process.kill('SIGKILL');
-      await this.exit();
-    });
-  }
-
-  /**
-   * @param {RegExp} pattern
-   * @returns {Promise<RegExpMatchArray>} its first match in what the program prints
-   */
-  printed(pattern) {
-    return this.#until(() => this.output.match(pattern), `printed ${pattern}`);
-  }
-
-  /** @returns {Promise<{code: number | null, signal: string | null}>} how it has ended, children too */
-  exit() {
-    return this.#until(() => this.status, 'ended');
-  }
-
-  /**
-   * @template T
-   * @param {() => T | null | undefined} check
-   * @param {string} what
-   * @returns {Promise<T>}
-   */
-  async #until(check, what) {
-    let found = check();
-    while (!found) {
-      assert.equal(this.status, undefined, `has not ${what}: ${this.output}${this.errors}`);
-      await new Promise((resolve) => {
-        const look = () => resolve(this.#waiting.delete(look));
-        this.#waiting.add(look);
-      });
-      found = check();
-    }
-    return found;
-  }
-}
+/**
+ * Runs a program in the root of the repository. It ends with its test.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {string} program
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} [env] in addition to this process's
+ */
+const run = (t, program, args, env) => new Child(undefined, { t, program, args, env, cwd: ROOT });
 
 /**
  * Starts a server of `examples/` on a port of its own.
@@ -94,12 +34,12 @@ class Program {
  * @param {import('node:test').TestContext} t
  * @param {string} name its folder
  * @param {NodeJS.ProcessEnv} [env]
- * @returns {Promise<{program: Program, url: string, port: number}>} `url` is the one it prints
+ * @returns {Promise<{program: Child, url: string, port: number}>} `url` is the one it prints
  */
 async function startExample(t, name, env) {
   const file = path.join('examples', name, 'server.js');
-  const program = new Program(t, process.execPath, [file], { PORT: '0', ...env });
-  const [, url] = await program.printed(/^Listening: (\S+)$/m);
+  const program = run(t, process.execPath, [file], { PORT: '0', ...env });
+  const [, url] = await program.line(/^Listening: (\S+)$/);
   return { program, url, port: Number(new URL(url).port) };
 }
 
@@ -143,4 +83,4 @@ async function ask(socket, messages) {
   return answers;
 }
 
-module.exports = { Program, ROOT, TRANSPORTS, ask, connect, startExample, timeout };
+module.exports = { ROOT, TRANSPORTS, ask, connect, run, startExample, timeout };

@@ -6,57 +6,40 @@
  */
 
 const assert = require('node:assert/strict');
-const { spawn } = require('node:child_process');
-const { createInterface } = require('node:readline');
 const path = require('node:path');
 const { test } = require('node:test');
 
-const { Condition } = require('../support/wait');
+const { Child } = require('../support/child');
 const { Client } = require('../support/client');
 
 const [program, ...args] = JSON.parse(process.env.RUNTIME);
 
-/** A server in a process of its own, and all that it has printed. */
+/** A server in a process of the runtime, and the clients that talk to it. */
 class Server extends Client {
-  /** @param {import('node:child_process').ChildProcess} child */
-  constructor(child) {
-    super(undefined);
-    this.child = child;
-    this.lines = [];
-    this.changed = new Condition();
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      this.lines.push(line);
-      this.changed.notify();
-    });
-    this.exit = new Promise((resolve) => child.on('close', resolve));
-  }
-
-  static async start(context) {
-    const child = spawn(program, [...args, path.join(__dirname, 'server.cjs')], {
-      stdio: ['ignore', 'pipe', process.env.DEBUG ? 'inherit' : 'ignore'],
-    });
-    const server = new Server(child);
-    context.after(() => {
-      server.disconnect();
-      child.kill('SIGKILL');
-      return server.exit;
-    });
-    const line = await server.line(/^port \d+$/);
-    server.address = Number(line.slice(5));
+  /** @param {import('node:test').TestContext} t */
+  static async start(t) {
+    const file = path.join(__dirname, 'server.cjs');
+    const child = new Child(file, { t, program, execArgv: args });
+    const [, port] = await child.line(/^port (\d+)$/);
+    const server = new Server(Number(port));
+    server.child = child;
+    t.after(() => server.disconnect());
     return server;
   }
 
   /** @param {RegExp} pattern */
   line(pattern) {
-    return this.changed.waitUntil(
-      () => this.lines.find((line) => pattern.test(line)),
-      () => `${pattern} in ${JSON.stringify(this.lines)}`,
-    );
+    return this.child.line(pattern);
   }
 
   /** @param {RegExp} pattern */
   count(pattern) {
-    return this.lines.filter((line) => pattern.test(line)).length;
+    return this.child.lines.filter((line) => pattern.test(line)).length;
+  }
+
+  /** @returns {Promise<number | null>} the code with which the process has ended by itself */
+  async exitCode() {
+    return (await this.child.exit()).code;
   }
 }
 
@@ -187,7 +170,7 @@ check('the http server waits for open connections when it closes', async (server
   assert.equal(server.count(/^server closed$/), 0);
   ws.abort();
   await server.line(/^server closed$/);
-  assert.equal(await server.exit, 0);
+  assert.equal(await server.exitCode(), 0);
 });
 
 for (const [how, code] of [
@@ -201,6 +184,6 @@ for (const [how, code] of [
     assert.equal(await ws.message(), 'a["bye"]');
     assert.equal(await ws.message(), 'c[4001,"restart"]');
     await ws.end();
-    assert.equal(await server.exit, code);
+    assert.equal(await server.exitCode(), code);
   });
 }

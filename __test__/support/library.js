@@ -34,6 +34,17 @@ function throughDoor(door, install) {
   }
 }
 
+/**
+ * @param {string} door
+ * @returns {NodeJS.ProcessEnv} for a child process that loads the library under test and uses the door
+ */
+function environmentOf(door) {
+  return {
+    SOCKJS_LIBRARY: libraryPath,
+    SOCKJS_RS_DOOR: door === 'bridge' ? 'bridge' : undefined,
+  };
+}
+
 /** @param {string | undefined} value */
 function setDoor(value) {
   if (value === undefined) delete process.env.SOCKJS_RS_DOOR;
@@ -83,6 +94,7 @@ module.exports = {
   addition,
   deviation,
   doors,
+  environmentOf,
   isOracle,
   libraryPath,
   sockjs,

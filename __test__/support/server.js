@@ -1,5 +1,6 @@
 'use strict';
 
+const { once } = require('events');
 const http = require('http');
 const https = require('https');
 const os = require('os');
@@ -69,8 +70,12 @@ class TestServer extends Client {
   #peers = [];
   #accepted = new Condition();
 
-  constructor(httpServer, address, secure) {
-    super(address, secure);
+  /**
+   * @param {http.Server} httpServer one that listens
+   * @param {boolean} [secure]
+   */
+  constructor(httpServer, secure) {
+    super(addressOf(httpServer), secure);
     this.http = httpServer;
     /** The library's `Server`, where there is a single one. */
     this.service = undefined;
@@ -90,12 +95,58 @@ class TestServer extends Client {
     );
   }
 
-  /** Ends all clients and closes the http server, which has to succeed then. */
+  /** What the URLs of a server on a port begin with. */
+  get origin() {
+    return `${this.secure ? 'https' : 'http'}://127.0.0.1:${this.http.address().port}`;
+  }
+
+  /** Ends all clients and closes the http server. It closes only when no connection is left. */
   async stop() {
     running.delete(this);
     this.disconnect();
     if (this.http.listening) await new Promise((resolve) => this.http.close(resolve));
   }
+
+  /** As `stop`, where clients of other kinds may be left: the http server ends their connections. */
+  async abort() {
+    const stopped = this.stop();
+    this.http.closeAllConnections();
+    await stopped;
+  }
+}
+
+/** Where a server listens unless it says otherwise. */
+const LOCAL = { host: '127.0.0.1', port: 0 };
+
+/**
+ * @param {http.Server} httpServer one that listens
+ * @returns {string | number | import('net').NetConnectOpts} where a client finds it
+ */
+function addressOf(httpServer) {
+  const address = httpServer.address();
+  if (typeof address === 'string') return address;
+  const { address: host, port } = address;
+  return host === '::1' ? { host, port } : port;
+}
+
+/**
+ * Makes an http server listen.
+ *
+ * @param {http.Server} httpServer
+ * @param {object} [options]
+ * @param {import('node:net').ListenOptions} [options.where]
+ * @param {boolean} [options.secure] the server speaks TLS
+ * @param {import('node:test').TestContext} [options.t] the test whose end stops the server; under Jest
+ *   it is the test that runs
+ * @returns {Promise<TestServer>}
+ */
+async function listen(httpServer, { where = LOCAL, secure, t } = {}) {
+  httpServer.listen(where);
+  await once(httpServer, 'listening');
+  const server = new TestServer(httpServer, secure);
+  if (t) t.after(() => server.stop());
+  else running.add(server);
+  return server;
 }
 
 /**
@@ -109,26 +160,20 @@ class TestServer extends Client {
  * @param {http.ServerOptions} [options.http]
  * @param {boolean} [options.secure] speaks TLS
  * @param {boolean} [options.unix] listens on a unix socket
- * @returns {Promise<TestServer>} closed by itself after the test
+ * @param {import('node:test').TestContext} [options.t] as for `listen`
+ * @returns {Promise<TestServer>}
  */
 async function startServer(
   door,
-  { install = installTestServices, app, http: httpOptions = {}, secure, unix } = {},
+  { install = installTestServices, app, http: httpOptions = {}, secure, unix, t } = {},
 ) {
   const httpServer = secure
     ? https.createServer({ ...httpOptions, ...PRE_SHARED.server })
     : http.createServer(httpOptions);
   if (app) httpServer.on('request', app);
   throughDoor(door, () => install(httpServer, trackedLibrary));
-  const socketPath = path.join(os.tmpdir(), `sockjs-${crypto.randomUUID()}.sock`);
-  await new Promise((resolve, reject) => {
-    httpServer.once('error', reject);
-    httpServer.listen(unix ? { path: socketPath } : { port: 0, host: '127.0.0.1' }, resolve);
-  });
-  const address = unix ? socketPath : httpServer.address().port;
-  const server = new TestServer(httpServer, address, secure);
-  running.add(server);
-  return server;
+  const where = unix && { path: path.join(os.tmpdir(), `sockjs-${crypto.randomUUID()}.sock`) };
+  return listen(httpServer, { where: where || LOCAL, secure, t });
 }
 
 /**
@@ -174,14 +219,15 @@ function createTrackedServer(options) {
   return service;
 }
 
-afterEach(() => Promise.all([...running].map((server) => server.stop())));
+// Tests of `node:test`, which may run side by side, end their servers by `t`.
+globalThis.afterEach?.(() => Promise.all([...running].map((server) => server.stop())));
 
 // Sessions outlive their server by `disconnect_delay`; all of them have to end.
-afterAll(() =>
+globalThis.afterAll?.(() =>
   closed.waitUntil(
     () => [...open].every((conn) => conn.listenerCount('close') === 0) || undefined,
     () => `the end of ${open.size} sessions`,
   ),
 );
 
-module.exports = { Peer, startEcho, startServer, startService };
+module.exports = { LOCAL, Peer, listen, startEcho, startServer, startService };
