@@ -172,6 +172,22 @@ const settings = doors.flatMap((door) => [
       await server.stop();
     });
 
+    test.each(CASES)('with %s, %s, comes by one connection', async (...way) => {
+      const server = await startService(door, {}, undefined, { ...setting, app });
+      const opened = [];
+      const closed = [];
+      server.http.on(setting.secure ? 'secureConnection' : 'connection', (socket) => {
+        opened.push(socket);
+        socket.on('close', () => closed.push(socket));
+      });
+      const connection = await send(server, requestIn(way, 'POST /app', H2C, 'hello'));
+      await connection.end();
+      await server.stop();
+      while (closed.length < opened.length) await new Promise(setImmediate);
+      expect(new Set(opened).size).toBe(opened.length);
+      expect(new Set(closed).size).toBe(closed.length);
+    });
+
     test.each(Object.keys(FRAMINGS))('with %s may belong to a handshake', async (framing) => {
       const server = await startService(door, {}, undefined, setting);
       const way = [framing, 'behind its head'];

@@ -5,7 +5,7 @@
  * closed.
  */
 
-const { ServerResponse } = require('node:http');
+const http = require('node:http');
 
 const { serveRequest } = require('./bridge');
 const { Buffer, setImmediate } = require('./globals');
@@ -100,18 +100,32 @@ function readAgain(request, socket, head, httpServer) {
   }
   declineUpgrade(request);
   socket.unshift(Buffer.concat([Buffer.from(`${text}\r\n`, 'latin1'), head]));
-  httpServer.emit(socket.encrypted ? 'secureConnection' : 'connection', socket);
+  connect(httpServer, socket);
   // It may have been paused, which a listener to its bytes does not end.
   socket.resume();
 }
 
 /**
+ * Has Node read requests from a socket that the application knows already: only Node's own listener hears of it,
+ * where that can be found.
+ *
+ * @param {any} httpServer
+ * @param {any} socket
+ */
+function connect(httpServer, socket) {
+  const event = socket.encrypted ? 'secureConnection' : 'connection';
+  const node = peek(http, '_connectionListener');
+  if (httpServer.listeners(event).includes(node)) node.call(httpServer, socket);
+  else httpServer.emit(event, socket);
+}
+
+/**
  * @param {import('node:http').IncomingMessage} request
  * @param {any} socket
- * @returns {ServerResponse | undefined} nothing where this version of Node has the socket busy in another way
+ * @returns {http.ServerResponse | undefined} nothing where this version of Node has the socket busy in another way
  */
 function responseTo(request, socket) {
-  const response = new ServerResponse(request);
+  const response = new http.ServerResponse(request);
   response.shouldKeepAlive = false;
   try {
     response.assignSocket(socket);
@@ -126,7 +140,7 @@ function responseTo(request, socket) {
  *
  * @param {import('./server').Listener | undefined} listener
  * @param {import('node:http').IncomingMessage} request
- * @param {ServerResponse} response
+ * @param {http.ServerResponse} response
  * @param {any} socket
  * @param {any} httpServer
  */
