@@ -1,11 +1,10 @@
 // Types of sockjs-rs, written by hand. Code that compiles against `@types/sockjs` compiles against them,
-// unless it
+// except code that
 // - assigns `address`;
-// - calls the `log` of its options with a severity of its own, or gives that `log` to what calls it with
-//   any string;
-// - takes `log` for a function because the options are `Required<ServerOptions>`: it may be null;
-// - gives a `jsessionid` that is neither a boolean nor a function, such as a string;
-// - makes a whole `Server` or `Connection` by itself.
+// - calls the `log` of its options with another severity, or passes it to a function that calls it with any string;
+// - expects `log` of `Required<ServerOptions>` to be a function: it may be null;
+// - passes a `jsessionid` that is neither a boolean nor a function, such as a string;
+// - implements a whole `Server` or `Connection` itself.
 
 /// <reference types="node" />
 
@@ -18,31 +17,31 @@ export = sockjs;
 
 declare namespace sockjs {
   /**
-   * Makes a SockJS service. It answers nothing before {@link Server.installHandlers} or one of its
-   * relatives is called.
+   * Makes a SockJS service. It answers nothing until it is installed: by {@link Server.installHandlers},
+   * `attach`, `listener` or `middleware`.
    *
-   * @throws {TypeError} `ERR_SOCKJS_INVALID_OPTION`: a value that cannot work
-   * @throws {RangeError} `ERR_SOCKJS_OPTION_RANGE`: a number that cannot work
+   * @throws {TypeError} `ERR_SOCKJS_INVALID_OPTION`: the value of an option cannot work
+   * @throws {RangeError} `ERR_SOCKJS_OPTION_RANGE`: a number is out of range
    */
   function createServer(options?: ServerOptions | null): Server;
 
   /**
-   * `createServer(options)`, and `installHandlers(httpServer)` if there is an http server.
+   * Calls `createServer(options)`, and `installHandlers(httpServer)` if an http server is given.
    *
-   * @throws what these two throw
+   * @throws the errors of these two
    */
   function listen(httpServer?: HttpServer | null, options?: ServerOptions | null): Server;
 
   /**
-   * `new sockjs.Server(options)`: a service with the interface as first published (0.0.x to 0.2) beside
-   * that of today. Services of {@link createServer} are no instances of it.
+   * `new sockjs.Server(options)` makes a service that has the interface of 0.0.x to 0.2 in addition to that
+   * of 0.3.x. Services of {@link createServer} are not instances of it.
    */
   const Server: { new (options?: ServerOptions | null): FirstServer };
 
   /** A server to install a service on. */
   type HttpServer = http.Server | https.Server;
 
-  /** The ways in which a client can be connected, as `conn.protocol` names them. */
+  /** The transports, as `conn.protocol` names them. */
   type Transport =
     | 'eventsource'
     | 'htmlfile'
@@ -52,7 +51,7 @@ declare namespace sockjs {
     | 'xhr-polling'
     | 'xhr-streaming';
 
-  /** How much a line of the log matters. */
+  /** Severity of a line of the log. */
   type Severity = 'debug' | 'info' | 'error';
 
   /** `code` of the errors that this package throws. Messages may change, codes do not. */
@@ -61,55 +60,57 @@ declare namespace sockjs {
     | 'ERR_SOCKJS_INVALID_OPTION'
     /** `RangeError`: an option is a number that cannot work. */
     | 'ERR_SOCKJS_OPTION_RANGE'
-    /** `TypeError`: the argument of a method is not what it works on. */
+    /** `TypeError`: the argument is not an http server. */
     | 'ERR_SOCKJS_INVALID_ARGUMENT'
-    /** `Error`: no native binary loads on this machine; `require` throws it, and says what to do. */
+    /** `Error`: no native binary loads on this machine. `require` throws it; the message says what to do. */
     | 'ERR_SOCKJS_NO_BINARY'
-    /** `Error`: no thread or descriptor is left for an I/O thread. */
+    /** `Error`: the process has no thread or file descriptor left for an I/O thread. */
     | 'ERR_SOCKJS_NO_RESOURCES';
 
   /**
-   * Options of a service; those given to `installHandlers`, `listener` or `middleware` are laid over
-   * those given to `createServer`. Unknown names are ignored.
+   * Options of a service. Those of `installHandlers`, `listener` and `middleware` override those of
+   * `createServer`. Unknown names are ignored.
    *
-   * Leave out what you do not want to set: as in 0.3.24, a name that is there with the value
-   * `undefined` overrides the default, and most options then throw.
+   * Leave out the options that you do not want to set. As in 0.3.24, `undefined` overrides the default of an
+   * option of 0.3.24, and most of these options then throw. It does not override the default of a new option.
    */
   interface ServerOptions {
     /**
-     * Where the service lives: the source of a regular expression (without flags) for the beginning of
-     * the path, such as `/echo`. From 0.3.24.
+     * The beginning of the path, such as `/echo`: the source of a regular expression, without flags.
+     * From 0.3.24.
      *
      * @default ''
      */
     prefix?: string | undefined;
 
     /**
-     * UTF-16 units after which a streaming response (xhr-streaming, eventsource, htmlfile) ends, so that
-     * the client comes again and browsers can free its memory. 0 is no limit. From 0.3.24.
+     * Size, in UTF-16 units, at which a streaming response (xhr-streaming, eventsource, htmlfile) ends. The
+     * client then makes a new request, so that the browser can free the memory of the old one. 0 is no
+     * limit. From 0.3.24.
      *
      * @default 131072
      */
     response_limit?: number | undefined;
 
     /**
-     * Whether websockets, SockJS ones and raw ones, are served. From 0.3.24.
+     * Whether websockets, including raw ones, are served. From 0.3.24.
      *
      * @default true
      */
     websocket?: boolean | undefined;
 
     /**
-     * Options that 0.3.24 hands to faye-websocket. What has no effect here is said once to `log`.
+     * Options that 0.3.24 passes to faye-websocket. Those without effect here cause a line in the log.
      *
      * @default null
      */
     faye_server_options?: FayeServerOptions | null | undefined;
 
     /**
-     * Whether responses set the cookie `JSESSIONID`, by which load balancers keep a session on one
-     * machine: the client's own value, or `dummy`. A function is called with the request, whose
-     * `cookies` are then parsed, and sets what it likes; requests are then served by Node. From 0.3.24.
+     * Whether responses set the cookie `JSESSIONID`, with which load balancers send all requests of a session
+     * to one process: the client's own value, or `dummy`. A function is called with the request, whose
+     * `cookies` are parsed, and with the response, on which it sets its own headers. With a function, HTTP
+     * requests take the bridge. From 0.3.24.
      *
      * @default false
      */
@@ -131,7 +132,7 @@ declare namespace sockjs {
     disconnect_delay?: number | undefined;
 
     /**
-     * Leaves out the CORS headers, and `origins` in `/info`. Eventsource has its header all the same.
+     * `true` removes the CORS headers, and `origins` from `/info`. eventsource keeps its CORS headers.
      * From 0.3.24.
      *
      * @default false
@@ -139,19 +140,19 @@ declare namespace sockjs {
     disable_cors?: boolean | undefined;
 
     /**
-     * What `/info` says as `base_url`: where the client is to connect. A function is called for each
-     * `GET /info`, which is then served by Node. Left out of `/info` when it is not set. From 0.3.24.
+     * The URL that `/info` tells the client to connect to. A function is called for each `GET /info`, which
+     * then takes the bridge. If it is not set, `/info` has no `base_url`. From 0.3.24.
      */
     base_url?: string | (() => unknown) | null | undefined;
 
     /**
-     * Gets a line for each request and each event worth knowing. The default prints it with
-     * `console.log`. `null`, which is new, makes no lines at all. From 0.3.24.
+     * Called with a line for each request, and for errors. The default prints the line with `console.log`.
+     * `null`, which is new, turns the log off. From 0.3.24.
      */
     log?: LogFunction | null;
 
     /**
-     * Where the page for iframe transports loads sockjs-client from: use the version that your pages
+     * The URL from which the page for iframe transports loads sockjs-client. Use the version that your pages
      * use. From 0.3.24.
      *
      * @default 'https://cdn.jsdelivr.net/npm/sockjs-client@1/dist/sockjs.min.js'
@@ -159,72 +160,74 @@ declare namespace sockjs {
     sockjs_url?: string | undefined;
 
     /**
-     * The transports that are served, `/info` then lists them; all, if left out. An unknown name throws.
-     * From sockjs 0.4, which was not published.
+     * The transports that are served; all if it is not set. If it is set, `/info` lists them. An unknown name
+     * throws. From sockjs 0.4, which was not published.
      */
     transports?: readonly Transport[] | null | undefined;
 
     /**
-     * Transports that are not served. Unknown names disable nothing. From 0.0.x to 0.2.
+     * The transports that are not served. Unknown names have no effect. From 0.0.x to 0.2.
      *
      * @default []
      */
     disabled_transports?: readonly string[] | null | undefined;
 
     /**
-     * Bytes of one incoming message or request body, at least 1. Beyond it a request gets 413 and a
-     * websocket is closed with 1009; for websockets `faye_server_options.maxLength` goes before it. New.
+     * Maximum size, in bytes, of one incoming message or request body; at least 1. A larger request gets 413,
+     * and a larger message closes its websocket with 1009. For websockets, `faye_server_options.maxLength`
+     * takes precedence. New.
      *
      * @default 67108863
      */
     max_message_size?: number | undefined;
 
     /**
-     * Bytes, at least 1, that may wait for one client. Beyond it the session is closed with
-     * `c[3001,"Client too slow"]` (a raw websocket with 1008), and one `error` line is logged. New.
+     * Maximum number of bytes that may wait for one client; at least 1. If more wait, the session is closed
+     * with `c[3001,"Client too slow"]` (a raw websocket with 1008), the waiting messages are dropped, and one
+     * `error` line is logged. New.
      *
      * @default 67108864
      */
     max_buffered?: number | undefined;
 
     /**
-     * Bytes waiting for one client above which `write()` answers false and `'drain'` follows, as with
-     * Node's streams. Without it `write()` answers true as long as the connection is open. New.
+     * When more bytes than this wait for one client, `write()` returns false and `'drain'` follows, as with
+     * Node's streams. Without it, `write()` returns true while the connection is open. New.
      */
     high_water_mark?: number | null | undefined;
 
     /**
-     * Whether `write()` of a Buffer, typed array or DataView sends a binary frame on raw websockets,
-     * rather than its text. New.
+     * `true`: on raw websockets, `write()` of a Buffer, typed array or DataView sends a binary frame instead
+     * of its text. New.
      *
      * @default false
      */
     binary?: boolean | undefined;
 
     /**
-     * Threads that do the network work of this Node environment, from 1 to 64. The first service that is
-     * installed decides. Websockets are served by fewer of them than the process has processors, but by one
-     * at least. New.
+     * Number of threads that do the network work of this Node environment, 1 to 64. The first service that is
+     * installed decides. Websockets use fewer of these threads than the process has processors, but at least
+     * one. New.
      *
      * @default 1
      */
     io_threads?: number | undefined;
 
     /**
-     * Milliseconds, at least 1, that a SockJS websocket may take to answer a heartbeat's ping before it is
-     * closed with `c[3000,"No response from heartbeat"]`. New; 0.3.24 has the default built in.
+     * Milliseconds, at least 1, that a SockJS websocket may take to answer a heartbeat. After that it is closed
+     * with `c[3000,"No response from heartbeat"]`. New; in 0.3.24 this is always the default.
      *
      * @default 10000
      */
     pong_timeout?: number | undefined;
   }
 
-  /** Called with how much a line matters, and the line. */
-  // Taken from a method, as the next one is: `@types/sockjs` has a method here.
+  /** Called with the severity of a line, and the line. */
+  // A method type, like the next one, because `@types/sockjs` declares a method here.
   type LogFunction = { call(severity: Severity, line: string): void }['call'];
 
   /** Called with a request and the response to it. */
-  // Taken from a method, so that functions with parameters of derived types are accepted.
+  // A method type, so that functions with parameters of derived types are accepted.
   type JsessionidFunction = {
     call(request: RequestWithCookies, response: http.ServerResponse): unknown;
   }['call'];
@@ -232,69 +235,74 @@ declare namespace sockjs {
   /** A request whose `Cookie` header has been parsed. */
   interface RequestWithCookies extends http.IncomingMessage {
     /**
-     * Values by name, always there; a value ends at a second `=`. Optional and `any` so that functions
-     * which declare another type of request are accepted.
+     * Values by name; a value ends at its second `=`. Always present, but declared as optional and `any`, so
+     * that functions which declare another type of request are accepted.
      */
     cookies?: any;
   }
 
-  /** What of faye-websocket's options is honoured. */
+  /** The options of faye-websocket, and which of them have an effect. */
   interface FayeServerOptions {
-    /** Bytes of one websocket message, above 0; 0 is the default. @default max_message_size */
+    /**
+     * Maximum size, in bytes, of one websocket message; above 0. A falsy value is ignored.
+     *
+     * @default max_message_size
+     */
     maxLength?: number | undefined;
     /**
-     * Seconds between pings of its own, above 0; 0 is none. Beside the heartbeats, and on raw websockets too.
+     * Seconds between pings, above 0. A falsy value is ignored: no pings. These pings are sent in addition to
+     * heartbeats, on raw websockets too.
      *
      * @default none
      */
     ping?: number | undefined;
-    /** Headers that the handshake's answer begins with. */
+    /** Headers that are added to the answer of the handshake. */
     headers?: Record<string, unknown> | undefined;
-    /** Not available yet: each is said to `log`, and websockets are not compressed. */
+    /** Without effect: each causes a line in the log. Websockets are not compressed yet. */
     extensions?: unknown;
-    /** Without effect, and said to `log`. */
+    /** Without effect: each name causes a line in the log. */
     [name: string]: unknown;
   }
 
   /** A SockJS service. */
   interface Server extends NodeJS.EventEmitter {
-    /** The options it was made with, complete with the defaults. */
+    /** The options of the service, including defaults. */
     options: ServerOptions;
 
     /**
-     * Answers the requests and websockets under the prefix on an http or https server; the listeners
-     * that the server has get all others. May be called several times and for several servers, which
-     * then share the sessions of one prefix.
+     * Serves the requests and websockets under the prefix on an http or https server. All others reach the
+     * listeners that the server had before. May be called several times, also for several servers, which then
+     * share the sessions of one prefix.
      *
-     * @returns true; `any` as in `@types/sockjs`
-     * @throws {TypeError} `ERR_SOCKJS_INVALID_ARGUMENT`: no http server
+     * @returns true; declared as `any` as in `@types/sockjs`
+     * @throws {TypeError} `ERR_SOCKJS_INVALID_ARGUMENT`: the argument is not an http server
      * @throws {TypeError} `ERR_SOCKJS_INVALID_OPTION`, {RangeError} `ERR_SOCKJS_OPTION_RANGE`
      */
     installHandlers(httpServer: HttpServer, options?: ServerOptions | null): any;
 
     /**
-     * `installHandlers(httpServer)`, as sockjs 0.4 names it.
+     * `installHandlers(httpServer)`, by its name in sockjs 0.4.
      *
      * @throws as `installHandlers`
      */
     attach(httpServer: HttpServer): void;
 
     /**
-     * Takes this service off an http server: later requests under its prefix reach the application's
-     * own listeners. Open websockets and responses stay. From sockjs 0.4.
+     * Removes this service from an http server. Later requests under its prefix reach the application's own
+     * listeners. Open websockets and responses continue. From sockjs 0.4.
      */
     detach(httpServer: HttpServer): void;
 
     /**
-     * A listener for those who dispatch requests themselves.
+     * Makes a listener, for applications that dispatch requests themselves.
      *
      * @throws as `installHandlers`
      */
     listener(options?: ServerOptions | null): Listener;
 
     /**
-     * A handler for `request` and `upgrade`. It calls no `next`: its answer says whether the request was
-     * the service's.
+     * Makes a handler for `request` and `upgrade`. It never calls `next`: it returns true if the request
+     * belonged to the service.
      *
      * @throws as `installHandlers`
      */
@@ -322,15 +330,16 @@ declare namespace sockjs {
 
   /** A service under one prefix. */
   interface Listener {
-    /** The options of the service with those of the listener laid over them. */
+    /** The options of the listener, and those of the service that they do not override. */
     options: ServerOptions;
     /** A handler for `request` and `upgrade` events. */
     getHandler(): Handler;
   }
 
   /**
-   * Answers a request (`request`, `response`) or an upgrade (`request`, `socket`, `head`) under the
-   * prefix. True if it was the service's; else nothing has been done. `request.url` is read in the call.
+   * Serves a request (`request`, `response`) or an upgrade (`request`, `socket`, `head`) under the prefix.
+   * Returns true if it belonged to the service; otherwise it has done nothing. It reads `request.url` when it
+   * is called.
    */
   interface Handler {
     (
@@ -340,23 +349,23 @@ declare namespace sockjs {
     ): boolean;
   }
 
-  /** A handler that is its own `upgrade`. */
+  /** A handler whose property `upgrade` is the handler itself. */
   interface Middleware extends Handler {
     upgrade: Handler;
   }
 
   /**
-   * One client: a legacy stream (`stream.Stream`), as in 0.3.24. `pipe` works both ways; what newer
-   * streams have beyond it and beyond the members here (`read`, `setEncoding`, `isPaused`, `unpipe`,
-   * `unshift`, `wrap`, async iteration) is in the type, for the sake of those who ask for a
-   * `NodeJS.ReadWriteStream`, but not there. Applications may add members.
+   * One client: a legacy stream (`stream.Stream`), as in 0.3.24. `pipe` works in both directions. The other
+   * methods of newer streams (`read`, `setEncoding`, `isPaused`, `unpipe`, `unshift`, `wrap`, async
+   * iteration) do not exist. They are in the type only so that a connection can be passed as a
+   * `NodeJS.ReadWriteStream`. Applications may add members.
    *
    * `id`, `headers`, `prefix`, `remoteAddress`, `remotePort`, `address`, `url`, `pathname`, `protocol` and `_session` are
-   * its own and enumerable; the addresses are missing on unix sockets. `_session` has no type: what is there for other
-   * packages is in docs/api.md.
+   * own enumerable properties; the addresses are missing on unix sockets. `_session` has no type; docs/api.md lists its
+   * members that other packages use.
    */
   interface Connection extends NodeJS.ReadWriteStream {
-    /** A version 4 UUID of the server's own making; not the session's name in the URL. */
+    /** A version 4 UUID that the server makes. It is not the name of the session in the URL. */
     id: string;
 
     // Not `readonly`, because they are not in `@types/sockjs`. They have no setter, as in 0.3.24: assigning
@@ -365,43 +374,43 @@ declare namespace sockjs {
     readable: boolean;
     /** Whether `readyState` is 1. */
     writable: boolean;
-    /** 0 connecting, 1 open, 2 closing (`'close'` is still to come), 3 closed. */
+    /** 0 connecting, 1 open, 2 closing (`'close'` follows), 3 closed. */
     readyState: number;
 
-    /** Address of the peer, a proxy perhaps. `undefined` on unix sockets. */
+    /** Address of the peer: a client or a proxy. `undefined` on unix sockets. */
     remoteAddress: string;
     /** Port of the peer. `undefined` on unix sockets. */
     remotePort: number;
-    /** Our end of the connection: `{ address, family, port }`. `undefined` on unix sockets. */
+    /** The server's end of the connection: `{ address, family, port }`. `undefined` on unix sockets. */
     address: net.AddressInfo & Record<string, any>;
 
     /**
-     * Some headers of the request that receives now: `accept-language`, `dnt`, `host`, `origin`,
+     * These headers of the current receiving request: `accept-language`, `dnt`, `host`, `origin`,
      * `referer`, `user-agent`, `via`, `x-client-ip`, `x-cluster-client-ip`, `x-forwarded-for`,
      * `x-forwarded-host`, `x-forwarded-port`, `x-forwarded-proto`, `x-real-ip`, `x-ssl`.
      */
     headers: { [name: string]: string };
-    /** Target of the request that receives now, query included. */
+    /** Target of the current receiving request, including its query. */
     url: string;
     /** The path in `url`. */
     pathname: string;
-    /** The option `prefix` of the listener. */
+    /** The option `prefix` of the service. */
     prefix: string;
-    /** How the client receives now: a {@link Transport}, unless the application has assigned it. */
-    // Not only these, so that it may be compared with any string, as it may in `@types/sockjs`.
+    /** The current transport: a {@link Transport}, unless the application has assigned another value. */
+    // Any string, so that it can be compared with any string, as in `@types/sockjs`.
     protocol: Transport | (string & {});
 
     /**
-     * Bytes that have been written and not yet been sent: handed to the kernel on a websocket of the fast
-     * door, else to the HTTP server. 0 once the connection is closed.
+     * Bytes that were written and not sent yet: on a connection taken from Node, not handed to the kernel;
+     * otherwise, not handed to Node. 0 when the connection is closed.
      */
     readonly bufferedAmount: number;
 
     /**
-     * Sends one message: `'' + message`, so a Buffer is sent as its UTF-8 text (see the option `binary`).
+     * Sends `'' + message` as one message, so a Buffer is sent as its UTF-8 text (see the option `binary`).
      *
-     * @returns false when the connection is not open, and nothing was sent; with `high_water_mark` also
-     *   when the message was taken but more than that waits: `'drain'` follows
+     * @returns false if the connection is not open; then nothing is sent. With `high_water_mark`, also false if
+     *   the message was accepted but too many bytes wait; then `'drain'` follows
      */
     write(message: unknown): boolean;
     /** @deprecated A callback is never called, and an encoding has no effect. */
@@ -414,8 +423,8 @@ declare namespace sockjs {
     ): boolean;
 
     /**
-     * Sends a last message, unless it is falsy, and closes with 1000 "Normal closure". Answers null at run
-     * time, as 0.3.24 does; the type is what Node's streams declare.
+     * Writes the message unless it is falsy, and closes with 1000 "Normal closure". It returns null, as in
+     * 0.3.24; the declared type is that of Node's streams.
      */
     end(message?: unknown): this;
     /** @deprecated A callback is never called, and an encoding has no effect. */
@@ -424,42 +433,41 @@ declare namespace sockjs {
     end(message: string, encoding?: BufferEncoding, callback?: () => void): this;
 
     /**
-     * Closes the connection. On websockets `'end'` and `'close'` have been emitted when this returns. They
-     * follow after `disconnect_delay` on HTTP transports, where every poll until then gets the close frame
-     * and begins the delay anew, and after the closing handshake on raw websockets.
+     * Closes the connection. On websockets, `'end'` and `'close'` have been emitted when it returns. On HTTP
+     * transports they follow after `disconnect_delay`; until then, each poll gets the close frame and restarts
+     * the delay. On raw websockets they follow after the closing handshake.
      *
-     * @param code by default 1000. On raw websockets 1000 or 3000 to 4999, else this throws an `Error` in
-     *   the words of faye-websocket, and `readyState` is 2. Sent as it is on others
+     * @param code by default 1000. On raw websockets it must be 1000 or 3000 to 4999; otherwise `close` throws
+     *   faye-websocket's error, and `readyState` is 2. On other transports any code is sent
      * @param reason by default 'Normal closure'
      * @returns whether the connection was open
      */
     close(code?: number | string, reason?: string): boolean;
 
-    /** `end()`, then removes all listeners: `'close'` is not heard where it comes later. */
+    /** Calls `end()`, then removes all listeners: a later `'close'` reaches nobody. */
     destroy(): void;
     /** `destroy()`. */
     destroySoon(): void;
 
     /**
-     * No `'data'` until {@link resume}. Nor is anything read from the client meanwhile: `xhr_send` and
-     * `jsonp_send` requests wait for their answer, 16 for one connection; more get 503.
+     * Until {@link resume}, no `'data'` is emitted and nothing is read from the client. Up to 16 `xhr_send` and
+     * `jsonp_send` requests of one connection wait for their answer; more get 503.
      */
     pause(): this;
-    /** Delivers what was held back, and goes on reading. */
+    /** Delivers the messages that waited, and continues reading. */
     resume(): this;
 
     /** `<SockJSConnection ID>` */
     toString(): string;
 
     /**
-     * A message: a string; the JSON value, if the client sent one that is no string; a Buffer for a
-     * binary frame on a raw websocket. What clients send is up to them: a listener that declares its
-     * `message` as `unknown` is made to look.
+     * A message: a string; the JSON value, if the client sent JSON that is not a string; a Buffer for a binary
+     * frame on a raw websocket. Declare `message` as `unknown` to let the compiler require a check.
      */
     on(event: 'data', listener: (message: string) => any): this;
-    /** The connection is over; both come once, `'end'` first. */
+    /** The connection has ended. Each is emitted once, `'end'` first. */
     on(event: 'end' | 'close', listener: () => void): this;
-    /** After a `write()` that answered false because of `high_water_mark`: more may be written. */
+    /** A `write()` returned false because of `high_water_mark`, and all waiting bytes have been sent since. */
     on(event: 'drain', listener: () => void): this;
     on(event: string | symbol, listener: Function): this;
     once(event: 'data', listener: (message: string) => any): this;
@@ -475,7 +483,7 @@ declare namespace sockjs {
     /** `write(message)` */
     send(message: unknown): boolean;
 
-    /** As `'data'`, which comes too. */
+    /** Like `'data'`, which is also emitted. */
     on(event: 'message', listener: (event: { data: any }) => any): this;
     on(event: 'data', listener: (message: string) => any): this;
     on(event: 'end' | 'close' | 'drain', listener: () => void): this;

@@ -187,7 +187,7 @@ it('puts a variable first that names a file which does not load', () => {
   const error = requireIt({ env: { NAPI_RS_NATIVE_LIBRARY_PATH: '/nowhere/a.node' } });
   expect(tried(error)[0]).toBe('/nowhere/a.node: no such file');
   expect(waysOut(error)[0]).toMatch(
-    /^mend or unset NAPI_RS_NATIVE_LIBRARY_PATH, now \/nowhere\/a\.node: /,
+    /^correct or unset NAPI_RS_NATIVE_LIBRARY_PATH, now \/nowhere\/a\.node: /,
   );
 });
 

@@ -73,8 +73,8 @@ function noResources(error) {
   return coded(
     Error,
     'ERR_SOCKJS_NO_RESOURCES',
-    `sockjs-rs: an I/O thread cannot be started: ${error.message}. It needs a thread and five descriptors. What ` +
-      'bounds them: ulimit -u and, in a container, pids.max; ulimit -n',
+    `sockjs-rs: an I/O thread cannot be started: ${error.message}. It needs one thread and five file ` +
+      'descriptors. Raise the limit of threads (ulimit -u; in a container, pids.max) or of descriptors (ulimit -n)',
   );
 }
 

@@ -137,7 +137,7 @@ function waysToHaveAddons() {
 function waysOut() {
   const override = process.env.NAPI_RS_NATIVE_LIBRARY_PATH;
   const named = override
-    ? `mend or unset NAPI_RS_NATIVE_LIBRARY_PATH, now ${override}: while it is set, no other binary is tried`
+    ? `correct or unset NAPI_RS_NATIVE_LIBRARY_PATH, now ${override}: while it is set, no other binary is tried`
     : 'name a binary that you have: NAPI_RS_NATIVE_LIBRARY_PATH=/path/to/sockjs-rs.node in the environment ' +
       '(other packages made with napi-rs read it, too)';
   const ways = waysFor(require('../package.json'));

@@ -176,7 +176,7 @@ class Session {
       if (typeof message !== 'object' || !isClients) throw error;
       this._listener.log(
         'error',
-        `Not written, because it cannot be made a string: ${error.message}`,
+        `A message was not written, because it cannot be converted to a string: ${error.message}`,
       );
       return undefined;
     }
