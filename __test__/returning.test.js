@@ -264,6 +264,39 @@ describe.each(doors)('a connection with other requests on it, by the %s door', (
     ]);
   });
 
+  test('is a socket as any other to who looks at it', async () => {
+    const { server, heard } = await start();
+    const connection = server.connect();
+    connection.send('POST', `${server.session('/s')}/xhr_streaming`);
+    await connection.response();
+    const { pending, bufferSize, readyState, connecting, destroyed } = heard[0];
+    expect({ pending, bufferSize, readyState, connecting, destroyed }).toEqual({
+      ...{ pending: false, bufferSize: 0, readyState: 'open', connecting: false },
+      destroyed: false,
+    });
+    heard[0].destroy();
+    await connection.end();
+    expect([heard[0].pending, heard[0].bufferSize]).toEqual([true, undefined]);
+  });
+
+  test.each([
+    ['destroy()', (socket) => socket.destroy(), false],
+    ['destroy(error)', (socket) => socket.destroy(new Error('on purpose')), true],
+    ['resetAndDestroy()', (socket) => socket.resetAndDestroy(), false],
+  ])("%s has it end with 'close', behind that of its server", async (_, end, hadError) => {
+    const { server, heard } = await start();
+    const connection = server.connect();
+    connection.send('POST', `${server.session('/s')}/xhr_streaming`);
+    await connection.response();
+    const events = [];
+    heard[0].on('close', (...args) => events.push(['socket', ...args]));
+    const closed = new Promise((resolve) => heard[0].on('close', resolve));
+    server.http.close(() => events.push(['server']));
+    end(heard[0]);
+    await Promise.all([closed, connection.end().catch(() => {})]);
+    expect(events).toEqual([['server'], ['socket', hadError]]);
+  });
+
   test('that is destroyed by the application is over, wherever it is', async () => {
     const { server, heard } = await start();
     const away = server.connect();

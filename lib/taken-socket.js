@@ -8,7 +8,7 @@
 const { closeSync } = require('node:fs');
 const { Socket } = require('node:net');
 
-const { clearInterval, setInterval } = require('./globals');
+const { clearInterval, setImmediate, setInterval } = require('./globals');
 
 /** What is known of a taken socket, and of one that was taken before. */
 const kTaken = Symbol('taken');
@@ -64,7 +64,6 @@ function detachHandle(engine, socket, token) {
   // What all taken sockets share: an idle client should cost little.
   Object.setPrototypeOf(socket, TakenSocket);
   socket.on('finish', socket.destroy);
-  socket.on('close', abandon);
 }
 
 /**
@@ -96,7 +95,6 @@ function attachHandle(socket, fd, traffic) {
   clearInterval(taken.timer);
   count(taken, traffic);
   socket.removeListener('finish', socket.destroy);
-  socket.removeListener('close', abandon);
   Object.setPrototypeOf(socket, ReturnedSocket);
   socket._handle = handle;
   return true;
@@ -123,12 +121,12 @@ function count(taken, { read, written }) {
 }
 
 /**
- * The socket has been destroyed, by us or by somebody else.
+ * The socket is destroyed, by us or by somebody else.
  *
- * @this {any}
+ * @param {any} socket
  */
-function abandon() {
-  const taken = this[kTaken];
+function abandon(socket) {
+  const taken = socket[kTaken];
   const { engine, token, timer } = taken;
   clearInterval(timer);
   if (token === 0) return;
@@ -137,6 +135,21 @@ function abandon() {
   const [read, written] = engine.native.traffic(token);
   count(taken, { read, written });
   if (engine.release(token)) engine.native.abandon(token);
+}
+
+/** What Node closes in the place of a handle, so that all else happens as with one. */
+class ClosedHandle {
+  /** @param {Traffic} traffic */
+  constructor({ read, written }) {
+    this.bytesRead = read;
+    this.bytesWritten = written;
+    this.onread = ignore;
+  }
+
+  /** @param {() => void} callback */
+  close(callback) {
+    setImmediate(callback);
+  }
 }
 
 function ignore() {}
@@ -156,6 +169,38 @@ const TakenSocket = Object.create(Socket.prototype, {
     configurable: true,
     get() {
       return total(this).written;
+    },
+  },
+  pending: {
+    configurable: true,
+    get() {
+      return this.destroyed;
+    },
+  },
+  bufferSize: {
+    configurable: true,
+    get() {
+      return this.destroyed ? undefined : this.writableLength;
+    },
+  },
+  _destroy: {
+    configurable: true,
+    writable: true,
+    value(
+      /** @type {Error | null} */ error,
+      /** @type {(error: Error | null) => void} */ callback,
+    ) {
+      abandon(this);
+      this._handle = new ClosedHandle(total(this));
+      Socket.prototype._destroy.call(this, error, callback);
+    },
+  },
+  /** There is no handle to reset: the client sees an end. */
+  resetAndDestroy: {
+    configurable: true,
+    writable: true,
+    value() {
+      return this.destroy();
     },
   },
   /** `end()`, with which hapi's `stop()` and others end connections, would find no handle to shut down. */
