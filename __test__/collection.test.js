@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * Nothing is left of connections that have gone (contract section 6).
+ * Nothing is left of connections that have gone (docs/compatibility.md, "The http server").
  */
 
 const { serveFixture } = require('./support/child');

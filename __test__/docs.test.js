@@ -259,6 +259,20 @@ describeDocs('README and docs', () => {
     expect(broken.map(([link]) => link)).toEqual([]);
   });
 
+  test('code and tests refer to headings of docs/compatibility.md that exist', () => {
+    const headings = new Set(
+      [...read('docs/compatibility.md').matchAll(/^#+ (.*)$/gm)].map(([, heading]) => heading),
+    );
+    const texts = ['src', 'lib', '__test__', 'fuzz', 'bench'].map((from) =>
+      allText(from, /^(?!.*(?:node_modules|target)\b).*\.(?:rs|js)$/),
+    );
+    const referred = [
+      ...texts.join('\n').matchAll(/docs\/compatibility\.md,[\s*/]*"([^"]+)"/g),
+    ].map(([, heading]) => heading);
+    expect(referred.length).toBeGreaterThan(10);
+    expect(referred.filter((heading) => !headings.has(heading))).toEqual([]);
+  });
+
   test('docs/troubleshooting.md quotes what server and client say', () => {
     const said = [
       allText('src', /\.rs$/),

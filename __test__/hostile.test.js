@@ -1,7 +1,8 @@
 'use strict';
 
 /*
- * What strangers and unlucky applications do, and what must not come of it (contract sections 4.3, 4.5).
+ * Requests and values that end a process with 0.3.24, and listeners that throw (docs/compatibility.md,
+ * "Deviation 3 in detail" and "Exceptions in listeners").
  */
 
 const { once } = require('events');

@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * `max_buffered`: what may wait for one client that does not take it (contract section 5).
+ * `max_buffered`: the bytes that may wait for one client (docs/compatibility.md, "Limits").
  */
 
 const { addition, doors } = require('./support/library');

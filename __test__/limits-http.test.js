@@ -2,7 +2,8 @@
 
 /*
  * The http server's own limits hold for SockJS requests, on connections that Rust serves as on others:
- * `maxHeaderSize`, header count, `headersTimeout`, `requestTimeout`, `keepAliveTimeout` (contract section 5).
+ * `maxHeaderSize`, header count, `headersTimeout`, `requestTimeout`, `keepAliveTimeout`
+ * (docs/compatibility.md, "Limits").
  */
 
 const { once } = require('events');

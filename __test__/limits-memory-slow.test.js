@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * `max_buffered`: what a server holds for clients that take nothing (contract section 5).
+ * `max_buffered`: what a server holds for clients that take nothing (docs/compatibility.md, "Limits").
  */
 
 const { serveFixture } = require('./support/child');

@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * `max_message_size`: one incoming message or request body (contract section 5).
+ * `max_message_size`: one incoming message or request body (docs/compatibility.md, "Limits").
  */
 
 const { addition, doors } = require('./support/library');

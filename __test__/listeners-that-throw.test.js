@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * Exceptions in listeners of every event, on every transport (contract section 4.5). 'data' is in
- * errors.test.js.
+ * Exceptions in listeners of every event, on every transport (docs/compatibility.md, "Exceptions in listeners").
+ * Those of 'data' are in errors.test.js.
  */
 
 const { serveFixture } = require('./support/child');

@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * Processes that end, on either side (contract section 6).
+ * Processes that end, on either side (docs/compatibility.md, "The http server").
  */
 
 const path = require('path');

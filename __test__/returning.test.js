@@ -2,7 +2,7 @@
 
 /*
  * A connection that SockJS requests share with others: to the application it is the same connection all the time,
- * whoever answers (contract section 6).
+ * whoever answers (docs/compatibility.md, "The http server").
  */
 
 const { once } = require('events');

@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * What the methods of an http server mean for clients of every transport (contract section 6).
+ * What the methods of an http server mean for clients of every transport (docs/compatibility.md, "The http server").
  */
 
 const { once } = require('events');

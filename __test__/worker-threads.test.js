@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * Worker threads that end with clients connected (contract section 6).
+ * Worker threads that end with clients connected (docs/compatibility.md, "The http server").
  */
 
 const fs = require('fs');

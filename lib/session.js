@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file What is behind a connection. Other packages know it as `conn._session` (contract section 2): members
- * without an underscore are theirs, and named as in 0.3.24.
+ * @file The session of a connection. Other packages know it as `conn._session`. Members without an underscore
+ * have the names of 0.3.24 (docs/compatibility.md, "Internals that other packages use").
  */
 
 const { Connection, CONNECTING, OPEN, CLOSING, CLOSED } = require('./connection');

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file The named scenarios: what contract sections 3 and 7 say, each played on both libraries.
+ * @file The named scenarios: the facts of docs/compatibility.md, each played on both libraries.
  */
 
 const { encodeClose, encodeFrame } = require('../support/websocket-client');

@@ -43,7 +43,7 @@ fn is_escaped(unit: u16) -> bool {
     )
 }
 
-/// A character at a time, by the rule as the contract has it.
+/// A character at a time, by the rule in docs/compatibility.md, "Text".
 fn quoted(units: &[u16]) -> String {
     let mut text = String::from("\"");
     for &unit in units {

@@ -60,7 +60,7 @@ pub enum Endpoint {
 impl Router {
     /// `prefix` is the source of a regular expression that JavaScript accepts. Like 0.3.24, the
     /// routes are matched with expressions that begin with it, so it may hold alternatives or be
-    /// unanchored; its groups are counted apart from ours (contract, deviation 6).
+    /// unanchored; its groups are counted apart from ours (docs/compatibility.md, deviation 6).
     pub fn new(prefix: &str, websocket_enabled: bool) -> Result<Self, PrefixError> {
         let pattern = pattern::translate(prefix)?;
         let prefix = match pattern.literal {
