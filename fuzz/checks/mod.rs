@@ -1,6 +1,6 @@
 //! What has to hold for any bytes: one function a subject, which panics where it does not.
 //!
-//! Three drivers call them: libFuzzer (`fuzz/targets`), the property tests of `cargo test`
+//! Three drivers call them: libFuzzer (`fuzz/fuzz_targets`), the property tests of `cargo test`
 //! (`fuzz/properties.rs`, with the committed seeds and random bytes), and whoever replays a finding.
 
 pub mod gate;
