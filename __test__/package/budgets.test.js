@@ -17,8 +17,8 @@ const { packed, standIns } = require('./tarball');
 /** Bytes that are not to be exceeded; a change that does says why, and raises them. */
 const BUDGETS = {
   binary: 2_600_000,
-  // With the documentation that README links to.
-  main: 110_000,
+  // With the documentation that README links to; docs/compatibility.md, the specification, is 8 KB of it.
+  main: 115_000,
   platform: 1_200_000,
   source: 170_000,
 };
