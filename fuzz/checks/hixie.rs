@@ -1,13 +1,12 @@
-//! Hixie-76: the decoder is the same whatever the splits, bounded, and of one mind with the draft read byte by
-//! byte; the encoder, as the decoder reads it; keys, as JavaScript reads them.
+//! Hixie-76. The decoder reports the same for any pieces, keeps its bound, and agrees with a byte-by-byte reading
+//! of the draft. The decoder reads what the encoder writes. Keys are read as JavaScript reads them.
 
 use sockjs_rs::protocol::hixie::{Challenge, Decoder, Handshake, encode_close, encode_with};
-use sockjs_rs::protocol::json::plain_element;
-use sockjs_rs::protocol::websocket::Incoming;
 
+use super::frames::{self, Recorder};
 use super::input::Input;
 
-/// What a decoder has found.
+/// Something that a decoder of Hixie-76 may report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Found {
     Text(String),
@@ -15,42 +14,18 @@ enum Found {
     Close,
 }
 
-#[derive(Debug, Default)]
-struct All(Vec<Found>);
-
-impl Incoming for All {
-    // As the server does it. What it takes has to be what `text` would have got.
-    fn ascii(&mut self, text: &[u8]) -> bool {
-        if plain_element(text).is_none() {
-            return false;
+impl From<frames::Found> for Found {
+    fn from(found: frames::Found) -> Self {
+        match found {
+            frames::Found::Text(text) => Self::Text(text),
+            frames::Found::Violation(1009, _) => Self::TooLarge,
+            frames::Found::Close(..) => Self::Close,
+            other => panic!("Hixie-76 has no {other:?}"),
         }
-        let text = std::str::from_utf8(text).expect("plain text is UTF-8");
-        assert!(text.is_ascii());
-        self.text(text);
-        true
-    }
-    fn text(&mut self, text: &str) {
-        self.0.push(Found::Text(text.into()));
-    }
-    fn binary(&mut self, bytes: &[u8]) {
-        panic!("a binary message: {bytes:?}");
-    }
-    fn ping(&mut self, payload: &[u8]) {
-        panic!("a ping: {payload:?}");
-    }
-    fn pong(&mut self, payload: &[u8]) {
-        panic!("a pong: {payload:?}");
-    }
-    fn violation(&mut self, code: u16, _reason: &str) {
-        assert_eq!(code, 1009, "nothing else is wrong");
-        self.0.push(Found::TooLarge);
-    }
-    fn close(&mut self, _code: u16, _reason: &str) {
-        self.0.push(Found::Close);
     }
 }
 
-/// A frame made of decisions: mostly one that makes sense.
+/// Makes a frame from the input; most frames are valid.
 fn frame(input: &mut Input<'_>, out: &mut Vec<u8>) {
     let shape = input.byte();
     let len = match shape % 7 {
@@ -73,7 +48,7 @@ fn frame(input: &mut Input<'_>, out: &mut Vec<u8>) {
             out.extend_from_slice(&payload);
             out.push(0xff);
         }
-        // With a length, which may also be written longer than it has to be.
+        // A frame with a length, which may have more digits than it needs.
         kind @ 7..=9 => {
             out.push(if kind == 9 { 0xff } else { 0x80 | shape });
             out.resize(out.len() + usize::from(shape % 3), 0x80);
@@ -96,15 +71,7 @@ pub fn check(data: &[u8]) {
     if mode % 4 == 3 {
         return keys(input.rest());
     }
-    let bytes = if mode.is_multiple_of(2) {
-        input.rest().to_vec()
-    } else {
-        let mut bytes = Vec::new();
-        while !input.is_empty() && bytes.len() < 4096 {
-            frame(&mut input, &mut bytes);
-        }
-        bytes
-    };
+    let bytes = frames::bytes(mode % 2 == 1, input, frame);
     let expected = by_the_draft(&bytes, max);
     let whole = decoded(&bytes, max, || bytes.len());
     assert_eq!(whole, expected);
@@ -114,23 +81,20 @@ pub fn check(data: &[u8]) {
     encoded(&bytes);
 }
 
-/// All that a decoder finds in pieces of such lengths.
-fn decoded(bytes: &[u8], max: usize, mut len: impl FnMut() -> usize) -> Vec<Found> {
+/// All that a decoder reports for pieces of these lengths.
+fn decoded(bytes: &[u8], max: usize, len: impl FnMut() -> usize) -> Vec<Found> {
     let mut decoder = Decoder::new(max);
-    let mut all = All::default();
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let (piece, others) = rest.split_at(len().clamp(1, rest.len()));
-        decoder.feed(piece, &mut all);
-        rest = others;
+    let mut recorder = Recorder::default();
+    frames::in_pieces(bytes, len, |piece| {
+        decoder.feed(piece, &mut recorder);
         let held = decoder.buffered();
         assert!(held <= max, "{held} bytes held, {max} allowed");
-    }
-    all.0
+    });
+    recorder.0.into_iter().map(Found::from).collect()
 }
 
-/// What the draft says (5.3), with the bound, and with the one thing that faye-websocket does not take from it:
-/// behind a closing frame with a length, any frame without one closes.
+/// What the draft (5.3) makes of the bytes, with the bound on messages. As in faye-websocket there is one difference:
+/// after a closing frame with a length, any frame without a length closes.
 fn by_the_draft(bytes: &[u8], max: usize) -> Vec<Found> {
     let mut found = Vec::new();
     let mut bytes = bytes.iter().copied();
@@ -178,7 +142,7 @@ fn by_the_draft(bytes: &[u8], max: usize) -> Vec<Found> {
     found
 }
 
-/// What the encoder writes is what the decoder reads.
+/// The decoder reads what the encoder writes.
 fn encoded(payload: &[u8]) {
     let text = String::from_utf8_lossy(payload).into_owned();
     let mut out = Vec::new();
@@ -193,7 +157,7 @@ fn encoded(payload: &[u8]) {
     );
 }
 
-/// A key is taken if JavaScript's numbers, of which the first 2^53 are exact, say so.
+/// A key is accepted if it is with the numbers of JavaScript, which are exact up to 2^53.
 fn keys(bytes: &[u8]) {
     let key: String = bytes.iter().copied().map(char::from).collect();
     let handshake = Handshake {

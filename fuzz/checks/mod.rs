@@ -1,8 +1,9 @@
-//! What has to hold for any bytes: one function a subject, which panics where it does not.
+//! Properties that hold for any bytes: one function for each subject, which panics if a property does not hold.
 //!
-//! Three drivers call them: libFuzzer (`fuzz/fuzz_targets`), the property tests of `cargo test`
-//! (`fuzz/properties.rs`, with the committed seeds and random bytes), and whoever replays a finding.
+//! Three drivers call these functions: libFuzzer (`fuzz/fuzz_targets`), the property tests of `cargo test`
+//! (`fuzz/properties.rs`, with the committed seeds and random bytes), and `npm run fuzz -- --replay`.
 
+pub mod frames;
 pub mod gate;
 pub mod hixie;
 pub mod input;
@@ -13,10 +14,10 @@ pub mod session;
 pub mod targets;
 pub mod websocket;
 
-/// Judges some bytes.
+/// Checks a property with these bytes.
 pub type Check = fn(&[u8]);
 
-/// All of them, by the name of their target.
+/// All checks, by the name of their fuzz target.
 pub const ALL: [(&str, Check); 7] = [
     ("payloads", payloads::check),
     ("quoting", quoting::check),

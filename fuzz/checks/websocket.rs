@@ -1,68 +1,17 @@
-//! The websocket decoder: the same whatever the splits, bounded, and of one mind with tungstenite up to
-//! where one of them gives up; the encoder, as tungstenite reads it.
+//! Websockets. The decoder reports the same for any pieces, keeps its bounds, and agrees with tungstenite up to the
+//! first error of either. tungstenite reads what the encoder writes.
 
 use std::io::{self, Read, Write};
 
-use sockjs_rs::protocol::json::plain_element;
-use sockjs_rs::protocol::websocket::{Decoder, Incoming, Kind, encode, encode_close, encode_with};
+use sockjs_rs::protocol::websocket::{Decoder, Kind, encode, encode_close, encode_with};
 use tungstenite::error::{CapacityError, ProtocolError};
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
+use super::frames::{self, Found, Recorder};
 use super::input::Input;
 
-/// What a decoder has found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Found {
-    Text(String),
-    Binary(Vec<u8>),
-    Ping(Vec<u8>),
-    Pong(Vec<u8>),
-    Violation(u16, String),
-    Close(u16, String),
-}
-
-impl Found {
-    fn ends(&self) -> bool {
-        matches!(self, Self::Violation(..) | Self::Close(..))
-    }
-}
-
-#[derive(Debug, Default)]
-struct All(Vec<Found>);
-
-impl Incoming for All {
-    // As the server does it. What it takes has to be what `text` would have got.
-    fn ascii(&mut self, text: &[u8]) -> bool {
-        if plain_element(text).is_none() {
-            return false;
-        }
-        let text = std::str::from_utf8(text).expect("plain text is UTF-8");
-        assert!(text.is_ascii());
-        self.text(text);
-        true
-    }
-    fn text(&mut self, text: &str) {
-        self.0.push(Found::Text(text.into()));
-    }
-    fn binary(&mut self, bytes: &[u8]) {
-        self.0.push(Found::Binary(bytes.into()));
-    }
-    fn ping(&mut self, payload: &[u8]) {
-        self.0.push(Found::Ping(payload.into()));
-    }
-    fn pong(&mut self, payload: &[u8]) {
-        self.0.push(Found::Pong(payload.into()));
-    }
-    fn violation(&mut self, code: u16, reason: &str) {
-        self.0.push(Found::Violation(code, reason.into()));
-    }
-    fn close(&mut self, code: u16, reason: &str) {
-        self.0.push(Found::Close(code, reason.into()));
-    }
-}
-
-/// A masked frame made of decisions: mostly one that makes sense.
+/// Makes a masked frame from the input; most frames are valid.
 fn frame(input: &mut Input<'_>, out: &mut Vec<u8>) {
     const OPCODES: [u8; 16] = [1, 1, 1, 2, 2, 0, 0, 0, 0, 8, 9, 9, 10, 3, 11, 1];
     let shape = input.byte();
@@ -86,7 +35,7 @@ fn frame(input: &mut Input<'_>, out: &mut Vec<u8>) {
         _ => payload,
     };
     let masked = if shape % 59 == 58 { 0 } else { 0x80 };
-    // A length may also be written longer than it has to be.
+    // A length may have more bytes than it needs.
     match u8::try_from(payload.len()) {
         Ok(len) if len < 126 && !shape.is_multiple_of(53) => out.push(masked | len),
         _ => {
@@ -109,15 +58,7 @@ pub fn check(data: &[u8]) {
     let max = input.pick(&[64, 300, 1 << 16, 0]);
     let mode = input.byte();
     let mut cuts = Input::new(input.take(8));
-    let bytes = if mode.is_multiple_of(2) {
-        input.rest().to_vec()
-    } else {
-        let mut bytes = Vec::new();
-        while !input.is_empty() && bytes.len() < 4096 {
-            frame(&mut input, &mut bytes);
-        }
-        bytes
-    };
+    let bytes = frames::bytes(mode % 2 == 1, input, frame);
     let whole = decoded(&bytes, max, || bytes.len());
     let single = decoded(&bytes, max, || 1);
     assert_eq!(whole, single, "the same byte by byte");
@@ -129,33 +70,27 @@ pub fn check(data: &[u8]) {
     encoded(&bytes);
 }
 
-/// All that a decoder finds in pieces of such lengths.
-fn decoded(bytes: &[u8], max: usize, mut len: impl FnMut() -> usize) -> Vec<Found> {
+/// All that a decoder reports for pieces of these lengths.
+fn decoded(bytes: &[u8], max: usize, len: impl FnMut() -> usize) -> Vec<Found> {
     let mut decoder = Decoder::new(max);
-    let mut all = All::default();
-    let mut rest = bytes.to_vec();
-    let mut rest = &mut *rest;
-    while !rest.is_empty() {
-        let len = len().min(rest.len());
-        let (piece, others) = rest.split_at_mut(len);
-        decoder.feed(piece, &mut all);
-        rest = others;
-        // Fragments and the frame that goes on with them; after a violation that is ignored, another.
+    let mut recorder = Recorder::default();
+    frames::in_pieces(bytes, len, |piece| {
+        decoder.feed(piece, &mut recorder);
+        // It may hold the fragments of a message and the next one; after a violation, which is ignored here,
+        // also a second message.
+        let has_ended = recorder.0.iter().any(Found::ends);
+        let bound = if has_ended { 2 * max } else { max };
         let held = decoder.buffered();
-        let bound = if all.0.iter().any(Found::ends) {
-            2 * max
-        } else {
-            max
-        };
         assert!(held <= bound, "{held} bytes held, {bound} allowed");
+    });
+    let found = recorder.0;
+    if let Some(end) = found.iter().position(|it| matches!(it, Found::Close(..))) {
+        assert_eq!(end, found.len() - 1, "nothing follows a close frame");
     }
-    if let Some(end) = all.0.iter().position(|it| matches!(it, Found::Close(..))) {
-        assert_eq!(end, all.0.len() - 1, "nothing follows a close frame");
-    }
-    all.0
+    found
 }
 
-/// A client's bytes, and nobody who reads the answers.
+/// A stream with the bytes of a client, which ignores the answers.
 struct Stream<'a>(&'a [u8]);
 
 impl Read for Stream<'_> {
@@ -176,7 +111,7 @@ impl Write for Stream<'_> {
     }
 }
 
-/// What tungstenite finds, up to its first error or close frame.
+/// What tungstenite reports, up to its first error or close frame.
 fn by_tungstenite(bytes: &[u8], role: Role, max: usize) -> (Vec<Found>, Option<Error>) {
     let config = WebSocketConfig::default()
         .max_message_size(Some(max))
@@ -203,8 +138,8 @@ fn by_tungstenite(bytes: &[u8], role: Role, max: usize) -> (Vec<Found>, Option<E
     }
 }
 
-/// Both find the same before one of them ends, and then the other has a reason to, or is known to be
-/// of another mind.
+/// Asserts that both report the same before the first of them ends, and that the other then ends, too, or is known
+/// to differ.
 fn compare(ours: &[Found], bytes: &[u8], max: usize) {
     let end = ours.iter().position(Found::ends).unwrap_or(ours.len());
     let (theirs, error) = by_tungstenite(bytes, Role::Server, max);
@@ -212,13 +147,13 @@ fn compare(ours: &[Found], bytes: &[u8], max: usize) {
     let both = end.min(their_end);
     assert_eq!(ours[..both], theirs[..both]);
     if end < their_end {
-        // faye counts a control frame as a part of the message that it interrupts.
+        // As in faye, a control frame counts as a part of the message that it interrupts.
         let Some(Found::Violation(code, _)) = ours.get(end) else {
             panic!("{:?} is missing", theirs[end]);
         };
         assert_eq!(*code, 1009, "tungstenite goes on with {:?}", theirs[end]);
     } else if their_end < end {
-        // tungstenite judges UTF-8 before a message is complete.
+        // tungstenite checks UTF-8 before a message is complete.
         assert!(
             matches!(error, Some(Error::Utf8(_))),
             "{error:?} instead of {:?}",
@@ -226,7 +161,7 @@ fn compare(ours: &[Found], bytes: &[u8], max: usize) {
         );
     } else if let Some(Found::Close(code, reason)) = ours.get(end) {
         match (theirs.get(end), error) {
-            // Codes that faye does not know are answered with 1002, and tungstenite has a reason of its own.
+            // Codes that faye does not know are answered with 1002; the reason of tungstenite differs.
             (Some(Found::Close(theirs, their_reason)), _) => {
                 assert!(code == theirs || *code == 1002);
                 assert!(reason == their_reason || their_reason == "Protocol violation");
@@ -234,7 +169,7 @@ fn compare(ours: &[Found], bytes: &[u8], max: usize) {
             (None, Some(Error::Protocol(ProtocolError::InvalidCloseSequence))) => {
                 assert_eq!(*code, 1002);
             }
-            // UTF-8 in the reason, or in a fragment before.
+            // Invalid UTF-8 in the reason, or in an earlier fragment.
             (
                 None,
                 Some(Error::Utf8(_) | Error::Capacity(CapacityError::MessageTooLong { .. })),
@@ -244,7 +179,7 @@ fn compare(ours: &[Found], bytes: &[u8], max: usize) {
     }
 }
 
-/// What the encoder writes is what tungstenite reads.
+/// tungstenite reads what the encoder writes.
 fn encoded(payload: &[u8]) {
     let text = String::from_utf8_lossy(payload);
     let mut out = Vec::new();
