@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file The coded errors that wrong arguments get. `code` is stable; messages may change.
+ * @file Errors with a `code`. Codes are stable; messages may change.
  */
 
 const { JSON } = require('./globals');
@@ -20,7 +20,7 @@ function coded(Base, code, message) {
 }
 
 /**
- * An option whose value cannot work.
+ * For an option whose value cannot work.
  *
  * @param {string} name
  * @param {string} expected
@@ -35,7 +35,7 @@ function invalidOption(name, expected, value) {
 }
 
 /**
- * An option that is a number, but not one that can work.
+ * For an option that is a number out of its range.
  *
  * @param {string} name
  * @param {string} expected
@@ -50,7 +50,7 @@ function optionOutOfRange(name, expected, value) {
 }
 
 /**
- * An argument that is not what the method works on.
+ * For an argument of the wrong kind.
  *
  * @param {string} name
  * @param {string} expected
@@ -65,9 +65,10 @@ function invalidArgument(name, expected, value) {
 }
 
 /**
- * The system has nothing left of what an I/O thread needs. Nothing has been begun, so a later try may work.
+ * For a process that has no thread or descriptor left for an I/O thread. Nothing has changed, so a later call may
+ * succeed.
  *
- * @param {any} error what the system says
+ * @param {any} error of the system
  */
 function noResources(error) {
   return coded(

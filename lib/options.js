@@ -10,7 +10,7 @@ const { JSON } = require('./globals');
 /** Bytes of one message that faye-websocket accepts by default. */
 const MAX_MESSAGE_SIZE = 0x3ffffff;
 const MEBIBYTE = 1024 * 1024;
-/** More threads than this do no network better. */
+/** More threads than this do not serve the network faster. */
 const MAX_IO_THREADS = 64;
 
 /** The defaults of sockjs 0.3.24, and of the options that are new here. */
@@ -47,12 +47,12 @@ const TRANSPORTS = [
 /** @type {(keyof typeof DEFAULTS)[]} */
 const NEW_OPTIONS = ['max_message_size', 'max_buffered', 'binary', 'io_threads', 'pong_timeout'];
 
-/** What of `faye_server_options` has an effect here. */
+/** The names in `faye_server_options` that this package knows. */
 const KNOWN_FAYE_OPTIONS = new Set(['maxLength', 'ping', 'headers', 'extensions']);
 
 /**
- * The options, laid over those that hold for what is missing. Of the options that 0.3.24 has, `undefined`
- * is a value like any other, as there; of the new ones it is none.
+ * Completes the options with those below them. `undefined` overrides an option of 0.3.24, as there, but not a
+ * new one.
  *
  * @param {Record<string, any> | null} [options]
  * @param {Record<string, any>} [below] complete options
@@ -62,7 +62,7 @@ function complete(options, below = DEFAULTS) {
   /** @type {Record<string, any>} */
   const all = { ...below, ...options };
   for (const name of NEW_OPTIONS) all[name] ??= below[name];
-  // Without a mark by default, and `null` takes one away.
+  // Unset by default; `null` removes a mark of the options below.
   if (all.high_water_mark === undefined && below.high_water_mark !== undefined) {
     all.high_water_mark = below.high_water_mark;
   }
@@ -71,7 +71,7 @@ function complete(options, below = DEFAULTS) {
 
 /**
  * @param {any} value
- * @returns {number} NaN for what is no number and cannot be made one
+ * @returns {number} NaN for a value that cannot be converted to a number
  */
 function toNumber(value) {
   try {
@@ -92,7 +92,7 @@ function works(convert) {
 }
 
 /**
- * Checks what cannot work. Unknown options are ignored: callers pass objects of their own.
+ * Throws for values that cannot work. Unknown options are ignored: callers pass objects with other members.
  *
  * @param {Record<string, any>} options complete options
  */
@@ -131,7 +131,7 @@ function check(options) {
 }
 
 /**
- * What is falsy is left out, as in 0.3.24.
+ * A falsy `maxLength` or `ping` is ignored, as in 0.3.24.
  *
  * @param {Record<string, any> | null | undefined} faye
  */
@@ -151,7 +151,7 @@ function checkTransports({ transports, disabled_transports: disabled }) {
     if (names === undefined || names === null) continue;
     if (!Array.isArray(names)) throw invalidOption(option, 'an array of names', names);
     for (const name of names) {
-      // The old interface knew names of its own, such as 'iframe-eventsource'; they disable nothing.
+      // 0.0.x had other names, such as 'iframe-eventsource'; in `disabled_transports` they have no effect.
       if (option === 'transports' && !TRANSPORTS.includes(name)) {
         throw invalidOption(option, `an array of ${TRANSPORTS.join(', ')}`, name);
       }
@@ -177,7 +177,7 @@ function checkPrefix(prefix) {
     throw invalidOption('prefix', 'the source of a regular expression', prefix);
   }
   try {
-    // The way 0.3.24 composes it; a prefix may well be valid only on its own.
+    // Composed as in 0.3.24: a prefix may be valid alone but not in this expression.
     new RegExp(`^${prefix}([/].+|[/]?)$`);
   } catch (error) {
     throw invalidOption(
@@ -199,7 +199,7 @@ function checkAtLeastOne(name, value) {
 }
 
 /**
- * The names of `faye_server_options` that have no effect, in words for the log.
+ * Lines for the log about names in `faye_server_options` that have no effect.
  *
  * @param {Record<string, any>} options
  * @returns {string[]}
@@ -225,10 +225,10 @@ function remarks(options) {
 }
 
 /**
- * The options as the native side takes them; units are in `src/addon/mod.rs`.
+ * The options in the form of the native side; `src/addon/mod.rs` has the units.
  *
  * @param {Record<string, any>} options complete and checked
- * @param {boolean} log whether anybody gets the lines
+ * @param {boolean} log whether lines for the log are made
  */
 function toNative(options, log) {
   const faye = options.faye_server_options || {};
@@ -242,7 +242,7 @@ function toNative(options, log) {
     heartbeatDelay: Number(options.heartbeat_delay),
     disconnectDelay: Number(options.disconnect_delay),
     pongTimeout: Number(options.pong_timeout),
-    // 0.3.24 ends a response whose size is at or above any limit that is not zero.
+    // As in 0.3.24, a limit between 0 and 1 ends a response at its first frame; 0 is no limit.
     responseLimit: Number(options.response_limit) && Math.max(1, Number(options.response_limit)),
     maxMessageSize: Number(options.max_message_size),
     maxFrameSize: Number(faye.maxLength || options.max_message_size),

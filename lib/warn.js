@@ -1,14 +1,14 @@
 'use strict';
 
 /**
- * @file Warnings of the process: what `log` says may be read by nobody.
+ * @file Warnings of the process, because an application may ignore its `log`.
  */
 
 /** @type {Set<string>} */
 const said = new Set();
 
 /**
- * Says once in a process that an option has no effect.
+ * Warns once in a process that an option has no effect.
  *
  * @param {string} line
  */
