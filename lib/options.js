@@ -242,7 +242,7 @@ function toNative(options, log) {
     heartbeatDelay: Number(options.heartbeat_delay),
     disconnectDelay: Number(options.disconnect_delay),
     pongTimeout: Number(options.pong_timeout),
-    // As in 0.3.24, a limit between 0 and 1 ends a response at its first frame; 0 is no limit.
+    // As in 0.3.24, a limit below 1 other than 0 ends a response at its first frame; 0 is no limit.
     responseLimit: Number(options.response_limit) && Math.max(1, Number(options.response_limit)),
     maxMessageSize: Number(options.max_message_size),
     maxFrameSize: Number(faye.maxLength || options.max_message_size),

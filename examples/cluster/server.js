@@ -1,10 +1,9 @@
 'use strict';
 
 /**
- * @file An echo on several processes behind one port. All requests of a session have to reach the
- * process that has it, so the primary gives every connection of one client address to the same worker.
- * Behind a proxy all clients have the proxy's address: let that choose instead (examples/haproxy and
- * examples/nginx).
+ * @file An echo on several processes behind one port. All requests of a session must reach the process
+ * that has it, so the primary gives all connections of one client address to the same worker. Behind a
+ * proxy all clients have the address of the proxy: let the proxy choose (examples/haproxy, examples/nginx).
  *
  *     node examples/cluster/server.js
  *
@@ -20,14 +19,14 @@ const sockjs = require('sockjs-rs');
 if (cluster.isPrimary) lead();
 else work();
 
-/** Accepts the connections, unread, and hands them out. */
+/** Accepts connections without reading from them, and passes them to workers. */
 function lead() {
   const { HOST = '127.0.0.1', PORT = '8080', WORKERS = '2' } = process.env;
   const workers = Array.from({ length: Number(WORKERS) }, () => cluster.fork());
   const begun = new Set();
   cluster.on('message', (worker) => begun.add(worker));
 
-  // The sessions of a worker end with it. Another takes its place, so that the others keep theirs.
+  // A worker's sessions end with it. A new worker takes its place, so the other workers keep their clients.
   cluster.on('exit', (worker, code, signal) => {
     console.error(`Worker ${worker.process.pid} has ended: ${signal ?? code}`);
     if (!begun.has(worker)) process.exit(1); // nor would the next one begin
@@ -49,7 +48,7 @@ function lead() {
   process.once('SIGINT', () => process.exit());
 }
 
-/** Serves the connections that the primary hands over. */
+/** Serves the connections that the primary passes on. */
 function work() {
   const echo = sockjs.createServer();
   echo.on('connection', (conn) => {

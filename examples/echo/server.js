@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file Sends every message back to whom it came from.
+ * @file Sends every message back to its sender.
  *
  *     node examples/echo/server.js        (PORT, default 8080; HOST, default 127.0.0.1)
  */

@@ -19,7 +19,7 @@ echo.on('connection', (conn) => {
   conn.on('data', (message) => conn.write(message));
 });
 
-// Not app.listen(), which would make a server of its own.
+// Not app.listen(), which would make another server.
 const server = http.createServer(app);
 echo.installHandlers(server, { prefix: '/echo' });
 

@@ -14,7 +14,7 @@ const sockjs = require('sockjs-rs');
 
 const { HOST = '127.0.0.1', NAME = 'one', PORT = '8081' } = process.env;
 
-// cookie.cfg writes the name of the process into this cookie; prefix.cfg can do without.
+// cookie.cfg writes the name of the process into this cookie; prefix.cfg does not need it.
 const echo = sockjs.createServer({ jsessionid: true });
 echo.on('connection', (conn) => {
   conn.on('data', (message) => conn.write(`${NAME}: ${message}`));

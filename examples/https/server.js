@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file An echo over https. To try it, make a certificate that only your own machine believes in:
+ * @file An echo over https. To try it, make a self-signed certificate:
  *
  *     openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost \
  *       -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout key.pem -out cert.pem

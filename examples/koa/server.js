@@ -21,7 +21,7 @@ echo.on('connection', (conn) => {
   conn.on('data', (message) => conn.write(message));
 });
 
-// Not app.listen(), which would make a server of its own.
+// Not app.listen(), which would make another server.
 const server = http.createServer(app.callback());
 echo.installHandlers(server, { prefix: '/echo' });
 

@@ -2,7 +2,7 @@
 
 /**
  * @file Several channels over one connection, with the package websocket-multiplex: an echo, and a
- * room where everybody hears what anybody says. Its script for the page is multiplex_client.js:
+ * room in which everybody receives all messages. Its script for the page is multiplex_client.js:
  *
  *     const channels = new WebSocketMultiplex(new SockJS('/multiplex'));
  *     const room = channels.channel('room');

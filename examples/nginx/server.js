@@ -2,7 +2,7 @@
 
 /**
  * @file One of the processes behind nginx; it answers with its name. prefix.conf and cookie.conf are
- * two ways to keep all requests of a session with the process that has it. Both belong into nginx's
+ * two ways to keep all requests of a session with the process that has it. Both belong in nginx's
  * `http { … }`, which on Debian is the folder /etc/nginx/conf.d.
  *
  *     NAME=one PORT=8081 node examples/nginx/server.js
@@ -16,7 +16,7 @@ const { HOST = '127.0.0.1', NAME = 'one', PORT = '8081' } = process.env;
 
 const echo = sockjs.createServer({
   // For cookie.conf: nginx does not write the name of a process into a cookie, so the process does.
-  // prefix.conf can do without, and then all requests are served the fast way.
+  // prefix.conf does not need it. Without it, requests can take the takeover, which is faster.
   jsessionid: (req, res) => res.setHeader('Set-Cookie', `JSESSIONID=${NAME}; path=/`),
 });
 echo.on('connection', (conn) => {

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file Says hello to an echo over a plain websocket, in text and in bytes, and goes. Node has a
- * websocket client from version 22; before that the package ws is one.
+ * @file Sends a text and a binary message to an echo over a plain websocket, and closes. Node has a
+ * websocket client from version 22 on; with older versions, use the package ws.
  *
  *     node examples/raw-websocket/client.js [ws://127.0.0.1:8080/echo/websocket]
  */

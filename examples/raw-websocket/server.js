@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file An echo for clients without sockjs-client: under <prefix>/websocket any websocket can speak,
- * without sessions and frames of SockJS, and with binary messages. client.js is one.
+ * @file An echo for clients without sockjs-client: <prefix>/websocket serves plain websockets, without
+ * sessions and frames of SockJS, and with binary messages. client.js is such a client.
  *
  *     node examples/raw-websocket/server.js        (PORT, default 8080; HOST, default 127.0.0.1)
  */
@@ -10,7 +10,7 @@
 const http = require('node:http');
 const sockjs = require('sockjs-rs');
 
-// binary: a Buffer is sent as it is, not as its text.
+// binary: a Buffer is sent as a binary message, not as text.
 const echo = sockjs.createServer({ binary: true });
 echo.on('connection', (conn) => {
   conn.on('data', (message) => conn.write(message));
