@@ -5,7 +5,7 @@
  */
 
 const { promisify } = require('util');
-const { doors } = require('./support/library');
+const { ingresses } = require('./support/library');
 const { startService } = require('./support/server');
 const { every, polls, receive, requests, streams, websockets } = require('./support/transports');
 const { encodeFrame } = require('./support/websocket-client');
@@ -42,7 +42,7 @@ async function untilRead(server) {
 const half = ({ method, path }) => `${method} /s/0/0${path} HTTP/1.1\r\nHost: loc`;
 
 for (const [way, leave] of Object.entries(ways)) {
-  describe.each(doors)(`a client ${way}, by the %s door`, (door) => {
+  describe.each(ingresses)(`a client ${way}, by the %s ingress`, (ingress) => {
     /** The client goes, and the application is told so exactly once. */
     async function expectClose(server, { peer, socket }, messages = []) {
       leave(socket);
@@ -53,7 +53,7 @@ for (const [way, leave] of Object.entries(ways)) {
 
     test.each(every)('before the head of %s is complete is nobody', async (_, transport) => {
       const listener = jest.fn();
-      const server = await startService(door, NEVER, listener);
+      const server = await startService(ingress, NEVER, listener);
       const { wire } = server.connect();
       wire.write(half(transport));
       await untilRead(server);
@@ -67,7 +67,7 @@ for (const [way, leave] of Object.entries(ways)) {
       'before the head of a later request, %s, is complete is nobody',
       async (_, transport) => {
         const listener = jest.fn();
-        const server = await startService(door, NEVER, listener);
+        const server = await startService(ingress, NEVER, listener);
         const connection = server.connect();
         await connection.request('GET', '/s/info');
         connection.wire.write(half(transport));
@@ -85,7 +85,7 @@ for (const [way, leave] of Object.entries(ways)) {
       ['xhr_send', '["a"]', {}],
       ['jsonp_send', 'd=%5B%22a%22%5D', FORM],
     ])('before the body of %s is complete has sent nothing', async (name, body, headers) => {
-      const server = await startService(door, NEVER);
+      const server = await startService(ingress, NEVER);
       const receiver = await receive(server, streams[0][1]);
       const fields = Object.entries({ ...headers, 'Content-Length': body.length });
       const lines = fields.map(([field, value]) => `${field}: ${value}\r\n`).join('');
@@ -111,7 +111,7 @@ for (const [way, leave] of Object.entries(ways)) {
     test.each(['fresh', 'used'])(
       'of a stream whose body never comes is noticed, on a %s connection',
       async (kind) => {
-        const server = await startService(door, NEVER);
+        const server = await startService(ingress, NEVER);
         const connection = server.connect();
         const { wire } = connection;
         if (kind === 'used') await connection.request('GET', '/s/');
@@ -125,14 +125,14 @@ for (const [way, leave] of Object.entries(ways)) {
     );
 
     test.each(every)("while it receives by %s: 'close' once", async (_, transport) => {
-      const server = await startService(door, NEVER);
+      const server = await startService(ingress, NEVER);
       await expectClose(server, await receive(server, transport));
     });
 
     test.each(every)(
       "with messages on their way to it by %s: 'close' once",
       async (_, transport) => {
-        const server = await startService(door, { ...NEVER, disconnect_delay: 50 });
+        const server = await startService(ingress, { ...NEVER, disconnect_delay: 50 });
         const client = await receive(server, transport);
         client.peer.conn.write('x'.repeat(1 << 20));
         await expectClose(server, client);
@@ -143,7 +143,7 @@ for (const [way, leave] of Object.entries(ways)) {
     test.each(websockets)(
       'in the middle of a frame of %s: nothing of it arrives',
       async (_, ws) => {
-        const server = await startService(door, NEVER);
+        const server = await startService(ingress, NEVER);
         const client = await receive(server, ws);
         const frame = encodeFrame({ payload: '["whole"]' });
         client.wire.write(Buffer.concat([frame, frame.subarray(0, 9)]));
@@ -153,7 +153,7 @@ for (const [way, leave] of Object.entries(ways)) {
     );
 
     test.each(websockets)('that %s has said goodbye to: no second end', async (_, ws) => {
-      const server = await startService(door, NEVER);
+      const server = await startService(ingress, NEVER);
       const client = await receive(server, ws);
       client.peer.conn.close();
       await client.wire.read(
@@ -164,7 +164,7 @@ for (const [way, leave] of Object.entries(ways)) {
     });
 
     test.each(polls)('after a finished %s is waited for', async (_, polling) => {
-      const server = await startService(door, { ...NEVER, disconnect_delay: 100 });
+      const server = await startService(ingress, { ...NEVER, disconnect_delay: 100 });
       const client = await receive(server, polling);
       const start = performance.now();
       client.peer.conn.write('x');
@@ -174,7 +174,7 @@ for (const [way, leave] of Object.entries(ways)) {
     });
 
     test.each(requests)('behind the close frame of %s is waited for', async (_, transport) => {
-      const server = await startService(door, { ...NEVER, disconnect_delay: 100 });
+      const server = await startService(ingress, { ...NEVER, disconnect_delay: 100 });
       const client = await receive(server, transport);
       const start = performance.now();
       client.peer.conn.close();
@@ -186,60 +186,66 @@ for (const [way, leave] of Object.entries(ways)) {
   });
 }
 
-test.each(doors)('the body of a poll may come after the answer, by the %s door', async (door) => {
-  const server = await startService(door);
-  const connection = server.connect();
-  await connection.request('GET', '/s/info');
-  connection.wire.write(
-    `POST ${server.session('/s')}/xhr HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n12`,
-  );
-  expect(await (await connection.response()).rest()).toBe('o\n');
-  connection.wire.write('345');
-  expect((await connection.request('GET', '/s/')).status).toBe(200);
-});
-
-describe.each(doors)('a client that sends and ends its side at once, by the %s door', (door) => {
-  test.each(requests)('with a later request, %s, gets what is complete', async (_, transport) => {
-    const server = await startService(door, { disconnect_delay: 50, heartbeat_delay: 60_000 });
+test.each(ingresses)(
+  'the body of a poll may come after the answer, by the %s ingress',
+  async (ingress) => {
+    const server = await startService(ingress);
     const connection = server.connect();
     await connection.request('GET', '/s/info');
-    connection.send(transport.method, `${server.session('/s')}${transport.path}`);
-    connection.wire.socket.end();
-    const peer = await server.accept();
-    const answer = await connection.end();
-    // A stream ends with its client, perhaps before its first bytes have left.
-    if (transport.polls) expect(answer).toContain(transport.opened);
-    await peer.until('close');
-    await untilLeft(server);
-    expect(peer.events).toEqual([['end'], ['close']]);
-  });
+    connection.wire.write(
+      `POST ${server.session('/s')}/xhr HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n12`,
+    );
+    expect(await (await connection.response()).rest()).toBe('o\n');
+    connection.wire.write('345');
+    expect((await connection.request('GET', '/s/')).status).toBe(200);
+  },
+);
 
-  test.each(websockets)('with the handshake of %s gets its answer', async (_, transport) => {
-    const server = await startService(door, NEVER);
-    const target = transport.protocol === 'websocket' ? '/s/0/0/websocket' : '/s/websocket';
-    const connection = await server.handshake(target);
-    connection.wire.socket.end();
-    const peer = await server.accept();
-    expect((await connection.response()).status).toBe(101);
-    await connection.end();
-    await peer.until('close');
-    expect(peer.events).toEqual([['end'], ['close']]);
-  });
+describe.each(ingresses)(
+  'a client that sends and ends its side at once, by the %s ingress',
+  (ingress) => {
+    test.each(requests)('with a later request, %s, gets what is complete', async (_, transport) => {
+      const server = await startService(ingress, { disconnect_delay: 50, heartbeat_delay: 60_000 });
+      const connection = server.connect();
+      await connection.request('GET', '/s/info');
+      connection.send(transport.method, `${server.session('/s')}${transport.path}`);
+      connection.wire.socket.end();
+      const peer = await server.accept();
+      const answer = await connection.end();
+      // A stream ends with its client, perhaps before its first bytes have left.
+      if (transport.polls) expect(answer).toContain(transport.opened);
+      await peer.until('close');
+      await untilLeft(server);
+      expect(peer.events).toEqual([['end'], ['close']]);
+    });
 
-  test.each(websockets)('with a message by %s is heard to its end', async (_, transport) => {
-    const server = await startService(door, NEVER);
-    const { peer, socket, wire } = await receive(server, transport);
-    wire.write(encodeFrame({ payload: '["last"]' }));
-    socket.end();
-    await wire.end();
-    await peer.until('close');
-    expect(peer.events.map(([name]) => name)).toEqual(['data', 'end', 'close']);
-  });
-});
+    test.each(websockets)('with the handshake of %s gets its answer', async (_, transport) => {
+      const server = await startService(ingress, NEVER);
+      const target = transport.protocol === 'websocket' ? '/s/0/0/websocket' : '/s/websocket';
+      const connection = await server.handshake(target);
+      connection.wire.socket.end();
+      const peer = await server.accept();
+      expect((await connection.response()).status).toBe(101);
+      await connection.end();
+      await peer.until('close');
+      expect(peer.events).toEqual([['end'], ['close']]);
+    });
 
-describe.each(doors)('a client that goes and comes again, by the %s door', (door) => {
+    test.each(websockets)('with a message by %s is heard to its end', async (_, transport) => {
+      const server = await startService(ingress, NEVER);
+      const { peer, socket, wire } = await receive(server, transport);
+      wire.write(encodeFrame({ payload: '["last"]' }));
+      socket.end();
+      await wire.end();
+      await peer.until('close');
+      expect(peer.events.map(([name]) => name)).toEqual(['data', 'end', 'close']);
+    });
+  },
+);
+
+describe.each(ingresses)('a client that goes and comes again, by the %s ingress', (ingress) => {
   test('has gone first, whoever else goes then', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const answers = [];
     for (let i = 0; i < 100; i++) {
       const session = server.session('/s');

@@ -10,7 +10,7 @@ const { once } = require('events');
 const http = require('http');
 const WebSocket = require('ws');
 const { serveFixture } = require('./support/child');
-const { addition, doors } = require('./support/library');
+const { addition, ingresses } = require('./support/library');
 const { startService } = require('./support/server');
 const { every, open, websockets } = require('./support/transports');
 const { encodeFrame } = require('./support/websocket-client');
@@ -32,11 +32,11 @@ function keepReading({ connection, wire, session }, transport) {
   return () => (polling.goesOn = false);
 }
 
-describe.each(doors)('on the way out, by the %s door', (door) => {
+describe.each(ingresses)('on the way out, by the %s ingress', (ingress) => {
   describe.each(every)('%s', (_, transport) => {
     addition('write answers false above high_water_mark, and drain follows once', async () => {
       const options = { high_water_mark: MEBIBYTE, response_limit: 0 };
-      const server = await startService(door, options);
+      const server = await startService(ingress, options);
       const client = await open(server, transport);
       const { conn } = await server.accept();
       const drains = jest.fn();
@@ -67,7 +67,7 @@ describe.each(doors)('on the way out, by the %s door', (door) => {
     });
 
     addition('without high_water_mark write answers true, and there is no drain', async () => {
-      const server = await startService(door, { response_limit: 0 });
+      const server = await startService(ingress, { response_limit: 0 });
       const client = await open(server, transport);
       const { conn } = await server.accept();
       const drains = jest.fn();
@@ -83,7 +83,7 @@ describe.each(doors)('on the way out, by the %s door', (door) => {
     });
 
     addition('high_water_mark 0: a write waits for the one before', async () => {
-      const server = await startService(door, { high_water_mark: 0, response_limit: 0 });
+      const server = await startService(ingress, { high_water_mark: 0, response_limit: 0 });
       const client = await open(server, transport);
       const { conn } = await server.accept();
       const stop = keepReading(client, transport);
@@ -95,7 +95,7 @@ describe.each(doors)('on the way out, by the %s door', (door) => {
     });
 
     addition('bufferedAmount is 0 when the connection is closed', async () => {
-      const server = await startService(door, { response_limit: 0 });
+      const server = await startService(ingress, { response_limit: 0 });
       const client = await open(server, transport);
       const peer = await server.accept();
       client.socket.pause();
@@ -108,13 +108,13 @@ describe.each(doors)('on the way out, by the %s door', (door) => {
   });
 });
 
-describe.each(doors)('on the way in, by the %s door', (door) => {
+describe.each(ingresses)('on the way in, by the %s ingress', (ingress) => {
   describe.each(websockets)('%s', (protocol) => {
     const frame = (text) =>
       encodeFrame({ payload: protocol === 'websocket' ? JSON.stringify([text]) : text });
 
     addition('pause stops the client itself, and resume brings all, in order', async () => {
-      const server = await startService(door, {}, (conn) => conn.pause());
+      const server = await startService(ingress, {}, (conn) => conn.pause());
       const { wire } = await open(server, { ...Object.fromEntries(every)[protocol] });
       const peer = await server.accept();
       const filler = 'x'.repeat(256 * 1024);
@@ -143,7 +143,7 @@ describe.each(doors)('on the way in, by the %s door', (door) => {
       let done;
       const all = new Promise((resolve) => (done = resolve));
       const count = 3000;
-      const server = await startService(door, {}, (conn) => {
+      const server = await startService(ingress, {}, (conn) => {
         conn.on('data', (message) => {
           expect(seen.at(-1)).not.toBe('paused');
           seen.push(message);
@@ -171,7 +171,7 @@ describe.each(doors)('on the way in, by the %s door', (door) => {
 
     /** A session over HTTP that its application has paused. */
     async function startPaused() {
-      const server = await startService(door, {}, (conn) => conn.pause());
+      const server = await startService(ingress, {}, (conn) => conn.pause());
       const session = server.session('/s');
       const stream = server.connect();
       stream.send('POST', `${session}/xhr_streaming`);
@@ -237,7 +237,7 @@ describe.each(doors)('on the way in, by the %s door', (door) => {
   });
 });
 
-describe.each(doors)('pipe, by the %s door', (door) => {
+describe.each(ingresses)('pipe, by the %s ingress', (ingress) => {
   const memory = async (client) => JSON.parse((await client.get('/memory')).body);
 
   /** What either side may hold on top of what it has at rest. */
@@ -247,7 +247,7 @@ describe.each(doors)('pipe, by the %s door', (door) => {
   addition(
     'a fast client into a slow stream: 200 MiB arrive, memory stays flat',
     async () => {
-      const { client } = await serveFixture(door, 'loaded.js', { BEHAVIOUR: 'pipesIntoSlow' });
+      const { client } = await serveFixture(ingress, 'loaded.js', { BEHAVIOUR: 'pipesIntoSlow' });
       const before = await memory(client);
       const ws = new WebSocket(`ws://127.0.0.1:${client.address}/s/websocket`, {
         perMessageDeflate: false,
@@ -272,7 +272,7 @@ describe.each(doors)('pipe, by the %s door', (door) => {
   addition(
     'a fast stream into a slow client: 200 MiB arrive, memory stays flat',
     async () => {
-      const { client } = await serveFixture(door, 'loaded.js', {
+      const { client } = await serveFixture(ingress, 'loaded.js', {
         BEHAVIOUR: 'pipesFromFast',
         TOTAL,
         OPTIONS: JSON.stringify({ high_water_mark: MEBIBYTE, binary: true }),
@@ -303,7 +303,7 @@ describe.each(doors)('pipe, by the %s door', (door) => {
     'a fast stream into a slow client of xhr-streaming: 64 MiB arrive, memory stays flat',
     async () => {
       const total = 64 * MEBIBYTE;
-      const { client } = await serveFixture(door, 'loaded.js', {
+      const { client } = await serveFixture(ingress, 'loaded.js', {
         BEHAVIOUR: 'pipesFromFast',
         TOTAL: total,
         OPTIONS: JSON.stringify({ high_water_mark: MEBIBYTE, response_limit: 0 }),
@@ -342,7 +342,7 @@ describe.each(doors)('pipe, by the %s door', (door) => {
   addition(
     'xhr_send into a slow stream: all of it arrives, each request waits for room',
     async () => {
-      const { client } = await serveFixture(door, 'loaded.js', { BEHAVIOUR: 'pipesIntoSlow' });
+      const { client } = await serveFixture(ingress, 'loaded.js', { BEHAVIOUR: 'pipesIntoSlow' });
       const before = await memory(client);
       const session = client.session('/s');
       const stream = client.connect();
@@ -371,7 +371,7 @@ describe.each(doors)('pipe, by the %s door', (door) => {
   addition(
     'a listener that sips holds no more than one that gulps',
     async () => {
-      const { client } = await serveFixture(door, 'loaded.js', { BEHAVIOUR: 'sips' });
+      const { client } = await serveFixture(ingress, 'loaded.js', { BEHAVIOUR: 'sips' });
       const { wire } = await client.websocket('/s/websocket');
       const burst = Buffer.concat(Array(512).fill(encodeFrame({ payload: 'x'.repeat(8 * 1024) })));
       const total = 128 * MEBIBYTE;
@@ -400,7 +400,7 @@ describe.each(doors)('pipe, by the %s door', (door) => {
   addition(
     'a backlog that never empties costs what it is, not what has passed through it',
     async () => {
-      const { client } = await serveFixture(door, 'loaded.js', {
+      const { client } = await serveFixture(ingress, 'loaded.js', {
         BEHAVIOUR: 'keepsBacklog',
         BACKLOG: 16 * MEBIBYTE,
         TOTAL: 160 * MEBIBYTE,

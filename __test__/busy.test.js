@@ -6,12 +6,12 @@
  */
 
 const { serveFixture } = require('./support/child');
-const { addition, doors } = require('./support/library');
+const { addition, ingresses } = require('./support/library');
 const { OPCODE, encodeFrame } = require('./support/websocket-client');
 
-describe.each(doors)('a busy thread, by the %s door', (door) => {
+describe.each(ingresses)('a busy thread, by the %s ingress', (ingress) => {
   test('a client that sends more than is handled does not keep out other requests', async () => {
-    const { client } = await serveFixture(door, 'loaded.js', { BEHAVIOUR: 'works' });
+    const { client } = await serveFixture(ingress, 'loaded.js', { BEHAVIOUR: 'works' });
     const { wire } = await client.websocket('/s/websocket');
     const { socket } = wire;
     const frames = Buffer.concat(Array(9363).fill(encodeFrame({ payload: '1' })));
@@ -31,7 +31,7 @@ describe.each(doors)('a busy thread, by the %s door', (door) => {
   });
 
   addition('a websocket outlives a stall that is longer than its pong may take', async () => {
-    const { client } = await serveFixture(door, 'loaded.js', {
+    const { client } = await serveFixture(ingress, 'loaded.js', {
       BEHAVIOUR: 'stalls',
       OPTIONS: JSON.stringify({ heartbeat_delay: 40, pong_timeout: 200 }),
     });
@@ -56,7 +56,7 @@ describe.each(doors)('a busy thread, by the %s door', (door) => {
   });
 
   addition('a client that does not answer after a stall is given up', async () => {
-    const { client } = await serveFixture(door, 'loaded.js', {
+    const { client } = await serveFixture(ingress, 'loaded.js', {
       BEHAVIOUR: 'stalls',
       OPTIONS: JSON.stringify({ heartbeat_delay: 40, pong_timeout: 200 }),
     });

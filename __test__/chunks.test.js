@@ -5,7 +5,7 @@
  * the protocol test suite read them so.
  */
 
-const { addition, doors } = require('./support/library');
+const { addition, ingresses } = require('./support/library');
 const { startService } = require('./support/server');
 
 const PRELUDES = {
@@ -29,10 +29,10 @@ const POLLS = ['xhr', 'jsonp?c=x'];
 const method = (path) => (path.startsWith('xhr') ? 'POST' : 'GET');
 const turn = () => new Promise(setImmediate);
 
-describe.each(doors)('chunks, by the %s door', (door) => {
+describe.each(ingresses)('chunks, by the %s ingress', (ingress) => {
   /** A stream that has had its prelude and the o frame. */
   async function openStream(path, options, listener) {
-    const server = await startService(door, options, listener);
+    const server = await startService(ingress, options, listener);
     const session = server.session('/s');
     const connection = server.connect();
     connection.send(method(path), `${session}/${path}`);
@@ -142,7 +142,7 @@ describe.each(doors)('chunks, by the %s door', (door) => {
 
   describe.each(POLLS)('%s', (path) => {
     test('every answer is one', async () => {
-      const server = await startService(door);
+      const server = await startService(ingress);
       const session = server.session('/s');
       const poll = () => server.open(method(path), `${session}/${path}`);
       const frame = FRAMES[path];
@@ -165,7 +165,7 @@ describe.each(doors)('chunks, by the %s door', (door) => {
   });
 
   test('/chunking_test: each of its seven is one', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const response = await server.open('POST', '/s/chunking_test');
     for (let i = 0; i < 5; i++) {
       expect(await response.chunk()).toBe(i === 1 ? `${' '.repeat(2048)}h\n` : 'h\n');
@@ -174,7 +174,7 @@ describe.each(doors)('chunks, by the %s door', (door) => {
   });
 
   test('whole answers without a length are one', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     for (const target of ['/s/', '/s/info', '/s/a/a/jsonp']) {
       const response = await server.open('GET', target);
       expect((await response.chunk()).length).toBeGreaterThan(10);

@@ -1,12 +1,12 @@
 'use strict';
 
-const { doors } = require('./support/library');
+const { ingresses } = require('./support/library');
 const { delay } = require('./support/wait');
 const { startEcho, startServer, startService } = require('./support/server');
 
-describe.each(doors)('handling close, by the %s door', (door) => {
+describe.each(ingresses)('handling close, by the %s ingress', (ingress) => {
   test('a stream ends after the c frame, and so does the next with the same frame', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const session = server.session('/close');
     const first = await server.open('POST', `${session}/xhr_streaming`);
     await first.line();
@@ -25,7 +25,7 @@ describe.each(doors)('handling close, by the %s door', (door) => {
     ['POST', 'xhr', 'c[3000,"Go away!"]\n'],
     ['GET', 'htmlfile?c=x', /<script>\np\("c\[3000,\\"Go away!\\"\]"\);\n<\/script>\r\n$/],
   ])('a closed session repeats its c frame by %s …/%s', async (method, transport, expected) => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const session = server.session('/close');
     await server.post(`${session}/xhr`);
     const { body } = await server.request(method, `${session}/${transport}`);
@@ -33,7 +33,7 @@ describe.each(doors)('handling close, by the %s door', (door) => {
   });
 
   test('a second stream is refused with 2010, and the first goes on', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const session = server.session('/echo');
     const first = await server.open('POST', `${session}/xhr_streaming`);
     await first.until('o\n');
@@ -46,7 +46,7 @@ describe.each(doors)('handling close, by the %s door', (door) => {
   });
 
   test('aborting a stream closes the session at once: its id is then free', async () => {
-    const server = await startEcho(door, { disconnect_delay: 60_000 });
+    const server = await startEcho(ingress, { disconnect_delay: 60_000 });
     const session = server.session('/s');
     const stream = await server.open('POST', `${session}/xhr_streaming`);
     await stream.until('o\n');
@@ -65,7 +65,7 @@ describe.each(doors)('handling close, by the %s door', (door) => {
     ['GET', 'eventsource'],
     ['GET', 'htmlfile?c=x'],
   ])('aborting %s …/%s closes the session at once', async (method, transport) => {
-    const server = await startEcho(door, { disconnect_delay: 60_000 });
+    const server = await startEcho(ingress, { disconnect_delay: 60_000 });
     const stream = await server.open(method, `${server.session('/s')}/${transport}`);
     const peer = await server.accept();
     stream.abort();
@@ -76,7 +76,7 @@ describe.each(doors)('handling close, by the %s door', (door) => {
     ['POST', 'xhr'],
     ['GET', 'jsonp?c=x'],
   ])('aborting a waiting %s …/%s closes the session at once', async (method, transport) => {
-    const server = await startEcho(door, { disconnect_delay: 60_000 });
+    const server = await startEcho(ingress, { disconnect_delay: 60_000 });
     const session = server.session('/s');
     const poll = await server.poll(`${session}/${transport}`, method);
     const peer = await server.accept();
@@ -87,7 +87,7 @@ describe.each(doors)('handling close, by the %s door', (door) => {
   });
 
   test('a client that half-closes its side of a stream has gone', async () => {
-    const server = await startEcho(door, { disconnect_delay: 60_000 });
+    const server = await startEcho(ingress, { disconnect_delay: 60_000 });
     const connection = server.connect();
     connection.send('POST', `${server.session('/s')}/xhr_streaming`);
     await (await connection.response()).until('o\n');
@@ -97,7 +97,7 @@ describe.each(doors)('handling close, by the %s door', (door) => {
   });
 
   test('a request that comes together with the end of its client is answered, or aborted', async () => {
-    const server = await startEcho(door, { disconnect_delay: 60_000 });
+    const server = await startEcho(ingress, { disconnect_delay: 60_000 });
     const session = server.session('/s');
     const info = server.connect();
     info.wire.socket.end('GET /s/info HTTP/1.1\r\nHost: localhost\r\n\r\n');
@@ -110,7 +110,7 @@ describe.each(doors)('handling close, by the %s door', (door) => {
   });
 
   test('a connection dropped after a finished poll waits for disconnect_delay', async () => {
-    const server = await startEcho(door, { disconnect_delay: 500 });
+    const server = await startEcho(ingress, { disconnect_delay: 500 });
     const session = server.session('/s');
     const start = performance.now();
     await server.post(`${session}/xhr`);
@@ -124,7 +124,7 @@ describe.each(doors)('handling close, by the %s door', (door) => {
   });
 
   test('xhr_send does not keep a session alive', async () => {
-    const server = await startService(door, { disconnect_delay: 300 });
+    const server = await startService(ingress, { disconnect_delay: 300 });
     const session = server.session('/s');
     await server.post(`${session}/xhr`);
     const start = performance.now();
@@ -141,7 +141,7 @@ describe.each(doors)('handling close, by the %s door', (door) => {
   });
 
   test('polling keeps a session alive', async () => {
-    const server = await startEcho(door, { disconnect_delay: 800 });
+    const server = await startEcho(ingress, { disconnect_delay: 800 });
     const session = server.session('/s');
     const start = performance.now();
     await server.post(`${session}/xhr`);
@@ -153,7 +153,7 @@ describe.each(doors)('handling close, by the %s door', (door) => {
   });
 
   test('close() between polls: readyState 2 at once, close after disconnect_delay', async () => {
-    const server = await startService(door, { disconnect_delay: 800 });
+    const server = await startService(ingress, { disconnect_delay: 800 });
     const session = server.session('/s');
     await server.post(`${session}/xhr`);
     const peer = await server.accept();
@@ -175,7 +175,7 @@ describe.each(doors)('handling close, by the %s door', (door) => {
   });
 
   test('what was written before close() reaches the next poll, with the c frame in the one after', async () => {
-    const server = await startService(door, {}, (conn) => {
+    const server = await startService(ingress, {}, (conn) => {
       conn.write('last words');
       conn.close(3000, 'Bye');
     });
@@ -186,7 +186,7 @@ describe.each(doors)('handling close, by the %s door', (door) => {
   });
 
   test('close() while a poll waits answers it', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const poll = await server.poll(`${server.session('/s')}/xhr`);
     const peer = await server.accept();
     peer.conn.close(3000, 'Bye');
@@ -195,7 +195,7 @@ describe.each(doors)('handling close, by the %s door', (door) => {
   });
 
   test('close is emitted once when the application and the client close together', async () => {
-    const server = await startService(door, { disconnect_delay: 20 });
+    const server = await startService(ingress, { disconnect_delay: 20 });
     for (const transport of ['xhr_streaming', 'websocket']) {
       const target = `${server.session('/s')}/${transport}`;
       const client =

@@ -5,7 +5,7 @@
  */
 
 const { serveFixture } = require('./support/child');
-const { doors } = require('./support/library');
+const { ingresses } = require('./support/library');
 const { every, open } = require('./support/transports');
 const { encodeFrame } = require('./support/websocket-client');
 
@@ -50,9 +50,9 @@ function sayGoodbye({ session, wire }, { protocol }, client) {
   return client.post(`${session}/xhr_send`, '["close"]');
 }
 
-describe.each(doors)('what has gone, by the %s door', (door) => {
+describe.each(ingresses)('what has gone, by the %s ingress', (ingress) => {
   test('clients of every transport that went are collected', async () => {
-    const { client } = await serveFixture(door, 'counts.js');
+    const { client } = await serveFixture(ingress, 'counts.js');
     let before = 0;
     for (const [, transport] of every) {
       for (let i = 0; i < FEW; i++) {
@@ -68,7 +68,7 @@ describe.each(doors)('what has gone, by the %s door', (door) => {
   });
 
   test('connections of every transport that the server closed are collected', async () => {
-    const { client } = await serveFixture(door, 'counts.js', { DISCONNECT_DELAY: '500' });
+    const { client } = await serveFixture(ingress, 'counts.js', { DISCONNECT_DELAY: '500' });
     for (const [, transport] of every) {
       for (let i = 0; i < FEW; i++) {
         const opened = await open(client, transport);
@@ -84,7 +84,7 @@ describe.each(doors)('what has gone, by the %s door', (door) => {
   test('thousands of clients that come and go leave nothing', async () => {
     // V8's young generation grows as it likes.
     const env = { NODE_OPTIONS: '--max-semi-space-size=1' };
-    const { client } = await serveFixture(door, 'counts.js', env);
+    const { client } = await serveFixture(ingress, 'counts.js', env);
     const come = {
       async byWebsocket() {
         const ws = await client.websocket('/s/0/0/websocket');

@@ -5,7 +5,7 @@
  */
 
 const { inspect } = require('util');
-const { addition, doors } = require('./support/library');
+const { addition, ingresses } = require('./support/library');
 const { startService } = require('./support/server');
 const { every, receive } = require('./support/transports');
 
@@ -21,10 +21,10 @@ const INHERITED = [
   ...['readable', 'writable', 'readyState', 'pipe', 'on', 'once', 'emit', 'removeListener'],
 ];
 
-describe.each(doors)('what a connection shows, by the %s door', (door) => {
+describe.each(ingresses)('what a connection shows, by the %s ingress', (ingress) => {
   test.each(every)('%s: its facts are its own and enumerable', async (name, transport) => {
     const found = {};
-    const server = await startService(door);
+    const server = await startService(ingress);
     server.service.prependListener('connection', (conn) => {
       found.keys = Object.keys(conn);
       found.names = Object.getOwnPropertyNames(conn);
@@ -35,7 +35,7 @@ describe.each(doors)('what a connection shows, by the %s door', (door) => {
   });
 
   test.each(every)('%s: a copy has them', async (name, transport) => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const { peer, session, socket } = await receive(server, transport);
     const { conn } = peer;
     for (const copy of [{ ...conn }, Object.assign({}, conn)]) {
@@ -52,7 +52,7 @@ describe.each(doors)('what a connection shows, by the %s door', (door) => {
   });
 
   test('for in finds the methods, too', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const { peer } = await receive(server, every[0][1]);
     const found = [];
     for (const name in peer.conn) found.push(name);
@@ -70,7 +70,7 @@ describe.each(doors)('what a connection shows, by the %s door', (door) => {
     ['an object made of it', (conn) => Object.create(conn)],
     ['a Proxy', (conn) => new Proxy(conn, {})],
   ])('%s writes and closes', async (name, wrap) => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const ws = await server.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
     const wrapped = wrap((await server.accept()).conn);
@@ -81,7 +81,7 @@ describe.each(doors)('what a connection shows, by the %s door', (door) => {
   });
 
   test.each(every)('%s: what an application assigns stays', async (name, transport) => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const { peer } = await receive(server, transport);
     const { conn } = peer;
     const facts = { headers: { mine: '1' }, url: '/mine', pathname: '/p', protocol: 'mine' };
@@ -95,14 +95,14 @@ describe.each(doors)('what a connection shows, by the %s door', (door) => {
   });
 
   test('a connection by a unix socket has no addresses of its own', async () => {
-    const server = await startService(door, {}, undefined, { unix: true });
+    const server = await startService(ingress, {}, undefined, { unix: true });
     await server.websocket('/s/0/0/websocket');
     const { conn } = await server.accept();
     expect(Object.keys(conn).filter((name) => /address|port/i.test(name))).toEqual([]);
   });
 
   addition('a log shows it in a few lines', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const { peer } = await receive(server, every[0][1]);
     const { conn } = peer;
     const text = inspect(conn);

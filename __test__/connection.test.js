@@ -1,7 +1,7 @@
 'use strict';
 
 const stream = require('stream');
-const { deviation, doors } = require('./support/library');
+const { deviation, ingresses } = require('./support/library');
 const { delay } = require('./support/wait');
 const { startEcho, startServer, startService } = require('./support/server');
 
@@ -33,7 +33,7 @@ const SHOWN = {
 
 const UUID_V4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-describe.each(doors)('connection, by the %s door', (door) => {
+describe.each(ingresses)('connection, by the %s ingress', (ingress) => {
   /** Opens a session of `target` and answers its client's port. */
   async function open(server, target, method, headers) {
     if (method === undefined) {
@@ -47,7 +47,7 @@ describe.each(doors)('connection, by the %s door', (door) => {
   }
 
   test.each(TRANSPORTS)('%s: properties tell about the request', async (protocol, path, method) => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const target = `${server.session('/s')}/${path}${path.includes('?') ? '&' : '?'}q=1`;
     const port = await open(server, target, method, { ...SHOWN, Cookie: 'secret', 'X-Other': 'x' });
     const { conn } = await server.accept();
@@ -66,7 +66,7 @@ describe.each(doors)('connection, by the %s door', (door) => {
   });
 
   test('websocket-raw: properties tell about the request', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     await server.websocket('/s/websocket?q=1', { headers: { 'User-Agent': 'tests' } });
     const { conn } = await server.accept();
     expect(conn.protocol).toBe('websocket-raw');
@@ -81,7 +81,7 @@ describe.each(doors)('connection, by the %s door', (door) => {
   });
 
   deviation(1, 'headers also have the origin', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     await server.websocket('/s/0/0/websocket', { headers: { Origin: 'http://a.test' } });
     expect((await server.accept()).conn.headers.origin).toBe('http://a.test');
     await server.post(`${server.session('/s')}/xhr`, '', { Origin: 'null' });
@@ -89,7 +89,7 @@ describe.each(doors)('connection, by the %s door', (door) => {
   });
 
   test('every receiving request changes protocol, url and headers', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const session = server.session('/s');
     await server.post(`${session}/xhr?1`, '', { 'User-Agent': 'one' });
     const { conn } = await server.accept();
@@ -110,7 +110,7 @@ describe.each(doors)('connection, by the %s door', (door) => {
   });
 
   test('on a unix socket there is no remote address', async () => {
-    const server = await startService(door, {}, undefined, { unix: true });
+    const server = await startService(ingress, {}, undefined, { unix: true });
     await server.websocket('/s/0/0/websocket');
     await server.post(`${server.session('/s')}/xhr`);
     for (let i = 0; i < 2; i++) {
@@ -123,8 +123,8 @@ describe.each(doors)('connection, by the %s door', (door) => {
   });
 
   test('a session that moves to a unix socket keeps the address it had', async () => {
-    const onUnix = await startService(door, {}, undefined, { unix: true });
-    const onTcp = await startServer(door, {
+    const onUnix = await startService(ingress, {}, undefined, { unix: true });
+    const onTcp = await startServer(ingress, {
       install: (httpServer) => onUnix.service.installHandlers(httpServer),
     });
     const session = onTcp.session('/s');
@@ -138,7 +138,7 @@ describe.each(doors)('connection, by the %s door', (door) => {
   });
 
   test('is a legacy stream, and can be given properties', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     await server.websocket('/s/0/0/websocket');
     const { conn } = await server.accept();
     expect(conn).toBeInstanceOf(stream.Stream);
@@ -149,7 +149,7 @@ describe.each(doors)('connection, by the %s door', (door) => {
   });
 
   test('write() coerces to string and says whether the session is open', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const ws = await server.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
     const { conn } = await server.accept();
@@ -171,7 +171,7 @@ describe.each(doors)('connection, by the %s door', (door) => {
   });
 
   test.each(TRANSPORTS)('%s: close() answers true, then false', async (protocol, path, method) => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     await open(server, `${server.session('/s')}/${path}`, method);
     const { conn } = await server.accept();
     expect(conn.close(3000, 'x')).toBe(true);
@@ -188,7 +188,7 @@ describe.each(doors)('connection, by the %s door', (door) => {
       [[1, ''], 'c[1,""]'],
       [['code', 7], 'c["code",7]'],
     ]) {
-      const server = await startService(door, {}, (conn) => conn.close(...args));
+      const server = await startService(ingress, {}, (conn) => conn.close(...args));
       const ws = await server.websocket('/s/0/0/websocket');
       expect(await ws.message()).toBe('o');
       expect(await ws.message()).toBe(frame);
@@ -197,7 +197,7 @@ describe.each(doors)('connection, by the %s door', (door) => {
 
   test('end() writes its message, closes and answers null', async () => {
     const results = [];
-    const server = await startService(door, {}, (conn) => results.push(conn.end('bye')));
+    const server = await startService(ingress, {}, (conn) => results.push(conn.end('bye')));
     const streaming = await server.open('POST', `${server.session('/s')}/xhr_streaming`);
     await streaming.until('o\n');
     expect(await streaming.rest()).toBe('a["bye"]\nc[1000,"Normal closure"]\n');
@@ -206,7 +206,7 @@ describe.each(doors)('connection, by the %s door', (door) => {
 
   test('destroy() and destroySoon() close and remove all listeners', async () => {
     for (const method of ['destroy', 'destroySoon']) {
-      const server = await startService(door);
+      const server = await startService(ingress);
       const ws = await server.websocket('/s/0/0/websocket');
       expect(await ws.message()).toBe('o');
       const { conn } = await server.accept();
@@ -218,7 +218,7 @@ describe.each(doors)('connection, by the %s door', (door) => {
   });
 
   test('pipes from a connection to another, until the first ends', async () => {
-    const first = await startService(door, {}, (conn) => conn.pipe(conn));
+    const first = await startService(ingress, {}, (conn) => conn.pipe(conn));
     const ws = await first.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
     ws.send('["piped"]');
@@ -226,7 +226,7 @@ describe.each(doors)('connection, by the %s door', (door) => {
   });
 
   test('a readable stream may be piped into it, and ends it', async () => {
-    const server = await startService(door, {}, (conn) => {
+    const server = await startService(ingress, {}, (conn) => {
       stream.Readable.from(['one', Buffer.from('two')]).pipe(conn);
     });
     const ws = await server.websocket('/s/0/0/websocket');
@@ -237,7 +237,7 @@ describe.each(doors)('connection, by the %s door', (door) => {
   });
 
   test.each(TRANSPORTS)('%s: close comes once, after end', async (protocol, path, method) => {
-    const server = await startService(door, { disconnect_delay: 20 });
+    const server = await startService(ingress, { disconnect_delay: 20 });
     await open(server, `${server.session('/s')}/${path}`, method);
     const peer = await server.accept();
     server.disconnect();
@@ -250,7 +250,7 @@ describe.each(doors)('connection, by the %s door', (door) => {
 
   test('every event goes through conn.emit as it is at that moment', async () => {
     const emitted = [];
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     const ws = await server.websocket('/s/0/0/websocket');
     const peer = await server.accept();
     const { emit } = peer.conn;
@@ -266,7 +266,7 @@ describe.each(doors)('connection, by the %s door', (door) => {
   });
 
   test('the session calls didClose or didTimeout of its instance when it ends', async () => {
-    const server = await startService(door, { disconnect_delay: 500 });
+    const server = await startService(ingress, { disconnect_delay: 500 });
     await server.post(`${server.session('/s')}/xhr`);
     const peer = await server.accept();
     const session = peer.conn._session;

@@ -1,18 +1,18 @@
 'use strict';
 
 const { serveFixture } = require('./support/child');
-const { deviation, doors } = require('./support/library');
+const { deviation, ingresses } = require('./support/library');
 const { Log } = require('./support/log');
 const { startService } = require('./support/server');
 const { encodeFrame } = require('./support/websocket-client');
 
 const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' };
 
-describe.each(doors)('a listener that throws, by the %s door', (door) => {
+describe.each(ingresses)('a listener that throws, by the %s ingress', (ingress) => {
   test.each(['/s/0/0/websocket', '/s/websocket'])(
     'reaches the process as an uncaught exception at %s',
     async (target) => {
-      const { child, client } = await serveFixture(door, 'throws.js');
+      const { child, client } = await serveFixture(ingress, 'throws.js');
       const ws = await client.websocket(target);
       if (target !== '/s/websocket') expect(await ws.message()).toBe('o');
       ws.send(target === '/s/websocket' ? 'boom' : '["boom"]');
@@ -22,7 +22,7 @@ describe.each(doors)('a listener that throws, by the %s door', (door) => {
   );
 
   deviation(5, 'by websocket, no other message or connection is lost', async () => {
-    const { child, client } = await serveFixture(door, 'throws.js');
+    const { child, client } = await serveFixture(ingress, 'throws.js');
     const ws = await client.websocket('/s/0/0/websocket');
     const other = await client.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
@@ -42,7 +42,7 @@ describe.each(doors)('a listener that throws, by the %s door', (door) => {
     ['xhr_send', '["boom"]', {}],
     ['jsonp_send', 'd=%5B%22boom%22%5D', FORM],
   ])('by %s it is logged as an error, and the process lives', async (name, body, headers) => {
-    const { child, client } = await serveFixture(door, 'throws.js');
+    const { child, client } = await serveFixture(ingress, 'throws.js');
     const session = client.session('/s');
     await client.post(`${session}/xhr`);
     await client.post(`${session}/${name}`, body, headers);
@@ -62,7 +62,7 @@ describe.each(doors)('a listener that throws, by the %s door', (door) => {
       `by ${name} the answer is ${status}, and the other messages are delivered`,
       async () => {
         const log = new Log();
-        const server = await startService(door, { log: log.log }, (conn) => {
+        const server = await startService(ingress, { log: log.log }, (conn) => {
           conn.on('data', (message) => {
             if (message === 'boom') throw new Error('boom');
           });

@@ -1,14 +1,14 @@
 'use strict';
 
 const { expectCors, expectNotCached } = require('./support/headers');
-const { doors } = require('./support/library');
+const { ingresses } = require('./support/library');
 const { startEcho, startServer, startService } = require('./support/server');
 
 const END = '\r\n\r\n';
 
-describe.each(doors)('eventsource, by the %s door', (door) => {
+describe.each(ingresses)('eventsource, by the %s ingress', (ingress) => {
   test('streams a line break as prelude, then frames as events', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const session = server.session('/echo');
     const stream = await server.open('GET', `${session}/eventsource`);
     expect(stream.status).toBe(200);
@@ -25,7 +25,7 @@ describe.each(doors)('eventsource, by the %s door', (door) => {
   });
 
   test('writes percent signs, and line breaks of a close reason, as escapes', async () => {
-    const server = await startService(door, {}, (conn) => {
+    const server = await startService(ingress, {}, (conn) => {
       conn.write('100%');
       conn.close(3000, 'a%\r\n\0b');
     });
@@ -36,7 +36,7 @@ describe.each(doors)('eventsource, by the %s door', (door) => {
   });
 
   test('a stream ends when response_limit is reached', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const session = server.session('/echo');
     const stream = await server.open('GET', `${session}/eventsource`);
     expect(await stream.until(`o${END}`)).toBe(`\r\ndata: o${END}`);
@@ -47,7 +47,7 @@ describe.each(doors)('eventsource, by the %s door', (door) => {
 
   test('the framing counts towards response_limit, the prelude does not', async () => {
     // `data: o` and its end are 11, `data: a["x"]` and its end 16.
-    const server = await startEcho(door, { response_limit: 27 });
+    const server = await startEcho(ingress, { response_limit: 27 });
     const session = server.session('/s');
     const stream = await server.open('GET', `${session}/eventsource`);
     await stream.until(`o${END}`);
@@ -56,7 +56,7 @@ describe.each(doors)('eventsource, by the %s door', (door) => {
   });
 
   test('allows the requesting origin, but answers null with *', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const open = (Origin) =>
       server.open('GET', `${server.session('/echo')}/eventsource`, { headers: { Origin } });
     expectCors(await open('http://a.test'), 'http://a.test');
@@ -64,12 +64,12 @@ describe.each(doors)('eventsource, by the %s door', (door) => {
   });
 
   test('disable_cors does not touch it', async () => {
-    const server = await startEcho(door, { disable_cors: true });
+    const server = await startEcho(ingress, { disable_cors: true });
     expectCors(await server.open('GET', `${server.session('/s')}/eventsource`));
   });
 
   test('the requested CORS headers are allowed', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const stream = await server.open('GET', `${server.session('/echo')}/eventsource`, {
       headers: { 'Access-Control-Request-Headers': 'x-a' },
     });

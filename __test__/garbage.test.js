@@ -6,14 +6,14 @@
 
 const path = require('path');
 const { Child, serveFixture } = require('./support/child');
-const { addition, doors, environmentOf } = require('./support/library');
+const { addition, ingresses, environmentOf } = require('./support/library');
 const { every, open } = require('./support/transports');
 const { encodeFrame } = require('./support/websocket-client');
 
 /** Runs a case of fixtures/lets-go.js to its end, and answers with the child. */
-async function letGo(door, name) {
+async function letGo(ingress, name) {
   const child = new Child(path.join(__dirname, 'fixtures', 'lets-go.js'), {
-    env: { CASE: name, ...environmentOf(door) },
+    env: { CASE: name, ...environmentOf(ingress) },
   });
   // Nothing is open, so nothing keeps it.
   expect(await child.exit()).toEqual({ code: 0, signal: null });
@@ -33,38 +33,38 @@ async function echo({ wire }, { protocol }) {
   await wire.read(() => wire.buffer.includes('back') || undefined, 'the echo');
 }
 
-describe.each(doors)('what the application lets go of, by the %s door', (door) => {
+describe.each(ingresses)('what the application lets go of, by the %s ingress', (ingress) => {
   test.each([
     ['services, with the http servers that they are on', 'installed'],
     ['middlewares and handlers, with their services', 'handlers'],
     ['http servers that share a service which stays', 'shared'],
   ])('%s', async (_, name) => {
-    const child = await letGo(door, name);
+    const child = await letGo(ingress, name);
     expect(child.lines).toEqual(['kept 0']);
   });
 
   addition('services that were taken off an http server which stays', async () => {
-    const child = await letGo(door, 'detached');
+    const child = await letGo(ingress, 'detached');
     expect(child.lines).toEqual(['kept 0']);
   });
 
   test('not a service that is on an http server which stays', async () => {
-    const child = await letGo(door, 'staying');
+    const child = await letGo(ingress, 'staying');
     expect(child.lines).toEqual(['kept 0']);
   });
 
   addition('threads and descriptors, when no service is left', async () => {
-    const child = await letGo(door, 'rests');
+    const child = await letGo(ingress, 'rests');
     expect(child.lines).toEqual(['kept 1,1,1,0,0']);
   });
 
   addition('those of 100 copies of the package', async () => {
-    const child = await letGo(door, 'copies');
+    const child = await letGo(ingress, 'copies');
     expect(child.lines).toEqual(['kept 100,0,0']);
   });
 
   addition('the service of a request that was under way when it came off', async () => {
-    const { client } = await serveFixture(door, 'detaches.js');
+    const { client } = await serveFixture(ingress, 'detaches.js');
     const connection = client.connect();
     // Lasts for three seconds.
     connection.send('POST', '/s/chunking_test');
@@ -78,7 +78,7 @@ describe.each(doors)('what the application lets go of, by the %s door', (door) =
   addition.each(every)(
     'the service of a client of %s, when that has gone',
     async (_, transport) => {
-      const { child, client } = await serveFixture(door, 'detaches.js');
+      const { child, client } = await serveFixture(ingress, 'detaches.js');
       const before = await kept(client);
       const opened = await open(client, transport);
       expect(await kept(client, '/detach')).toMatchObject({ services: 1, connections: 1 });

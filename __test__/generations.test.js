@@ -5,16 +5,16 @@
  */
 
 const http = require('http');
-const { addition, doors, sockjs, throughDoor } = require('./support/library');
+const { addition, ingresses, sockjs, throughIngress } = require('./support/library');
 const { startServer } = require('./support/server');
 
 const QUIET = { log: () => {}, disconnect_delay: 50 };
 
-describe.each(doors)('as first published, by the %s door', (door) => {
+describe.each(ingresses)('as first published, by the %s ingress', (ingress) => {
   addition("'open', 'message' and send() serve an echo", async () => {
     const service = new sockjs.Server({ prefix: '/s', ...QUIET });
     service.on('open', (conn) => conn.on('message', (event) => conn.send(event.data)));
-    const server = await startServer(door, {
+    const server = await startServer(ingress, {
       install: (target) => service.installHandlers(target),
     });
     const ws = await server.websocket('/s/0/0/websocket');
@@ -25,7 +25,7 @@ describe.each(doors)('as first published, by the %s door', (door) => {
 
   addition('disabled_transports may disable websockets', async () => {
     const service = new sockjs.Server({ ...QUIET, disabled_transports: ['websocket'] });
-    const server = await startServer(door, {
+    const server = await startServer(ingress, {
       install: (target) => service.installHandlers(target, { prefix: '/s' }),
     });
     expect(JSON.parse((await server.get('/s/info')).body).websocket).toBe(false);
@@ -41,7 +41,7 @@ describe.each(doors)('as first published, by the %s door', (door) => {
       conn.on('data', (message) => conn.write(message));
       calls.push(typeof conn.send);
     });
-    const server = await startServer(door, {
+    const server = await startServer(ingress, {
       install: (target) => service.installHandlers(target),
     });
     const ws = await server.websocket('/s/0/0/websocket');
@@ -52,10 +52,10 @@ describe.each(doors)('as first published, by the %s door', (door) => {
   });
 });
 
-describe.each(doors)('0.4, by the %s door', (door) => {
+describe.each(ingresses)('0.4, by the %s ingress', (ingress) => {
   addition('attach() serves, and after detach() the application gets the requests', async () => {
     const service = sockjs.createServer({ prefix: '/s', ...QUIET });
-    const server = await startServer(door, {
+    const server = await startServer(ingress, {
       install: (target) => service.attach(target),
       app: (req, res) => res.end(`app ${req.url}`),
     });
@@ -69,7 +69,7 @@ describe.each(doors)('0.4, by the %s door', (door) => {
 
   addition('transports chooses, and info lists them', async () => {
     const service = sockjs.createServer({ prefix: '/s', ...QUIET, transports: ['xhr-polling'] });
-    const server = await startServer(door, {
+    const server = await startServer(ingress, {
       install: (target) => service.installHandlers(target),
     });
     expect(JSON.parse((await server.get('/s/info')).body).transports).toEqual(['xhr-polling']);
@@ -82,7 +82,7 @@ describe.each(doors)('0.4, by the %s door', (door) => {
   addition('an unknown transport is refused', async () => {
     const transports = ['carrier-pigeon'];
     expect(() =>
-      throughDoor(door, () =>
+      throughIngress(ingress, () =>
         sockjs.createServer({ ...QUIET, transports }).installHandlers(http.createServer()),
       ),
     ).toThrow('carrier-pigeon');

@@ -7,7 +7,7 @@
  */
 
 const { once } = require('events');
-const { deviation, doors, isOracle } = require('./support/library');
+const { deviation, ingresses, isOracle } = require('./support/library');
 const { startServer, startService } = require('./support/server');
 const { every, receive, requests, streams, websockets } = require('./support/transports');
 
@@ -63,14 +63,14 @@ async function turns() {
 /**
  * A server whose handlers are called late, and what it has emitted.
  *
- * @param {string} door
+ * @param {string} ingress
  * @param {keyof typeof forms} form
  * @param {(request: object, answer: object) => Promise<void>} wait
  */
-async function startLate(door, form, wait, options = {}) {
+async function startLate(ingress, form, wait, options = {}) {
   const emitted = { connection: 0, close: 0 };
   let service;
-  const server = await startServer(door, {
+  const server = await startServer(ingress, {
     install: (httpServer, library) => {
       service = library.createServer({ prefix: '/s', ...NEVER, ...options });
       service.on('connection', (conn) => {
@@ -94,37 +94,44 @@ const rows = [...every, ...others].flatMap(([name, transport]) =>
 
 for (const form of Object.keys(forms)) {
   // 0.3.24 emits ghosts, or its process ends.
-  (isOracle ? describe.skip : describe).each(doors)(`by ${form} and the %s door`, (door) => {
-    test.each(rows)('%s, and %s: nothing stays', async (_, cause, transport) => {
-      const seen = [];
-      const { server, service, emitted } = await startLate(door, form, async (request, answer) => {
-        request.on('error', () => {});
-        answer.on('error', () => {});
-        causes[cause](client, answer, request);
-        await turns();
-        seen.push(request.url);
+  (isOracle ? describe.skip : describe).each(ingresses)(
+    `by ${form} and the %s ingress`,
+    (ingress) => {
+      test.each(rows)('%s, and %s: nothing stays', async (_, cause, transport) => {
+        const seen = [];
+        const { server, service, emitted } = await startLate(
+          ingress,
+          form,
+          async (request, answer) => {
+            request.on('error', () => {});
+            answer.on('error', () => {});
+            causes[cause](client, answer, request);
+            await turns();
+            seen.push(request.url);
+          },
+        );
+        const session = transport.protocol === 'websocket-raw' ? '/s' : server.session('/s');
+        const target = transport.target ?? session + transport.path;
+        const client = transport.upgraded ? await server.handshake(target) : server.connect();
+        if (!transport.upgraded) client.send(transport.method, target, { body: '["a"]' });
+        while (seen.length === 0) await turns();
+        client.wire.socket.destroy();
+        const closed = once(server.http, 'close');
+        server.http.close();
+        await closed;
+        while (emitted.close < emitted.connection) await turns();
+        while (pending(service) > 0) await turns();
       });
-      const session = transport.protocol === 'websocket-raw' ? '/s' : server.session('/s');
-      const target = transport.target ?? session + transport.path;
-      const client = transport.upgraded ? await server.handshake(target) : server.connect();
-      if (!transport.upgraded) client.send(transport.method, target, { body: '["a"]' });
-      while (seen.length === 0) await turns();
-      client.wire.socket.destroy();
-      const closed = once(server.http, 'close');
-      server.http.close();
-      await closed;
-      while (emitted.close < emitted.connection) await turns();
-      while (pending(service) > 0) await turns();
-    });
-  });
+    },
+  );
 }
 
-(isOracle ? describe.skip : describe).each(doors)('by the %s door', (door) => {
+(isOracle ? describe.skip : describe).each(ingresses)('by the %s ingress', (ingress) => {
   test.each([
     ['xhr_send', '["a"]', {}, { status: 500, body: 'Payload expected.' }],
     ['jsonp_send', 'd=[]', FORM, { status: 500, body: 'Payload expected.' }],
   ])('a body of %s that somebody has read is nothing', async (name, body, headers, answer) => {
-    const { server } = await startLate(door, 'middleware', async (request) => {
+    const { server } = await startLate(ingress, 'middleware', async (request) => {
       if (request.method !== 'POST') return;
       request.resume();
       await once(request, 'end');
@@ -136,7 +143,7 @@ for (const form of Object.keys(forms)) {
   test.each(['xhr_send', 'jsonp_send'])(
     'nothing stays of a client that goes while its body of %s is read',
     async (name) => {
-      const { server, service } = await startLate(door, 'middleware', () => Promise.resolve());
+      const { server, service } = await startLate(ingress, 'middleware', () => Promise.resolve());
       for (const way of ['destroy', 'resetAndDestroy', 'end']) {
         const { wire } = server.connect();
         const head = `POST ${server.session('/s')}/${name} HTTP/1.1\r\nHost: localhost\r\n`;
@@ -151,7 +158,7 @@ for (const form of Object.keys(forms)) {
   test.each(streams)(
     'a response of %s that somebody ends closes its session',
     async (_, transport) => {
-      const server = await startService(door, NEVER);
+      const server = await startService(ingress, NEVER);
       const responses = [];
       server.http.on('request', (request, response) => responses.push(response));
       const { peer, wire } = await receive(server, transport);
@@ -169,11 +176,11 @@ for (const form of Object.keys(forms)) {
   test.each(requests)(
     '%s behind a response that waits goes with its client',
     async (_, { method, path }) => {
-      const server = await startService(door, { ...NEVER, disconnect_delay: 50 });
+      const server = await startService(ingress, { ...NEVER, disconnect_delay: 50 });
       const { peer, connection, wire } = await receive(server, streams[0][1]);
       connection.send(method, server.session('/s') + path);
       // Not before it has been read: the taken path reads on only when the first has ended.
-      if (door === 'bridge') await server.accept();
+      if (ingress === 'bridge') await server.accept();
       wire.socket.resetAndDestroy();
       await peer.until('close');
       await server.stop();
@@ -184,7 +191,7 @@ for (const form of Object.keys(forms)) {
     'what was written leaves before somebody calls %s of the socket of a websocket',
     async (name) => {
       for (const [, transport] of websockets) {
-        const server = await startService(door, NEVER);
+        const server = await startService(ingress, NEVER);
         const sockets = [];
         server.http.on('connection', (socket) => sockets.push(socket));
         const { peer, wire } = await receive(server, transport);
@@ -204,7 +211,7 @@ for (const form of Object.keys(forms)) {
   test.each(streams)(
     'what was written leaves before somebody ends the socket of %s',
     async (_, transport) => {
-      const server = await startService(door, NEVER);
+      const server = await startService(ingress, NEVER);
       const sockets = [];
       server.http.on('connection', (socket) => sockets.push(socket));
       server.http.on('request', () => {});
@@ -222,7 +229,7 @@ for (const form of Object.keys(forms)) {
   );
 
   test('a socket is as it was when nothing of ours is written to it any more', async () => {
-    const server = await startService(door, { ...NEVER, disconnect_delay: 50 });
+    const server = await startService(ingress, { ...NEVER, disconnect_delay: 50 });
     const sockets = [];
     server.http.on('connection', (socket) => sockets.push(socket));
     server.http.on('request', () => {});
@@ -240,7 +247,7 @@ for (const form of Object.keys(forms)) {
   });
 
   test('methods that others put on a socket go on being called', async () => {
-    const server = await startService(door, NEVER);
+    const server = await startService(ingress, NEVER);
     const calls = [];
     const wrap = (socket, name, label) => {
       const original = socket[name];

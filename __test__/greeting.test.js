@@ -1,12 +1,12 @@
 'use strict';
 
-const { doors } = require('./support/library');
+const { ingresses } = require('./support/library');
 const { startServer } = require('./support/server');
 
-describe.each(doors)('greeting, by the %s door', (door) => {
+describe.each(ingresses)('greeting, by the %s ingress', (ingress) => {
   let server;
   beforeEach(async () => {
-    server = await startServer(door);
+    server = await startServer(ingress);
   });
 
   test.each(['/echo', '/echo/', '/echo/?x'])('%s welcomes', async (target) => {

@@ -5,7 +5,7 @@
  * as old load balancers and checks of their configuration, sees no difference.
  */
 
-const { doors } = require('./support/library');
+const { ingresses } = require('./support/library');
 const { startServer } = require('./support/server');
 
 const CORS = 'Access-Control-Allow-Credentials Access-Control-Allow-Origin Vary';
@@ -56,17 +56,19 @@ const ANSWERS = [
   ['GET', '/echo/websocket', UPGRADE, 'Connection'],
 ];
 
-describe.each(doors)('header names, by the %s door', (door) => {
+describe.each(ingresses)('header names, by the %s ingress', (ingress) => {
   test.each(ANSWERS)('%s %s %j', async (method, target, headers, names) => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const connection = server.connect();
     connection.send(method, target, { headers });
     const { rawNames } = await connection.response();
-    expect(rawNames.map((name) => canonical(name, door)).sort()).toEqual(names.split(' ').sort());
+    expect(rawNames.map((name) => canonical(name, ingress)).sort()).toEqual(
+      names.split(' ').sort(),
+    );
   });
 
   test('of a message that was sent', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const session = server.session('/cookie_needed_echo');
     await server.post(`${session}/xhr`);
     const sent = await server.post(`${session}/xhr_send`, '["a"]', ORIGIN);
@@ -76,7 +78,7 @@ describe.each(doors)('header names, by the %s door', (door) => {
   });
 
   test('of an iframe page that is known', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const page = await server.get('/echo/iframe.html');
     const known = await server.get('/echo/iframe.html', { 'If-None-Match': page.headers.etag });
     expect(known.status).toBe(304);
@@ -86,12 +88,12 @@ describe.each(doors)('header names, by the %s door', (door) => {
 
 /**
  * @param {string} name
- * @param {string} door
+ * @param {string} ingress
  * @returns {string} the name, but for two that differ: 0.3.24 writes `content-type` where the answer is
  *   webjs's own, and hyper knows no unusual case
  */
-function canonical(name, door) {
-  if (door === 'oracle' && name === 'content-type') return 'Content-Type';
-  if (door === 'takeover' && name === 'Etag') return 'ETag';
+function canonical(name, ingress) {
+  if (ingress === 'oracle' && name === 'content-type') return 'Content-Type';
+  if (ingress === 'takeover' && name === 'Etag') return 'ETag';
   return name;
 }

@@ -1,10 +1,10 @@
 'use strict';
 
-const { addition, doors } = require('./support/library');
+const { addition, ingresses } = require('./support/library');
 const { startEcho, startService } = require('./support/server');
 const { OPCODE } = require('./support/websocket-client');
 
-describe.each(doors)('heartbeats, by the %s door', (door) => {
+describe.each(ingresses)('heartbeats, by the %s ingress', (ingress) => {
   test.each([
     ['POST', 'xhr_streaming', '\n', 'h\n'],
     ['GET', 'eventsource', '\r\n\r\n', 'data: h\r\n\r\n'],
@@ -12,7 +12,7 @@ describe.each(doors)('heartbeats, by the %s door', (door) => {
   ])(
     '%s …/%s gets one after every heartbeat_delay',
     async (method, transport, opened, heartbeat) => {
-      const server = await startService(door, { heartbeat_delay: 30 });
+      const server = await startService(ingress, { heartbeat_delay: 30 });
       // Before the request: a client that is slow to see the prelude must not see time go faster.
       const start = performance.now();
       const stream = await server.open(method, `${server.session('/s')}/${transport}`);
@@ -31,7 +31,7 @@ describe.each(doors)('heartbeats, by the %s door', (door) => {
     ['POST', 'xhr', 'h\n'],
     ['GET', 'jsonp?c=x', '/**/x("h");\r\n'],
   ])('a waiting %s …/%s is answered by one', async (method, transport, heartbeat) => {
-    const server = await startService(door, { heartbeat_delay: 30 });
+    const server = await startService(ingress, { heartbeat_delay: 30 });
     const session = server.session('/s');
     await server.request(method, `${session}/${transport}`);
     expect((await server.request(method, `${session}/${transport}`)).body).toBe(heartbeat);
@@ -39,7 +39,7 @@ describe.each(doors)('heartbeats, by the %s door', (door) => {
   });
 
   test('websockets get an empty ping, as often as they answer it', async () => {
-    const server = await startService(door, { heartbeat_delay: 30 });
+    const server = await startService(ingress, { heartbeat_delay: 30 });
     const ws = await server.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
     for (let i = 0; i < 4; i++) {
@@ -53,7 +53,7 @@ describe.each(doors)('heartbeats, by the %s door', (door) => {
   });
 
   addition('an unanswered ping ends the session after pong_timeout', async () => {
-    const server = await startService(door, { heartbeat_delay: 30, pong_timeout: 100 });
+    const server = await startService(ingress, { heartbeat_delay: 30, pong_timeout: 100 });
     const ws = await server.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
     let frame = await ws.frame();
@@ -66,7 +66,7 @@ describe.each(doors)('heartbeats, by the %s door', (door) => {
   });
 
   test('traffic does not postpone them', async () => {
-    const server = await startEcho(door, { heartbeat_delay: 400 });
+    const server = await startEcho(ingress, { heartbeat_delay: 400 });
     const session = server.session('/s');
     const stream = await server.open('POST', `${session}/xhr_streaming`);
     await stream.until('o\n');
@@ -82,7 +82,7 @@ describe.each(doors)('heartbeats, by the %s door', (door) => {
   });
 
   test('heartbeat_delay may be a numeric string', async () => {
-    const server = await startService(door, { heartbeat_delay: '20' });
+    const server = await startService(ingress, { heartbeat_delay: '20' });
     const stream = await server.open('POST', `${server.session('/s')}/xhr_streaming`);
     await stream.until('o\n');
     expect(await stream.line()).toBe('h\n');

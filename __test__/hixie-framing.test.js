@@ -4,14 +4,14 @@
  * Messages over Hixie-76, heartbeats, and how such a websocket ends.
  */
 
-const { addition, doors, survival } = require('./support/library');
+const { addition, ingresses, survival } = require('./support/library');
 const { startEcho, startService } = require('./support/server');
 const { CLOSING, HixieClient, sizedFrame, textFrame } = require('./support/hixie-client');
 
 const TARGET = '/s/0/0/websocket';
 const MEBIBYTE = 1024 * 1024;
 
-describe.each(doors)('the framing of Hixie-76, by the %s door', (door) => {
+describe.each(ingresses)('the framing of Hixie-76, by the %s ingress', (ingress) => {
   /** Opens a websocket and reads its o frame. */
   async function open(server) {
     const hixie = await HixieClient.open(server, TARGET);
@@ -21,7 +21,7 @@ describe.each(doors)('the framing of Hixie-76, by the %s door', (door) => {
   }
 
   test('messages come one by one, in arrays and as other values', async () => {
-    const { hixie, peer } = await open(await startEcho(door));
+    const { hixie, peer } = await open(await startEcho(ingress));
     hixie.wire.write(
       Buffer.concat(['["a","b"]', '', '[]', '"c"', '{"d":1}', ' ["e"]'].map(textFrame)),
     );
@@ -33,7 +33,7 @@ describe.each(doors)('the framing of Hixie-76, by the %s door', (door) => {
   });
 
   test('a message may come byte by byte', async () => {
-    const { hixie, peer } = await open(await startEcho(door));
+    const { hixie, peer } = await open(await startEcho(ingress));
     for (const byte of textFrame('["h\u00e9llo"]')) {
       await new Promise((resolve) => hixie.wire.socket.write(Buffer.from([byte]), resolve));
     }
@@ -43,7 +43,7 @@ describe.each(doors)('the framing of Hixie-76, by the %s door', (door) => {
   });
 
   test('text that is no UTF-8 has its bytes replaced', async () => {
-    const { hixie, peer } = await open(await startEcho(door));
+    const { hixie, peer } = await open(await startEcho(ingress));
     hixie.send(Buffer.from('"a\xc3\x28b\xe2\x82"', 'latin1'));
     await peer.until('data');
     expect(peer.messages).toEqual(['a\ufffd(b\ufffd']);
@@ -51,7 +51,7 @@ describe.each(doors)('the framing of Hixie-76, by the %s door', (door) => {
   });
 
   test('any first byte without its high bit begins a text', async () => {
-    const { hixie, peer } = await open(await startEcho(door));
+    const { hixie, peer } = await open(await startEcho(ingress));
     const frame = textFrame('["a"]');
     frame[0] = 0x7f;
     hixie.wire.write(frame);
@@ -60,7 +60,7 @@ describe.each(doors)('the framing of Hixie-76, by the %s door', (door) => {
   });
 
   test('what the application writes leaves as text, whatever it is', async () => {
-    const { hixie, peer } = await open(await startService(door, { binary: true }));
+    const { hixie, peer } = await open(await startService(ingress, { binary: true }));
     peer.conn.write('\ud800x\u20ac\u{1f600}');
     expect(await hixie.message()).toBe('a["\\ud800x\u20ac\\ud83d\\ude00"]');
     peer.conn.write(Buffer.from('bytes'));
@@ -70,7 +70,7 @@ describe.each(doors)('the framing of Hixie-76, by the %s door', (door) => {
   });
 
   test('frames that state their length are skipped', async () => {
-    const { hixie, peer } = await open(await startEcho(door));
+    const { hixie, peer } = await open(await startEcho(ingress));
     hixie.wire.write(sizedFrame([3], 'abc'));
     hixie.wire.write(sizedFrame([0], ''));
     hixie.wire.write(sizedFrame([0x81, 0x81, 0x00], 'x'.repeat(16_384 + 128)));
@@ -81,7 +81,7 @@ describe.each(doors)('the framing of Hixie-76, by the %s door', (door) => {
   });
 
   survival(3, 'whatever bytes are in them', async () => {
-    const { hixie, peer } = await open(await startEcho(door));
+    const { hixie, peer } = await open(await startEcho(ingress));
     hixie.wire.write(sizedFrame([3], Buffer.from([0xff, 0x00, 0xff])));
     hixie.send('["a"]');
     await peer.until('data');
@@ -89,7 +89,7 @@ describe.each(doors)('the framing of Hixie-76, by the %s door', (door) => {
   });
 
   test('a close of the client is answered, and nothing that follows it is delivered', async () => {
-    const { hixie, peer } = await open(await startEcho(door));
+    const { hixie, peer } = await open(await startEcho(ingress));
     hixie.wire.write(Buffer.concat([textFrame('["a"]'), CLOSING, textFrame('["late"]')]));
     expect(await hixie.message()).toBe('a["a"]');
     await hixie.closed();
@@ -103,14 +103,14 @@ describe.each(doors)('the framing of Hixie-76, by the %s door', (door) => {
     ['end(message)', (conn) => conn.end('last'), '\0a["last"]\xff\0c[1000,"Normal closure"]\xff'],
     ['destroy()', (conn) => conn.destroy(), '\0c[1000,"Normal closure"]\xff'],
   ])('%s says why, closes, and does not wait for the client', async (_, end, frames) => {
-    const { hixie, peer } = await open(await startService(door));
+    const { hixie, peer } = await open(await startService(ingress));
     end(peer.conn);
     expect(peer.events).toEqual([['end'], ['close']]);
     expect(await hixie.rest()).toBe(`${frames}\xff\0`);
   });
 
   test('broken JSON closes it without a c frame', async () => {
-    const { hixie, peer } = await open(await startService(door));
+    const { hixie, peer } = await open(await startService(ingress));
     hixie.send('["a');
     await hixie.closed();
     await peer.until('close');
@@ -119,7 +119,7 @@ describe.each(doors)('the framing of Hixie-76, by the %s door', (door) => {
 
   test('a client that leaves closes it', async () => {
     for (const leave of ['end', 'destroy', 'resetAndDestroy']) {
-      const { hixie, peer } = await open(await startService(door));
+      const { hixie, peer } = await open(await startService(ingress));
       hixie.wire.socket[leave]();
       await peer.until('close');
       expect(peer.events).toEqual([['end'], ['close']]);
@@ -127,7 +127,7 @@ describe.each(doors)('the framing of Hixie-76, by the %s door', (door) => {
   });
 
   test('a message longer than faye_server_options.maxLength closes it', async () => {
-    const server = await startService(door, { faye_server_options: { maxLength: 5 } });
+    const server = await startService(ingress, { faye_server_options: { maxLength: 5 } });
     for (const frame of [
       textFrame('["ab"]'),
       Buffer.from('\x00123456'),
@@ -145,7 +145,7 @@ describe.each(doors)('the framing of Hixie-76, by the %s door', (door) => {
   });
 
   addition('so does one that is longer than max_message_size', async () => {
-    const { hixie, peer } = await open(await startService(door, { max_message_size: 1000 }));
+    const { hixie, peer } = await open(await startService(ingress, { max_message_size: 1000 }));
     hixie.send(`"${'x'.repeat(998)}"`);
     await peer.until('data');
     hixie.send(`"${'x'.repeat(999)}"`);
@@ -153,7 +153,7 @@ describe.each(doors)('the framing of Hixie-76, by the %s door', (door) => {
   });
 
   test('heartbeats are h frames, which nobody answers', async () => {
-    const server = await startService(door, {
+    const server = await startService(ingress, {
       heartbeat_delay: 20,
       pong_timeout: 30,
       faye_server_options: { ping: 0.01 },
@@ -164,7 +164,7 @@ describe.each(doors)('the framing of Hixie-76, by the %s door', (door) => {
   });
 
   addition('a paused connection is not read from', async () => {
-    const { hixie, peer } = await open(await startService(door));
+    const { hixie, peer } = await open(await startService(ingress));
     peer.conn.pause();
     hixie.send('["a"]');
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -175,7 +175,7 @@ describe.each(doors)('the framing of Hixie-76, by the %s door', (door) => {
   });
 
   addition('what a slow client has not taken is counted, and drain follows', async () => {
-    const { hixie, peer } = await open(await startService(door, { high_water_mark: MEBIBYTE }));
+    const { hixie, peer } = await open(await startService(ingress, { high_water_mark: MEBIBYTE }));
     const { conn } = peer;
     hixie.wire.socket.pause();
     let messages = 0;
@@ -194,7 +194,7 @@ describe.each(doors)('the framing of Hixie-76, by the %s door', (door) => {
   });
 
   addition('a client that takes too little gets whole messages, then the reason', async () => {
-    const { hixie, peer } = await open(await startService(door, { max_buffered: MEBIBYTE }));
+    const { hixie, peer } = await open(await startService(ingress, { max_buffered: MEBIBYTE }));
     const { conn } = peer;
     hixie.wire.socket.pause();
     while (conn.readyState === 1) {

@@ -9,16 +9,23 @@ const { AsyncLocalStorage } = require('async_hooks');
 const { once } = require('events');
 const https = require('https');
 const tls = require('tls');
-const { addition, deviation, doors, sockjs, survival, throughDoor } = require('./support/library');
+const {
+  addition,
+  deviation,
+  ingresses,
+  sockjs,
+  survival,
+  throughIngress,
+} = require('./support/library');
 const { startEcho, startServer, startService } = require('./support/server');
 const { ANSWER, CLOSING, HixieClient, KEY_3, textFrame } = require('./support/hixie-client');
 const { HttpConnection } = require('./support/http-client');
 
 const TARGET = '/s/0/0/websocket';
 
-describe.each(doors)('the handshake of Hixie-76, by the %s door', (door) => {
+describe.each(ingresses)('the handshake of Hixie-76, by the %s ingress', (ingress) => {
   test('the head is answered before the third key, and that with the opening', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const session = server.session('/echo');
     const hixie = HixieClient.begin(server, `${session}/websocket`);
     const { status, headers } = await hixie.connection.response();
@@ -40,7 +47,7 @@ describe.each(doors)('the handshake of Hixie-76, by the %s door', (door) => {
 
   test("'connection' comes when the third key has come, whole", async () => {
     const connections = [];
-    const server = await startService(door, {}, (conn) => connections.push(conn));
+    const server = await startService(ingress, {}, (conn) => connections.push(conn));
     const hixie = HixieClient.begin(server, TARGET);
     await hixie.connection.response();
     for (const byte of KEY_3) {
@@ -59,9 +66,9 @@ describe.each(doors)('the handshake of Hixie-76, by the %s door', (door) => {
     expect(conn.remotePort).toBe(hixie.wire.socket.localPort);
   });
 
-  if (door === 'takeover') {
+  if (ingress === 'takeover') {
     addition('its socket is taken, whenever the third key comes', async () => {
-      const server = await startService(door);
+      const server = await startService(ingress);
       await HixieClient.open(server, TARGET);
       HixieClient.begin(server, TARGET, { early: KEY_3 });
       for (const { conn } of [await server.accept(), await server.accept()]) {
@@ -71,7 +78,7 @@ describe.each(doors)('the handshake of Hixie-76, by the %s door', (door) => {
   }
 
   test('the third key may come in the segment of the head', async () => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     const hixie = HixieClient.begin(server, TARGET, { early: KEY_3 });
     expect((await hixie.connection.response()).status).toBe(101);
     await hixie.expect(ANSWER);
@@ -84,7 +91,7 @@ describe.each(doors)('the handshake of Hixie-76, by the %s door', (door) => {
   deviation(9, 'a message in the segment of the third key is delivered', async () => {
     const early = Buffer.concat([KEY_3, textFrame('["early"]')]);
     for (const waits of [false, true]) {
-      const server = await startEcho(door);
+      const server = await startEcho(ingress);
       const hixie = HixieClient.begin(server, TARGET, waits ? {} : { early });
       await hixie.connection.response();
       if (waits) hixie.wire.write(early);
@@ -97,7 +104,7 @@ describe.each(doors)('the handshake of Hixie-76, by the %s door', (door) => {
   survival(3, 'a close in the segment of the third key closes what has been opened', async () => {
     const early = Buffer.concat([KEY_3, CLOSING]);
     for (const waits of [false, true]) {
-      const server = await startService(door);
+      const server = await startService(ingress);
       const hixie = HixieClient.begin(server, TARGET, waits ? {} : { early });
       await hixie.connection.response();
       if (waits) hixie.wire.write(early);
@@ -110,7 +117,7 @@ describe.each(doors)('the handshake of Hixie-76, by the %s door', (door) => {
 
   /** @returns the answer to a handshake that is refused, after the end of its connection */
   async function refused(target, headers) {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const hixie = HixieClient.begin(server, target, { headers, early: KEY_3 });
     const response = await hixie.connection.response();
     const body = await response.rest();
@@ -144,7 +151,7 @@ describe.each(doors)('the handshake of Hixie-76, by the %s door', (door) => {
   });
 
   test('keys may hide the least and the greatest number', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     for (const key of ['0 x', '4294967295 x']) {
       const headers = { 'Sec-WebSocket-Key1': key };
       const hixie = HixieClient.begin(server, TARGET, { headers, early: KEY_3 });
@@ -153,12 +160,12 @@ describe.each(doors)('the handshake of Hixie-76, by the %s door', (door) => {
   });
 
   test('a version that is empty counts as none', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     await HixieClient.open(server, TARGET, { headers: { 'Sec-WebSocket-Version': '' } });
   });
 
   test('a raw websocket is refused, as without a version that it knows', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const hixie = HixieClient.begin(server, '/s/websocket');
     const response = await hixie.connection.response();
     expect(response.status).toBe(400);
@@ -175,14 +182,14 @@ describe.each(doors)('the handshake of Hixie-76, by the %s door', (door) => {
     ['', { 'X-Forwarded-Proto': 'https' }, 'wss://localhost/s/0/0/websocket'],
     ['', { 'X-Forwarded-Proto': 'https, http' }, 'ws://localhost/s/0/0/websocket'],
   ])('the location of a request %j with %j is %s', async (query, headers, location) => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const hixie = HixieClient.begin(server, TARGET + query, { headers });
     const response = await hixie.connection.response();
     expect(response.headers['sec-websocket-location']).toBe(location);
   });
 
   test('without Host or Origin there is an answer, too', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const headers = { Host: undefined, Origin: undefined };
     const hixie = HixieClient.begin(server, TARGET, { headers, version: '1.0' });
     const response = await hixie.connection.response();
@@ -191,14 +198,14 @@ describe.each(doors)('the handshake of Hixie-76, by the %s door', (door) => {
   });
 
   test('an origin above ASCII is repeated as it came', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const hixie = await HixieClient.open(server, TARGET, { headers: { Origin: 'http://\xe9' } });
     expect(hixie.response.headers['sec-websocket-origin']).toBe('http://\xe9');
   });
 
   test('headers of faye_server_options are added to the answer and replace none', async () => {
     const options = { headers: { 'X-Added': 'yes', Upgrade: 'no', 'sec-websocket-origin': 'no' } };
-    const server = await startService(door, { faye_server_options: options });
+    const server = await startService(ingress, { faye_server_options: options });
     const { response } = await HixieClient.open(server, TARGET);
     expect(response.headers['x-added']).toBe('yes');
     expect(response.headers.upgrade).toBe('WebSocket');
@@ -215,7 +222,7 @@ describe.each(doors)('the handshake of Hixie-76, by the %s door', (door) => {
 
     test('nothing is opened for a client that leaves', async () => {
       const connections = [];
-      const server = await startService(door, {}, (conn) => connections.push(conn));
+      const server = await startService(ingress, {}, (conn) => connections.push(conn));
       const ends = await begin(server);
       ends.wire.socket.end();
       expect(await ends.rest()).toBe('');
@@ -242,7 +249,7 @@ describe.each(doors)('the handshake of Hixie-76, by the %s door', (door) => {
           gone.push(request.url);
         });
       };
-      const server = await startServer(door, { install });
+      const server = await startServer(ingress, { install });
       const hixie = HixieClient.begin(server, TARGET, { early: Buffer.alloc(0) });
       hixie.wire.socket.end();
       await hixie.connection.end();
@@ -253,7 +260,7 @@ describe.each(doors)('the handshake of Hixie-76, by the %s door', (door) => {
     });
 
     test('a client that ends its side behind the key is answered first', async () => {
-      const server = await startService(door);
+      const server = await startService(ingress);
       const hixie = await begin(server, '');
       hixie.wire.socket.end(KEY_3);
       expect(await hixie.rest()).toBe(`${ANSWER}\0o\xff`);
@@ -264,7 +271,7 @@ describe.each(doors)('the handshake of Hixie-76, by the %s door', (door) => {
 
     addition('the connection ends after the headersTimeout of the http server', async () => {
       const connections = [];
-      const server = await startService(door, {}, (conn) => connections.push(conn));
+      const server = await startService(ingress, {}, (conn) => connections.push(conn));
       server.http.headersTimeout = 100;
       const hixie = await begin(server);
       const began = performance.now();
@@ -277,7 +284,7 @@ describe.each(doors)('the handshake of Hixie-76, by the %s door', (door) => {
     });
 
     addition('with the key in time, the websocket outlives that', async () => {
-      const server = await startEcho(door);
+      const server = await startEcho(ingress);
       server.http.headersTimeout = 100;
       const hixie = await begin(server, '');
       hixie.wire.write(KEY_3);
@@ -292,7 +299,7 @@ describe.each(doors)('the handshake of Hixie-76, by the %s door', (door) => {
   addition("'connection' keeps the AsyncLocalStorage context of the request", async () => {
     const storage = new AsyncLocalStorage();
     const stores = [];
-    const server = await startService(door, {}, () => stores.push(storage.getStore()));
+    const server = await startService(ingress, {}, () => stores.push(storage.getStore()));
     const [listener] = server.http.listeners('upgrade');
     server.http.removeAllListeners('upgrade');
     server.http.on('upgrade', (req, ...rest) => storage.run(req.url, () => listener(req, ...rest)));
@@ -308,7 +315,7 @@ describe.each(doors)('the handshake of Hixie-76, by the %s door', (door) => {
     const httpServer = https.createServer({ ...psk, pskCallback: () => key });
     const service = sockjs.createServer({ prefix: '/s', log: () => {} });
     service.on('connection', (conn) => conn.on('data', (message) => conn.write(message)));
-    throughDoor(door, () => service.installHandlers(httpServer));
+    throughIngress(ingress, () => service.installHandlers(httpServer));
     await new Promise((resolve) => httpServer.listen(0, '127.0.0.1', resolve));
     const socket = tls.connect({
       ...psk,

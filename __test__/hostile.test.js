@@ -7,7 +7,7 @@
 
 const { once } = require('events');
 const { promisify } = require('util');
-const { doors, survival } = require('./support/library');
+const { ingresses, survival } = require('./support/library');
 const { Log } = require('./support/log');
 const { startEcho, startService } = require('./support/server');
 const { OPCODE, encodeFrame } = require('./support/websocket-client');
@@ -33,9 +33,9 @@ async function untilRefused(socket) {
   if (answer) expect(answer).toMatch(/^HTTP\/1\.1 400 /);
 }
 
-describe.each(doors)('strangers, by the %s door', (door) => {
+describe.each(ingresses)('strangers, by the %s ingress', (ingress) => {
   survival(3, 'an upgrade pipelined behind another request gets both answered', async () => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     for (const transport of ['xhr', 'xhr_streaming']) {
       const { socket } = server.connect().wire;
       let received = '';
@@ -58,7 +58,7 @@ describe.each(doors)('strangers, by the %s door', (door) => {
     async () => {
       const pending = [];
       const app = (req, res) => pending.push(res);
-      const server = await startService(door, {}, undefined, { app });
+      const server = await startService(ingress, {}, undefined, { app });
       const target = `${server.session('/s')}/xhr_streaming`;
       const requests = `GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n${upgrade(target, 'POST')}`;
 
@@ -83,7 +83,7 @@ describe.each(doors)('strangers, by the %s door', (door) => {
       seen.push(req.url);
       res.end('the application');
     };
-    const server = await startService(door, {}, undefined, { app });
+    const server = await startService(ingress, {}, undefined, { app });
     const connection = server.connect();
     connection.wire.socket.write(upgrade('/elsewhere'));
     const response = await connection.response();
@@ -101,7 +101,7 @@ describe.each(doors)('strangers, by the %s door', (door) => {
   });
 
   test('an upgrade that somebody else listens for is theirs', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     server.http.on('upgrade', (req, socket) => {
       if (req.url === '/elsewhere') socket.end(`HTTP/1.1 101 ${req.headers.upgrade}\r\n\r\n`);
     });
@@ -111,7 +111,7 @@ describe.each(doors)('strangers, by the %s door', (door) => {
   });
 
   survival(3, 'a refused handshake ends its connection, whatever follows it', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const refused = upgrade('/s/websocket').replace('Version: 13', 'Version: 1');
     const { socket } = server.connect().wire;
     socket.write(refused + 'x'.repeat(300_000));
@@ -122,7 +122,7 @@ describe.each(doors)('strangers, by the %s door', (door) => {
 
   survival(3, 'an echo lives through a value that cannot be a string', async () => {
     const log = new Log();
-    const server = await startEcho(door, { log: log.log });
+    const server = await startEcho(ingress, { log: log.log });
     const deep = '['.repeat(100_000) + ']'.repeat(100_000);
     const ws = await server.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
@@ -146,7 +146,7 @@ describe.each(doors)('strangers, by the %s door', (door) => {
   });
 
   survival(3, 'many pipelined streams are nothing to warn of', async () => {
-    const server = await startService(door, { disconnect_delay: 50 });
+    const server = await startService(ingress, { disconnect_delay: 50 });
     const connection = server.connect();
     const [socket] = await once(server.http, 'connection');
     const one = () => `GET ${server.session('/s')}/eventsource HTTP/1.1\r\nHost: localhost\r\n\r\n`;
@@ -159,7 +159,7 @@ describe.each(doors)('strangers, by the %s door', (door) => {
   });
 
   survival(3, 'the last segment of a request may be shorter than its first line', async () => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     const connection = server.connect();
     connection.wire.socket.write('GET /s/info HTTP/1.1\r\nHost: localhost\r\n');
     await server.get('/s/');
@@ -168,7 +168,7 @@ describe.each(doors)('strangers, by the %s door', (door) => {
   });
 
   test('messages before a close frame in one segment are answered before it', async () => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     for (const target of ['/s/0/0/websocket', '/s/websocket']) {
       const ws = await server.websocket(target);
       if (target !== '/s/websocket') expect(await ws.message()).toBe('o');
@@ -180,7 +180,7 @@ describe.each(doors)('strangers, by the %s door', (door) => {
   });
 
   test('a close frame right behind a broken message ends the connection', async () => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     for (let i = 0; i < 10; i++) {
       const ws = await server.websocket('/s/0/0/websocket');
       ws.wire.write(Buffer.concat([encodeFrame({ payload: '[' }), encodeFrame(CLOSE)]));
@@ -189,7 +189,7 @@ describe.each(doors)('strangers, by the %s door', (door) => {
   });
 
   survival(4, 'a body far beyond the limit gets its 413, however long it is', async () => {
-    const server = await startEcho(door, { max_message_size: 1024 });
+    const server = await startEcho(ingress, { max_message_size: 1024 });
     const body = Buffer.alloc(8 << 20, 'a');
     for (let i = 0; i < 5; i++) {
       expect((await server.post('/s/0/0/xhr_send', body)).status).toBe(413);
@@ -198,7 +198,7 @@ describe.each(doors)('strangers, by the %s door', (door) => {
 
   survival(4, 'a connection that is over writes to nobody', async () => {
     const listener = (conn) => conn.once('data', () => conn.pause());
-    const server = await startService(door, {}, listener);
+    const server = await startService(ingress, {}, listener);
     const session = server.session('/s');
     const receiver = server.connect();
     receiver.send('POST', `${session}/xhr_streaming`);
@@ -234,7 +234,7 @@ describe.each(doors)('strangers, by the %s door', (door) => {
           if (message === '2') throw new Error('thrown by the listener');
         });
       };
-      const server = await startService(door, { log: log.log }, listener);
+      const server = await startService(ingress, { log: log.log }, listener);
       const session = server.session('/s');
       await server.post(`${session}/xhr`);
       const peer = await server.accept();

@@ -1,7 +1,7 @@
 'use strict';
 
 const { expectNoCors, expectNotCached } = require('./support/headers');
-const { deviation, doors } = require('./support/library');
+const { deviation, ingresses } = require('./support/library');
 const { startEcho, startServer, startService } = require('./support/server');
 
 /** @param {string} callback */
@@ -23,9 +23,9 @@ const END = '</script>\r\n';
 /** @param {string} frame */
 const script = (frame) => `<script>\np(${JSON.stringify(frame)});\n${END}`;
 
-describe.each(doors)('htmlfile, by the %s door', (door) => {
+describe.each(ingresses)('htmlfile, by the %s ingress', (ingress) => {
   test('streams a padded page, then frames as scripts', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const session = server.session('/echo');
     const stream = await server.open('GET', `${session}/htmlfile?c=%63allback`);
     expect(stream.status).toBe(200);
@@ -45,7 +45,7 @@ describe.each(doors)('htmlfile, by the %s door', (door) => {
   });
 
   test('the callback may also be called callback; c goes first', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const open = (query) => server.open('GET', `${server.session('/echo')}/htmlfile?${query}`);
     expect(await (await open('callback=a.b-c_D9')).until(END)).toContain('parent.a.b-c_D9;');
     expect(await (await open('callback=x&c=y')).until(END)).toContain('parent.y;');
@@ -53,7 +53,7 @@ describe.each(doors)('htmlfile, by the %s door', (door) => {
   });
 
   test('the callback is required', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     for (const query of ['', '?', '?x=c']) {
       const response = await server.get(`/echo/a/a/htmlfile${query}`);
       expect(response.status).toBe(500);
@@ -64,7 +64,7 @@ describe.each(doors)('htmlfile, by the %s door', (door) => {
   test.each(['%20', 'a(b', '*/', '%C3%A9', 'a%00', '<script>', 'a;', 'a%0a', '%E2%80%A8', 'a&c=b'])(
     'the callback %s is invalid',
     async (callback) => {
-      const server = await startServer(door);
+      const server = await startServer(ingress);
       const response = await server.get(`/echo/a/a/htmlfile?c=${callback}`);
       expect(response.status).toBe(500);
       expect(response.body).toBe('invalid "callback" parameter');
@@ -73,7 +73,7 @@ describe.each(doors)('htmlfile, by the %s door', (door) => {
   );
 
   test('a stream ends when response_limit is reached', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const session = server.session('/echo');
     const stream = await server.open('GET', `${session}/htmlfile?c=callback`);
     await stream.until(END);
@@ -83,7 +83,7 @@ describe.each(doors)('htmlfile, by the %s door', (door) => {
   });
 
   deviation(7, 'a message cannot leave its script', async () => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     const session = server.session('/s');
     const stream = await server.open('GET', `${session}/htmlfile?c=callback`);
     await stream.until('p("o");\n</script>\r\n');
@@ -95,7 +95,7 @@ describe.each(doors)('htmlfile, by the %s door', (door) => {
 
   deviation(7, 'response_limit counts what is written', async () => {
     const written = '<script>\np("a[\\"<\\/\\"]");\n</script>\r\n';
-    const server = await startService(door, {
+    const server = await startService(ingress, {
       response_limit: script('o').length + written.length,
     });
     const session = server.session('/s');

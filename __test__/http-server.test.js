@@ -3,15 +3,15 @@
 const { once } = require('events');
 const { promisify } = require('util');
 const { serveFixture } = require('./support/child');
-const { doors } = require('./support/library');
+const { ingresses } = require('./support/library');
 const { startEcho, startService } = require('./support/server');
 
 /** @param {import('http').Server} server */
 const countConnections = (server) => promisify(server.getConnections.bind(server))();
 
-describe.each(doors)('the http server, by the %s door', (door) => {
+describe.each(ingresses)('the http server, by the %s ingress', (ingress) => {
   test('close() waits for open websockets and streams', async () => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     const ws = await server.websocket('/s/0/0/websocket');
     const stream = await server.open('POST', `${server.session('/s')}/xhr_streaming`);
     await stream.until('o\n');
@@ -35,7 +35,7 @@ describe.each(doors)('the http server, by the %s door', (door) => {
   });
 
   test("close() lets an open stream finish, then emits 'close'", async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const stream = await server.open('POST', `${server.session('/s')}/xhr_streaming`);
     await stream.until('o\n');
     const { conn } = await server.accept();
@@ -52,7 +52,7 @@ describe.each(doors)('the http server, by the %s door', (door) => {
     ['close()', (conn) => conn.close(), 'c[1000,"Normal closure"]\n'],
     ['write()', (conn) => conn.write('last'), 'a["last"]\n'],
   ])('close() drops a connection whose poll %s has just answered', async (_, end, answer) => {
-    const server = await startService(door, {});
+    const server = await startService(ingress, {});
     server.http.keepAliveTimeout = 60_000;
     const session = server.session('/s');
     const connection = server.connect();
@@ -70,7 +70,7 @@ describe.each(doors)('the http server, by the %s door', (door) => {
   });
 
   test('close() drops idle keep-alive connections', async () => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     const connection = server.connect();
     await connection.request('POST', `${server.session('/s')}/xhr`);
     const closed = once(server.http, 'close');
@@ -82,7 +82,7 @@ describe.each(doors)('the http server, by the %s door', (door) => {
   });
 
   test('getConnections() counts every open connection', async () => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     expect(await countConnections(server.http)).toBe(0);
     const ws = await server.websocket('/s/0/0/websocket');
     expect(await countConnections(server.http)).toBe(1);
@@ -102,7 +102,7 @@ describe.each(doors)('the http server, by the %s door', (door) => {
   });
 
   test('closeAllConnections() ends streams and polls, and leaves websockets alone', async () => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     const ws = await server.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
     await server.accept();
@@ -121,7 +121,7 @@ describe.each(doors)('the http server, by the %s door', (door) => {
   });
 
   test('closeIdleConnections() ends idle connections, and leaves waiting ones alone', async () => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     const session = server.session('/s');
     const poll = await server.poll(`${session}/xhr`);
     const stream = await server.open('POST', `${server.session('/s')}/xhr_streaming`);
@@ -135,7 +135,7 @@ describe.each(doors)('the http server, by the %s door', (door) => {
   });
 
   test("destroying the sockets of its 'connection' event ends sessions", async () => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     const sockets = [];
     server.http.on('connection', (socket) => sockets.push(socket));
     await server.websocket('/s/0/0/websocket');
@@ -149,7 +149,7 @@ describe.each(doors)('the http server, by the %s door', (door) => {
   });
 
   test('an idle connection is ended after keepAliveTimeout', async () => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     server.http.keepAliveTimeout = 50;
     const connection = server.connect();
     const start = performance.now();
@@ -159,7 +159,7 @@ describe.each(doors)('the http server, by the %s door', (door) => {
   });
 
   test('the process exits by itself when the server is closed and no session is left', async () => {
-    const { child, client } = await serveFixture(door, 'exits.js');
+    const { child, client } = await serveFixture(ingress, 'exits.js');
     const ws = await client.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
     ws.send('["close"]');
@@ -171,7 +171,7 @@ describe.each(doors)('the http server, by the %s door', (door) => {
   });
 
   test('the process stays alive while a session is open, even one without a connection', async () => {
-    const { child, client } = await serveFixture(door, 'exits.js');
+    const { child, client } = await serveFixture(ingress, 'exits.js');
     const start = performance.now();
     expect((await client.post(`${client.session('/s')}/xhr`)).body).toBe('o\n');
     expect(await child.exit()).toEqual({ code: 0, signal: null });
@@ -180,7 +180,7 @@ describe.each(doors)('the http server, by the %s door', (door) => {
   });
 
   test('process.exit() at any moment is clean', async () => {
-    const { child, client } = await serveFixture(door, 'exits-now.js');
+    const { child, client } = await serveFixture(ingress, 'exits-now.js');
     const stream = await client.open('POST', `${client.session('/s')}/xhr_streaming`);
     await stream.until('a["hello"]\n');
     await client.poll(`${client.session('/s')}/xhr`);

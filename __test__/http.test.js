@@ -1,15 +1,15 @@
 'use strict';
 
-const { doors } = require('./support/library');
+const { ingresses } = require('./support/library');
 const { startEcho, startServer } = require('./support/server');
 
 const KEEP_ALIVE = { Connection: 'keep-alive' };
 const WELCOME = 'Welcome to SockJS!\n';
 const CLOSED_STREAM = `${'h'.repeat(2048)}\no\nc[3000,"Go away!"]\n`;
 
-describe.each(doors)('HTTP/1.0, by the %s door', (door) => {
+describe.each(ingresses)('HTTP/1.0, by the %s ingress', (ingress) => {
   test('an answer is never chunked: it has a length or ends its connection', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const connection = server.connect();
     connection.send('GET', '/echo/', { version: '1.0', headers: KEEP_ALIVE });
     const response = await connection.response();
@@ -27,7 +27,7 @@ describe.each(doors)('HTTP/1.0, by the %s door', (door) => {
   });
 
   test('a stream ends its connection', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const connection = server.connect();
     connection.send('POST', `${server.session('/close')}/xhr_streaming`, {
       version: '1.0',
@@ -42,7 +42,7 @@ describe.each(doors)('HTTP/1.0, by the %s door', (door) => {
   });
 
   test('without keep-alive the connection ends after any answer', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     for (const target of ['/echo/', '/echo/info', '/echo/nowhere']) {
       const connection = server.connect();
       connection.send('GET', target, { version: '1.0' });
@@ -52,9 +52,9 @@ describe.each(doors)('HTTP/1.0, by the %s door', (door) => {
   });
 });
 
-describe.each(doors)('HTTP/1.1, by the %s door', (door) => {
+describe.each(ingresses)('HTTP/1.1, by the %s ingress', (ingress) => {
   test('answers keep their connection', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const connection = server.connect();
     for (let i = 0; i < 3; i++) {
       const response = await connection.request('GET', '/echo/', { headers: KEEP_ALIVE });
@@ -66,7 +66,7 @@ describe.each(doors)('HTTP/1.1, by the %s door', (door) => {
   });
 
   test('"Connection: close" ends it after the answer', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const connection = server.connect();
     const response = await connection.request('POST', `${server.session('/echo')}/xhr`, {
       headers: { Connection: 'close' },
@@ -77,7 +77,7 @@ describe.each(doors)('HTTP/1.1, by the %s door', (door) => {
   });
 
   test('a stream is chunked, ends with its last chunk, and keeps its connection', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const connection = server.connect();
     connection.send('POST', `${server.session('/close')}/xhr_streaming`, { headers: KEEP_ALIVE });
     const response = await connection.response();
@@ -89,7 +89,7 @@ describe.each(doors)('HTTP/1.1, by the %s door', (door) => {
   });
 
   test('a whole polling session fits on one connection', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const session = server.session('/echo');
     const connection = server.connect();
     expect((await connection.request('POST', `${session}/xhr`)).body).toBe('o\n');
@@ -101,7 +101,7 @@ describe.each(doors)('HTTP/1.1, by the %s door', (door) => {
   });
 
   test('pipelined requests are answered in order', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const session = server.session('/echo');
     const connection = server.connect();
     connection.send('POST', `${session}/xhr`);
@@ -114,7 +114,7 @@ describe.each(doors)('HTTP/1.1, by the %s door', (door) => {
   });
 
   test('a request that waits behind a stream is answered after it', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const connection = server.connect();
     connection.send('POST', `${server.session('/close')}/xhr_streaming`);
     connection.send('GET', '/echo/');
@@ -123,7 +123,7 @@ describe.each(doors)('HTTP/1.1, by the %s door', (door) => {
   });
 
   test('a head may come byte by byte, and a body after it', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const session = server.session('/echo');
     await server.post(`${session}/xhr`);
     const connection = server.connect();
@@ -135,7 +135,7 @@ describe.each(doors)('HTTP/1.1, by the %s door', (door) => {
   });
 
   test('"Expect: 100-continue" is answered before the body', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const session = server.session('/echo');
     await server.post(`${session}/xhr`);
     const connection = server.connect();
@@ -156,7 +156,7 @@ describe.each(doors)('HTTP/1.1, by the %s door', (door) => {
     ['GET /echo/ HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n', 'a length that is no number'],
     ['GET /echo/ HTTP/1.1\r\nHost: a\r\n broken\0: x\r\n\r\n', 'a broken header'],
   ])('%j is a bad request', async (bytes) => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const connection = server.connect();
     connection.wire.write(bytes);
     expect((await connection.response()).status).toBe(400);
@@ -171,7 +171,7 @@ describe.each(doors)('HTTP/1.1, by the %s door', (door) => {
   });
 
   test('conflicting lengths are not ours to guess', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const session = server.session('/echo');
     await server.post(`${session}/xhr`);
     const connection = server.connect();
@@ -185,7 +185,7 @@ describe.each(doors)('HTTP/1.1, by the %s door', (door) => {
   });
 
   test('an empty line between two requests is passed over', async () => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     const connection = server.connect();
     await connection.request('GET', '/s/');
     for (let i = 0; i < 2; i++) {
@@ -196,7 +196,7 @@ describe.each(doors)('HTTP/1.1, by the %s door', (door) => {
   });
 
   test('a head that is too large gets 431', async () => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     const connection = server.connect();
     await connection.request('GET', '/s/');
     connection.send('GET', '/s/info', { headers: { 'X-Large': 'x'.repeat(20_000) } });

@@ -2,7 +2,7 @@
 
 const crypto = require('crypto');
 const { expectCachedForAYear } = require('./support/headers');
-const { doors } = require('./support/library');
+const { ingresses } = require('./support/library');
 const { startServer, startService } = require('./support/server');
 
 /** @param {string} url of the client library */
@@ -25,7 +25,7 @@ const page = (url) => `<!DOCTYPE html>
 
 const DEFAULT_URL = 'https://cdn.jsdelivr.net/npm/sockjs-client@1/dist/sockjs.min.js';
 
-describe.each(doors)('iframe page, by the %s door', (door) => {
+describe.each(ingresses)('iframe page, by the %s ingress', (ingress) => {
   test.each([
     '/iframe.html',
     '/iframe-a.html',
@@ -37,7 +37,7 @@ describe.each(doors)('iframe page, by the %s door', (door) => {
     '/iframe.html/',
     '/iframe-xhtml',
   ])('is served, cacheable, at %s', async (suffix) => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const response = await server.get(`/echo${suffix}`);
     expect(response.status).toBe(200);
     expect(response.headers['content-type']).toBe('text/html; charset=UTF-8');
@@ -56,12 +56,12 @@ describe.each(doors)('iframe page, by the %s door', (door) => {
     '/iframe.xml',
     '/iframe-/.html',
   ])('is not found at %s', async (suffix) => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     expect((await server.get(`/echo${suffix}`)).status).toBe(404);
   });
 
   test('its ETag is the MD5 of the page, and a request that has it gets 304', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const { headers } = await server.get('/echo/iframe.html');
     const md5 = crypto.createHash('md5').update(page(DEFAULT_URL)).digest('hex');
     expect(headers.etag).toBe(`"${md5}"`);
@@ -75,7 +75,7 @@ describe.each(doors)('iframe page, by the %s door', (door) => {
   });
 
   test('loads the client library from sockjs_url', async () => {
-    const server = await startService(door, { sockjs_url: '/lib/sockjs.js' });
+    const server = await startService(ingress, { sockjs_url: '/lib/sockjs.js' });
     expect((await server.get('/s/iframe.html')).body).toBe(page('/lib/sockjs.js'));
   });
 });

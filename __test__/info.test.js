@@ -1,12 +1,12 @@
 'use strict';
 
 const { expectCors, expectNoCors, expectNotCached, expectPreflight } = require('./support/headers');
-const { doors } = require('./support/library');
+const { ingresses } = require('./support/library');
 const { startServer, startService } = require('./support/server');
 
-describe.each(doors)('info, by the %s door', (door) => {
+describe.each(ingresses)('info, by the %s ingress', (ingress) => {
   test('tells what the server can do', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const response = await server.get('/echo/info');
     expect(response.status).toBe(200);
     expect(response.headers['content-type']).toBe('application/json; charset=UTF-8');
@@ -22,7 +22,7 @@ describe.each(doors)('info, by the %s door', (door) => {
   });
 
   test('names its keys in the order of 0.3.24', async () => {
-    const server = await startService(door, { base_url: 'http://other/s' });
+    const server = await startService(ingress, { base_url: 'http://other/s' });
     const { body } = await server.get('/s/info');
     const keys = ['websocket', 'origins', 'cookie_needed', 'entropy', 'base_url'];
     expect(Object.keys(JSON.parse(body))).toEqual(keys);
@@ -32,7 +32,7 @@ describe.each(doors)('info, by the %s door', (door) => {
   });
 
   test('has a new 32-bit number as entropy every time', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const seen = new Set();
     for (let i = 0; i < 5; i++) {
       const { entropy } = JSON.parse((await server.get('/echo/info')).body);
@@ -43,18 +43,18 @@ describe.each(doors)('info, by the %s door', (door) => {
   });
 
   test('answers preflight requests of any origin', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     await expectPreflight(server, '/echo/info', 'OPTIONS, GET');
   });
 
   test('allows the requesting origin, with credentials', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     expectCors(await server.get('/echo/info', { Origin: 'http://a.test' }), 'http://a.test');
     expectCors(await server.get('/echo/info', { Origin: 'null' }), 'null');
   });
 
   test('other methods get 405 with the allowed ones in route order', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     for (const method of ['POST', 'HEAD', 'DELETE']) {
       const connection = server.connect();
       connection.send(method, '/echo/info');
@@ -65,40 +65,40 @@ describe.each(doors)('info, by the %s door', (door) => {
   });
 
   test('says that websockets are disabled where they are', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const { body } = await server.get('/disabled_websocket_echo/info');
     expect(JSON.parse(body).websocket).toBe(false);
   });
 
   test('says that a cookie is needed where it is', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const { body } = await server.get('/cookie_needed_echo/info');
     expect(JSON.parse(body).cookie_needed).toBe(true);
   });
 
   test('shows the websocket option as it was given', async () => {
-    const server = await startService(door, { websocket: 'yes' });
+    const server = await startService(ingress, { websocket: 'yes' });
     expect(JSON.parse((await server.get('/s/info')).body).websocket).toBe('yes');
   });
 
   test('base_url may be a function, called for every answer', async () => {
     let calls = 0;
-    const server = await startService(door, { base_url: () => `http://host-${++calls}` });
+    const server = await startService(ingress, { base_url: () => `http://host-${++calls}` });
     expect(JSON.parse((await server.get('/s/info')).body).base_url).toBe('http://host-1');
     expect(JSON.parse((await server.get('/s/info')).body).base_url).toBe('http://host-2');
   });
 
   test('disable_cors leaves out the origins and all CORS headers', async () => {
-    const server = await startService(door, { disable_cors: true });
+    const server = await startService(ingress, { disable_cors: true });
     const response = await server.get('/s/info', { Origin: 'http://a.test' });
     expectNoCors(response);
     expect(JSON.parse(response.body)).not.toHaveProperty('origins');
   });
 });
 
-describe.each(doors)('chunking test, by the %s door', (door) => {
+describe.each(ingresses)('chunking test, by the %s ingress', (ingress) => {
   test('sends h, then 2 KiB of spaces and h, then h in growing intervals', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const response = await server.open('POST', '/echo/chunking_test');
     expect(response.status).toBe(200);
     expect(response.headers['content-type']).toBe('application/javascript; charset=UTF-8');
@@ -110,7 +110,7 @@ describe.each(doors)('chunking test, by the %s door', (door) => {
   });
 
   test('answers preflight requests', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     await expectPreflight(server, '/echo/chunking_test', 'OPTIONS, POST');
   });
 });

@@ -5,13 +5,13 @@
  */
 
 const path = require('path');
-const { doors, libraryPath } = require('./support/library');
+const { ingresses, libraryPath } = require('./support/library');
 const { delay } = require('./support/wait');
 const { startEcho, startService } = require('./support/server');
 
 const { Session } = require(path.join(path.dirname(libraryPath), 'lib', 'transport'));
 
-describe.each(doors)('internals, by the %s door', (door) => {
+describe.each(ingresses)('internals, by the %s ingress', (ingress) => {
   test('webpack-dev-server patches Session.prototype.decorateConnection', async () => {
     const { decorateConnection } = Session.prototype;
     Session.prototype.decorateConnection = function patched(req) {
@@ -19,7 +19,7 @@ describe.each(doors)('internals, by the %s door', (door) => {
       this.connection.headers.patched = req.headers['x-patch'];
     };
     try {
-      const server = await startEcho(door);
+      const server = await startEcho(ingress);
       const headers = { 'X-Patch': 'yes' };
       await server.websocket('/s/0/0/websocket', { headers });
       await server.websocket('/s/websocket', { headers });
@@ -34,7 +34,7 @@ describe.each(doors)('internals, by the %s door', (door) => {
 
   test('Primus puts an object into req.headers and reads that object back', async () => {
     const via = { spark: 1 };
-    const server = await startService(door);
+    const server = await startService(ingress);
     for (const event of ['request', 'upgrade']) {
       const [listener] = server.http.listeners(event);
       server.http.removeAllListeners(event);
@@ -51,7 +51,7 @@ describe.each(doors)('internals, by the %s door', (door) => {
 
   test('Meteor removes a request listener, installs, and adds it again', async () => {
     const app = (req, res) => res.writableEnded || res.headersSent || res.end(`app ${req.url}`);
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     server.http.on('request', app);
     server.http.removeListener('request', app);
     server.service.installHandlers(server.http, { prefix: '/late' });
@@ -63,7 +63,7 @@ describe.each(doors)('internals, by the %s door', (door) => {
   test.each(['/s/0/0/websocket', '/s/websocket'])(
     'Meteor sets a timeout on the socket of %s, and gets it',
     async (target) => {
-      const server = await startService(door);
+      const server = await startService(ingress);
       await server.websocket(target);
       const { conn } = await server.accept();
       const timedOut = new Promise((resolve) => {
@@ -74,7 +74,7 @@ describe.each(doors)('internals, by the %s door', (door) => {
   );
 
   test('a timeout on the socket of a websocket comes once, however long nothing moves', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     await server.websocket('/s/websocket');
     const { conn } = await server.accept();
     const socket = conn._session.recv.connection;
@@ -88,7 +88,7 @@ describe.each(doors)('internals, by the %s door', (door) => {
   });
 
   test('a timeout on the socket of a websocket is an idle timeout: traffic postpones it', async () => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     const ws = await server.websocket('/s/websocket');
     const { conn } = await server.accept();
     let timedOut = false;
@@ -103,7 +103,7 @@ describe.each(doors)('internals, by the %s door', (door) => {
   });
 
   test('_session.recv.didClose() ends the websocket', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const ws = await server.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
     const peer = await server.accept();
@@ -114,7 +114,7 @@ describe.each(doors)('internals, by the %s door', (door) => {
   });
 
   test('shoe replaces didTimeout and didClose of a session, and is called when it ends', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     for (const target of ['/s/0/0/websocket', '/s/websocket']) {
       const ws = await server.websocket(target);
       const peer = await server.accept();

@@ -1,12 +1,12 @@
 'use strict';
 
-const { doors } = require('./support/library');
+const { ingresses } = require('./support/library');
 const { startServer, startService } = require('./support/server');
 
 const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' };
 const PREFIX = '/cookie_needed_echo';
 
-describe.each(doors)('JSESSIONID, by the %s door', (door) => {
+describe.each(ingresses)('JSESSIONID, by the %s ingress', (ingress) => {
   test.each([
     ['POST', 'xhr'],
     ['POST', 'xhr_streaming'],
@@ -17,7 +17,7 @@ describe.each(doors)('JSESSIONID, by the %s door', (door) => {
     ['OPTIONS', 'xhr_send'],
     ['OPTIONS', 'xhr_streaming'],
   ])('%s …/%s sets the cookie, or gives back the one it got', async (method, transport) => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const open = (headers) =>
       server.open(method, `${server.session(PREFIX)}/${transport}`, { headers });
     const dummy = await open();
@@ -27,7 +27,7 @@ describe.each(doors)('JSESSIONID, by the %s door', (door) => {
   });
 
   test('sending sets the cookie too', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const session = server.session(PREFIX);
     await server.post(`${session}/xhr`);
     const xhr = await server.post(`${session}/xhr_send`, '["x"]');
@@ -37,7 +37,7 @@ describe.each(doors)('JSESSIONID, by the %s door', (door) => {
   });
 
   test('GET /info does not set the cookie, OPTIONS /info does', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const info = await server.get(`${PREFIX}/info`);
     expect(info.headers).not.toHaveProperty('set-cookie');
     expect(JSON.parse(info.body).cookie_needed).toBe(true);
@@ -46,7 +46,7 @@ describe.each(doors)('JSESSIONID, by the %s door', (door) => {
   });
 
   test('websockets do not set the cookie', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     for (const target of [`${server.session(PREFIX)}/websocket`, `${PREFIX}/websocket`]) {
       const ws = await server.websocket(target);
       expect(ws.response.headers).not.toHaveProperty('set-cookie');
@@ -61,13 +61,13 @@ describe.each(doors)('JSESSIONID, by the %s door', (door) => {
     ['JSESSIONID=a; JSESSIONID=b', 'b'],
     ['xJSESSIONID=a', 'dummy'],
   ])('the cookie header %s gives %s', async (cookie, value) => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const response = await server.post(`${server.session(PREFIX)}/xhr`, '', { Cookie: cookie });
     expect(response.headers['set-cookie']).toBe(`JSESSIONID=${value}; path=/`);
   });
 
   test('without the option there is no cookie', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const response = await server.post(`${server.session('/echo')}/xhr`, '', {
       Cookie: 'JSESSIONID=a',
     });
@@ -76,7 +76,7 @@ describe.each(doors)('JSESSIONID, by the %s door', (door) => {
 
   test('a function may do what it wants with the answer, and knows the cookies', async () => {
     const seen = [];
-    const server = await startService(door, {
+    const server = await startService(ingress, {
       jsessionid(req, res) {
         seen.push([req.method, req.cookies.user]);
         res.setHeader('Set-Cookie', `node=1; for=${req.cookies.user}`);

@@ -1,7 +1,7 @@
 'use strict';
 
 const { expectNoCors, expectNotCached } = require('./support/headers');
-const { doors, isOracle } = require('./support/library');
+const { ingresses, isOracle } = require('./support/library');
 const { startServer, startService } = require('./support/server');
 
 const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' };
@@ -12,10 +12,10 @@ const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' };
  */
 const call = (callback, frame) => `/**/${callback}(${JSON.stringify(frame)});\r\n`;
 
-describe.each(doors)('jsonp-polling, by the %s door', (door) => {
+describe.each(ingresses)('jsonp-polling, by the %s ingress', (ingress) => {
   let server;
   beforeEach(async () => {
-    server = await startServer(door);
+    server = await startServer(ingress);
   });
 
   test('polls by callback and sends by form', async () => {
@@ -116,7 +116,7 @@ describe.each(doors)('jsonp-polling, by the %s door', (door) => {
 
   // Skipped on the oracle: in Jest the arrays of `querystring` are of another realm than its `Array`.
   (isOracle ? test.skip : test)('a repeated d= delivers the JSON strings themselves', async () => {
-    const service = await startService(door);
+    const service = await startService(ingress);
     const session = service.session('/s');
     await service.get(`${session}/jsonp?c=x`);
     const sent = await service.post(`${session}/jsonp_send`, 'd=%5B%22a%22%5D&d=%5B1%5D', FORM);

@@ -4,7 +4,7 @@
  * `max_buffered`: the bytes that may wait for one client (docs/compatibility.md, "Limits").
  */
 
-const { addition, doors } = require('./support/library');
+const { addition, ingresses } = require('./support/library');
 const { Log } = require('./support/log');
 const { startService } = require('./support/server');
 const { open, polls, requests, streams, websockets } = require('./support/transports');
@@ -19,9 +19,9 @@ const MANY = 1000;
 const turn = () => new Promise(setImmediate);
 
 /** A service whose log is recorded. */
-async function startStrict(door, options) {
+async function startStrict(ingress, options) {
   const log = new Log();
-  return { log, server: await startService(door, { ...options, log: log.log }) };
+  return { log, server: await startService(ingress, { ...options, log: log.log }) };
 }
 
 /** Checks that the session has been closed because it takes too little, and that this is told of once. */
@@ -58,10 +58,10 @@ function expectWhole(messages) {
   messages.forEach((message, index) => expect(message === `${index} ${FILLER}`).toBe(true));
 }
 
-describe.each(doors)('max_buffered, by the %s door', (door) => {
+describe.each(ingresses)('max_buffered, by the %s ingress', (ingress) => {
   describe.each(websockets)('%s', (protocol, transport) => {
     addition('a client that reads again gets whole messages, then the reason', async () => {
-      const { server, log } = await startStrict(door, { max_buffered: MEBIBYTE });
+      const { server, log } = await startStrict(ingress, { max_buffered: MEBIBYTE });
       const ws = await server.websocket(
         protocol === 'websocket' ? '/s/0/0/websocket' : '/s/websocket',
       );
@@ -97,7 +97,7 @@ describe.each(doors)('max_buffered, by the %s door', (door) => {
   describe.each(streams)('%s', (_, transport) => {
     addition('a client that reads again gets whole messages, then the reason', async () => {
       const options = { max_buffered: MEBIBYTE, response_limit: 0 };
-      const { server, log } = await startStrict(door, options);
+      const { server, log } = await startStrict(ingress, options);
       const { wire } = await open(server, transport);
       const peer = await server.accept();
       wire.socket.pause();
@@ -122,7 +122,7 @@ describe.each(doors)('max_buffered, by the %s door', (door) => {
   describe.each(requests)('%s', (_, transport) => {
     addition('without a receiver so much may wait, and no byte more', async () => {
       const options = { max_buffered: 1000, response_limit: 1, disconnect_delay: 300 };
-      const { server, log } = await startStrict(door, options);
+      const { server, log } = await startStrict(ingress, options);
       const { connection, session } = await open(server, transport);
       const peer = await server.accept();
       const { conn } = peer;
@@ -148,7 +148,7 @@ describe.each(doors)('max_buffered, by the %s door', (door) => {
 
   describe.each(polls)('%s', (_, transport) => {
     addition('answers that their clients do not take count, too', async () => {
-      const { server, log } = await startStrict(door, { max_buffered: 32 * MEBIBYTE });
+      const { server, log } = await startStrict(ingress, { max_buffered: 32 * MEBIBYTE });
       const first = await open(server, transport);
       const { conn } = await server.accept();
       first.connection.abort();

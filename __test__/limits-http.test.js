@@ -8,7 +8,7 @@
 
 const { once } = require('events');
 const http = require('http');
-const { addition, doors } = require('./support/library');
+const { addition, ingresses } = require('./support/library');
 const { startService } = require('./support/server');
 const { every, open } = require('./support/transports');
 
@@ -48,8 +48,9 @@ const positions = [
   ],
 ];
 
-describe.each(doors)("the http server's limits, by the %s door", (door) => {
-  const start = (options, listener) => startService(door, {}, listener, { http: { ...options } });
+describe.each(ingresses)("the http server's limits, by the %s ingress", (ingress) => {
+  const start = (options, listener) =>
+    startService(ingress, {}, listener, { http: { ...options } });
 
   describe.each(positions)('for the %s request of a connection', (_, connect) => {
     test('a head may have maxHeaderSize bytes or so, and one far above gets 431', async () => {
@@ -123,7 +124,7 @@ describe.each(doors)("the http server's limits, by the %s door", (door) => {
 
     test('requestTimeout: a body above max_message_size without end gets 408', async () => {
       const options = { headersTimeout: 140, requestTimeout: 150, ...CHECKS };
-      const server = await startService(door, { max_message_size: 10 }, undefined, {
+      const server = await startService(ingress, { max_message_size: 10 }, undefined, {
         http: options,
       });
       const connection = await connect(server);

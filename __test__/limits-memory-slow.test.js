@@ -5,7 +5,7 @@
  */
 
 const { serveFixture } = require('./support/child');
-const { addition, doors } = require('./support/library');
+const { addition, ingresses } = require('./support/library');
 const { every, open, streams, websockets } = require('./support/transports');
 const { OPCODE, encodeFrame } = require('./support/websocket-client');
 
@@ -28,89 +28,92 @@ async function openBlind(client, transport, count) {
   }
 }
 
-describe.each(doors)('the memory of a server with slow clients, by the %s door', (door) => {
-  const memory = async (client) => JSON.parse((await client.get('/memory')).body);
+describe.each(ingresses)(
+  'the memory of a server with slow clients, by the %s ingress',
+  (ingress) => {
+    const memory = async (client) => JSON.parse((await client.get('/memory')).body);
 
-  /** Waits until so many clients have been too slow. */
-  async function untilTooSlow(client, count) {
-    let now = await memory(client);
-    while (now.errors < count) now = await memory(client);
-    return now;
-  }
+    /** Waits until so many clients have been too slow. */
+    async function untilTooSlow(client, count) {
+      let now = await memory(client);
+      while (now.errors < count) now = await memory(client);
+      return now;
+    }
 
-  addition.each(every)(
-    '%s: holds three times max_buffered for each at most, whatever is written',
-    async (_, transport) => {
-      const max = 8 * MEBIBYTE;
-      const clients = 4;
-      const { client } = await serveFixture(door, 'loaded.js', {
-        BEHAVIOUR: 'floods',
-        TOTAL: 256 * MEBIBYTE,
-        OPTIONS: JSON.stringify({ max_buffered: max, response_limit: 0 }),
+    addition.each(every)(
+      '%s: holds three times max_buffered for each at most, whatever is written',
+      async (_, transport) => {
+        const max = 8 * MEBIBYTE;
+        const clients = 4;
+        const { client } = await serveFixture(ingress, 'loaded.js', {
+          BEHAVIOUR: 'floods',
+          TOTAL: 256 * MEBIBYTE,
+          OPTIONS: JSON.stringify({ max_buffered: max, response_limit: 0 }),
+        });
+        const before = await memory(client);
+        await openBlind(client, transport, clients);
+        const after = await untilTooSlow(client, clients);
+        expect(after.errors).toBe(clients);
+        // A buffer that grows doubles, and is copied then.
+        expect(after.peak - before.rss).toBeLessThan(clients * 3 * max + REST);
+        client.disconnect();
+      },
+    );
+
+    addition.each([...websockets, ...streams])(
+      '%s: what was left unread is given up when the session closes, not when the client goes',
+      async (_, transport) => {
+        const max = 8 * MEBIBYTE;
+        const clients = 20;
+        const { client } = await serveFixture(ingress, 'loaded.js', {
+          BEHAVIOUR: 'floods',
+          TOTAL: 32 * MEBIBYTE,
+          OPTIONS: JSON.stringify({ max_buffered: max, response_limit: 0, disconnect_delay: 1 }),
+        });
+        const before = await memory(client);
+        for (let opened = 1; opened <= clients; opened++) {
+          await openBlind(client, transport, 1);
+          await untilTooSlow(client, opened);
+        }
+        const after = await memory(client);
+        // Kept, it would be 20 × 8 MiB.
+        expect(after.peak - before.rss).toBeLessThan(3 * max + REST);
+        client.disconnect();
+      },
+    );
+
+    addition.each([
+      ['open', 'counts', 1],
+      ['closing', 'closes', 0],
+    ])('a client that pings and never reads is given up: %s', async (_, behaviour, errors) => {
+      const { client } = await serveFixture(ingress, 'loaded.js', {
+        BEHAVIOUR: behaviour,
+        OPTIONS: JSON.stringify({ max_buffered: MEBIBYTE }),
       });
       const before = await memory(client);
-      await openBlind(client, transport, clients);
-      const after = await untilTooSlow(client, clients);
-      expect(after.errors).toBe(clients);
-      // A buffer that grows doubles, and is copied then.
-      expect(after.peak - before.rss).toBeLessThan(clients * 3 * max + REST);
-      client.disconnect();
-    },
-  );
-
-  addition.each([...websockets, ...streams])(
-    '%s: what was left unread is given up when the session closes, not when the client goes',
-    async (_, transport) => {
-      const max = 8 * MEBIBYTE;
-      const clients = 20;
-      const { client } = await serveFixture(door, 'loaded.js', {
-        BEHAVIOUR: 'floods',
-        TOTAL: 32 * MEBIBYTE,
-        OPTIONS: JSON.stringify({ max_buffered: max, response_limit: 0, disconnect_delay: 1 }),
-      });
-      const before = await memory(client);
-      for (let opened = 1; opened <= clients; opened++) {
-        await openBlind(client, transport, 1);
-        await untilTooSlow(client, opened);
+      const { wire } = await client.websocket('/s/websocket');
+      const { socket } = wire;
+      socket.pause();
+      const ping = encodeFrame({ opcode: OPCODE.ping, payload: 'x'.repeat(125) });
+      const pings = Buffer.concat(Array(8000).fill(ping));
+      let sent = 0;
+      while (!socket.destroyed && sent < 128 * MEBIBYTE) {
+        sent += pings.length;
+        if (!socket.write(pings)) {
+          await new Promise((resolve) => {
+            const settle = () => {
+              socket.off('drain', settle).off('close', settle);
+              resolve();
+            };
+            socket.on('drain', settle).on('close', settle);
+          });
+        }
       }
       const after = await memory(client);
-      // Kept, it would be 20 × 8 MiB.
-      expect(after.peak - before.rss).toBeLessThan(3 * max + REST);
-      client.disconnect();
-    },
-  );
-
-  addition.each([
-    ['open', 'counts', 1],
-    ['closing', 'closes', 0],
-  ])('a client that pings and never reads is given up: %s', async (_, behaviour, errors) => {
-    const { client } = await serveFixture(door, 'loaded.js', {
-      BEHAVIOUR: behaviour,
-      OPTIONS: JSON.stringify({ max_buffered: MEBIBYTE }),
+      expect(after.errors).toBe(errors);
+      expect(after.peak - before.rss).toBeLessThan(REST);
+      socket.destroy();
+      while ((await memory(client)).closed < 1);
     });
-    const before = await memory(client);
-    const { wire } = await client.websocket('/s/websocket');
-    const { socket } = wire;
-    socket.pause();
-    const ping = encodeFrame({ opcode: OPCODE.ping, payload: 'x'.repeat(125) });
-    const pings = Buffer.concat(Array(8000).fill(ping));
-    let sent = 0;
-    while (!socket.destroyed && sent < 128 * MEBIBYTE) {
-      sent += pings.length;
-      if (!socket.write(pings)) {
-        await new Promise((resolve) => {
-          const settle = () => {
-            socket.off('drain', settle).off('close', settle);
-            resolve();
-          };
-          socket.on('drain', settle).on('close', settle);
-        });
-      }
-    }
-    const after = await memory(client);
-    expect(after.errors).toBe(errors);
-    expect(after.peak - before.rss).toBeLessThan(REST);
-    socket.destroy();
-    while ((await memory(client)).closed < 1);
-  });
-});
+  },
+);

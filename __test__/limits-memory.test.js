@@ -6,7 +6,7 @@
  */
 
 const { serveFixture } = require('./support/child');
-const { addition, doors } = require('./support/library');
+const { addition, ingresses } = require('./support/library');
 const { OPCODE, encodeFrame } = require('./support/websocket-client');
 
 const KIBIBYTE = 1024;
@@ -47,10 +47,10 @@ async function pour(socket, bytes, times) {
   }
 }
 
-describe.each(doors)('a crowd of clients, by the %s door', (door) => {
+describe.each(ingresses)('a crowd of clients, by the %s ingress', (ingress) => {
   /** Starts a server and what it has used before there was anybody. */
   async function start(env = {}) {
-    const { client } = await serveFixture(door, 'loaded.js', {
+    const { client } = await serveFixture(ingress, 'loaded.js', {
       BEHAVIOUR: 'counts',
       OPTIONS: JSON.stringify(options),
       ...env,
@@ -172,7 +172,7 @@ describe.each(doors)('a crowd of clients, by the %s door', (door) => {
   );
 });
 
-describe.each(doors)('one client, by the %s door', (door) => {
+describe.each(ingresses)('one client, by the %s ingress', (ingress) => {
   const MAX = 2 * MEBIBYTE;
 
   addition.each([
@@ -181,7 +181,7 @@ describe.each(doors)('one client, by the %s door', (door) => {
   ])(
     'a message of a million %s costs no more than any other, nor quadratic time',
     async (_, payload) => {
-      const { client } = await serveFixture(door, 'loaded.js', {
+      const { client } = await serveFixture(ingress, 'loaded.js', {
         BEHAVIOUR: 'counts',
         OPTIONS: JSON.stringify({ max_message_size: MAX }),
       });
@@ -205,7 +205,7 @@ describe.each(doors)('one client, by the %s door', (door) => {
   addition(
     'a body of a million chunks of one byte costs no more than any other',
     async () => {
-      const { client } = await serveFixture(door, 'loaded.js', {
+      const { client } = await serveFixture(ingress, 'loaded.js', {
         BEHAVIOUR: 'counts',
         OPTIONS: JSON.stringify({ max_message_size: MAX }),
       });

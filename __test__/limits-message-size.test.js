@@ -4,7 +4,7 @@
  * `max_message_size`: one incoming message or request body (docs/compatibility.md, "Limits").
  */
 
-const { addition, doors } = require('./support/library');
+const { addition, ingresses } = require('./support/library');
 const { Log } = require('./support/log');
 const { startService } = require('./support/server');
 const { OPCODE, encodeFrame } = require('./support/websocket-client');
@@ -60,8 +60,8 @@ const codings = {
 };
 
 /** A websocket that is open on both sides. */
-async function open(door, protocol, options) {
-  const server = await startService(door, options);
+async function open(ingress, protocol, options) {
+  const server = await startService(ingress, options);
   const ws = await server.websocket(targets[protocol]);
   if (protocol === 'websocket') expect(await ws.message()).toBe('o');
   return { server, ws, peer: await server.accept() };
@@ -69,7 +69,7 @@ async function open(door, protocol, options) {
 
 const send = (ws, frames) => ws.wire.write(Buffer.concat(frames.map(encodeFrame)));
 
-describe.each(doors)('max_message_size, by the %s door', (door) => {
+describe.each(ingresses)('max_message_size, by the %s ingress', (ingress) => {
   describe.each(Object.keys(targets))('%s', (protocol) => {
     const payload = payloads[protocol];
 
@@ -78,7 +78,7 @@ describe.each(doors)('max_message_size, by the %s door', (door) => {
         const frames = (length) => shapes[shape](OPCODE[kind], payload(length));
 
         addition(`${kind} below and at the limit is delivered`, async () => {
-          const { ws, peer } = await open(door, protocol, { max_message_size: LIMIT });
+          const { ws, peer } = await open(ingress, protocol, { max_message_size: LIMIT });
           for (const length of [LIMIT - 1, LIMIT]) send(ws, frames(length));
           await peer.until('data', 2);
           const raw = protocol === 'websocket-raw';
@@ -90,7 +90,7 @@ describe.each(doors)('max_message_size, by the %s door', (door) => {
         });
 
         addition(`${kind} above the limit closes with 1009`, async () => {
-          const { ws, peer } = await open(door, protocol, { max_message_size: LIMIT });
+          const { ws, peer } = await open(ingress, protocol, { max_message_size: LIMIT });
           send(ws, frames(LIMIT + 1));
           expect(await ws.closeFrame()).toEqual(TOO_LARGE);
           await ws.end();
@@ -101,7 +101,7 @@ describe.each(doors)('max_message_size, by the %s door', (door) => {
     });
 
     addition('what came before a message above the limit is delivered', async () => {
-      const { ws, peer } = await open(door, protocol, { max_message_size: LIMIT });
+      const { ws, peer } = await open(ingress, protocol, { max_message_size: LIMIT });
       send(ws, [
         { payload: payload(10) },
         { payload: payload(LIMIT + 1) },
@@ -113,7 +113,7 @@ describe.each(doors)('max_message_size, by the %s door', (door) => {
     });
 
     addition('a length is judged before its payload has come', async () => {
-      const { ws, peer } = await open(door, protocol, { max_message_size: LIMIT });
+      const { ws, peer } = await open(ingress, protocol, { max_message_size: LIMIT });
       const eight = Buffer.from([0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
       ws.wire.write(eight);
       expect(await ws.closeFrame()).toEqual(TOO_LARGE);
@@ -121,7 +121,7 @@ describe.each(doors)('max_message_size, by the %s door', (door) => {
     });
 
     addition('fragments without end are too large together', async () => {
-      const { ws, peer } = await open(door, protocol, { max_message_size: LIMIT });
+      const { ws, peer } = await open(ingress, protocol, { max_message_size: LIMIT });
       send(ws, [{ payload: 'x', fin: false }]);
       const more = { opcode: OPCODE.continuation, payload: 'x', fin: false };
       send(ws, Array(LIMIT).fill(more));
@@ -132,7 +132,7 @@ describe.each(doors)('max_message_size, by the %s door', (door) => {
 
     addition('faye_server_options.maxLength goes before it', async () => {
       const options = { max_message_size: 10, faye_server_options: { maxLength: LIMIT } };
-      const { ws, peer } = await open(door, protocol, options);
+      const { ws, peer } = await open(ingress, protocol, options);
       send(ws, [{ payload: payload(LIMIT) }]);
       await peer.until('data');
       send(ws, [{ payload: payload(LIMIT + 1) }]);
@@ -156,7 +156,7 @@ describe.each(doors)('max_message_size, by the %s door', (door) => {
     describe.each(Object.entries(codings))('%s', (_, coding) => {
       addition('at the limit is delivered; above it gets 413, and the session lives', async () => {
         const log = new Log();
-        const server = await startService(door, { max_message_size: LIMIT, log: log.log });
+        const server = await startService(ingress, { max_message_size: LIMIT, log: log.log });
         const session = server.session('/s');
         await server.post(`${session}/xhr`);
         const peer = await server.accept();
@@ -183,7 +183,7 @@ describe.each(doors)('max_message_size, by the %s door', (door) => {
     });
 
     addition('a body above the limit for nobody gets 413 too', async () => {
-      const server = await startService(door, { max_message_size: LIMIT });
+      const server = await startService(ingress, { max_message_size: LIMIT });
       const response = await server.post('/s/0/nobody/' + path, text(LIMIT + 1), headers);
       expect(response.status).toBe(413);
     });

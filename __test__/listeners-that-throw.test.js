@@ -6,7 +6,7 @@
  */
 
 const { serveFixture } = require('./support/child');
-const { addition, deviation, doors } = require('./support/library');
+const { addition, deviation, ingresses } = require('./support/library');
 const { every, open } = require('./support/transports');
 const { encodeFrame } = require('./support/websocket-client');
 
@@ -66,9 +66,11 @@ async function expectThrows(child, client, transport) {
   await expectLines(child, `uncaught ${transport.protocol} at connection`, FEW);
 }
 
-describe.each(doors)('a listener that throws, by the %s door', (door) => {
+describe.each(ingresses)('a listener that throws, by the %s ingress', (ingress) => {
   test("at 'connection' leaves the connection and all others as they are", async () => {
-    const { child, client } = await serveFixture(door, 'throws-at.js', { THROW_AT: 'connection' });
+    const { child, client } = await serveFixture(ingress, 'throws-at.js', {
+      THROW_AT: 'connection',
+    });
     for (const [, transport] of every.filter(([protocol]) => protocol !== 'websocket-raw')) {
       await expectThrows(child, client, transport);
     }
@@ -77,13 +79,15 @@ describe.each(doors)('a listener that throws, by the %s door', (door) => {
 
   // 0.3.24 does not hear such a client.
   deviation(5, "at 'connection' of a raw websocket, too", async () => {
-    const { child, client } = await serveFixture(door, 'throws-at.js', { THROW_AT: 'connection' });
+    const { child, client } = await serveFixture(ingress, 'throws-at.js', {
+      THROW_AT: 'connection',
+    });
     await expectThrows(child, client, every.find(([protocol]) => protocol === 'websocket-raw')[1]);
     client.disconnect();
   });
 
   test.each(['end', 'close'])("at '%s' takes no other connection's end away", async (event) => {
-    const { child, client } = await serveFixture(door, 'throws-at.js', { THROW_AT: event });
+    const { child, client } = await serveFixture(ingress, 'throws-at.js', { THROW_AT: event });
     for (const [protocol, transport] of every) {
       const [other, ...clients] = await openMany(client, transport, FEW + 1);
       for (const { socket } of clients) socket.destroy();
@@ -96,7 +100,7 @@ describe.each(doors)('a listener that throws, by the %s door', (door) => {
   });
 
   test("at 'close' of a websocket that the application closes is the caller's to catch", async () => {
-    const { child, client } = await serveFixture(door, 'throws-at.js', { THROW_AT: 'close' });
+    const { child, client } = await serveFixture(ingress, 'throws-at.js', { THROW_AT: 'close' });
     const ws = await client.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
     ws.send('["close"]');
@@ -109,7 +113,9 @@ describe.each(doors)('a listener that throws, by the %s door', (door) => {
   });
 
   addition('leaves the request whole that was being read at that time', async () => {
-    const { child, client } = await serveFixture(door, 'throws-at.js', { THROW_AT: 'connection' });
+    const { child, client } = await serveFixture(ingress, 'throws-at.js', {
+      THROW_AT: 'connection',
+    });
     for (let count = 1; count <= FEW; count++) {
       const connection = client.connect();
       const target = `${client.session('/s')}/xhr`;

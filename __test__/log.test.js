@@ -1,15 +1,15 @@
 'use strict';
 
 const { serveFixture } = require('./support/child');
-const { addition, doors } = require('./support/library');
+const { addition, ingresses } = require('./support/library');
 const { Log } = require('./support/log');
 const { startService } = require('./support/server');
 
-describe.each(doors)('log, by the %s door', (door) => {
+describe.each(ingresses)('log, by the %s ingress', (ingress) => {
   /** Starts a service that records its log lines. */
   async function logged(options, listener) {
     const log = new Log();
-    const server = await startService(door, { log: log.log, ...options }, listener);
+    const server = await startService(ingress, { log: log.log, ...options }, listener);
     return { server, lines: log.lines, told: (count) => log.told(count) };
   }
 
@@ -72,14 +72,14 @@ describe.each(doors)('log, by the %s door', (door) => {
   });
 
   test('left out, its lines are printed', async () => {
-    const { child, client } = await serveFixture(door, 'logs.js');
+    const { child, client } = await serveFixture(ingress, 'logs.js');
     await client.get('/s/');
     await child.line(/^SockJS v\S+ bound to "\/s"$/);
     await child.line(/^GET \/s\/ \d+ms 200$/);
   });
 
   addition('null turns it off (deviation 8)', async () => {
-    const { child, client } = await serveFixture(door, 'logs.js', { LOG: 'null' });
+    const { child, client } = await serveFixture(ingress, 'logs.js', { LOG: 'null' });
     await client.get('/s/');
     await client.post('/s/0/0/xhr_send', '["a"]', { 'Content-Type': 'text/html' });
     await client.get('/s/');
@@ -93,7 +93,7 @@ describe.each(doors)('log, by the %s door', (door) => {
       retry: 1,
       extensions: [{ name: 'permessage-deflate' }],
     });
-    const { child } = await serveFixture(door, 'logs.js', { LOG: 'null', FAYE });
+    const { child } = await serveFixture(ingress, 'logs.js', { LOG: 'null', FAYE });
     child.process.kill();
     await child.exit();
     expect(child.lines.filter((line) => !line.startsWith('port'))).toEqual([

@@ -1,17 +1,17 @@
 'use strict';
 
-const { doors, survival } = require('./support/library');
+const { ingresses, survival } = require('./support/library');
 const { startService } = require('./support/server');
 const { OPCODE } = require('./support/websocket-client');
 
 /** Values that are no strings, as they stand in an array. */
 const VALUES = '[1,-0.5,1e400,true,null,{"a":[1]},["b"],"s",{"__proto__":{"x":1}}]';
 
-describe.each(doors)('messages to the application, by the %s door', (door) => {
+describe.each(ingresses)('messages to the application, by the %s ingress', (ingress) => {
   test.each(['xhr_send', 'websocket'])(
     'elements that are no strings arrive as JSON values by %s',
     async (transport) => {
-      const server = await startService(door);
+      const server = await startService(ingress);
       const session = server.session('/s');
       if (transport === 'websocket') {
         (await server.websocket(`${session}/websocket`)).send(VALUES);
@@ -27,7 +27,7 @@ describe.each(doors)('messages to the application, by the %s door', (door) => {
   );
 
   test('an element may be nested as deeply as JSON.parse allows', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const ws = await server.websocket('/s/0/0/websocket');
     ws.send(`[${'['.repeat(500)}${']'.repeat(500)}]`);
     const peer = await server.accept();
@@ -44,7 +44,7 @@ describe.each(doors)('messages to the application, by the %s door', (door) => {
     [' ["a"]', ['a']],
     ['\n["a","b"]', ['a', 'b']],
   ])('the websocket payload %j is one message', async (payload, message) => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const ws = await server.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
     ws.send(payload);
@@ -56,7 +56,7 @@ describe.each(doors)('messages to the application, by the %s door', (door) => {
   });
 
   test('an array is as many messages as it has elements, also with white space after the [', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const ws = await server.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
     ws.send('[]');
@@ -70,7 +70,7 @@ describe.each(doors)('messages to the application, by the %s door', (door) => {
     ['["a","b"]', ['a', 'b']],
     ['"a"', 'a'],
   ])('a binary frame %s is parsed as JSON, and always one message', async (payload, message) => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const ws = await server.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
     ws.sendFrame({ opcode: OPCODE.binary, payload });
@@ -80,7 +80,7 @@ describe.each(doors)('messages to the application, by the %s door', (door) => {
   });
 
   test('binary frames: empty ones are ignored, broken JSON ends the websocket', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const ws = await server.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
     ws.sendFrame({ opcode: OPCODE.binary });
@@ -89,7 +89,7 @@ describe.each(doors)('messages to the application, by the %s door', (door) => {
   });
 
   test('after the application closed, the rest of a body is not delivered', async () => {
-    const server = await startService(door, {}, (conn) => conn.on('data', () => conn.close()));
+    const server = await startService(ingress, {}, (conn) => conn.on('data', () => conn.close()));
     const session = server.session('/s');
     await server.post(`${session}/xhr`);
     expect((await server.post(`${session}/xhr_send`, '["a","b"]')).status).toBe(204);
@@ -100,7 +100,7 @@ describe.each(doors)('messages to the application, by the %s door', (door) => {
   });
 
   test('messages of one client arrive in the order they were sent', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const ws = await server.websocket('/s/0/0/websocket');
     const count = 2000;
     for (let i = 0; i < count; i++) ws.send(`["${i}"]`);
@@ -111,7 +111,7 @@ describe.each(doors)('messages to the application, by the %s door', (door) => {
 
   // 0.3.24 takes whatever has Array as the constructor of its `__proto__` for an array.
   survival(3, 'a body that only pretends to be an array is refused', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const session = server.session('/s');
     await server.post(`${session}/xhr`);
     for (const body of ['{"__proto__":[],"length":1,"0":"x"}', '{"__proto__":null}']) {
@@ -122,7 +122,7 @@ describe.each(doors)('messages to the application, by the %s door', (door) => {
   });
 
   survival(3, 'the names of Object.prototype are ordinary session ids', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     for (const id of ['constructor', '__proto__', 'toString']) {
       expect((await server.post(`/s/0/${id}/xhr_send`, '["a"]')).status).toBe(404);
       expect((await server.post(`/s/0/${id}/xhr`)).body).toBe('o\n');

@@ -6,7 +6,7 @@
 
 const { execFileSync } = require('child_process');
 const { serveFixture } = require('./support/child');
-const { addition, doors } = require('./support/library');
+const { addition, ingresses } = require('./support/library');
 const { every, open } = require('./support/transports');
 const { encodeFrame, sendHandshake } = require('./support/websocket-client');
 
@@ -42,46 +42,53 @@ function over(connection, client) {
 }
 
 // What the kernel knows of limits, only Linux lets others set.
-(process.platform === 'linux' ? describe : describe.skip).each(doors)('by the %s door', (door) => {
-  addition.each([
-    ['descriptors', 'nofile', /^ERR_SOCKJS_NO_RESOURCES .*Too many open files .*ulimit -n/],
-    ['threads', 'nproc', /^ERR_SOCKJS_NO_RESOURCES .*Resource temporarily unavailable .*ulimit -u/],
-  ])('without %s a service is not begun, and a later try works', async (_, resource, message) => {
-    const { child, client } = await serveFixture(door, 'starved.js', {
-      UNPRIVILEGED: String(NOBODY),
+(process.platform === 'linux' ? describe : describe.skip).each(ingresses)(
+  'by the %s ingress',
+  (ingress) => {
+    addition.each([
+      ['descriptors', 'nofile', /^ERR_SOCKJS_NO_RESOURCES .*Too many open files .*ulimit -n/],
+      [
+        'threads',
+        'nproc',
+        /^ERR_SOCKJS_NO_RESOURCES .*Resource temporarily unavailable .*ulimit -u/,
+      ],
+    ])('without %s a service is not begun, and a later try works', async (_, resource, message) => {
+      const { child, client } = await serveFixture(ingress, 'starved.js', {
+        UNPRIVILEGED: String(NOBODY),
+      });
+      const uid = process.getuid() || NOBODY;
+      limit(child, resource, 1, uid);
+      child.process.kill('SIGUSR2');
+      await child.line(message);
+      await child.line(/^listeners 1$/);
+      limit(child, resource, ENOUGH, uid);
+      child.process.kill('SIGUSR2');
+      await child.line(/^installed$/);
+      expect((await client.get('/s/info')).status).toBe(200);
+      expect((await client.get('/app')).body).toBe('app');
     });
-    const uid = process.getuid() || NOBODY;
-    limit(child, resource, 1, uid);
-    child.process.kill('SIGUSR2');
-    await child.line(message);
-    await child.line(/^listeners 1$/);
-    limit(child, resource, ENOUGH, uid);
-    child.process.kill('SIGUSR2');
-    await child.line(/^installed$/);
-    expect((await client.get('/s/info')).status).toBe(200);
-    expect((await client.get('/app')).body).toBe('app');
-  });
 
-  test.each(every)(
-    '%s is served when a connection cannot be taken',
-    async (protocol, transport) => {
-      const { child, client } = await serveFixture(door, 'starved.js', { SERVES: '1' });
-      // The process has the connection already, and will have no descriptor for a duplicate.
-      const connection = client.connect();
-      await connection.request('GET', '/app');
-      limit(child, 'nofile', 1);
-      const { wire, session } = await open(over(connection, client), transport);
-      limit(child, 'nofile', ENOUGH);
-      if (transport.upgraded) {
-        const payload = protocol === 'websocket' ? '["back"]' : 'back';
-        wire.write(encodeFrame({ payload }));
-      } else {
-        if (transport.polls) connection.send(transport.method, session + transport.path);
-        expect((await client.post(`${session}/xhr_send`, '["back"]')).status).toBe(204);
-      }
-      await wire.read(() => wire.buffer.includes('back') || undefined, 'the echo');
-      expect(child.errors).toBe('');
-      client.disconnect();
-    },
-  );
-});
+    test.each(every)(
+      '%s is served when a connection cannot be taken',
+      async (protocol, transport) => {
+        const { child, client } = await serveFixture(ingress, 'starved.js', { SERVES: '1' });
+        // The process has the connection already, and will have no descriptor for a duplicate.
+        const connection = client.connect();
+        await connection.request('GET', '/app');
+        limit(child, 'nofile', 1);
+        const { wire, session } = await open(over(connection, client), transport);
+        limit(child, 'nofile', ENOUGH);
+        if (transport.upgraded) {
+          const payload = protocol === 'websocket' ? '["back"]' : 'back';
+          wire.write(encodeFrame({ payload }));
+        } else {
+          if (transport.polls) connection.send(transport.method, session + transport.path);
+          expect((await client.post(`${session}/xhr_send`, '["back"]')).status).toBe(204);
+        }
+        await wire.read(() => wire.buffer.includes('back') || undefined, 'the echo');
+        expect(child.errors).toBe('');
+        client.disconnect();
+      },
+    );
+  },
+);

@@ -10,7 +10,7 @@ const net = require('net');
 const { PerformanceObserver } = require('perf_hooks');
 const { Condition } = require('./support/wait');
 const { serveFixture } = require('./support/child');
-const { doors } = require('./support/library');
+const { ingresses } = require('./support/library');
 const { startEcho, startService } = require('./support/server');
 
 /** What the tests undo at their end. @type {(() => void)[]} */
@@ -89,7 +89,7 @@ const onlookersOfOne = [
   ],
 ];
 
-describe.each(doors)('with the %s door', (door) => {
+describe.each(ingresses)('with the %s ingress', (ingress) => {
   /** Counts, and wakes who waits for a number. */
   function counter() {
     const changed = new Condition();
@@ -108,15 +108,15 @@ describe.each(doors)('with the %s door', (door) => {
   }
 
   test('with nobody who looks, the connection of a request leaves Node where it can', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     let socket;
     server.http.once('connection', (accepted) => (socket = accepted));
     await server.connect().request('GET', '/s/info');
-    expect(socket._handle === null).toBe(door === 'takeover');
+    expect(socket._handle === null).toBe(ingress === 'takeover');
   });
 
   test.each(onlookersOfAll)('%s sees a request', async (_, look) => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const { seen, above } = counter();
     look(seen);
     const connection = server.connect();
@@ -127,7 +127,7 @@ describe.each(doors)('with the %s door', (door) => {
   });
 
   test.each(onlookersOfOne)('%s sees a request', async (_, look) => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const { seen, above } = counter();
     look(server.http, seen);
     const connection = server.connect();
@@ -144,7 +144,7 @@ describe.each(doors)('with the %s door', (door) => {
     ['Socket', 'setTimeout'],
   ])('%s.%s that was replaced before the library came sees each request', async (name, method) => {
     const env = { CLASS: name, METHOD: method };
-    const { child, client } = await serveFixture(door, 'patched-first.js', env);
+    const { child, client } = await serveFixture(ingress, 'patched-first.js', env);
     const connection = client.connect();
     const seen = () => child.lines.filter((line) => line === 'seen').length;
     for (let request = 0; request < 2; request++) {
@@ -158,7 +158,7 @@ describe.each(doors)('with the %s door', (door) => {
     ['a listener of "data" on its sockets', (server, seen) => onData(server, seen)],
     ['a patched socket write', (_, seen) => patch(net.Socket.prototype, 'write', seen)],
   ])('%s sees a websocket', async (_, look) => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     const { seen, above } = counter();
     look(server.http, seen);
     const ws = await server.websocket('/s/0/0/websocket');
@@ -177,7 +177,9 @@ describe.each(doors)('with the %s door', (door) => {
         return super.writeHead(...args);
       }
     }
-    const server = await startService(door, {}, undefined, { http: { ServerResponse: Response } });
+    const server = await startService(ingress, {}, undefined, {
+      http: { ServerResponse: Response },
+    });
     const response = await server.get('/s/info');
     expect(response.headers['x-mine']).toBe('1');
   });
@@ -190,7 +192,9 @@ describe.each(doors)('with the %s door', (door) => {
         made++;
       }
     }
-    const server = await startService(door, {}, undefined, { http: { IncomingMessage: Request } });
+    const server = await startService(ingress, {}, undefined, {
+      http: { IncomingMessage: Request },
+    });
     const connection = server.connect();
     await connection.request('GET', '/s/info');
     await connection.request('GET', '/s/info');
@@ -198,7 +202,7 @@ describe.each(doors)('with the %s door', (door) => {
   });
 
   test('one that comes later sees the next request of a connection after another one came', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const connection = server.connect();
     await connection.request('GET', '/s/info');
     const { seen, above } = counter();
@@ -210,7 +214,7 @@ describe.each(doors)('with the %s door', (door) => {
   });
 
   test('server.setTimeout() holds for the next request of a connection', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const connection = server.connect();
     await connection.request('GET', '/s/info');
     server.http.setTimeout(50);

@@ -6,13 +6,13 @@
 
 const path = require('path');
 const { Child } = require('./support/child');
-const { doors, environmentOf } = require('./support/library');
+const { ingresses, environmentOf } = require('./support/library');
 
 const JEST = path.join(path.dirname(require.resolve('jest/package.json')), 'bin/jest.js');
 
-test.each(doors)('Jest detects no open handle, by the %s door', async (door) => {
+test.each(ingresses)('Jest detects no open handle, by the %s ingress', async (ingress) => {
   const cwd = path.join(__dirname, 'fixtures/open-handles');
-  const child = new Child(JEST, { env: environmentOf(door), cwd });
+  const child = new Child(JEST, { env: environmentOf(ingress), cwd });
   expect(await child.exit()).toEqual({ code: 0, signal: null });
   expect(child.errors).toContain('1 passed');
   expect(child.errors).not.toContain('open handle');

@@ -2,11 +2,11 @@
 
 const http = require('http');
 const { inspect } = require('util');
-const { addition, doors, sockjs, throughDoor } = require('./support/library');
+const { addition, ingresses, sockjs, throughIngress } = require('./support/library');
 const { Log } = require('./support/log');
 const { startService } = require('./support/server');
 
-describe.each(doors)('options, by the %s door', (door) => {
+describe.each(ingresses)('options, by the %s ingress', (ingress) => {
   for (const [title, options] of [
     ['a prefix that is no valid expression', { prefix: '/(' }],
     ['a log that is not a function', { log: 'console' }],
@@ -27,7 +27,7 @@ describe.each(doors)('options, by the %s door', (door) => {
     addition(`${title} is refused with a coded error: ${inspect(options)}`, async () => {
       const attempt = (fn) => {
         try {
-          throughDoor(door, fn);
+          throughIngress(ingress, fn);
         } catch (error) {
           return error;
         }
@@ -44,13 +44,13 @@ describe.each(doors)('options, by the %s door', (door) => {
   }
 
   test('unknown options are ignored', async () => {
-    const server = await startService(door, { debug: true, whatever: { x: 1 } });
+    const server = await startService(ingress, { debug: true, whatever: { x: 1 } });
     expect((await server.get('/s/')).status).toBe(200);
   });
 
   test('what is falsy in faye_server_options is as if it were left out', async () => {
     const faye = { maxLength: 0, ping: null, headers: undefined };
-    const server = await startService(door, { faye_server_options: faye });
+    const server = await startService(ingress, { faye_server_options: faye });
     const ws = await server.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
     ws.send('["a"]');
@@ -64,7 +64,7 @@ describe.each(doors)('options, by the %s door', (door) => {
       ['10', 0],
       [Infinity, 1],
     ]) {
-      const server = await startService(door, { faye_server_options: { maxLength } });
+      const server = await startService(ingress, { faye_server_options: { maxLength } });
       const ws = await server.websocket('/s/0/0/websocket');
       expect(await ws.message()).toBe('o');
       const peer = await server.accept();
@@ -76,7 +76,7 @@ describe.each(doors)('options, by the %s door', (door) => {
   });
 
   addition('a body larger than max_message_size gets 413 with a short text', async () => {
-    const server = await startService(door, { max_message_size: 100 });
+    const server = await startService(ingress, { max_message_size: 100 });
     const session = server.session('/s');
     await server.post(`${session}/xhr`);
     const fits = `["${'x'.repeat(96)}"]`;
@@ -91,7 +91,7 @@ describe.each(doors)('options, by the %s door', (door) => {
   });
 
   addition('a websocket message larger than max_message_size closes with 1009', async () => {
-    const server = await startService(door, { max_message_size: 100 });
+    const server = await startService(ingress, { max_message_size: 100 });
     const ws = await server.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
     ws.send(`["${'x'.repeat(97)}"]`);
@@ -100,7 +100,7 @@ describe.each(doors)('options, by the %s door', (door) => {
 
   addition('a client that takes nothing is closed when max_buffered is passed', async () => {
     const log = new Log();
-    const server = await startService(door, { max_buffered: 1000, log: log.log });
+    const server = await startService(ingress, { max_buffered: 1000, log: log.log });
     const session = server.session('/s');
     await server.post(`${session}/xhr`);
     const { conn } = await server.accept();
@@ -115,7 +115,7 @@ describe.each(doors)('options, by the %s door', (door) => {
 
   addition('a new option that is undefined is as if it were left out', async () => {
     const options = { max_message_size: 100, high_water_mark: 10 };
-    const { service } = await startService(door, options);
+    const { service } = await startService(ingress, options);
     const unset = Object.fromEntries(
       ['max_buffered', 'binary', 'io_threads', 'pong_timeout', ...Object.keys(options)].map(
         (name) => [name, undefined],
@@ -131,15 +131,19 @@ describe.each(doors)('options, by the %s door', (door) => {
 
   addition('numbers may be given as text', async () => {
     const text = { max_buffered: '1000', high_water_mark: '10', pong_timeout: '20' };
-    const server = await startService(door, { ...text, max_message_size: '30', io_threads: '1' });
+    const server = await startService(ingress, {
+      ...text,
+      max_message_size: '30',
+      io_threads: '1',
+    });
     await server.post('/s/0/0/xhr');
     const { conn } = await server.accept();
     expect([conn.write('123'), conn.write('more than ten')]).toEqual([true, false]);
   });
 
   test('handler options go before those of the server', async () => {
-    const server = await startService(door, { prefix: '/s', websocket: false });
-    throughDoor(door, () =>
+    const server = await startService(ingress, { prefix: '/s', websocket: false });
+    throughIngress(ingress, () =>
       server.service.installHandlers(server.http, { prefix: '/t', websocket: true }),
     );
     expect(JSON.parse((await server.get('/s/info')).body).websocket).toBe(false);

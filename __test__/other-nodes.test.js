@@ -5,7 +5,7 @@
  * version that is not known here: then the request goes over the bridge.
  */
 
-const { doors } = require('./support/library');
+const { ingresses } = require('./support/library');
 const { startEcho } = require('./support/server');
 
 const fails = () => {
@@ -45,13 +45,13 @@ const inAllShapes = (places) =>
     // It is called when the connection has been taken, which then ends at the next request that is Node's.
     .filter(([name, shape]) => name !== 'parser.unconsume' || shape !== 'a function that throws');
 
-describe.each(doors)('by the %s door', (door) => {
+describe.each(ingresses)('by the %s ingress', (ingress) => {
   /**
    * Does something with a server whose sockets, or what belongs to them, look different while it lasts: Node itself
    * needs them later, and uses its parsers again.
    */
   async function withChange([place, descriptor], run) {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     server.http.on('connection', (socket) => {
       const [target, key] = place(socket);
       const before = Object.getOwnPropertyDescriptor(target, key);

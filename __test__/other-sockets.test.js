@@ -5,7 +5,7 @@
  * requests: it may be missing, or of another shape, in a version that is not known here.
  */
 
-const { doors, isOracle } = require('./support/library');
+const { ingresses, isOracle } = require('./support/library');
 const { startServer } = require('./support/server');
 
 const fails = () => {
@@ -28,7 +28,7 @@ const rows = ['server', '_httpMessage', '_getsockname']
   .filter(([name, shape]) => name !== 'server' || shape !== 'a getter that throws');
 
 // 0.3.24 leaves such upgrades unanswered.
-(isOracle ? describe.skip : describe).each(doors)('by the %s door', (door) => {
+(isOracle ? describe.skip : describe).each(ingresses)('by the %s ingress', (ingress) => {
   /**
    * A server on which a property of a socket is another while a handler of ours has an upgrade. Node itself
    * needs most of them before and after.
@@ -41,7 +41,7 @@ const rows = ['server', '_httpMessage', '_getsockname']
       httpServer.removeListener('upgrade', ours);
       return ours;
     };
-    return startServer(door, {
+    return startServer(ingress, {
       install: (httpServer, library) => {
         const service = library.createServer({ prefix: '/s' });
         service.on('connection', (conn) => conn.on('data', (message) => conn.write(message)));

@@ -7,18 +7,18 @@
 
 const { once } = require('events');
 const { delay } = require('./support/wait');
-const { addition, doors } = require('./support/library');
+const { addition, ingresses } = require('./support/library');
 const { startService } = require('./support/server');
 const { OPCODE } = require('./support/websocket-client');
 
-describe.each(doors)('a paused connection, by the %s door', (door) => {
+describe.each(ingresses)('a paused connection, by the %s ingress', (ingress) => {
   const targets = [
     ['websocket', '/s/0/0/websocket', '["m"]'],
     ['raw websocket', '/s/websocket', 'm'],
   ];
 
   async function startPaused(target, options) {
-    const server = await startService(door, options, (conn) => conn.pause());
+    const server = await startService(ingress, options, (conn) => conn.pause());
     const ws = await server.websocket(target);
     if (target.includes('/0/')) expect(await ws.message()).toBe('o');
     return { ws, peer: await server.accept() };

@@ -7,7 +7,7 @@
 const path = require('path');
 const { delay } = require('./support/wait');
 const { Child, serveFixture } = require('./support/child');
-const { addition, doors } = require('./support/library');
+const { addition, ingresses } = require('./support/library');
 const { every, open } = require('./support/transports');
 const { OPCODE, encodeFrame } = require('./support/websocket-client');
 
@@ -38,9 +38,9 @@ async function load(client) {
   return websockets;
 }
 
-describe.each(doors)('a process, by the %s door', (door) => {
+describe.each(ingresses)('a process, by the %s ingress', (ingress) => {
   test.each(every)('lives as long as a client of %s', async (protocol, transport) => {
-    const { child, client } = await serveFixture(door, 'leaves.js');
+    const { child, client } = await serveFixture(ingress, 'leaves.js');
     const { socket } = await open(client, transport);
     await child.line(new RegExp(`^open ${protocol}$`));
     child.process.kill('SIGUSR2');
@@ -60,7 +60,7 @@ describe.each(doors)('a process, by the %s door', (door) => {
   });
 
   test('ends by itself when all clients have gone', async () => {
-    const { child, client } = await serveFixture(door, 'leaves.js');
+    const { child, client } = await serveFixture(ingress, 'leaves.js');
     await load(client);
     child.process.kill('SIGUSR2');
     await child.line(/^closing$/);
@@ -74,7 +74,7 @@ describe.each(doors)('a process, by the %s door', (door) => {
   });
 
   addition('is not kept by a websocket that went with a ping unanswered', async () => {
-    const { child, client } = await serveFixture(door, 'leaves.js', { HEARTBEAT: '10' });
+    const { child, client } = await serveFixture(ingress, 'leaves.js', { HEARTBEAT: '10' });
     const ws = await client.websocket('/s/0/0/websocket');
     while ((await ws.frame()).opcode !== OPCODE.ping);
     child.process.kill('SIGUSR2');
@@ -83,7 +83,7 @@ describe.each(doors)('a process, by the %s door', (door) => {
   });
 
   test('that calls process.exit() under load ends cleanly', async () => {
-    const { child, client } = await serveFixture(door, 'leaves.js');
+    const { child, client } = await serveFixture(ingress, 'leaves.js');
     const [first] = await load(client);
     first.write(order('exit'));
     expect(await child.exit()).toEqual({ code: 7, signal: null });
@@ -92,7 +92,7 @@ describe.each(doors)('a process, by the %s door', (door) => {
   });
 
   test('that is told to terminate under load ends so', async () => {
-    const { child, client } = await serveFixture(door, 'leaves.js');
+    const { child, client } = await serveFixture(ingress, 'leaves.js');
     await load(client);
     child.process.kill('SIGTERM');
     expect(await child.exit()).toEqual({ code: null, signal: 'SIGTERM' });
@@ -101,7 +101,7 @@ describe.each(doors)('a process, by the %s door', (door) => {
   });
 
   test('that exits when it is told to terminate under load does so cleanly', async () => {
-    const { child, client } = await serveFixture(door, 'leaves.js', { EXIT_ON: 'SIGTERM' });
+    const { child, client } = await serveFixture(ingress, 'leaves.js', { EXIT_ON: 'SIGTERM' });
     await load(client);
     child.process.kill('SIGTERM');
     expect(await child.exit()).toEqual({ code: 7, signal: null });
@@ -110,7 +110,7 @@ describe.each(doors)('a process, by the %s door', (door) => {
   });
 
   test('sees each client of one that is killed go, and keeps none of their descriptors', async () => {
-    const { client } = await serveFixture(door, 'counts.js');
+    const { client } = await serveFixture(ingress, 'counts.js');
     const counts = async () => JSON.parse((await client.get('/counts')).body);
     const { descriptors } = await counts();
     const crowd = new Child(path.join(__dirname, 'fixtures/crowd.js'), {

@@ -1,12 +1,12 @@
 'use strict';
 
-const { doors } = require('./support/library');
+const { ingresses } = require('./support/library');
 const { startServer } = require('./support/server');
 
-describe.each(doors)('protocol and framing, by the %s door', (door) => {
+describe.each(ingresses)('protocol and framing, by the %s ingress', (ingress) => {
   let server;
   beforeEach(async () => {
-    server = await startServer(door);
+    server = await startServer(ingress);
   });
 
   test('a session opens with o, takes messages by xhr_send and gives them in a frames', async () => {

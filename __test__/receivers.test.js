@@ -6,7 +6,7 @@
 
 const http = require('http');
 const path = require('path');
-const { addition, doors, libraryPath } = require('./support/library');
+const { addition, ingresses, libraryPath } = require('./support/library');
 const { startEcho, startService } = require('./support/server');
 const { every, open, polls, receive, streams, websockets } = require('./support/transports');
 
@@ -20,7 +20,7 @@ const requestOf = (conn) => {
   return recv.request ?? (recv.ws ?? ws)._driver._request;
 };
 
-describe.each(doors)('receivers, by the %s door', (door) => {
+describe.each(ingresses)('receivers, by the %s ingress', (ingress) => {
   /** Opens a session with the headers above; resolves to what `look` found in 'connection'. */
   async function connect(server, transport, found) {
     const { method, upgraded } = transport;
@@ -36,7 +36,7 @@ describe.each(doors)('receivers, by the %s door', (door) => {
     '%s: has the whole request in its "connection" event',
     async (name, transport) => {
       const found = {};
-      const server = await startService(door, {}, (conn) => {
+      const server = await startService(ingress, {}, (conn) => {
         const request = requestOf(conn);
         const { headers, url, method, httpVersion, socket } = request;
         Object.assign(found, { request, headers, url, method, httpVersion, socket });
@@ -65,7 +65,7 @@ describe.each(doors)('receivers, by the %s door', (door) => {
   test.each([...streams, ...websockets])(
     '%s: keeps a request once it was read',
     async (name, transport) => {
-      const server = await startService(door, {}, (conn) => void requestOf(conn));
+      const server = await startService(ingress, {}, (conn) => void requestOf(conn));
       const accepted = new Promise((resolve) => {
         server.service.on('connection', resolve);
       });
@@ -79,7 +79,7 @@ describe.each(doors)('receivers, by the %s door', (door) => {
   );
 
   test.each(streams)('%s: has a socket, options, protocol and session', async (name, transport) => {
-    const server = await startService(door, { heartbeat_delay: 4321 });
+    const server = await startService(ingress, { heartbeat_delay: 4321 });
     const { peer } = await receive(server, transport);
     const { recv } = peer.conn._session;
     expect(recv.thingy.remoteAddress).toBe('127.0.0.1');
@@ -92,7 +92,7 @@ describe.each(doors)('receivers, by the %s door', (door) => {
   test.each(websockets)(
     '%s: has its socket, and what faye-websocket has',
     async (name, transport) => {
-      const server = await startService(door);
+      const server = await startService(ingress);
       const { peer } = await receive(server, transport);
       const { recv, ws } = peer.conn._session;
       expect(recv.connection.remoteAddress).toBe('127.0.0.1');
@@ -104,7 +104,7 @@ describe.each(doors)('receivers, by the %s door', (door) => {
   test.each(every)(
     "%s: what is put onto its prototype is not everybody else's",
     async (name, transport) => {
-      const server = await startService(door);
+      const server = await startService(ingress);
       const { peer } = await receive(server, transport);
       const { recv, ws } = peer.conn._session;
       // 0.3.24 has a plain object there.
@@ -117,7 +117,7 @@ describe.each(doors)('receivers, by the %s door', (door) => {
     '%s: null between polls, and the poll while one waits',
     async (name, transport) => {
       const seen = [];
-      const server = await startService(door, {}, (conn) => seen.push(conn._session.recv));
+      const server = await startService(ingress, {}, (conn) => seen.push(conn._session.recv));
       const session = server.session('/s');
       const target = session + transport.path;
       const connection = server.connect();
@@ -145,7 +145,7 @@ describe.each(doors)('receivers, by the %s door', (door) => {
 
   test.each(streams)('%s: null after its end, and the next one then', async (name, transport) => {
     const server = await startService(
-      door,
+      ingress,
       { response_limit: 100 },
       (conn) => void conn._session.recv,
     );
@@ -163,7 +163,7 @@ describe.each(doors)('receivers, by the %s door', (door) => {
   test.each(streams)(
     '%s: didClose() ends the response, and the session waits',
     async (name, transport) => {
-      const server = await startService(door);
+      const server = await startService(ingress);
       const connection = server.connect();
       const session = server.session('/s');
       connection.send(transport.method, session + transport.path);
@@ -188,7 +188,7 @@ describe.each(doors)('receivers, by the %s door', (door) => {
   test.each(polls)(
     '%s: didClose() ends a poll that waits with nothing',
     async (name, transport) => {
-      const server = await startService(door);
+      const server = await startService(ingress);
       const { connection, peer, session } = await receive(server, transport);
       peer.conn._session.recv.didClose();
       expect(peer.conn._session.recv).toBe(null);
@@ -201,7 +201,7 @@ describe.each(doors)('receivers, by the %s door', (door) => {
   );
 
   test('a session ends disconnect_delay after didClose() on its stream', async () => {
-    const server = await startService(door, { disconnect_delay: 50 });
+    const server = await startService(ingress, { disconnect_delay: 50 });
     const streaming = await server.open('POST', `${server.session('/s')}/xhr_streaming`);
     await streaming.until('o\n');
     const peer = await server.accept();
@@ -211,7 +211,7 @@ describe.each(doors)('receivers, by the %s door', (door) => {
   });
 
   test.each(streams)('%s: Showdown ends it when its socket is idle', async (name, transport) => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const { peer } = await receive(server, transport);
     const { conn } = peer;
     await new Promise((resolve) => {
@@ -224,7 +224,7 @@ describe.each(doors)('receivers, by the %s door', (door) => {
   });
 
   test('heartbeats keep the socket of a stream from being idle', async () => {
-    const server = await startService(door, { heartbeat_delay: 50 });
+    const server = await startService(ingress, { heartbeat_delay: 50 });
     const streaming = await server.open('POST', `${server.session('/s')}/xhr_streaming`);
     await streaming.until('o\n');
     const { conn } = await server.accept();
@@ -237,7 +237,7 @@ describe.each(doors)('receivers, by the %s door', (door) => {
   addition.each([...streams, ...websockets])(
     '%s: read later, a request has what the connection shows',
     async (name, transport) => {
-      const server = await startService(door);
+      const server = await startService(ingress);
       const accepted = new Promise((resolve) => {
         server.service.on('connection', resolve);
       });
@@ -247,7 +247,7 @@ describe.each(doors)('receivers, by the %s door', (door) => {
       const request = requestOf(conn);
       expect([request.url, request.method]).toEqual([target, transport.method]);
       expect(request.headers).toMatchObject({ host: 'localhost', 'user-agent': 'tests' });
-      expect(request.headers.cookie).toBe(door === 'bridge' ? HEADERS.Cookie : undefined);
+      expect(request.headers.cookie).toBe(ingress === 'bridge' ? HEADERS.Cookie : undefined);
       expect(request.socket.remoteAddress).toBe('127.0.0.1');
     },
   );
@@ -264,7 +264,7 @@ describe.each(doors)('receivers, by the %s door', (door) => {
     };
     try {
       for (const [name, transport] of every) {
-        const server = await startService(door);
+        const server = await startService(ingress);
         const accepted = new Promise((resolve) => {
           server.service.on('connection', resolve);
         });
@@ -284,7 +284,7 @@ describe.each(doors)('receivers, by the %s door', (door) => {
   });
 
   test('a session that nobody polls for may be ended by its didTimeout()', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const session = server.session('/s');
     await server.post(`${session}/xhr`);
     const peer = await server.accept();
@@ -299,14 +299,14 @@ describe.each(doors)('receivers, by the %s door', (door) => {
   });
 
   test('didTimeout() of a session that somebody receives for throws', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const { peer } = await receive(server, streams[0][1]);
     expect(() => peer.conn._session.didTimeout()).toThrow('RECV_STILL_THERE');
     expect(peer.conn.readyState).toBe(1);
   });
 
   test('didClose() of the session of a raw websocket ends it', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const ws = await server.websocket('/s/websocket');
     const peer = await server.accept();
     peer.conn._session.didClose();
@@ -317,7 +317,7 @@ describe.each(doors)('receivers, by the %s door', (door) => {
   test.each(every)(
     '%s: session_id is its name in the URL, if it has one',
     async (name, transport) => {
-      const server = await startService(door);
+      const server = await startService(ingress);
       const { peer, session } = await receive(server, transport);
       const expected = transport.upgraded ? undefined : session.split('/').at(-1);
       expect(peer.conn._session.session_id).toBe(expected);
@@ -325,14 +325,14 @@ describe.each(doors)('receivers, by the %s door', (door) => {
   );
 
   test('a message that a test hands in arrives', async () => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     const { peer } = await receive(server, streams[0][1]);
     peer.conn._session.didMessage('by hand');
     expect(peer.messages).toEqual(['by hand']);
   });
 
   test('what replaces send() of a session gets what the connection writes', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     await open(server, websockets[0][1]);
     const { conn } = await server.accept();
     const sent = [];
@@ -342,7 +342,7 @@ describe.each(doors)('receivers, by the %s door', (door) => {
   });
 
   test("Showdown's tests make a session of their own", async () => {
-    const { service } = await startService(door, { disconnect_delay: 20 });
+    const { service } = await startService(ingress, { disconnect_delay: 20 });
     const session = new Session('aaaaaaaa', service);
     session.remoteAddress = '127.0.0.1';
     if (!('headers' in session)) session.headers = {};

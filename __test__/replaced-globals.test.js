@@ -5,7 +5,7 @@
  */
 
 const { serveFixture } = require('./support/child');
-const { addition, doors } = require('./support/library');
+const { addition, ingresses } = require('./support/library');
 const { startService } = require('./support/server');
 
 /** Those that Node itself does not look up again; 0.3.24 does with the latter. */
@@ -15,13 +15,13 @@ const MORE = [
   ...['Buffer', 'Date', 'JSON'],
 ];
 
-describe.each(doors)('replaced globals, by the %s door', (door) => {
+describe.each(ingresses)('replaced globals, by the %s ingress', (ingress) => {
   afterEach(() => jest.useRealTimers());
 
   addition.each([{ legacyFakeTimers: false }, { legacyFakeTimers: true }])(
     "all is served under Jest's fake timers, %j",
     async (config) => {
-      const server = await startService(door);
+      const server = await startService(ingress);
       jest.useFakeTimers(config);
       const ws = await server.websocket('/s/0/0/websocket');
       expect(await ws.message()).toBe('o');
@@ -53,7 +53,7 @@ describe.each(doors)('replaced globals, by the %s door', (door) => {
 
   /** @param {string} name of a global */
   async function servesWithout(name) {
-    const { child, client } = await serveFixture(door, 'replaced-global.js', { GLOBAL: name });
+    const { child, client } = await serveFixture(ingress, 'replaced-global.js', { GLOBAL: name });
     const ws = await client.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
     ws.send('["echo",{"text":"value"}]');

@@ -9,7 +9,7 @@ const { once } = require('events');
 const http = require('http');
 const net = require('net');
 const os = require('os');
-const { doors } = require('./support/library');
+const { ingresses } = require('./support/library');
 const { startServer, startService } = require('./support/server');
 
 /** Answers with what it sees of the connection, and marks it. */
@@ -25,10 +25,10 @@ function showSocket(request, response) {
   });
 }
 
-describe.each(doors)('a connection with other requests on it, by the %s door', (door) => {
+describe.each(ingresses)('a connection with other requests on it, by the %s ingress', (ingress) => {
   /** @param {object} [options] of the http server */
   async function start(options) {
-    const server = await startService(door, {}, undefined, { app: showSocket, http: options });
+    const server = await startService(ingress, {}, undefined, { app: showSocket, http: options });
     const heard = [];
     server.http.on('connection', (socket) => {
       heard.push(socket);
@@ -118,7 +118,7 @@ describe.each(doors)('a connection with other requests on it, by the %s door', (
       request.socket.once('end', () => ended++);
       response.end('app');
     };
-    const server = await startService(door, {}, undefined, { app });
+    const server = await startService(ingress, {}, undefined, { app });
     const [accepted] = await Promise.all([
       once(server.http, 'connection'),
       (async () => {
@@ -311,17 +311,26 @@ describe.each(doors)('a connection with other requests on it, by the %s door', (
   });
 });
 
-test.each(doors)('several http servers may share connections, by the %s door', async (door) => {
-  const service = {
-    install: (httpServer, library) =>
-      library.createServer({ prefix: '/s' }).installHandlers(httpServer),
-  };
-  const one = await startServer(door, { ...service, app: (_, response) => response.end('one') });
-  const two = await startServer(door, { ...service, app: (_, response) => response.end('two') });
-  for (const server of [one, two]) {
-    const connection = server.connect();
-    await connection.request('GET', '/s/info');
-    const page = await connection.request('GET', '/page');
-    expect(page.body).toBe(server === one ? 'one' : 'two');
-  }
-});
+test.each(ingresses)(
+  'several http servers may share connections, by the %s ingress',
+  async (ingress) => {
+    const service = {
+      install: (httpServer, library) =>
+        library.createServer({ prefix: '/s' }).installHandlers(httpServer),
+    };
+    const one = await startServer(ingress, {
+      ...service,
+      app: (_, response) => response.end('one'),
+    });
+    const two = await startServer(ingress, {
+      ...service,
+      app: (_, response) => response.end('two'),
+    });
+    for (const server of [one, two]) {
+      const connection = server.connect();
+      await connection.request('GET', '/s/info');
+      const page = await connection.request('GET', '/page');
+      expect(page.body).toBe(server === one ? 'one' : 'two');
+    }
+  },
+);

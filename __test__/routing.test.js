@@ -1,7 +1,7 @@
 'use strict';
 
 const { AsyncLocalStorage } = require('async_hooks');
-const { deviation, doors, sockjs } = require('./support/library');
+const { deviation, ingresses, sockjs } = require('./support/library');
 const { startEcho, startServer, startService } = require('./support/server');
 
 /** @type {import('http').RequestListener} an application that says what it was asked */
@@ -17,9 +17,9 @@ const install = (httpServer, library, options) => {
   return service.installHandlers(httpServer, { prefix: '/s', ...options });
 };
 
-describe.each(doors)('routing, by the %s door', (door) => {
+describe.each(ingresses)('routing, by the %s ingress', (ingress) => {
   test('requests that are not under the prefix reach the application untouched', async () => {
-    const server = await startServer(door, { install, app });
+    const server = await startServer(ingress, { install, app });
     for (const target of ['/', '/other', '/sx', '/S/', '/s?x', '/x/s/info', '//s/info']) {
       expect((await server.get(target)).body).toBe(`app: GET ${target} `);
     }
@@ -29,7 +29,7 @@ describe.each(doors)('routing, by the %s door', (door) => {
   });
 
   test('ours and theirs share a keep-alive connection', async () => {
-    const server = await startServer(door, { install, app });
+    const server = await startServer(ingress, { install, app });
     const session = server.session('/s');
     const connection = server.connect();
     for (let i = 0; i < 5; i++) {
@@ -47,7 +47,7 @@ describe.each(doors)('routing, by the %s door', (door) => {
   });
 
   test('ours and theirs may be pipelined', async () => {
-    const server = await startServer(door, { install, app });
+    const server = await startServer(ingress, { install, app });
     const session = server.session('/s');
     const connection = server.connect();
     connection.send('POST', `${session}/xhr`);
@@ -61,7 +61,7 @@ describe.each(doors)('routing, by the %s door', (door) => {
   });
 
   test('a large body of theirs may follow ours, in many segments', async () => {
-    const server = await startServer(door, { install, app });
+    const server = await startServer(ingress, { install, app });
     const connection = server.connect();
     await connection.request('GET', '/s/');
     const body = 'x'.repeat(1_000_000);
@@ -70,7 +70,7 @@ describe.each(doors)('routing, by the %s door', (door) => {
   });
 
   test('theirs may upgrade the connection that ours came on', async () => {
-    const server = await startServer(door, {
+    const server = await startServer(ingress, {
       app,
       install(httpServer, library) {
         httpServer.on('upgrade', (req, socket) => {
@@ -104,14 +104,14 @@ describe.each(doors)('routing, by the %s door', (door) => {
   });
 
   test('the prefix is an expression: a class', async () => {
-    const server = await startEcho(door, { prefix: '[/]e[ck]ho' });
+    const server = await startEcho(ingress, { prefix: '[/]e[ck]ho' });
     expect((await server.get('/echo/')).body).toBe('Welcome to SockJS!\n');
     expect((await server.post(`${server.session('/ekho')}/xhr`)).body).toBe('o\n');
     expect((await server.accept()).conn.prefix).toBe('[/]e[ck]ho');
   });
 
   test('the prefix may match anywhere in the target', async () => {
-    const server = await startEcho(door, { prefix: '.*/__sockjs__(?:/[no]=\\w+)?' });
+    const server = await startEcho(ingress, { prefix: '.*/__sockjs__(?:/[no]=\\w+)?' });
     for (const prefix of [
       '/__sockjs__',
       '/a/b/__sockjs__',
@@ -125,7 +125,7 @@ describe.each(doors)('routing, by the %s door', (door) => {
   });
 
   deviation(6, 'a group in the prefix does not shift the session part', async () => {
-    const server = await startEcho(door, { prefix: '.*/__sockjs__(/[no]=\\w+)?' });
+    const server = await startEcho(ingress, { prefix: '.*/__sockjs__(/[no]=\\w+)?' });
     expect((await server.post('/__sockjs__/n=x/000/a/xhr')).body).toBe('o\n');
     expect((await server.post('/__sockjs__/n=x/000/b/xhr')).body).toBe('o\n');
     expect((await server.post('/__sockjs__/n=x/000/a/xhr_send', '["a"]')).status).toBe(204);
@@ -133,27 +133,27 @@ describe.each(doors)('routing, by the %s door', (door) => {
   });
 
   test('a prefix that may be anything leaves the session part alone', async () => {
-    const server = await startEcho(door, { prefix: '/(?:[^/]+)?' });
+    const server = await startEcho(ingress, { prefix: '/(?:[^/]+)?' });
     expect((await server.post(`${server.session('/app')}/xhr`)).body).toBe('o\n');
     expect((await server.post(`${server.session('/app')}/xhr`)).body).toBe('o\n');
   });
 
   test('without a prefix every path is ours', async () => {
-    const server = await startService(door, { prefix: '' }, undefined, { app });
+    const server = await startService(ingress, { prefix: '' }, undefined, { app });
     expect((await server.get('/')).body).toBe('Welcome to SockJS!\n');
     expect((await server.get('/other')).body).toBe('404 Error: Page not found\n');
     expect((await server.post(`${server.session('')}/xhr`)).body).toBe('o\n');
   });
 
   test('a backslash in the path counts as a slash, once the prefix has matched', async () => {
-    const server = await startServer(door, { install, app });
+    const server = await startServer(ingress, { install, app });
     expect((await server.post('/s/0\\back/xhr')).body).toBe('o\n');
     expect((await server.get('\\s/info')).status).not.toBe(200);
   });
 
   test('installHandlers answers true and may be called several times', async () => {
     const results = [];
-    const server = await startServer(door, {
+    const server = await startServer(ingress, {
       app,
       install(httpServer, library) {
         results.push(install(httpServer, library));
@@ -169,7 +169,7 @@ describe.each(doors)('routing, by the %s door', (door) => {
   });
 
   test('two services share a keep-alive connection', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const connection = server.connect();
     expect((await connection.request('POST', '/echo/0/shared1/xhr')).body).toBe('o\n');
     expect((await connection.request('POST', '/close/0/shared2/xhr')).body).toBe('o\n');
@@ -180,7 +180,7 @@ describe.each(doors)('routing, by the %s door', (door) => {
   });
 
   deviation(2, 'a request under one prefix does not reach the session of another', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     expect((await server.post('/echo/0/private/xhr')).body).toBe('o\n');
     expect((await server.post('/close/0/private/xhr_send', '["a"]')).status).toBe(404);
     expect((await server.post('/cookie_needed_echo/0/private/xhr_send', '["a"]')).status).toBe(404);
@@ -196,8 +196,8 @@ describe.each(doors)('routing, by the %s door', (door) => {
       }
       service.installHandlers(httpServer);
     };
-    const one = await startServer(door, { install: both });
-    const two = await startServer(door, { install: both });
+    const one = await startServer(ingress, { install: both });
+    const two = await startServer(ingress, { install: both });
     const session = one.session('/s');
     expect((await one.post(`${session}/xhr`)).body).toBe('o\n');
     expect((await two.post(`${session}/xhr_send`, '["a"]')).status).toBe(204);
@@ -206,7 +206,7 @@ describe.each(doors)('routing, by the %s door', (door) => {
 
   test('request listeners added later also see our requests', async () => {
     const seen = [];
-    const server = await startServer(door, { install, app });
+    const server = await startServer(ingress, { install, app });
     await server.get('/s/');
     server.http.on('request', (req) => seen.push(req.url));
     const connection = server.connect();
@@ -217,7 +217,7 @@ describe.each(doors)('routing, by the %s door', (door) => {
 
   test('a listener added later is seen by connections that are open already', async () => {
     const seen = [];
-    const server = await startServer(door, { install, app });
+    const server = await startServer(ingress, { install, app });
     const connection = server.connect();
     await connection.request('GET', '/s/');
     server.http.on('request', (req) => seen.push(req.url));
@@ -226,7 +226,7 @@ describe.each(doors)('routing, by the %s door', (door) => {
   });
 
   test('req.url is read when the call comes: a wrapper may have rewritten it', async () => {
-    const server = await startServer(door, { install });
+    const server = await startServer(ingress, { install });
     for (const event of ['request', 'upgrade']) {
       const listeners = server.http.listeners(event);
       server.http.removeAllListeners(event);
@@ -244,7 +244,7 @@ describe.each(doors)('routing, by the %s door', (door) => {
   test("'connection' keeps the AsyncLocalStorage context of its request", async () => {
     const storage = new AsyncLocalStorage();
     const stores = [];
-    const server = await startService(door, {}, () => stores.push(storage.getStore()));
+    const server = await startService(ingress, {}, () => stores.push(storage.getStore()));
     for (const event of ['request', 'upgrade']) {
       const [listener] = server.http.listeners(event);
       server.http.removeAllListeners(event);
@@ -256,7 +256,7 @@ describe.each(doors)('routing, by the %s door', (door) => {
 
   test('getHandler() and middleware() answer whether the request is theirs', async () => {
     let middleware;
-    const server = await startServer(door, {
+    const server = await startServer(ingress, {
       install(httpServer, library) {
         const service = library.createServer({ prefix: '/s' });
         service.on('connection', (conn) => conn.on('data', (message) => conn.write(message)));
@@ -289,7 +289,7 @@ describe.each(doors)('routing, by the %s door', (door) => {
     const service = sockjs.createServer({ prefix: '/s', log: () => {} });
     const middleware = service.middleware();
     const written = [];
-    const server = await startServer(door, {
+    const server = await startServer(ingress, {
       install(httpServer) {
         httpServer.on('request', (req, res) => {
           middleware(req, res);
@@ -307,7 +307,7 @@ describe.each(doors)('routing, by the %s door', (door) => {
   });
 
   test('a response that was wrapped or written to before us is used as it is', async () => {
-    const server = await startServer(door, { install });
+    const server = await startServer(ingress, { install });
     const [listener] = server.http.listeners('request');
     server.http.removeAllListeners('request');
     server.http.on('request', (req, res) => {
@@ -321,7 +321,7 @@ describe.each(doors)('routing, by the %s door', (door) => {
 
   test('listen() makes a server with its handlers installed', async () => {
     let service;
-    const server = await startServer(door, {
+    const server = await startServer(ingress, {
       app,
       install(httpServer) {
         service = sockjs.listen(httpServer, { prefix: '/s', log: () => {}, disconnect_delay: 50 });

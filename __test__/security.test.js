@@ -4,13 +4,13 @@
  * What docs/security.md says of strangers and that no other suite shows.
  */
 
-const { addition, doors } = require('./support/library');
+const { addition, ingresses } = require('./support/library');
 const { startEcho, startService } = require('./support/server');
 const { every, open } = require('./support/transports');
 
-describe.each(doors)('a service for strangers, by the %s door', (door) => {
+describe.each(ingresses)('a service for strangers, by the %s ingress', (ingress) => {
   test.each(every)('counts a client of %s against maxConnections', async (_, transport) => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     const first = await open(server, transport);
     await server.accept();
     server.http.maxConnections = 1;
@@ -22,7 +22,7 @@ describe.each(doors)('a service for strangers, by the %s door', (door) => {
   });
 
   test('shows the application no cookie and no credentials', async () => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     const headers = { Cookie: 'login=secret', Authorization: 'Basic secret', 'X-Real-IP': '::1' };
     const session = server.session('/s');
     await server.request('POST', `${session}/xhr`, { headers });
@@ -33,14 +33,14 @@ describe.each(doors)('a service for strangers, by the %s door', (door) => {
   });
 
   test('sets a cookie that proves nothing', async () => {
-    const server = await startService(door, { jsessionid: true });
+    const server = await startService(ingress, { jsessionid: true });
     const headers = { Cookie: 'JSESSIONID=anything; other=secret' };
     const { headers: answer } = await server.post(`${server.session('/s')}/xhr`, '', headers);
     expect(answer['set-cookie']).toBe('JSESSIONID=anything; path=/');
   });
 
   test('tells a send whether a session is there, and lets whoever knows its name speak', async () => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     const session = server.session('/s');
     await server.post(`${session}/xhr`);
     const peer = await server.accept();
@@ -52,7 +52,7 @@ describe.each(doors)('a service for strangers, by the %s door', (door) => {
   });
 
   test('lets nobody speak into the session of a websocket', async () => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     const session = server.session('/s');
     await server.websocket(`${session}/websocket`);
     expect((await server.post(`${session}/xhr_send`, '["hello"]')).status).toBe(404);
@@ -62,7 +62,7 @@ describe.each(doors)('a service for strangers, by the %s door', (door) => {
 
   addition('opens no session by a transport that it does not serve', async () => {
     const transports = ['websocket', 'xhr-streaming', 'xhr-polling'];
-    const server = await startEcho(door, { transports });
+    const server = await startEcho(ingress, { transports });
     const session = server.session('/s');
     for (const path of ['jsonp?c=x', 'htmlfile?c=x', 'eventsource']) {
       expect((await server.get(`${session}/${path}`)).status).toBe(404);
@@ -73,7 +73,7 @@ describe.each(doors)('a service for strangers, by the %s door', (door) => {
   });
 
   test('may be framed by every page, and answers scripts as scripts only', async () => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     const iframe = await server.get('/s/iframe.html');
     expect(iframe.headers).not.toHaveProperty('x-frame-options');
     expect(iframe.headers).not.toHaveProperty('content-security-policy');

@@ -7,7 +7,7 @@
 const { once } = require('events');
 const { promisify } = require('util');
 const { delay } = require('./support/wait');
-const { doors } = require('./support/library');
+const { ingresses } = require('./support/library');
 const { startService } = require('./support/server');
 const { every, polls, receive, requests, streams, websockets } = require('./support/transports');
 
@@ -51,9 +51,9 @@ async function expectService({ peer, wire }) {
   await wire.read(() => wire.buffer.includes('still served') || undefined, 'the message');
 }
 
-describe.each(doors)('an http server, by the %s door', (door) => {
+describe.each(ingresses)('an http server, by the %s ingress', (ingress) => {
   test.each(every)('close() waits for a client of %s, and serves it on', async (_, transport) => {
-    const server = await startService(door, { disconnect_delay: 100 });
+    const server = await startService(ingress, { disconnect_delay: 100 });
     const client = await receive(server, transport);
     const end = ending(server);
     server.http.close();
@@ -68,7 +68,7 @@ describe.each(doors)('an http server, by the %s door', (door) => {
   });
 
   test.each(every)('close() is over when a client of %s has gone', async (_, transport) => {
-    const server = await startService(door, { disconnect_delay: 60_000 });
+    const server = await startService(ingress, { disconnect_delay: 60_000 });
     const { peer, socket } = await receive(server, transport);
     const end = ending(server);
     server.http.close();
@@ -78,7 +78,7 @@ describe.each(doors)('an http server, by the %s door', (door) => {
   });
 
   test.each(every)('close() is over when %s is closed by the server', async (_, transport) => {
-    const server = await startService(door, { disconnect_delay: 20 });
+    const server = await startService(ingress, { disconnect_delay: 20 });
     const { peer, socket, wire } = await receive(server, transport);
     const end = ending(server);
     server.http.close();
@@ -94,7 +94,7 @@ describe.each(doors)('an http server, by the %s door', (door) => {
   test.each(polls)(
     'close() does not wait for a session of %s between two polls',
     async (_, polling) => {
-      const server = await startService(door, { disconnect_delay: 500 });
+      const server = await startService(ingress, { disconnect_delay: 500 });
       const { connection, peer } = await receive(server, polling);
       peer.conn.write('answer');
       await connection.response().then((response) => response.rest());
@@ -109,7 +109,7 @@ describe.each(doors)('an http server, by the %s door', (door) => {
   );
 
   test('getConnections() counts a client of each transport once, until it has gone', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const clients = [];
     for (const [, transport] of every) {
       clients.push(await receive(server, transport));
@@ -125,7 +125,7 @@ describe.each(doors)('an http server, by the %s door', (door) => {
 
   test('a connection that came back to the application is known by its address', async () => {
     const app = (req, res) => res.write('begun');
-    const server = await startService(door, {}, undefined, { app });
+    const server = await startService(ingress, {}, undefined, { app });
     const sockets = new Map();
     server.http.on('connection', (socket) => {
       const { remotePort } = socket;
@@ -144,7 +144,7 @@ describe.each(doors)('an http server, by the %s door', (door) => {
   });
 
   test('closeAllConnections() ends every client that has not been upgraded', async () => {
-    const server = await startService(door, { disconnect_delay: 60_000 });
+    const server = await startService(ingress, { disconnect_delay: 60_000 });
     const clients = await receiveAll(server, requests);
     const others = await receiveAll(server, websockets);
     server.http.closeAllConnections();
@@ -157,7 +157,7 @@ describe.each(doors)('an http server, by the %s door', (door) => {
   });
 
   test('closeAllConnections() lets close() be over', async () => {
-    const server = await startService(door, { disconnect_delay: 60_000 });
+    const server = await startService(ingress, { disconnect_delay: 60_000 });
     const clients = await receiveAll(server, requests);
     const end = ending(server);
     server.http.close();
@@ -166,7 +166,7 @@ describe.each(doors)('an http server, by the %s door', (door) => {
   });
 
   test('closeIdleConnections() leaves clients of all transports alone', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const clients = await receiveAll(server);
     const idle = server.connect();
     await idle.request('GET', '/s/info');
@@ -179,7 +179,7 @@ describe.each(doors)('an http server, by the %s door', (door) => {
   test.each(streams)(
     'closeIdleConnections() ends the connection of a finished %s',
     async (_, stream) => {
-      const server = await startService(door, { response_limit: 100, disconnect_delay: 100 });
+      const server = await startService(ingress, { response_limit: 100, disconnect_delay: 100 });
       const { connection, peer, wire } = await receive(server, stream);
       peer.conn.write('x'.repeat(200));
       await wire.read(() => wire.buffer.includes('\r\n0\r\n\r\n') || undefined, 'the end');

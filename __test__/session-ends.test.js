@@ -5,11 +5,11 @@
  * and end their connection in them.
  */
 
-const { doors } = require('./support/library');
+const { ingresses } = require('./support/library');
 const { startService } = require('./support/server');
 const { every, polls, receive, requests } = require('./support/transports');
 
-describe.each(doors)('the end of a session, by the %s door', (door) => {
+describe.each(ingresses)('the end of a session, by the %s ingress', (ingress) => {
   /**
    * Opens a session whose methods are replaced as shoe does it.
    *
@@ -17,7 +17,7 @@ describe.each(doors)('the end of a session, by the %s door', (door) => {
    * @param {(conn: object) => void} [inside] what the replacement does before it calls on
    */
   async function start(transport, inside = () => {}) {
-    const server = await startService(door, { disconnect_delay: 200 });
+    const server = await startService(ingress, { disconnect_delay: 200 });
     const { peer, ...client } = await receive(server, transport);
     const calls = [];
     const session = peer.conn._session;

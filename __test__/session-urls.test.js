@@ -1,13 +1,13 @@
 'use strict';
 
 const crypto = require('crypto');
-const { doors } = require('./support/library');
+const { ingresses } = require('./support/library');
 const { startServer } = require('./support/server');
 
-describe.each(doors)('session URLs, by the %s door', (door) => {
+describe.each(ingresses)('session URLs, by the %s ingress', (ingress) => {
   let server;
   beforeEach(async () => {
-    server = await startServer(door);
+    server = await startServer(ingress);
   });
 
   test.each(['/a/a', '/_/_', '/1/1', '/abcdefgh_i-j%20/abcdefg_i-j%20', '/a/b%2Fc'])(

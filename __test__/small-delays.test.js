@@ -5,16 +5,16 @@
  */
 
 const { delay } = require('./support/wait');
-const { doors } = require('./support/library');
+const { ingresses } = require('./support/library');
 const { startService } = require('./support/server');
 const { every, open, polls, receive, streams } = require('./support/transports');
 const { OPCODE } = require('./support/websocket-client');
 
 const lasting = every.filter(([, transport]) => !transport.polls);
 
-describe.each(doors)('delays that are small, by the %s door', (door) => {
+describe.each(ingresses)('delays that are small, by the %s ingress', (ingress) => {
   test.each(polls)('disconnect_delay 1 ends a session of %s between two polls', async (_, poll) => {
-    const server = await startService(door, { disconnect_delay: 1 });
+    const server = await startService(ingress, { disconnect_delay: 1 });
     const { connection, session } = await open(server, poll);
     for (let i = 0; i < 3; i++) {
       const peer = await server.accept();
@@ -26,7 +26,7 @@ describe.each(doors)('delays that are small, by the %s door', (door) => {
   });
 
   test.each(lasting)('disconnect_delay 1 does not end one of %s that receives', async (_, each) => {
-    const server = await startService(door, { disconnect_delay: 1 });
+    const server = await startService(ingress, { disconnect_delay: 1 });
     const { peer, wire } = await receive(server, each);
     await delay(20);
     peer.conn.write('still open');
@@ -35,7 +35,7 @@ describe.each(doors)('delays that are small, by the %s door', (door) => {
   });
 
   test.each(streams)('disconnect_delay 1 ends one of %s after close()', async (_, transport) => {
-    const server = await startService(door, { disconnect_delay: 1 });
+    const server = await startService(ingress, { disconnect_delay: 1 });
     const { connection, peer, wire } = await receive(server, transport);
     expect(peer.conn.close(3000, 'Enough')).toBe(true);
     expect(peer.events).toEqual([]);
@@ -46,7 +46,7 @@ describe.each(doors)('delays that are small, by the %s door', (door) => {
   });
 
   test.each(streams)('heartbeat_delay 1 does not disturb messages of %s', async (_, stream) => {
-    const server = await startService(door, { heartbeat_delay: 1, response_limit: 0 });
+    const server = await startService(ingress, { heartbeat_delay: 1, response_limit: 0 });
     const { peer, wire } = await receive(server, stream);
     for (let i = 0; i < 50; i++) {
       peer.conn.write(`<${i}>`);
@@ -61,7 +61,7 @@ describe.each(doors)('delays that are small, by the %s door', (door) => {
   });
 
   test('heartbeat_delay 1 does not disturb messages of websocket', async () => {
-    const server = await startService(door, { heartbeat_delay: 1 });
+    const server = await startService(ingress, { heartbeat_delay: 1 });
     const ws = await server.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
     const { conn } = await server.accept();
@@ -87,7 +87,7 @@ describe.each(doors)('delays that are small, by the %s door', (door) => {
   test.each(polls)(
     'heartbeat_delay 10 answers every %s, and the session lives',
     async (_, poll) => {
-      const server = await startService(door, { heartbeat_delay: 10, disconnect_delay: 1500 });
+      const server = await startService(ingress, { heartbeat_delay: 10, disconnect_delay: 1500 });
       const { connection, session } = await open(server, poll);
       const peer = await server.accept();
       for (let i = 0; i < 20; i++) {

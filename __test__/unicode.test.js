@@ -1,6 +1,6 @@
 'use strict';
 
-const { doors } = require('./support/library');
+const { ingresses } = require('./support/library');
 const { startServer, startService } = require('./support/server');
 const { encodeFrame, OPCODE } = require('./support/websocket-client');
 
@@ -34,9 +34,9 @@ const ALL_ESCAPED = ALL_UNITS.map(escape).join('');
 // Every surrogate is lone where high ones come after low ones.
 const ALL = ALL_UNITS.join('');
 
-describe.each(doors)('unicode, by the %s door', (door) => {
+describe.each(ingresses)('unicode, by the %s ingress', (ingress) => {
   test('the server escapes what browsers would mangle, and nothing else', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const session = server.session('/echo');
     await server.post(`${session}/xhr`);
     const sent = await server.post(`${session}/xhr_send`, JSON.stringify([VALID]));
@@ -46,7 +46,7 @@ describe.each(doors)('unicode, by the %s door', (door) => {
   });
 
   test('the client may escape every character', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const session = server.session('/s');
     await server.post(`${session}/xhr`);
     expect((await server.post(`${session}/xhr_send`, `["${ALL_ESCAPED}"]`)).status).toBe(204);
@@ -55,7 +55,7 @@ describe.each(doors)('unicode, by the %s door', (door) => {
   });
 
   test('websockets carry every UTF-16 unit both ways', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const ws = await server.websocket(`${server.session('/echo')}/websocket`);
     expect(await ws.message()).toBe('o');
     ws.send(`["${ALL_ESCAPED}"]`);
@@ -65,7 +65,7 @@ describe.each(doors)('unicode, by the %s door', (door) => {
   });
 
   test('lone surrogates survive both ways, and pairs are escaped too', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const session = server.session('/echo');
     await server.post(`${session}/xhr`);
     await server.post(`${session}/xhr_send`, '["\\ud800","\\udc00x","a\\udfff\\ud800","😀"]');
@@ -77,7 +77,7 @@ describe.each(doors)('unicode, by the %s door', (door) => {
     const message = '\0\x1f"\\/\x7f\u200c\u2028\u2060\ufff0\ufeff\ud83d\ude00\udead é';
     const quoted =
       '"\\u0000\\u001f\\"\\\\/\x7f\\u200c\\u2028\\u2060\\ufff0\ufeff\\ud83d\\ude00\\udead é"';
-    const server = await startService(door, {}, (conn) => {
+    const server = await startService(ingress, {}, (conn) => {
       conn.write(message);
       conn.close();
     });
@@ -93,7 +93,7 @@ describe.each(doors)('unicode, by the %s door', (door) => {
   });
 
   test('close reasons are plain JSON, without the extra escapes', async () => {
-    const server = await startService(door, {}, (conn) =>
+    const server = await startService(ingress, {}, (conn) =>
       conn.close(3000, '"\0\u200cé\ud83d\ude00'),
     );
     const stream = await server.open('POST', `${server.session('/s')}/xhr_streaming`);
@@ -101,7 +101,7 @@ describe.each(doors)('unicode, by the %s door', (door) => {
   });
 
   test('invalid UTF-8 in a body becomes U+FFFD', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const session = server.session('/s');
     await server.post(`${session}/xhr`);
     const body = Buffer.from([0x5b, 0x22, 0x61, 0xff, 0xc3, 0x22, 0x5d]);
@@ -112,7 +112,7 @@ describe.each(doors)('unicode, by the %s door', (door) => {
   });
 
   test('a character may be split between fragments and between segments', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const ws = await server.websocket(`${server.session('/echo')}/websocket`);
     await ws.message();
     const bytes = Buffer.from('["é€"]');

@@ -6,7 +6,7 @@
  */
 
 const http = require('http');
-const { doors, isOracle } = require('./support/library');
+const { ingresses, isOracle } = require('./support/library');
 const { startServer, startService } = require('./support/server');
 const { receive, streams } = require('./support/transports');
 const { encodeFrame } = require('./support/websocket-client');
@@ -71,17 +71,17 @@ function requestIn([framing, way], line, headers, body) {
   return PIECES[way](`${line} HTTP/1.1\r\n${headers}${length}\r\n\r\n`, parts(body));
 }
 
-const settings = doors.flatMap((door) => [
-  [`the ${door} door`, door, {}],
-  [`the ${door} door over TLS`, door, { secure: true }],
+const settings = ingresses.flatMap((ingress) => [
+  [`the ${ingress} ingress`, ingress, {}],
+  [`the ${ingress} ingress over TLS`, ingress, { secure: true }],
 ]);
 
 // On the oracle such a request ends the process, or stays unanswered for ever.
 (isOracle ? describe.skip : describe).each(settings)(
   'an upgrade request with a body, by %s',
-  (_, door, setting) => {
+  (_, ingress, setting) => {
     test.each(CASES)('with %s, %s, sends messages by xhr_send', async (...way) => {
-      const server = await startService(door, {}, undefined, setting);
+      const server = await startService(ingress, {}, undefined, setting);
       const { peer, session } = await receive(server, streams[0][1]);
       const line = `POST ${session}/xhr_send`;
       const connection = await send(server, requestIn(way, line, H2C, '["a"]'));
@@ -93,7 +93,7 @@ const settings = doors.flatMap((door) => [
     });
 
     test.each(CASES)('with %s, %s, sends messages by jsonp_send', async (...way) => {
-      const server = await startService(door, {}, undefined, setting);
+      const server = await startService(ingress, {}, undefined, setting);
       const { peer, session } = await receive(server, streams[0][1]);
       const line = `POST ${session}/jsonp_send`;
       const connection = await send(server, requestIn(way, line, H2C + FORM, 'd=[1]'));
@@ -103,7 +103,7 @@ const settings = doors.flatMap((door) => [
     });
 
     test.each(CASES)('with %s, %s, is the application’s with its body', async (...way) => {
-      const server = await startService(door, {}, undefined, { ...setting, app });
+      const server = await startService(ingress, {}, undefined, { ...setting, app });
       const connection = await send(server, requestIn(way, 'POST /app', H2C, 'hello'));
       const response = await connection.response();
       expect(response.status).toBe(200);
@@ -113,7 +113,7 @@ const settings = doors.flatMap((door) => [
     });
 
     test.each(CASES)('with %s, %s, opens a stream', async (...way) => {
-      const server = await startService(door, {}, undefined, setting);
+      const server = await startService(ingress, {}, undefined, setting);
       const line = `POST ${server.session('/s')}/xhr_streaming`;
       const connection = await send(server, requestIn(way, line, H2C, 'hello'));
       const response = await connection.response();
@@ -124,7 +124,7 @@ const settings = doors.flatMap((door) => [
     });
 
     test.each(CASES)('with %s, %s, is refused for what is no websocket', async (...way) => {
-      const server = await startService(door, {}, undefined, setting);
+      const server = await startService(ingress, {}, undefined, setting);
       const connection = await send(server, requestIn(way, 'GET /s/websocket', H2C, 'hello'));
       expect((await connection.response()).status).toBe(400);
       await connection.end();
@@ -132,7 +132,7 @@ const settings = doors.flatMap((door) => [
     });
 
     test.each(CASES)('with %s, %s, waits for an earlier response', async (...way) => {
-      const server = await startService(door, {}, undefined, setting);
+      const server = await startService(ingress, {}, undefined, setting);
       const { peer, session } = await receive(server, streams[0][1]);
       const connection = server.connect();
       const poll = server.session('/s');
@@ -151,7 +151,7 @@ const settings = doors.flatMap((door) => [
     });
 
     test.each(CASES)('with %s, %s, is answered when another is behind it', async (...way) => {
-      const server = await startService(door, {}, undefined, { ...setting, app });
+      const server = await startService(ingress, {}, undefined, { ...setting, app });
       const sent = requestIn(way, 'POST /app', H2C, 'hello');
       sent[sent.length - 1] += 'GET /s/ HTTP/1.1\r\nHost: localhost\r\n\r\n';
       const connection = await send(server, sent);
@@ -160,7 +160,7 @@ const settings = doors.flatMap((door) => [
     });
 
     test.each(CASES)('with %s, %s, leaves nothing of a client that goes', async (...way) => {
-      const server = await startService(door, {}, undefined, { ...setting, app });
+      const server = await startService(ingress, {}, undefined, { ...setting, app });
       for (const line of ['POST /s/0/0/xhr_send', 'POST /app', 'GET /s/websocket']) {
         const sent = requestIn(way, line, H2C, 'hello');
         const last = sent.pop();
@@ -173,7 +173,7 @@ const settings = doors.flatMap((door) => [
     });
 
     test.each(CASES)('with %s, %s, comes by one connection', async (...way) => {
-      const server = await startService(door, {}, undefined, { ...setting, app });
+      const server = await startService(ingress, {}, undefined, { ...setting, app });
       const opened = [];
       const closed = [];
       server.http.on(setting.secure ? 'secureConnection' : 'connection', (socket) => {
@@ -189,7 +189,7 @@ const settings = doors.flatMap((door) => [
     });
 
     test.each(Object.keys(FRAMINGS))('with %s may belong to a handshake', async (framing) => {
-      const server = await startService(door, {}, undefined, setting);
+      const server = await startService(ingress, {}, undefined, setting);
       const way = [framing, 'behind its head'];
       const frame = encodeFrame({ payload: 'message' });
       const [head] = requestIn(way, 'GET /s/websocket', HANDSHAKE, 'hello');
@@ -212,14 +212,14 @@ const settings = doors.flatMap((door) => [
 const upgradeCallback = 'shouldUpgradeCallback' in http.createServer();
 
 // Node has it since 22.21.
-(upgradeCallback && !isOracle ? describe : describe.skip).each(doors)(
-  'what the application says about upgrades counts, by the %s door',
-  (door) => {
+(upgradeCallback && !isOracle ? describe : describe.skip).each(ingresses)(
+  'what the application says about upgrades counts, by the %s ingress',
+  (ingress) => {
     const handshake = `GET /s/websocket HTTP/1.1\r\n${HANDSHAKE}\r\n`;
 
     test.each(CASES)('all: with %s, %s', async (...way) => {
       const setting = { app, http: { shouldUpgradeCallback: () => true } };
-      const server = await startService(door, {}, undefined, setting);
+      const server = await startService(ingress, {}, undefined, setting);
       const connection = await send(server, requestIn(way, 'POST /app', H2C, 'hello'));
       expect(await (await connection.response()).rest()).toBe('POST /app hello');
       await connection.end();
@@ -229,13 +229,13 @@ const upgradeCallback = 'shouldUpgradeCallback' in http.createServer();
 
     test('none: a handshake is an ordinary request', async () => {
       const setting = { app, http: { shouldUpgradeCallback: () => false } };
-      const server = await startService(door, {}, undefined, setting);
+      const server = await startService(ingress, {}, undefined, setting);
       const connection = await send(server, [handshake]);
       expect(await (await connection.response()).rest()).toBe('Not a valid websocket request');
     });
 
     test('set later: a request that is no handshake is answered all the same', async () => {
-      const server = await startService(door, {}, undefined, { app });
+      const server = await startService(ingress, {}, undefined, { app });
       server.http.shouldUpgradeCallback = () => true;
       for (const way of CASES) {
         const connection = await send(server, requestIn(way, 'POST /app', H2C, 'hello'));
@@ -247,7 +247,7 @@ const upgradeCallback = 'shouldUpgradeCallback' in http.createServer();
     test('it decides where somebody else listens for upgrades', async () => {
       const upgraded = jest.fn((request, socket) => socket.end('HTTP/1.1 418 Mine\r\n\r\n'));
       const asked = jest.fn((request) => request.url === '/mine');
-      const server = await startServer(door, {
+      const server = await startServer(ingress, {
         app,
         http: { shouldUpgradeCallback: asked },
         install: (httpServer, library) => {
@@ -264,9 +264,9 @@ const upgradeCallback = 'shouldUpgradeCallback' in http.createServer();
   },
 );
 
-describe.each(doors)('by the %s door', (door) => {
+describe.each(ingresses)('by the %s ingress', (ingress) => {
   test('CONNECT is ended, at first and behind a request that was ours', async () => {
-    const server = await startService(door, {}, undefined, { app });
+    const server = await startService(ingress, {}, undefined, { app });
     const connect = 'CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n';
     const first = await send(server, [connect]);
     expect(await first.end()).toBe('');
@@ -278,7 +278,7 @@ describe.each(doors)('by the %s door', (door) => {
   });
 
   test('a CONNECT that somebody listens for is his', async () => {
-    const server = await startService(door, {}, undefined, { app });
+    const server = await startService(ingress, {}, undefined, { app });
     server.http.on('connect', (request, socket) => socket.end(`tunnel to ${request.url}`));
     const connect = 'CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n';
     const later = server.connect();
@@ -290,7 +290,7 @@ describe.each(doors)('by the %s door', (door) => {
   });
 
   test('what only a lenient parser reads is read', async () => {
-    const server = await startService(door, {}, undefined, {
+    const server = await startService(ingress, {}, undefined, {
       app,
       http: { insecureHTTPParser: true },
     });

@@ -1,6 +1,6 @@
 'use strict';
 
-const { doors } = require('./support/library');
+const { ingresses } = require('./support/library');
 const { startService } = require('./support/server');
 const { OPCODE, encodeClose, encodeFrame } = require('./support/websocket-client');
 
@@ -71,7 +71,7 @@ const CLOSES = [
   ['the longest reason', encodeClose(1000, 'r'.repeat(123)), [1000, 'r'.repeat(123)]],
 ];
 
-describe.each(doors)('websocket framing, by the %s door', (door) => {
+describe.each(ingresses)('websocket framing, by the %s ingress', (ingress) => {
   describe.each(Object.entries(TARGETS))('%s', (protocol, target) => {
     /** Opens a connection and reads its o frame where there is one. */
     async function open(server) {
@@ -81,7 +81,7 @@ describe.each(doors)('websocket framing, by the %s door', (door) => {
     }
 
     test.each(ERRORS)('%s is a protocol error', async (title, frame, close) => {
-      const server = await startService(door);
+      const server = await startService(ingress);
       const ws = await open(server);
       ws.sendFrame(frame);
       expect(await ws.closeFrame()).toEqual(close);
@@ -92,7 +92,7 @@ describe.each(doors)('websocket framing, by the %s door', (door) => {
     });
 
     test.each(CLOSES)('a close with %s is answered', async (title, frame, close) => {
-      const server = await startService(door);
+      const server = await startService(ingress);
       const ws = await open(server);
       ws.wire.write(frame);
       expect(await ws.closeFrame()).toEqual(close);
@@ -103,7 +103,7 @@ describe.each(doors)('websocket framing, by the %s door', (door) => {
     });
 
     test('a new message inside a fragmented one is a protocol error', async () => {
-      const server = await startService(door);
+      const server = await startService(ingress);
       const ws = await open(server);
       ws.sendFrame({ payload: '["a', fin: false });
       ws.sendFrame({ payload: '["b"]' });
@@ -114,7 +114,7 @@ describe.each(doors)('websocket framing, by the %s door', (door) => {
     });
 
     test('UTF-8 is judged when the message is complete', async () => {
-      const server = await startService(door);
+      const server = await startService(ingress);
       const ws = await open(server);
       const bytes = Buffer.from('["é"]');
       ws.sendFrame({ payload: bytes.subarray(0, 3), fin: false });
@@ -131,7 +131,7 @@ describe.each(doors)('websocket framing, by the %s door', (door) => {
     });
 
     test('a message longer than faye_server_options.maxLength is too large', async () => {
-      const server = await startService(door, { faye_server_options: { maxLength: 10 } });
+      const server = await startService(ingress, { faye_server_options: { maxLength: 10 } });
       const close = [1009, 'WebSocket frame length too large'];
 
       const whole = await open(server);
@@ -148,7 +148,7 @@ describe.each(doors)('websocket framing, by the %s door', (door) => {
     });
 
     test('nothing that follows a close is delivered', async () => {
-      const server = await startService(door);
+      const server = await startService(ingress);
       const ws = await open(server);
       ws.wire.write(Buffer.concat([encodeClose(1000), encodeFrame({ payload: '["late"]' })]));
       expect(await ws.closeFrame()).toEqual([1000, '']);

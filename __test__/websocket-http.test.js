@@ -1,12 +1,12 @@
 'use strict';
 
-const { deviation, doors, survival } = require('./support/library');
+const { deviation, ingresses, survival } = require('./support/library');
 const { startServer } = require('./support/server');
 
-describe.each(doors)('websocket http errors, by the %s door', (door) => {
+describe.each(ingresses)('websocket http errors, by the %s ingress', (ingress) => {
   let server;
   beforeEach(async () => {
-    server = await startServer(door);
+    server = await startServer(ingress);
   });
 
   /** @returns the answer to a handshake that is refused, after the end of its connection */

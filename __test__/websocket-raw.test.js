@@ -1,12 +1,12 @@
 'use strict';
 
-const { addition, doors } = require('./support/library');
+const { addition, ingresses } = require('./support/library');
 const { startEcho, startServer, startService } = require('./support/server');
 const { OPCODE, encodeClose, encodeFrame } = require('./support/websocket-client');
 
-describe.each(doors)('raw websocket, by the %s door', (door) => {
+describe.each(ingresses)('raw websocket, by the %s ingress', (ingress) => {
   test('carries messages as they are, without frames of SockJS', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const ws = await server.websocket('/echo/websocket');
     for (const message of [
       'Hello world!\uffff',
@@ -21,7 +21,7 @@ describe.each(doors)('raw websocket, by the %s door', (door) => {
   });
 
   test('the path may end in a slash and have a query', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     for (const target of ['/echo/websocket/', '/echo/websocket?x=y']) {
       const ws = await server.websocket(target);
       ws.send('a');
@@ -30,7 +30,7 @@ describe.each(doors)('raw websocket, by the %s door', (door) => {
   });
 
   test('a session closed by the application gets its code and reason', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const ws = await server.websocket('/close/websocket');
     expect(await ws.closeFrame()).toEqual([3000, 'Go away!']);
     ws.sendClose(3000, 'Go away!');
@@ -38,7 +38,7 @@ describe.each(doors)('raw websocket, by the %s door', (door) => {
   });
 
   test('close() waits for the closing handshake before end and close', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const ws = await server.websocket('/s/websocket');
     const peer = await server.accept();
     expect(peer.conn.close()).toBe(true);
@@ -56,7 +56,7 @@ describe.each(doors)('raw websocket, by the %s door', (door) => {
   });
 
   test('messages that arrive after close() are dropped', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const ws = await server.websocket('/s/websocket');
     const peer = await server.accept();
     peer.conn.close(4000, 'x');
@@ -68,7 +68,7 @@ describe.each(doors)('raw websocket, by the %s door', (door) => {
   test.each([1001, 2999, 5000, 0])(
     'close(%i) throws, and the connection is closing',
     async (code) => {
-      const server = await startService(door);
+      const server = await startService(ingress);
       await server.websocket('/s/websocket');
       const { conn } = await server.accept();
       expect(() => conn.close(code, 'x')).toThrow(
@@ -80,7 +80,7 @@ describe.each(doors)('raw websocket, by the %s door', (door) => {
   );
 
   test('a message in the segment of the handshake is delivered', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const ws = await server.websocket('/echo/websocket', {
       early: encodeFrame({ payload: 'early' }),
     });
@@ -88,7 +88,7 @@ describe.each(doors)('raw websocket, by the %s door', (door) => {
   });
 
   test('a binary message arrives as a Buffer, and its echo is text', async () => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     const ws = await server.websocket('/s/websocket');
     ws.sendFrame({ opcode: OPCODE.binary, payload: Buffer.from([0x61, 0xff, 0x00]) });
     const peer = await server.accept();
@@ -99,7 +99,7 @@ describe.each(doors)('raw websocket, by the %s door', (door) => {
   });
 
   addition('with `binary`, the echo of a binary message is binary', async () => {
-    const server = await startEcho(door, { binary: true });
+    const server = await startEcho(ingress, { binary: true });
     const ws = await server.websocket('/s/websocket');
     ws.sendFrame({ opcode: OPCODE.binary, payload: Buffer.from([0, 1, 255]) });
     const { opcode, payload } = await ws.frame();
@@ -110,13 +110,13 @@ describe.each(doors)('raw websocket, by the %s door', (door) => {
   });
 
   test('a lone surrogate becomes U+FFFD', async () => {
-    const server = await startService(door, {}, (conn) => conn.write('a\ud800b'));
+    const server = await startService(ingress, {}, (conn) => conn.write('a\ud800b'));
     const ws = await server.websocket('/s/websocket');
     expect(await ws.message()).toBe('a\ufffdb');
   });
 
   test('has no heartbeats', async () => {
-    const server = await startService(door, { heartbeat_delay: 10 }, (conn) => {
+    const server = await startService(ingress, { heartbeat_delay: 10 }, (conn) => {
       setTimeout(() => conn.write('after 100 ms'), 100);
     });
     const ws = await server.websocket('/s/websocket');
@@ -124,7 +124,7 @@ describe.each(doors)('raw websocket, by the %s door', (door) => {
   });
 
   test("'connection' is given synchronously, when the socket is open", async () => {
-    const server = await startService(door, {}, (conn) => {
+    const server = await startService(ingress, {}, (conn) => {
       expect(conn.readyState).toBe(1);
       expect(conn.protocol).toBe('websocket-raw');
       conn.write('first');
@@ -134,7 +134,7 @@ describe.each(doors)('raw websocket, by the %s door', (door) => {
   });
 
   test('a close in the segment of the handshake ends what it began', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const ws = await server.websocket('/s/websocket', { early: encodeClose(1000) });
     await ws.end();
     const peer = await server.accept();

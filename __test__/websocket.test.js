@@ -1,13 +1,13 @@
 'use strict';
 
-const { deviation, doors, survival } = require('./support/library');
+const { deviation, ingresses, survival } = require('./support/library');
 const { startEcho, startServer, startService } = require('./support/server');
 const { ACCEPT, OPCODE, encodeClose, encodeFrame } = require('./support/websocket-client');
 
-describe.each(doors)('websocket, by the %s door', (door) => {
+describe.each(ingresses)('websocket, by the %s ingress', (ingress) => {
   let server;
   beforeEach(async () => {
-    server = await startServer(door);
+    server = await startServer(ingress);
   });
 
   /** Opens a session of /echo and reads its o frame. */
@@ -163,9 +163,9 @@ describe.each(doors)('websocket, by the %s door', (door) => {
   });
 });
 
-describe.each(doors)('websocket and the application, by the %s door', (door) => {
+describe.each(ingresses)('websocket and the application, by the %s ingress', (ingress) => {
   test('a client that closes is answered, and the application told once', async () => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     const ws = await server.websocket('/s/0/0/websocket');
     await ws.message();
     ws.sendClose(1000, 'bye');
@@ -178,7 +178,7 @@ describe.each(doors)('websocket and the application, by the %s door', (door) => 
   });
 
   test('a client that vanishes ends the session at once', async () => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     const ws = await server.websocket('/s/0/0/websocket');
     await ws.message();
     const peer = await server.accept();
@@ -188,7 +188,7 @@ describe.each(doors)('websocket and the application, by the %s door', (door) => 
   });
 
   test('what arrived before the close is delivered before it', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const ws = await server.websocket('/s/0/0/websocket');
     await ws.message();
     const peer = await server.accept();
@@ -199,7 +199,7 @@ describe.each(doors)('websocket and the application, by the %s door', (door) => 
   });
 
   test('all written before the close arrives before it', async () => {
-    const server = await startService(door, {}, (conn) => {
+    const server = await startService(ingress, {}, (conn) => {
       for (let i = 0; i < 100; i++) conn.write(`${i} ${'x'.repeat(5000)}`);
       conn.close(4000, 'done');
     });
@@ -211,7 +211,7 @@ describe.each(doors)('websocket and the application, by the %s door', (door) => 
   });
 
   test('when the application closes, end and close come before close() returns', async () => {
-    const server = await startService(door);
+    const server = await startService(ingress);
     const ws = await server.websocket('/s/0/0/websocket');
     const peer = await server.accept();
     expect(peer.conn.close(3001, 'x')).toBe(true);
@@ -224,7 +224,7 @@ describe.each(doors)('websocket and the application, by the %s door', (door) => 
   });
 
   survival(3, 'after the application closed, the rest of a frame is not delivered', async () => {
-    const server = await startService(door, {}, (conn) => conn.on('data', () => conn.close()));
+    const server = await startService(ingress, {}, (conn) => conn.on('data', () => conn.close()));
     const ws = await server.websocket('/s/0/0/websocket');
     await ws.message();
     ws.send('["a","b"]');
@@ -235,7 +235,7 @@ describe.each(doors)('websocket and the application, by the %s door', (door) => 
   });
 
   test('a close of the client that meets one of the application ends the connection', async () => {
-    const server = await startService(door, {}, (conn) => conn.close());
+    const server = await startService(ingress, {}, (conn) => conn.close());
     const meet = async () => {
       const ws = await server.websocket('/s/0/0/websocket');
       ws.sendClose(1000);
@@ -246,7 +246,7 @@ describe.each(doors)('websocket and the application, by the %s door', (door) => 
   });
 
   test('faye_server_options.headers are sent with the handshake', async () => {
-    const server = await startService(door, {
+    const server = await startService(ingress, {
       faye_server_options: { headers: { 'X-Served-By': 'tests' } },
     });
     const ws = await server.websocket('/s/0/0/websocket');
@@ -254,7 +254,7 @@ describe.each(doors)('websocket and the application, by the %s door', (door) => 
   });
 
   test('faye_server_options.ping pings the client every so many seconds', async () => {
-    const server = await startService(door, { faye_server_options: { ping: 0.03 } });
+    const server = await startService(ingress, { faye_server_options: { ping: 0.03 } });
     for (const target of ['/s/0/0/websocket', '/s/websocket']) {
       const ws = await server.websocket(target);
       let frame = await ws.frame();
@@ -267,7 +267,7 @@ describe.each(doors)('websocket and the application, by the %s door', (door) => 
   });
 
   deviation(3, 'a whole message in the segment of the handshake is not lost', async () => {
-    const server = await startEcho(door);
+    const server = await startEcho(ingress);
     const early = encodeFrame({ payload: '["early"]' });
     const ws = await server.websocket('/s/0/0/websocket', { early });
     expect(await ws.message()).toBe('o');
@@ -281,7 +281,7 @@ describe.each(doors)('websocket and the application, by the %s door', (door) => 
   ]) {
     survival(3, `${what} in the segment of the handshake is survived`, async () => {
       const given = [];
-      const server = await startService(door, {}, (conn) => given.push(conn));
+      const server = await startService(ingress, {}, (conn) => given.push(conn));
       const ws = await server.websocket('/s/0/0/websocket', { early });
       ws.sendClose(1000);
       await ws.end();

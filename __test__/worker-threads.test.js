@@ -9,7 +9,7 @@ const path = require('path');
 const { once } = require('events');
 const { Worker } = require('worker_threads');
 const { Client } = require('./support/client');
-const { doors, libraryPath } = require('./support/library');
+const { ingresses, libraryPath } = require('./support/library');
 const { every, open, polls } = require('./support/transports');
 
 /** @returns {number} open descriptors of this process, where the system lists them */
@@ -21,9 +21,9 @@ function countDescriptors() {
  * Runs a worker until clients of every transport have sessions in it, those that poll with a poll that waits and
  * without, and ends it with `end`.
  */
-async function cycle(door, end) {
+async function cycle(ingress, end) {
   const env = { ...process.env, SOCKJS_LIBRARY: libraryPath };
-  if (door === 'bridge') env.SOCKJS_RS_DOOR = 'bridge';
+  if (ingress === 'bridge') env.SOCKJS_RS_DOOR = 'bridge';
   const worker = new Worker(path.join(__dirname, 'fixtures/thread.js'), { env, stdout: true });
   const [port] = await once(worker, 'message');
   const client = new Client(port);
@@ -46,15 +46,15 @@ async function cycle(door, end) {
   return code;
 }
 
-describe.each(doors)('a worker thread, by the %s door', (door) => {
+describe.each(ingresses)('a worker thread, by the %s ingress', (ingress) => {
   test.each([
     ['is terminated', 1, (worker) => worker.terminate()],
     ['exits', 7, (worker) => worker.postMessage('exit')],
   ])('that %s takes its sessions with it, and leaves nothing behind', async (_, code, end) => {
     // The first one loads what the process keeps.
-    await cycle(door, end);
+    await cycle(ingress, end);
     const before = countDescriptors();
-    for (let round = 0; round < 3; round++) expect(await cycle(door, end)).toBe(code);
+    for (let round = 0; round < 3; round++) expect(await cycle(ingress, end)).toBe(code);
     expect(countDescriptors()).toBe(before);
   });
 });

@@ -10,7 +10,7 @@ const os = require('os');
 const path = require('path');
 const { Child, serveFixture } = require('./support/child');
 const { Client } = require('./support/client');
-const { addition, doors, environmentOf, isOracle } = require('./support/library');
+const { addition, ingresses, environmentOf, isOracle } = require('./support/library');
 const { every, open } = require('./support/transports');
 const { encodeFrame } = require('./support/websocket-client');
 
@@ -29,9 +29,9 @@ async function poll(client, { method, path: transportPath }, { connection, sessi
   return both.find((each) => !isRefused(each));
 }
 
-describe.each(doors)('a process that says goodbye and ends, by the %s door', (door) => {
+describe.each(ingresses)('a process that says goodbye and ends, by the %s ingress', (ingress) => {
   test.each(ways)('has told clients of all transports (%s)', async (how) => {
-    const { child, client } = await serveFixture(door, 'says-goodbye.js', { HOW: how });
+    const { child, client } = await serveFixture(ingress, 'says-goodbye.js', { HOW: how });
     const clients = [];
     for (const [protocol, transport] of every) {
       const opened = await open(client, transport);
@@ -54,7 +54,7 @@ describe.each(doors)('a process that says goodbye and ends, by the %s door', (do
   test('has told clients over TLS, at length', async () => {
     const large = 'x'.repeat(120_000);
     const env = { HOW: 'exit', SECURE: '1', GOODBYE: large };
-    const { child, client } = await serveFixture(door, 'says-goodbye.js', env);
+    const { child, client } = await serveFixture(ingress, 'says-goodbye.js', env);
     const ws = await client.websocket('/s/0/0/websocket');
     const raw = await client.handshake('/s/websocket');
     await child.line(/^open websocket-raw 2$/);
@@ -64,7 +64,7 @@ describe.each(doors)('a process that says goodbye and ends, by the %s door', (do
   });
 
   test.each(ways)('has told each of 300 websockets (%s)', async (how) => {
-    const { child, client } = await serveFixture(door, 'says-goodbye.js', { HOW: how });
+    const { child, client } = await serveFixture(ingress, 'says-goodbye.js', { HOW: how });
     const sockets = [];
     for (let i = 0; i < 300; i++) sockets.push(await client.websocket(`/s/0/${i}/websocket`));
     await child.line(/^open websocket 300$/);
@@ -78,10 +78,10 @@ describe.each(doors)('a process that says goodbye and ends, by the %s door', (do
   });
 });
 
-describe.each(doors)('copies of the package in one process, by the %s door', (door) => {
+describe.each(ingresses)('copies of the package in one process, by the %s ingress', (ingress) => {
   addition('have all told their clients when it ends, with one listener', async () => {
     const child = new Child(path.join(__dirname, 'fixtures', 'copies.js'), {
-      env: environmentOf(door),
+      env: environmentOf(ingress),
     });
     const [, ports] = await child.line(/^ports (.*)$/);
     const streams = [];
@@ -98,9 +98,9 @@ describe.each(doors)('copies of the package in one process, by the %s door', (do
 });
 
 // Over the bridge the bytes leave through Node's own streams, on the thread that is busy.
-describe.each(doors.filter((door) => door !== 'bridge'))(
-  'a busy process, by the %s door',
-  (door) => {
+describe.each(ingresses.filter((ingress) => ingress !== 'bridge'))(
+  'a busy process, by the %s ingress',
+  (ingress) => {
     // 0.3.24 writes to the kernel at once where it does not go through a response.
     const written = every.filter(([protocol]) =>
       isOracle ? protocol === 'websocket' : protocol !== 'websocket-raw',
@@ -109,7 +109,7 @@ describe.each(doors.filter((door) => door !== 'bridge'))(
     test.each(written)('sends over %s what it has written before', async (_, transport) => {
       const done = path.join(os.tmpdir(), `sockjs-${crypto.randomUUID()}`);
       try {
-        const { client } = await serveFixture(door, 'busy.js', { DONE: done });
+        const { client } = await serveFixture(ingress, 'busy.js', { DONE: done });
         const { connection, wire, session } = await open(client, transport);
         if (transport.polls) connection.send(transport.method, session + transport.path);
         if (transport.upgraded) wire.write(encodeFrame({ payload: '["go"]' }));

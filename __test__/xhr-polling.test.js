@@ -1,13 +1,13 @@
 'use strict';
 
 const { expectCors, expectNoCors, expectNotCached, expectPreflight } = require('./support/headers');
-const { doors } = require('./support/library');
+const { ingresses } = require('./support/library');
 const { startEcho, startServer, startService } = require('./support/server');
 
-describe.each(doors)('xhr-polling, by the %s door', (door) => {
+describe.each(ingresses)('xhr-polling, by the %s ingress', (ingress) => {
   let server;
   beforeEach(async () => {
-    server = await startServer(door);
+    server = await startServer(ingress);
   });
 
   test.each(['xhr', 'xhr_send'])('%s answers preflight requests', async (name) => {
@@ -52,7 +52,7 @@ describe.each(doors)('xhr-polling, by the %s door', (door) => {
 
   test('a poll that waits may be the first with its headers', async () => {
     const sessions = [server.session('/echo'), server.session('/echo')];
-    const headers = { Origin: `http://first-${door}.test` };
+    const headers = { Origin: `http://first-${ingress}.test` };
     for (const session of sessions) await server.post(`${session}/xhr`);
     const polls = sessions.map((session) => server.post(`${session}/xhr`, '', headers));
     for (const session of sessions.reverse()) await server.post(`${session}/xhr_send`, '["x"]');
@@ -191,9 +191,9 @@ describe.each(doors)('xhr-polling, by the %s door', (door) => {
   });
 });
 
-describe.each(doors)('xhr-polling options, by the %s door', (door) => {
+describe.each(ingresses)('xhr-polling options, by the %s ingress', (ingress) => {
   test('disable_cors leaves out all CORS headers', async () => {
-    const server = await startEcho(door, { disable_cors: true });
+    const server = await startEcho(ingress, { disable_cors: true });
     const session = server.session('/s');
     expectNoCors(await server.post(`${session}/xhr`, '', { Origin: 'http://a.test' }));
     expectNoCors(await server.post(`${session}/xhr_send`, '["a"]', { Origin: 'http://a.test' }));
@@ -204,7 +204,7 @@ describe.each(doors)('xhr-polling options, by the %s door', (door) => {
   });
 
   test('a poll ends after one frame, whatever response_limit says', async () => {
-    const server = await startService(door, { response_limit: 0 }, (conn) => {
+    const server = await startService(ingress, { response_limit: 0 }, (conn) => {
       conn.write('one');
       conn.write('two');
     });

@@ -1,19 +1,19 @@
 'use strict';
 
 const { expectCors, expectNotCached, expectPreflight } = require('./support/headers');
-const { doors } = require('./support/library');
+const { ingresses } = require('./support/library');
 const { startEcho, startServer } = require('./support/server');
 
 const PRELUDE = `${'h'.repeat(2048)}\n`;
 
-describe.each(doors)('xhr-streaming, by the %s door', (door) => {
+describe.each(ingresses)('xhr-streaming, by the %s ingress', (ingress) => {
   test('answers preflight requests', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     await expectPreflight(server, '/echo/abc/abc/xhr_streaming', 'OPTIONS, POST');
   });
 
   test('streams a prelude of 2 KiB, then frames', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const session = server.session('/echo');
     const stream = await server.open('POST', `${session}/xhr_streaming`);
     expect(stream.status).toBe(200);
@@ -29,7 +29,7 @@ describe.each(doors)('xhr-streaming, by the %s door', (door) => {
   });
 
   test('each message has a frame of its own while the stream is open', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const session = server.session('/echo');
     const stream = await server.open('POST', `${session}/xhr_streaming`);
     await stream.until('o\n');
@@ -39,7 +39,7 @@ describe.each(doors)('xhr-streaming, by the %s door', (door) => {
   });
 
   test('a stream ends when response_limit is reached, and the next one goes on', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const session = server.session('/echo');
     const stream = await server.open('POST', `${session}/xhr_streaming`);
     await stream.until('o\n');
@@ -60,7 +60,7 @@ describe.each(doors)('xhr-streaming, by the %s door', (door) => {
 
   test('response_limit counts UTF-16 units after escaping, and the frame that reaches it', async () => {
     // o\n is 2, a["é"]\n is 7, a["\\u200c"]\n is 12: 21 in all.
-    const server = await startEcho(door, { response_limit: 21 });
+    const server = await startEcho(ingress, { response_limit: 21 });
     const session = server.session('/s');
     const stream = await server.open('POST', `${session}/xhr_streaming`);
     await stream.until('o\n');
@@ -72,7 +72,7 @@ describe.each(doors)('xhr-streaming, by the %s door', (door) => {
   });
 
   test('response_limit 0 is no limit', async () => {
-    const server = await startEcho(door, { response_limit: 0 });
+    const server = await startEcho(ingress, { response_limit: 0 });
     const session = server.session('/s');
     const stream = await server.open('POST', `${session}/xhr_streaming`);
     await stream.until('o\n');
@@ -84,7 +84,7 @@ describe.each(doors)('xhr-streaming, by the %s door', (door) => {
   });
 
   test('response_limit may be a numeric string', async () => {
-    const server = await startEcho(door, { response_limit: '4' });
+    const server = await startEcho(ingress, { response_limit: '4' });
     const session = server.session('/s');
     const stream = await server.open('POST', `${session}/xhr_streaming`);
     await stream.until('o\n');
@@ -93,7 +93,7 @@ describe.each(doors)('xhr-streaming, by the %s door', (door) => {
   });
 
   test('a session may change between polling and streaming', async () => {
-    const server = await startServer(door);
+    const server = await startServer(ingress);
     const session = server.session('/echo');
     expect((await server.post(`${session}/xhr`)).body).toBe('o\n');
     await server.post(`${session}/xhr_send`, '["a"]');

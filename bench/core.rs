@@ -4,7 +4,7 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, 
 use sockjs_rs::http::route::Router;
 use sockjs_rs::http::target::parse_target;
 use sockjs_rs::protocol::json::{self, Messages};
-use sockjs_rs::protocol::websocket::{self, Decoder, Incoming, Kind};
+use sockjs_rs::protocol::rfc6455::{self, Decoder, Incoming, Opcode};
 use std::hint::black_box;
 
 /// Bytes of a message: one that fits a cache line, one of usual size, one of many reads.
@@ -159,7 +159,7 @@ fn client_frames(payload: &[u8], count: usize) -> Vec<u8> {
     let mut frames = Vec::new();
     for _ in 0..count {
         let start = frames.len();
-        websocket::encode(Kind::Text, payload, &mut frames);
+        rfc6455::encode(Opcode::Text, payload, &mut frames);
         let head = frames.len() - start - payload.len();
         frames[start + 1] |= 0x80;
         frames.splice(start + head..start + head, MASK);
@@ -198,14 +198,14 @@ fn frames(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("encode", size), |bencher| {
             bencher.iter(|| {
                 out.clear();
-                websocket::encode(Kind::Text, black_box(payload.as_bytes()), &mut out);
+                rfc6455::encode(Opcode::Text, black_box(payload.as_bytes()), &mut out);
             });
         });
         // What a write costs on a SockJS websocket: the length is known only after quoting.
         group.bench_function(BenchmarkId::new("encode and quote", size), |bencher| {
             bencher.iter(|| {
                 out.clear();
-                websocket::encode_with(Kind::Text, units.len() + 5, &mut out, |out| {
+                rfc6455::encode_with(Opcode::Text, units.len() + 5, &mut out, |out| {
                     out.extend_from_slice(b"a[");
                     json::quote(black_box(&units), out);
                     out.push(b']');

@@ -1,14 +1,14 @@
 'use strict';
 
 /**
- * @file Requests at the door that works everywhere: Node parses and writes, the native side answers.
+ * @file Requests by the bridge: Node parses and writes, the native side answers.
  */
 
 const { AsyncResource } = require('node:async_hooks');
 
-const { attend, leave } = require('./attended');
-const { Bridged, KEEP_ALIVE_DELAY } = require('./bridged');
-const { keepAddresses } = require('./facts');
+const { attend, leave } = require('./pending-streams');
+const { BridgeOutput, KEEP_ALIVE_DELAY } = require('./bridge-output');
+const { keepAddresses } = require('./request-info');
 const { Buffer, JSON } = require('./globals');
 const { isOver, peek } = require('./streams');
 
@@ -16,31 +16,31 @@ const { isOver, peek } = require('./streams');
 const INFO = /\/info\/?(?:\?.*)?$/;
 
 /**
- * @param {import('./server').Listener} listener
+ * @param {import('./server').Service} service
  * @param {any} request
  * @param {any} response
  */
-function serveRequest(listener, request, response) {
-  const { engine } = listener;
-  new BridgedResponse(engine, listener, request, response).begin();
+function serveRequest(service, request, response) {
+  const { engine } = service;
+  new BridgedResponse(engine, service, request, response).begin();
 }
 
 /** One response that the native side writes through Node. */
-class BridgedResponse extends Bridged {
+class BridgedResponse extends BridgeOutput {
   /**
    * @param {import('./engine').Engine} engine
-   * @param {import('./server').Listener} listener
+   * @param {import('./server').Service} service
    * @param {any} request
    * @param {any} response
    */
-  constructor(engine, listener, request, response) {
-    super(engine, listener, request, response);
+  constructor(engine, service, request, response) {
+    super(engine, service, request, response);
     this.response = response;
     this.socket = request.socket;
   }
 
   begin() {
-    const { engine, listener, request, response } = this;
+    const { engine, service, request, response } = this;
     try {
       const { method, url } = request;
       this.callJsessionid();
@@ -49,7 +49,7 @@ class BridgedResponse extends Bridged {
       if (response.headersSent) throw new Error('somebody else has begun to answer');
       const text = `${headerLines(request.headers)}${method} ${url}`;
       this.held = true;
-      const answer = engine.native.bridgeRequest(listener.id, this.id, text, baseUrl);
+      const answer = engine.native.bridgeRequest(service.id, this.id, text, baseUrl);
       if (answer & OPENED) this.resource = new AsyncResource('SOCKJS');
       if (answer === READ_BODY) this.readBody();
       else this.play(answer);
@@ -66,7 +66,7 @@ class BridgedResponse extends Bridged {
 
   /** `base_url` may be a function, which is called for every `GET /info`. */
   callBaseUrl() {
-    const { options } = this.listener;
+    const { options } = this.service;
     const { method, url } = this.request;
     if (typeof options.base_url !== 'function' || method !== 'GET' || !INFO.test(url)) {
       return undefined;
@@ -81,9 +81,9 @@ class BridgedResponse extends Bridged {
    * @param {any} error
    */
   fail(error) {
-    const { request, response, listener } = this;
+    const { request, response, service } = this;
     const what = `"${request.method} ${request.url}"`;
-    listener.log('error', `Exception on ${what}:\n${error?.stack ?? error}`);
+    service.log('error', `Exception on ${what}:\n${error?.stack ?? error}`);
     if (!response.headersSent) {
       response.writeHead(500);
       response.end('500 - Internal Server Error');
@@ -93,8 +93,8 @@ class BridgedResponse extends Bridged {
 
   /** A body is collected whole, up to its limit. */
   readBody() {
-    const { request, response, engine, listener } = this;
-    const limit = (listener.maxBody ??= engine.native.maxBody(listener.id));
+    const { request, response, engine, service } = this;
+    const limit = (service.maxBody ??= engine.native.maxBody(service.id));
     const body = new Body(limit);
     const onData = (/** @type {Buffer | string} */ chunk) => {
       body.add(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
@@ -177,10 +177,10 @@ class BridgedResponse extends Bridged {
 
   /** Lets a `jsessionid` function set what it wants, on the routes where 0.3.24 does. */
   callJsessionid() {
-    const { listener, engine, request, response } = this;
-    const { options } = listener;
+    const { service, engine, request, response } = this;
+    const { options } = service;
     if (typeof options.jsessionid !== 'function') return;
-    if (!engine.native.hasCookie(listener.id, request.method, request.url)) return;
+    if (!engine.native.hasCookie(service.id, request.method, request.url)) return;
     request.cookies = parseCookies(request.headers.cookie);
     options.jsessionid(request, response);
   }

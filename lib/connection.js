@@ -8,7 +8,7 @@ const { randomUUID } = require('node:crypto');
 const { Stream } = require('node:stream');
 const { inspect } = require('node:util');
 
-const { SHOWN, showAddresses } = require('./facts');
+const { SHOWN, showAddresses } = require('./request-info');
 
 /** The values of `readyState`. */
 const CONNECTING = 0;

@@ -7,17 +7,17 @@
 const { closeSync } = require('node:fs');
 
 const { CLOSED, CLOSING } = require('./connection');
-const { keepAddresses } = require('./facts');
+const { keepAddresses } = require('./request-info');
 const { JSON, nextTick, now, queueMicrotask, setImmediate } = require('./globals');
 const { Liveness } = require('./liveness');
 const { startNative } = require('./native');
-const { Numbers } = require('./numbers');
+const { Ids } = require('./ids');
 const { checkRawCode, rawReason } = require('./raw-close');
 const { Session, openSession } = require('./session');
 const { giveBack } = require('./takeover');
 const { endTaken } = require('./taken-socket');
 
-/** Kinds of events; `src/addon/hot.rs` has the same list. */
+/** Kinds of events; `src/addon/fast_path.rs` has the same list. */
 const OPEN_NODE = 0;
 const OPEN = 1;
 const ATTACHED_NODE = 2;
@@ -27,11 +27,11 @@ const VALUE = 5;
 const CLOSING_BY_SERVER = 6;
 const ENDED_SESSION = 7;
 const DRAIN = 8;
-const OUTLET = 9;
+const OUTPUT = 9;
 const ENDED_SOCKET = 10;
 const RETURNED = 11;
 const LOG = 12;
-const ENDING = 13;
+const CLIENT_CLOSE = 13;
 const LEFT = 14;
 
 /** Names of transports by their number in Rust (`src/transport/mod.rs`). */
@@ -75,7 +75,7 @@ const EVENTS_PER_LOOK = 256;
  * @property {import('node:http').Server | undefined} server where a taken socket came from
  * @property {import('node:async_hooks').AsyncResource | undefined} resource the context in which `'connection'` is emitted
  * @property {import('./install').Installation} [installation] where the requests of a taken socket come in
- * @property {import('./server').Listener} [listener] what a websocket is for
+ * @property {import('./server').Service} [service] what a websocket is for
  * @property {boolean} [kept] whether a taken socket keeps the process alive
  * @property {() => void} [flush] writes what waits for it on the bridge
  * @property {(paused: boolean) => void} [pause] stops or restarts reading from the client
@@ -85,8 +85,8 @@ class Engine {
   /** @param {number} ioThreads */
   constructor(ioThreads) {
     this.native = startNative(ioThreads);
-    this.hot = {};
-    this.native.installHot(this.hot);
+    this.fastPath = {};
+    this.native.installFastPath(this.fastPath);
     this.values = new Array(ROWS).fill(undefined);
     this.table = new Uint32Array(ROWS * COLUMNS);
     /** Events in the table, and how many of them have been handled. */
@@ -101,7 +101,7 @@ class Engine {
     this.drainEnd = Infinity;
     /** @type {(Session | undefined)[]} */
     this.sessions = [];
-    this.numbers = new Numbers(this);
+    this.ids = new Ids(this);
     /** @type {Map<number, Pending>} */
     this.pending = new Map();
     /** Requests to forget when all events have been handled. @type {Set<number>} */
@@ -157,10 +157,10 @@ class Engine {
   }
 
   /** The first websocket has been taken: this thread may now read from it, too. */
-  watch() {
+  startPolling() {
     if (this.watching) return;
     this.watching = true;
-    this.native.watch(this.drainLater);
+    this.native.startPolling(this.drainLater);
   }
 
   /**
@@ -178,8 +178,8 @@ class Engine {
    * @param {string} text
    */
   write(key, text) {
-    const sent = this.hot.write(key, text);
-    this.touch();
+    const sent = this.fastPath.write(key, text);
+    this.scheduleFlush();
     return sent === 1;
   }
 
@@ -190,7 +190,7 @@ class Engine {
   writeBinary(key, bytes) {
     const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const sent = this.native.writeBinary(key, view);
-    this.touch();
+    this.scheduleFlush();
     return sent === 1;
   }
 
@@ -214,7 +214,7 @@ class Engine {
     } else {
       this.native.close(key, 'c' + JSON.stringify([code, reason]));
     }
-    this.touch();
+    this.scheduleFlush();
   }
 
   /**
@@ -227,7 +227,7 @@ class Engine {
   }
 
   /** Something has been written: it leaves at the end of the batch, or of the running callback. */
-  touch() {
+  scheduleFlush() {
     if (this.exiting) return this.native.flushLast();
     if (this.draining || this.flushing) return;
     this.flushing = true;
@@ -310,7 +310,7 @@ class Engine {
     this.received = undefined;
     this.receivedBy = undefined;
     // This also sends what has been written, and what goes by the bridge comes back as events.
-    this.filled = this.hot.drain(this.values, this.table);
+    this.filled = this.fastPath.drain(this.values, this.table);
     if (this.filled === 0) this.forgetRetired();
     return this.filled > 0;
   }
@@ -336,7 +336,7 @@ class Engine {
         if (session !== undefined && session._round === this.round) return false;
         this.handled++;
         if (session !== undefined) {
-          const message = this.hot.message(table[row + 2]);
+          const message = this.fastPath.message(table[row + 2]);
           session._deliver(kind === VALUE ? JSON.parse(message) : message);
         }
       } else {
@@ -382,7 +382,7 @@ class Engine {
         session._receivers++;
         session._receives(a, b);
         if (request) {
-          session._came(request.socket);
+          session._setSocket(request.socket);
           this.decorate(session, request, PROTOCOLS[b]);
         }
         return;
@@ -400,8 +400,8 @@ class Engine {
         if (session !== undefined && session.readyState < CLOSING) session.readyState = CLOSING;
         return;
       }
-      case ENDING:
-        return this.native.finishEnding(subject);
+      case CLIENT_CLOSE:
+        return this.native.finishClientClose(subject);
       case ENDED_SESSION:
         return this.end(subject);
       case DRAIN: {
@@ -411,7 +411,7 @@ class Engine {
         }
         return;
       }
-      case OUTLET:
+      case OUTPUT:
         return this.pending.get(subject)?.flush?.();
       case ENDED_SOCKET:
         return this.endSocket(subject, value ? value[0] : a, value ? value[1] : b);
@@ -423,21 +423,21 @@ class Engine {
         return;
       }
       case LOG:
-        return this.numbers.listener(subject)?.log(SEVERITIES[a], value);
+        return this.ids.service(subject)?.log(SEVERITIES[a], value);
       case LEFT:
-        return this.numbers.left(subject);
+        return this.ids.left(subject);
     }
   }
 
   /**
    * @param {number} key
-   * @param {number} service
+   * @param {number} id of the service
    * @param {number} transport
    * @param {any} socket
    */
-  open(key, service, transport, socket) {
-    const listener = /** @type {import('./server').Listener} */ (this.numbers.listener(service));
-    const session = openSession(this, key, listener, transport, socket);
+  open(key, id, transport, socket) {
+    const service = /** @type {import('./server').Service} */ (this.ids.service(id));
+    const session = openSession(this, key, service, transport, socket);
     this.hold(1, session._keepsAlive());
     this.sessions[key] = session;
     return session;
@@ -502,7 +502,7 @@ class Engine {
    */
   announce(session, resource) {
     session._round = this.round;
-    const { server } = session._listener;
+    const { server } = session._service;
     if (resource) resource.runInAsyncScope(server._announce, server, session.connection);
     else server._announce(session.connection);
   }
@@ -519,24 +519,24 @@ class Engine {
   /**
    * The native side has ended a taken socket.
    *
-   * @param {number} token
+   * @param {number} takenId
    * @param {number} read bytes since it was taken
    * @param {number} written
    */
-  endSocket(token, read, written) {
-    const taken = this.release(token);
+  endSocket(takenId, read, written) {
+    const taken = this.release(takenId);
     if (taken) endTaken(taken.socket, { read, written });
   }
 
   /**
    * A taken socket is no longer ours.
    *
-   * @param {number} token
+   * @param {number} takenId
    */
-  release(token) {
-    const taken = this.pending.get(token);
+  release(takenId) {
+    const taken = this.pending.get(takenId);
     if (taken === undefined) return undefined;
-    this.pending.delete(token);
+    this.pending.delete(takenId);
     this.hold(-1, taken.kept ? -1 : 0);
     return taken;
   }
@@ -544,22 +544,22 @@ class Engine {
   /**
    * A socket has been taken.
    *
-   * @param {number} token
+   * @param {number} takenId
    * @param {boolean} kept whether the process stays alive for it
    */
-  took(token, kept) {
+  took(takenId, kept) {
     this.hold(1);
-    this.refTaken(token, kept);
+    this.refTaken(takenId, kept);
   }
 
   /**
    * `ref` and `unref` of a taken socket.
    *
-   * @param {number} token
+   * @param {number} takenId
    * @param {boolean} kept
    */
-  refTaken(token, kept) {
-    const taken = this.pending.get(token);
+  refTaken(takenId, kept) {
+    const taken = this.pending.get(takenId);
     if (taken === undefined || taken.kept === kept) return;
     taken.kept = kept;
     this.hold(0, kept ? 1 : -1);

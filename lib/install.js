@@ -1,13 +1,13 @@
 'use strict';
 
 /**
- * @file An http server with services on it: who sees a request first, and by which door it goes.
+ * @file An http server with services on it: who sees a request first, and by which ingress it goes.
  */
 
 const { EventEmitter } = require('node:events');
 
 const { serveRequest } = require('./bridge');
-const { watchAll } = require('./onlookers');
+const { watchAll } = require('./observers');
 const { Session } = require('./session');
 const { takeRequest, takeUpgrade } = require('./takeover');
 const { isHandshake, serveUpgrade } = require('./upgrade');
@@ -44,29 +44,29 @@ class Installation {
     this.httpServer = httpServer;
     this.engine = engine;
     /** The native side's number for the http server. */
-    this.host = engine.native.createHost();
-    engine.numbers.addHost(this);
-    /** Newest first. @type {import('./server').Listener[]} */
-    this.listeners = [];
+    this.id = engine.native.createInstallation();
+    engine.ids.addInstallation(this);
+    /** Newest first. @type {import('./server').Service[]} */
+    this.services = [];
     /** What was last said to the native side about the http server. */
     this.settings = '';
     this.withdrawn = false;
     this.bridgeOnly = process.env.SOCKJS_RS_DOOR === 'bridge' || !IS_NODE || IS_WINDOWS;
-    this.onRequest = this.overshadow('request', (request, response) => {
+    this.onRequest = this.intercept('request', (request, response) => {
       const isLast = closeAfterUpgrade(request, response);
-      const listener = this.find(request.url);
-      if (listener === undefined) return false;
-      if (isLast || !takeRequest(this, listener, request, response)) {
-        serveRequest(listener, request, response);
+      const service = this.find(request.url);
+      if (service === undefined) return false;
+      if (isLast || !takeRequest(this, service, request, response)) {
+        serveRequest(service, request, response);
       }
       return true;
     });
     /** Whether somebody else listened for upgrades before. */
     this.othersUpgrade = httpServer.listenerCount('upgrade') > 0;
-    this.onUpgrade = this.overshadow('upgrade', (request, socket, head) => {
-      const listener = this.find(request.url);
-      if (listener !== undefined) {
-        serveUpgrade(listener, request, socket, head, takeUpgrade(this));
+    this.onUpgrade = this.intercept('upgrade', (request, socket, head) => {
+      const service = this.find(request.url);
+      if (service !== undefined) {
+        serveUpgrade(service, request, socket, head, takeUpgrade(this));
       } else if (this.othersUpgrade || !this.isAloneFor('upgrade', this.onUpgrade)) {
         return false;
       } else {
@@ -82,27 +82,27 @@ class Installation {
     this.followIdleConnections();
   }
 
-  /** @param {import('./server').Listener} listener */
-  add(listener) {
-    this.listeners.unshift(listener);
-    this.engine.native.hostInstall(this.host, listener.id);
+  /** @param {import('./server').Service} service */
+  add(service) {
+    this.services.unshift(service);
+    this.engine.native.installationAdd(this.id, service.id);
   }
 
   /**
-   * Takes the listeners of a server away.
+   * Takes the services of a server away.
    *
    * @param {import('./server').Server} server
    */
   remove(server) {
-    for (const listener of this.listeners) {
-      if (listener.server === server) this.engine.numbers.leave(this.host, listener);
+    for (const service of this.services) {
+      if (service.server === server) this.engine.ids.leave(this.id, service);
     }
-    this.listeners = this.listeners.filter((listener) => listener.server !== server);
+    this.services = this.services.filter((service) => service.server !== server);
   }
 
   /** @param {string} target */
   find(target) {
-    for (const listener of this.listeners) if (listener.claims(target)) return listener;
+    for (const service of this.services) if (service.claims(target)) return service;
     return undefined;
   }
 
@@ -112,7 +112,7 @@ class Installation {
    * @param {string} event
    * @param {(...args: any[]) => boolean} handle
    */
-  overshadow(event, handle) {
+  intercept(event, handle) {
     const { httpServer } = this;
     const others = httpServer.listeners(event).slice();
     httpServer.removeAllListeners(event);
@@ -177,7 +177,7 @@ class Installation {
   withdraw(withdrawn) {
     if (withdrawn === this.withdrawn) return;
     this.withdrawn = withdrawn;
-    this.engine.native.hostWithdraw(this.host, withdrawn);
+    this.engine.native.installationWithdraw(this.id, withdrawn);
   }
 
   /** When somebody else begins to listen, connections that were taken go back with their next request. */
@@ -214,8 +214,8 @@ class Installation {
       if (!original.call(httpServer, request)) return false;
       // Others may think otherwise of it, or rewrite its target.
       if (!this.isAloneFor('upgrade', onUpgrade)) return true;
-      const listener = this.find(request.url);
-      if (listener === undefined ? this.othersUpgrade : isHandshake(listener, request)) return true;
+      const service = this.find(request.url);
+      if (service === undefined ? this.othersUpgrade : isHandshake(service, request)) return true;
       declineUpgrade(request);
       return false;
     };
@@ -223,11 +223,11 @@ class Installation {
 
   /** `closeIdleConnections`, which `close` calls on Node 19 and later, reaches taken connections too. */
   followIdleConnections() {
-    const { httpServer, engine, host } = this;
+    const { httpServer, engine, id } = this;
     const original = httpServer.closeIdleConnections;
     if (typeof original !== 'function') return;
     httpServer.closeIdleConnections = function closeIdleConnections() {
-      engine.native.hostCloseIdle(host);
+      engine.native.installationCloseIdle(id);
       return original.call(this);
     };
   }
@@ -253,7 +253,7 @@ class Installation {
     const settings = Object.values(limits).join();
     if (settings === this.settings) return;
     this.settings = settings;
-    this.engine.native.hostConfigure(this.host, limits);
+    this.engine.native.installationConfigure(this.id, limits);
   }
 }
 
@@ -311,9 +311,9 @@ const KEEP_ALIVE_BUFFER =
 
 /**
  * @param {import('node:http').Server} httpServer
- * @param {import('./server').Listener} listener
+ * @param {import('./server').Service} service
  */
-function install(httpServer, listener) {
+function install(httpServer, service) {
   const requests = httpServer.listeners('request');
   const upgrades = httpServer.listeners('upgrade');
   const existing = requests.length === 1 ? installations.get(requests[0]) : undefined;
@@ -321,12 +321,12 @@ function install(httpServer, listener) {
     existing !== undefined &&
     upgrades.length === 1 &&
     installations.get(upgrades[0]) === existing &&
-    existing.engine === listener.engine;
-  const installation = shared ? existing : new Installation(httpServer, listener.engine);
+    existing.engine === service.engine;
+  const installation = shared ? existing : new Installation(httpServer, service.engine);
   if (!shared) {
     byHttpServer.set(httpServer, [...(byHttpServer.get(httpServer) ?? []), installation]);
   }
-  installation.add(listener);
+  installation.add(service);
 }
 
 /**

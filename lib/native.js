@@ -11,12 +11,12 @@ const { loadBinding } = require('./load');
 
 /**
  * @param {number} ioThreads
- * @returns {any} the class Engine of `src/addon/mod.rs`
+ * @returns {any} the class NativeEngine of `src/addon/mod.rs`
  */
 function startNative(ioThreads) {
   const binding = loadBinding();
   try {
-    return new binding.Engine(ioThreads, websocketThreads());
+    return new binding.NativeEngine(ioThreads, websocketThreads());
   } catch (error) {
     throw noResources(error);
   }

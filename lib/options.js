@@ -204,7 +204,7 @@ function checkAtLeastOne(name, value) {
  * @param {Record<string, any>} options
  * @returns {string[]}
  */
-function remarks(options) {
+function warnings(options) {
   const faye = options.faye_server_options;
   if (!faye) return [];
   const lines = [];
@@ -278,4 +278,4 @@ function headerText(value) {
     .trim();
 }
 
-module.exports = { complete, check, remarks, toNative };
+module.exports = { complete, check, warnings, toNative };

@@ -16,7 +16,7 @@ class Receiver {
     this.session = session;
     this.number = number;
     this.protocol = session._fact('protocol');
-    this.options = session._listener.options;
+    this.options = session._service.options;
     /** The socket by which its request came. @type {any} */
     this.thingy = session._socket;
   }
@@ -111,7 +111,7 @@ function parse(session, text) {
  * @returns {IncomingMessage} with some of the headers
  */
 function shownRequest(session) {
-  const { protocol, target, headers } = session._facts();
+  const { protocol, target, headers } = session._requestInfo();
   const method = protocol.startsWith('xhr') ? 'POST' : 'GET';
   return makeRequest(session, method, target, Object.entries(headers).flat());
 }

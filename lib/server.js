@@ -12,7 +12,7 @@ const { bridgeHandler } = require('./upgrade');
 const { getEngine } = require('./engine');
 const { invalidArgument, invalidOption } = require('./errors');
 const { install, uninstall } = require('./install');
-const { check, complete, remarks, toNative } = require('./options');
+const { check, complete, warnings, toNative } = require('./options');
 const { warnOnce } = require('./warn');
 
 /** A SockJS service. Emits `'connection'` with a `Connection`. */
@@ -37,7 +37,7 @@ class Server extends EventEmitter {
    * @param {Record<string, any>} [options]
    */
   listener(options) {
-    return new Listener(this, complete(options, this.options));
+    return new Service(this, complete(options, this.options));
   }
 
   /**
@@ -128,10 +128,10 @@ function emitAsMessage(data) {
 class Registry {
   /** @param {import('./engine').Engine} engine */
   constructor(engine) {
-    /** Held, so that the listeners of a server all have the same one. */
+    /** Held, so that the services of a server all have the same one. */
     this.engine = engine;
     this.number = engine.native.createRegistry();
-    engine.numbers.addRegistry(this);
+    engine.ids.addRegistry(this);
   }
 }
 
@@ -139,7 +139,7 @@ class Registry {
 const LINE_TERMINATOR = /[\n\r\u2028\u2029]/;
 
 /** A service under one prefix. */
-class Listener {
+class Service {
   /**
    * @param {Server} server
    * @param {Record<string, any>} options complete
@@ -155,13 +155,13 @@ class Listener {
       registry = new Registry(this.engine);
       server._registries.set(options.prefix, registry);
     }
-    /** The native side's number for this listener. */
+    /** The native side's number for this service. */
     this.id = createService(native, registry.number, options);
-    this.engine.numbers.addListener(this);
+    this.engine.ids.addService(this);
     /** The prefix, if it is no expression. @type {string | null} */
     this.literal = native.literalPrefix(this.id);
     this.log('debug', `SockJS v${version} bound to ${JSON.stringify(options.prefix)}`);
-    for (const line of remarks(options)) {
+    for (const line of warnings(options)) {
       this.log('info', line);
       warnOnce(line);
     }

@@ -6,9 +6,9 @@
  */
 
 const { Connection, CONNECTING, OPEN, CLOSING, CLOSED } = require('./connection');
-const { keepAddresses, pickHeaders, showAddresses } = require('./facts');
+const { keepAddresses, pickHeaders, showAddresses } = require('./request-info');
 const { JSON, setImmediate, setTimeout } = require('./globals');
-const { Held } = require('./held');
+const { PausedMessages } = require('./paused-messages');
 const { ResponseReceiver, WebSocketReceiver } = require('./receivers');
 
 /** The key of a session that has ended on the native side; none has it there. */
@@ -29,14 +29,14 @@ class Session {
    * @param {any} server
    * @param {import('./engine').Engine} [engine]
    * @param {number} [key] the native side's name for it
-   * @param {import('./server').Listener} [listener]
+   * @param {import('./server').Service} [service]
    * @param {number} [transport] of its first receiver, by its number in `src/transport/mod.rs`
    * @param {any} [socket] that it came by
    */
-  constructor(session_id, server, engine, key = DEAD, listener, transport = XHR_POLLING, socket) {
+  constructor(session_id, server, engine, key = DEAD, service, transport = XHR_POLLING, socket) {
     this.readyState = engine === undefined ? CONNECTING : OPEN;
     this._engine = engine ?? NOBODY;
-    this._listener = listener ?? { server, options: server.options, log() {} };
+    this._service = service ?? { server, options: server.options, log() {} };
     this._key = key;
     this._transport = transport;
     /** The request that receives now, or its facts as JSON text. @type {any} */
@@ -46,7 +46,7 @@ class Session {
     this._recv = undefined;
     /** How many receivers there have been, of those over HTTP. */
     this._receivers = 1;
-    /** What waits while the connection is paused. @type {Held | undefined} */
+    /** What waits while the connection is paused. @type {PausedMessages | undefined} */
     this._held = undefined;
     /** The session has ended, but messages are still held. */
     this._ended = false;
@@ -72,15 +72,15 @@ class Session {
   }
 
   get prefix() {
-    return this._listener.options.prefix;
+    return this._service.options.prefix;
   }
 
   get heartbeat_delay() {
-    return this._listener.options.heartbeat_delay;
+    return this._service.options.heartbeat_delay;
   }
 
   get disconnect_delay() {
-    return this._listener.options.disconnect_delay;
+    return this._service.options.disconnect_delay;
   }
 
   /** Its name in URLs. Websockets have none, as in 0.3.24. */
@@ -128,7 +128,7 @@ class Session {
   send(message) {
     const { _engine: engine } = this;
     let taken;
-    if (this._listener.options.binary && this._transport === RAW && ArrayBuffer.isView(message)) {
+    if (this._service.options.binary && this._transport === RAW && ArrayBuffer.isView(message)) {
       if (this.readyState !== OPEN) return false;
       taken = engine.writeBinary(this._key, message);
     } else {
@@ -174,7 +174,7 @@ class Session {
     } catch (error) {
       const isClients = error instanceof TypeError || error instanceof RangeError;
       if (typeof message !== 'object' || !isClients) throw error;
-      this._listener.log(
+      this._service.log(
         'error',
         `A message was not written, because it cannot be converted to a string: ${error.message}`,
       );
@@ -201,7 +201,7 @@ class Session {
     if (this._held) {
       this._held.paused = true;
     } else {
-      this._held = new Held();
+      this._held = new PausedMessages();
       this._engine.pause(this, true);
     }
   }
@@ -213,11 +213,11 @@ class Session {
     if (!held.delivering) this._deliverHeld(held);
   }
 
-  /** @param {Held} held */
+  /** @param {PausedMessages} held */
   _deliverHeld(held) {
     held.delivering = true;
     try {
-      while (this._held === held && !held.paused && !held.isEmpty()) this._hand(held.take());
+      while (this._held === held && !held.paused && !held.isEmpty()) this._emitData(held.take());
     } catch (error) {
       // The exception is the process's; what is left follows if it lives on.
       setImmediate(() => {
@@ -248,7 +248,7 @@ class Session {
 
   /** Nothing waits any more: the client is read from again. */
   _readOn() {
-    const held = /** @type {Held} */ (this._held);
+    const held = /** @type {PausedMessages} */ (this._held);
     this._held = undefined;
     if (this._key !== DEAD) this._engine.pause(this, false);
     held.answerSenders();
@@ -262,7 +262,7 @@ class Session {
   _deliver(message) {
     if (this.readyState !== OPEN) return;
     if (this._held) this._held.messages.push(message);
-    else this._hand(message);
+    else this._emitData(message);
   }
 
   /**
@@ -270,7 +270,7 @@ class Session {
    *
    * @param {unknown} message
    */
-  _hand(message) {
+  _emitData(message) {
     if (this._isWebsocket()) {
       this.connection.emit('data', message);
       return;
@@ -280,7 +280,7 @@ class Session {
       this.connection.emit('data', message);
     } catch (error) {
       const what = /** @type {any} */ (error)?.stack ?? error;
-      this._listener.log('error', `Exception in a 'data' listener: ${what}`);
+      this._service.log('error', `Exception in a 'data' listener: ${what}`);
     }
   }
 
@@ -339,7 +339,7 @@ class Session {
   _endReceiver(number) {
     if (this.readyState !== OPEN || number !== this._receiver()) return;
     this._engine.native.endReceiver(this._key);
-    this._engine.touch();
+    this._engine.scheduleFlush();
     if (this._response !== 0) this._engine.flushResponse(this._response);
     if (this._isWebsocket()) this._end();
   }
@@ -347,14 +347,14 @@ class Session {
   /**
    * Another request on a taken connection receives.
    *
-   * @param {string} facts
+   * @param {string} info
    * @param {any} socket
    */
-  _attached(facts, socket) {
-    this._request = facts;
+  _attached(info, socket) {
+    this._request = info;
     this._response = 0;
     this._polls = false;
-    this._came(socket);
+    this._setSocket(socket);
     this._receivers++;
     // Whoever has looked before is likely to look again, when the request is no longer there.
     if (this._recv !== undefined) this._recv = this._makeReceiver(this._receivers);
@@ -396,7 +396,7 @@ class Session {
   }
 
   /** @param {any} socket by which the request came that receives now */
-  _came(socket) {
+  _setSocket(socket) {
     if (socket === this._socket) return;
     keepAddresses(socket);
     this._socket = socket;
@@ -415,21 +415,21 @@ class Session {
   }
 
   /** The facts as text are only looked at when somebody asks. */
-  _facts() {
-    const facts = this._request;
-    if (typeof facts !== 'string') return (this._request ??= { headers: {} });
-    const parsed = JSON.parse(facts);
+  _requestInfo() {
+    const info = this._request;
+    if (typeof info !== 'string') return (this._request ??= { headers: {} });
+    const parsed = JSON.parse(info);
     parsed.target = parsed.url;
     return (this._request = parsed);
   }
 
   /** @param {string} name */
   _fact(name) {
-    const facts = this._facts();
-    if (name === 'pathname' && facts.pathname === undefined) {
-      facts.pathname = this._engine.native.pathname(facts.target);
+    const info = this._requestInfo();
+    if (name === 'pathname' && info.pathname === undefined) {
+      info.pathname = this._engine.native.pathname(info.target);
     }
-    return facts[name];
+    return info[name];
   }
 }
 
@@ -444,7 +444,7 @@ class RawSession extends Session {
   didClose() {
     if (this._key !== DEAD && !this._over) {
       this._engine.native.endReceiver(this._key);
-      this._engine.touch();
+      this._engine.scheduleFlush();
     }
     this._finish();
   }
@@ -474,13 +474,13 @@ const NOBODY = /** @type {any} */ ({
 /**
  * @param {import('./engine').Engine} engine
  * @param {number} key
- * @param {import('./server').Listener} listener
+ * @param {import('./server').Service} service
  * @param {number} transport
  * @param {any} socket
  */
-function openSession(engine, key, listener, transport, socket) {
+function openSession(engine, key, service, transport, socket) {
   const Class = transport === RAW ? RawSession : Session;
-  return new Class(undefined, undefined, engine, key, listener, transport, socket);
+  return new Class(undefined, undefined, engine, key, service, transport, socket);
 }
 
 /**
@@ -490,7 +490,7 @@ function openSession(engine, key, listener, transport, socket) {
  * @param {import('node:http').IncomingMessage} request
  */
 function decorateConnection(request) {
-  this._came(request.socket);
+  this._setSocket(request.socket);
   this._show(request, this.recv?.protocol ?? this._fact('protocol'));
 }
 

@@ -18,7 +18,7 @@ const kTaken = Symbol('taken');
 /**
  * @typedef {object} Taken
  * @property {import('./engine').Engine} engine
- * @property {number} token its number on the native side; 0 when it is no longer there
+ * @property {number} takenId its number on the native side; 0 when it is no longer there
  * @property {Traffic} before what it had read and written before it was taken
  * @property {ReturnType<typeof setInterval> | undefined} timer looks at its traffic
  */
@@ -51,16 +51,16 @@ function hasPlainHandle(socket) {
  *
  * @param {import('./engine').Engine} engine
  * @param {any} socket
- * @param {number} token
+ * @param {number} takenId
  */
-function detachHandle(engine, socket, token) {
+function detachHandle(engine, socket, takenId) {
   const { bytesRead: read, bytesWritten: written } = socket;
   const handle = socket._handle;
-  engine.took(token, handle.hasRef?.() ?? true);
+  engine.took(takenId, handle.hasRef?.() ?? true);
   socket._handle = null;
   handle.onread = ignore;
   handle.close();
-  socket[kTaken] = { engine, token, before: { read, written }, timer: undefined };
+  socket[kTaken] = { engine, takenId, before: { read, written }, timer: undefined };
   // What all taken sockets share: an idle client should cost little.
   Object.setPrototypeOf(socket, TakenSocket);
   socket.on('finish', socket.destroy);
@@ -116,7 +116,7 @@ function endTaken(socket, traffic) {
  * @param {Traffic} traffic
  */
 function count(taken, { read, written }) {
-  taken.token = 0;
+  taken.takenId = 0;
   taken.before = { read: taken.before.read + read, written: taken.before.written + written };
 }
 
@@ -127,14 +127,14 @@ function count(taken, { read, written }) {
  */
 function abandon(socket) {
   const taken = socket[kTaken];
-  const { engine, token, timer } = taken;
+  const { engine, takenId, timer } = taken;
   clearInterval(timer);
-  if (token === 0) return;
+  if (takenId === 0) return;
   // As in 0.3.24, what was written in this tick leaves before.
   engine.flushWritten();
-  const [read, written] = engine.native.traffic(token);
+  const [read, written] = engine.native.traffic(takenId);
   count(taken, { read, written });
-  if (engine.release(token)) engine.native.abandon(token);
+  if (engine.release(takenId)) engine.native.abandon(takenId);
 }
 
 /** What Node closes in the place of a handle, so that all else happens as with one. */
@@ -238,7 +238,7 @@ const TakenSocket = Object.create(Socket.prototype, {
       clearInterval(taken.timer);
       taken.timer = undefined;
       if (callback) this.once('timeout', callback);
-      if (!(milliseconds > 0) || taken.token === 0) return this;
+      if (!(milliseconds > 0) || taken.takenId === 0) return this;
       let seen = sum(this);
       let quiet = 0;
       const look = () => {
@@ -259,9 +259,9 @@ const TakenSocket = Object.create(Socket.prototype, {
  * @returns {Traffic}
  */
 function total(socket) {
-  const { engine, token, before } = socket[kTaken];
-  if (token === 0) return before;
-  const [read, written] = engine.native.traffic(token);
+  const { engine, takenId, before } = socket[kTaken];
+  if (takenId === 0) return before;
+  const [read, written] = engine.native.traffic(takenId);
   return { read: before.read + read, written: before.written + written };
 }
 
@@ -270,8 +270,8 @@ function total(socket) {
  * @param {boolean} kept whether the process stays alive for it
  */
 function keepAlive(socket, kept) {
-  const { engine, token } = socket[kTaken];
-  engine.refTaken(token, kept);
+  const { engine, takenId } = socket[kTaken];
+  engine.refTaken(takenId, kept);
   return socket;
 }
 

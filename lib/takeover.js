@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file The fast door, as far as it is JavaScript's: connections leave Node and come back.
+ * @file The takeover, as far as it is JavaScript's: connections leave Node and come back.
  */
 
 const { AsyncResource } = require('node:async_hooks');
@@ -9,9 +9,9 @@ const { closeSync } = require('node:fs');
 const { getSystemErrorName } = require('node:util');
 
 const { coded } = require('./errors');
-const { keepAddresses } = require('./facts');
+const { keepAddresses } = require('./request-info');
 const { Buffer } = require('./globals');
-const { watchRequest, watchSocket } = require('./onlookers');
+const { watchRequest, watchSocket } = require('./observers');
 const { attachHandle, detachHandle, hasPlainHandle } = require('./taken-socket');
 
 /** Milliseconds after which the kernel probes an idle connection, as in 0.3.24. */
@@ -21,16 +21,16 @@ const KEEP_ALIVE_DELAY = 5000;
  * Takes the connection of a request, if nobody but us can miss it.
  *
  * @param {import('./install').Installation} installation
- * @param {import('./server').Listener} listener
+ * @param {import('./server').Service} service
  * @param {import('node:http').IncomingMessage} request
  * @param {import('node:http').ServerResponse} response
  * @returns {boolean} false leaves everything as it was
  */
-function takeRequest(installation, listener, request, response) {
+function takeRequest(installation, service, request, response) {
   const { httpServer, engine } = installation;
   const { socket } = request;
   if (
-    typeof listener.options.jsessionid === 'function' ||
+    typeof service.options.jsessionid === 'function' ||
     !installation.mayTake() ||
     !works(() => isPlain(socket, 'request') && isFirst(httpServer, request, response))
   ) {
@@ -52,15 +52,15 @@ function takeRequest(installation, listener, request, response) {
     resource,
     kept: true,
   };
-  const token = engine.remember(taken);
-  if (!engine.native.takeHttp(installation.host, socket._handle.fd, token, read)) {
-    engine.pending.delete(token);
+  const takenId = engine.remember(taken);
+  if (!engine.native.takeHttp(installation.id, socket._handle.fd, takenId, read)) {
+    engine.pending.delete(takenId);
     return false;
   }
   // It will read from another handle when the connection comes back; it could not read from two.
   if (works(() => parser.unconsume() === undefined)) parser._consumed = false;
   else taken.response = undefined;
-  detachHandle(engine, socket, token);
+  detachHandle(engine, socket, takenId);
   return true;
 }
 
@@ -72,15 +72,15 @@ function takeRequest(installation, listener, request, response) {
 function takeUpgrade(installation) {
   if (installation.bridgeOnly) return undefined;
   /**
-   * @param {import('./server').Listener} listener
+   * @param {import('./server').Service} service
    * @param {import('node:http').IncomingMessage} request
    * @param {any} socket
    * @param {Buffer} head
    * @param {{ kind: number, response: Buffer }} accepted
    * @returns {boolean} false leaves everything as it was
    */
-  return (listener, request, socket, head, accepted) => {
-    const { engine } = listener;
+  return (service, request, socket, head, accepted) => {
+    const { engine } = service;
     // Listeners that were added later get the socket too, and may answer on it or end it.
     if (installation.httpServer.listenerCount('upgrade') > 1) return false;
     // An earlier request may still be being answered: its response needs the socket.
@@ -91,15 +91,15 @@ function takeUpgrade(installation) {
     keepAddresses(socket);
     const resource = new AsyncResource('SOCKJS');
     const server = installation.httpServer;
-    const token = engine.remember({ socket, request, server, listener, resource, kept: true });
+    const takenId = engine.remember({ socket, request, server, service, resource, kept: true });
     const { fd } = socket._handle;
     const { kind, response } = accepted;
-    if (!engine.native.takeWebsocket(listener.id, fd, token, kind, response, head)) {
-      engine.pending.delete(token);
+    if (!engine.native.takeWebsocket(service.id, fd, takenId, kind, response, head)) {
+      engine.pending.delete(takenId);
       return false;
     }
-    detachHandle(engine, socket, token);
-    engine.watch();
+    detachHandle(engine, socket, takenId);
+    engine.startPolling();
     return true;
   };
 }

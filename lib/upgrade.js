@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file Upgrades at the door that works everywhere, and the handler for those who dispatch requests
+ * @file Upgrades by the bridge, and the handler for those who dispatch requests
  * themselves.
  */
 
@@ -9,9 +9,9 @@ const { AsyncResource } = require('node:async_hooks');
 const { ServerResponse } = require('node:http');
 
 const { serveRequest } = require('./bridge');
-const { attend, leave } = require('./attended');
-const { Bridged, KEEP_ALIVE_DELAY } = require('./bridged');
-const { keepAddresses } = require('./facts');
+const { attend, leave } = require('./pending-streams');
+const { BridgeOutput, KEEP_ALIVE_DELAY } = require('./bridge-output');
+const { keepAddresses } = require('./request-info');
 const { Buffer } = require('./globals');
 const { answerKey } = require('./hixie');
 const { endSoon, isOver } = require('./streams');
@@ -44,36 +44,36 @@ const NOTHING_READ = Buffer.alloc(0);
 /**
  * The handler of a listener, for those who dispatch requests themselves.
  *
- * @param {import('./server').Listener} listener
+ * @param {import('./server').Service} service
  * @returns {(request: any, response: any, head?: Buffer) => boolean}
  */
-function bridgeHandler(listener) {
+function bridgeHandler(service) {
   return (request, response, head) => {
-    if (!listener.claims(request.url)) return false;
+    if (!service.claims(request.url)) return false;
     // An upgrade comes with its socket in the place of a response.
     if (response instanceof ServerResponse || typeof response.writeHead === 'function') {
       closeAfterUpgrade(request, response);
-      serveRequest(listener, request, response);
+      serveRequest(service, request, response);
     } else {
-      serveUpgrade(listener, request, response, head, undefined);
+      serveUpgrade(service, request, response, head, undefined);
     }
     return true;
   };
 }
 
 /**
- * @param {import('./server').Listener} listener
+ * @param {import('./server').Service} service
  * @param {any} request
  * @param {any} socket
  * @param {Buffer} [head] what Node has read past the request
  * @param {Function} [takeover] takes the socket over, if it can
  */
-function serveUpgrade(listener, request, socket, head = NOTHING_READ, takeover) {
-  const { engine } = listener;
+function serveUpgrade(service, request, socket, head = NOTHING_READ, takeover) {
+  const { engine } = service;
   if (isOver(socket)) return socket.destroy();
-  const judged = judge(listener, request);
+  const judged = judge(service, request);
   if (judged === undefined) return socket.destroy();
-  if (judged.verdict === 'plain') return serveWithoutUpgrade(listener, request, socket, head);
+  if (judged.verdict === 'plain') return serveWithoutUpgrade(service, request, socket, head);
   // Node has taken its own listener off.
   socket.on('error', ignore);
   if (judged.verdict === 'refuse') {
@@ -88,8 +88,8 @@ function serveUpgrade(listener, request, socket, head = NOTHING_READ, takeover) 
    * @param {Buffer} read what has come behind the handshake
    */
   const open = (accepted, read) => {
-    if (!takeover?.(listener, request, socket, read, accepted)) {
-      new BridgedWebsocket(engine, listener, request, socket).begin(accepted, read);
+    if (!takeover?.(service, request, socket, read, accepted)) {
+      new BridgedWebsocket(engine, service, request, socket).begin(accepted, read);
     }
     // 'connection' follows in a tick of its own, after the first bytes.
     engine.drainSoon();
@@ -101,44 +101,44 @@ function serveUpgrade(listener, request, socket, head = NOTHING_READ, takeover) 
 function ignore() {}
 
 /**
- * @param {import('./server').Listener} listener
+ * @param {import('./server').Service} service
  * @param {any} request
  * @returns {boolean} whether it is a handshake, though perhaps one to be refused
  */
-function isHandshake(listener, request) {
-  return judge(listener, request)?.verdict !== 'plain';
+function isHandshake(service, request) {
+  return judge(service, request)?.verdict !== 'plain';
 }
 
 /**
- * @param {import('./server').Listener} listener
+ * @param {import('./server').Service} service
  * @param {any} request
  * @returns {any} undefined when the native side has failed, which costs this client and nobody else
  */
-function judge(listener, request) {
-  const { native } = listener.engine;
+function judge(service, request) {
+  const { native } = service.engine;
   const { headers, method, socket, url } = request;
   const isOld = headers['sec-websocket-key1'] || headers['sec-websocket-key2'];
   const pairs = pick(headers, isOld ? HIXIE_HEADERS : UPGRADE_HEADERS);
   // As faye-websocket finds out.
   const secure = isOld && (socket?.authorized !== undefined || socket?.secure);
   try {
-    return native.judgeUpgrade(listener.id, method, url, pairs, Boolean(secure));
+    return native.judgeUpgrade(service.id, method, url, pairs, Boolean(secure));
   } catch (error) {
-    listener.log('error', `Exception on an upgrade:\n${error?.stack ?? error}`);
+    service.log('error', `Exception on an upgrade:\n${error?.stack ?? error}`);
     return undefined;
   }
 }
 
 /** One websocket whose bytes go through a Node stream. */
-class BridgedWebsocket extends Bridged {
+class BridgedWebsocket extends BridgeOutput {
   /**
    * @param {import('./engine').Engine} engine
-   * @param {import('./server').Listener} listener
+   * @param {import('./server').Service} service
    * @param {any} request
    * @param {any} socket
    */
-  constructor(engine, listener, request, socket) {
-    super(engine, listener, request, socket);
+  constructor(engine, service, request, socket) {
+    super(engine, service, request, socket);
     this.socket = socket;
     this.resource = new AsyncResource('SOCKJS');
     this.paused = false;
@@ -152,7 +152,7 @@ class BridgedWebsocket extends Bridged {
    * @param {Buffer} head
    */
   begin(accepted, head) {
-    const { engine, listener, socket, id } = this;
+    const { engine, service, socket, id } = this;
     socket.setTimeout?.(0);
     socket.setNoDelay?.(true);
     socket.setKeepAlive?.(true, KEEP_ALIVE_DELAY);
@@ -160,9 +160,9 @@ class BridgedWebsocket extends Bridged {
     this.held = true;
     this.await();
     try {
-      engine.native.bridgeWebsocket(listener.id, id, accepted.kind, accepted.response);
+      engine.native.bridgeWebsocket(service.id, id, accepted.kind, accepted.response);
     } catch (error) {
-      listener.log('error', `Exception on an upgrade:\n${error?.stack ?? error}`);
+      service.log('error', `Exception on an upgrade:\n${error?.stack ?? error}`);
       socket.destroy();
       return this.end();
     }

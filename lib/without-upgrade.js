@@ -45,27 +45,27 @@ function closeAfterUpgrade(request, response) {
  * Answers a request that Node has upgraded already. It has left the body on the socket, or (from version 25
  * on) reads it into the request, and hands over a stream of its own then as long as it is not complete.
  *
- * @param {import('./server').Listener | undefined} listener nobody's request is the http server's
+ * @param {import('./server').Service | undefined} service nobody's request is the http server's
  * @param {import('node:http').IncomingMessage} request
  * @param {any} socket
  * @param {Buffer} head
  * @param {any} [httpServer]
  */
-function serveWithoutUpgrade(listener, request, socket, head, httpServer = serverOf(request)) {
+function serveWithoutUpgrade(service, request, socket, head, httpServer = serverOf(request)) {
   if (isOver(socket)) return socket.destroy();
   // Node has taken its own listener off.
   socket.on('error', ignore);
   const earlier = peek(request.socket, '_httpMessage');
   if (typeof earlier?.once === 'function') {
     return afterResponse(earlier, request, socket, head, (read) =>
-      serveWithoutUpgrade(listener, request, socket, read, httpServer),
+      serveWithoutUpgrade(service, request, socket, read, httpServer),
     );
   }
   const hasBody = READS_BODIES || !request.complete || request.readableLength > 0;
   if (hasBody || httpServer === undefined) {
     const response = responseTo(request, socket);
     if (response === undefined) socket.destroy();
-    else answer(listener, request, response, socket, httpServer);
+    else answer(service, request, response, socket, httpServer);
   } else {
     readAgain(request, socket, head, httpServer);
   }
@@ -138,13 +138,13 @@ function responseTo(request, socket) {
 /**
  * The request has its body, or will have it: only a response was missing. What comes behind it is dropped.
  *
- * @param {import('./server').Listener | undefined} listener
+ * @param {import('./server').Service | undefined} service
  * @param {import('node:http').IncomingMessage} request
  * @param {http.ServerResponse} response
  * @param {any} socket
  * @param {any} httpServer
  */
-function answer(listener, request, response, socket, httpServer) {
+function answer(service, request, response, socket, httpServer) {
   const end = () => endSoon(socket);
   response.on('finish', end);
   response.on('close', () => {
@@ -159,7 +159,7 @@ function answer(listener, request, response, socket, httpServer) {
   if (!request.complete && /^100-continue$/i.test(request.headers.expect ?? '')) {
     response.writeContinue();
   }
-  if (listener !== undefined) serveRequest(listener, request, response);
+  if (service !== undefined) serveRequest(service, request, response);
   else httpServer.emit('request', request, response);
 }
 

@@ -12,7 +12,7 @@ const path = require('node:path');
 const ROOT = path.join(__dirname, '..');
 
 /** Tests by the modules they are in. */
-const TESTS = ['server::', 'door::', 'addon::'];
+const TESTS = ['server::', 'ingress::', 'addon::'];
 
 const MEMCHECK = [
   '--error-exitcode=9',

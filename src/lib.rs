@@ -6,7 +6,7 @@
 //!   `--no-default-features` builds.
 //! - [`server`] (feature `server`): sessions and their clients on tokio threads. Speaks outward through
 //!   a queue of events.
-//! - [`door`] (feature `server`): how clients of Node's http server get to a service: by taking over
+//! - [`ingress`] (feature `server`): how clients of Node's http server get to a service: by taking over
 //!   their socket, or through JavaScript.
 //! - `addon` (feature `addon`): the binding to Node; the only place that knows napi.
 
@@ -17,7 +17,7 @@ pub mod transport;
 #[cfg(feature = "addon")]
 mod addon;
 #[cfg(feature = "server")]
-pub mod door;
+pub mod ingress;
 #[cfg(feature = "panic-injection")]
 mod injection;
 #[cfg(feature = "server")]
@@ -35,7 +35,7 @@ pub(crate) fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, 
 /// Runs something that may cost its connection, but nobody else. `None` is a panic, which the panic hook
 /// has reported.
 #[cfg(feature = "server")]
-pub(crate) fn contain<T>(run: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn catch_panic<T>(run: impl FnOnce() -> T) -> Option<T> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).ok()
 }
 

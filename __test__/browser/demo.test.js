@@ -7,7 +7,7 @@ const path = require('node:path');
 const { after, before, describe, it } = require('node:test');
 const { Child } = require('../support/child');
 const { environmentOf } = require('../support/library');
-const { doors, launch } = require('./support.js');
+const { ingresses, launch } = require('./support.js');
 
 const DEMO = path.join(__dirname, '../../examples/demo/server.js');
 
@@ -33,12 +33,12 @@ before(async () => {
 after(() => browser?.close());
 
 /**
- * @param {string} door
+ * @param {string} ingress
  * @param {string | number} [port]
  * @returns {Promise<{url: string, port: string, stop: () => Promise<void>}>} a running demo
  */
-async function startDemo(door, port = 0) {
-  const env = { ...environmentOf(door), PORT: String(port), HOST: '127.0.0.1' };
+async function startDemo(ingress, port = 0) {
+  const env = { ...environmentOf(ingress), PORT: String(port), HOST: '127.0.0.1' };
   const child = new Child(DEMO, { env });
   const [, url, given] = await child.line(/(http:\/\/127\.0\.0\.1:(\d+)\/)/);
   const stop = async () => {
@@ -94,11 +94,11 @@ const waitForWords = (page, text) =>
     text,
   );
 
-for (const door of doors) {
-  describe(`the demo, door: ${door}`, { concurrency: 3 }, () => {
+for (const ingress of ingresses) {
+  describe(`the demo, ingress: ${ingress}`, { concurrency: 3 }, () => {
     let demo;
     before(async () => {
-      demo = await startDemo(door);
+      demo = await startDemo(ingress);
     });
     after(() => demo?.stop());
 
@@ -156,7 +156,7 @@ for (const door of doors) {
     });
 
     scenario('lets two tabs chat', async (context) => {
-      const chat = await startDemo(door); // of its own, without the visitors of other tests
+      const chat = await startDemo(ingress); // of its own, without the visitors of other tests
       try {
         const [ann, bob] = [await context.newPage(), await context.newPage()];
         await Promise.all([ann.goto(chat.url), bob.goto(chat.url)]);
@@ -198,7 +198,7 @@ for (const door of doors) {
     scenario(
       'speaks to a server of another origin and says what cannot',
       async (context, visit) => {
-        const other = await startDemo(door);
+        const other = await startDemo(ingress);
         try {
           const page = await visit(`?server=${encodeURIComponent(other.url)}`);
           await waitForState(page, 'open', 'Connected');
@@ -221,7 +221,7 @@ for (const door of doors) {
 
     for (const transport of ['websocket', 'xhr-streaming', 'xhr-polling', 'websocket-raw']) {
       scenario(`tells the person that the server stopped (${transport})`, async (context) => {
-        let server = await startDemo(door);
+        let server = await startDemo(ingress);
         const page = await context.newPage();
         await page.goto(server.url);
         await page.check(`input[value="${transport}"]`, { force: true });
@@ -235,7 +235,7 @@ for (const door of doors) {
         const title = transport === 'websocket-raw' ? 'Cannot connect' : 'Server unreachable';
         await waitForState(page, 'closed', title);
 
-        server = await startDemo(door, server.port);
+        server = await startDemo(ingress, server.port);
         try {
           await page.click('#reconnect');
           await waitForState(page, 'open', 'Connected');
@@ -247,7 +247,7 @@ for (const door of doors) {
       });
     }
 
-    if (door !== doors[0]) return; // what follows is about the page alone
+    if (ingress !== ingresses[0]) return; // what follows is about the page alone
 
     scenario('asks nothing of other servers', async (context) => {
       const page = await context.newPage();

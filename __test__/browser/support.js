@@ -6,7 +6,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { chromium } = require('playwright-core');
 
-const { doors, isOracle, sockjs } = require('../support/library');
+const { ingresses, isOracle, sockjs } = require('../support/library');
 const { startServer: startTestServer } = require('../support/server');
 
 const BROWSERS = [
@@ -69,11 +69,11 @@ function launch() {
 /**
  * A server with the test page and a SockJS echo service at `/echo`.
  *
- * @param {string} door
+ * @param {string} ingress
  * @param {object} [options] for the service
  * @returns {Promise<{origin: string, service: object, errors: string[], close: () => Promise<void>}>}
  */
-async function startServer(door, options) {
+async function startServer(ingress, options) {
   const errors = [];
   const service = sockjs.createServer({
     sockjs_url: '/sockjs.min.js',
@@ -85,7 +85,7 @@ async function startServer(door, options) {
   });
   service.on('connection', (conn) => conn.on('data', (message) => conn.write(message)));
   const install = (server) => service.installHandlers(server, { prefix: '/echo' });
-  const server = await startTestServer(door, { install, app: serveFile });
+  const server = await startTestServer(ingress, { install, app: serveFile });
   return { origin: server.origin, service, errors, close: () => server.abort() };
 }
 
@@ -96,4 +96,4 @@ function serveFile(req, res) {
   res.end(file ? fs.readFileSync(file) : 'Not found\n');
 }
 
-module.exports = { doors, isOracle, launch, startServer };
+module.exports = { ingresses, isOracle, launch, startServer };

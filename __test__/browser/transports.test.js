@@ -2,14 +2,14 @@
 
 /**
  * Every transport that the real sockjs-client offers in a modern browser, forced one at a time, with
- * the page on the SockJS server's origin and on another one, through both doors of the server.
+ * the page on the SockJS server's origin and on another one, through both ingresses of the server.
  */
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { after, before, describe, it } = require('node:test');
 const { makeMessages } = require('./page/messages.js');
-const { doors, launch, isOracle, startServer } = require('./support.js');
+const { ingresses, launch, isOracle, startServer } = require('./support.js');
 
 /** Transport, as sockjs-client 1.6 names it → `conn.protocol` on the server. */
 const TRANSPORTS = {
@@ -52,12 +52,12 @@ after(() => browser?.close());
 /**
  * Opens the test page against a fresh SockJS server, and closes everything afterwards.
  *
- * @param {{door: string, origin: string, options?: object}} setting
+ * @param {{ingress: string, origin: string, options?: object}} setting
  * @param {(page: import('playwright-core').Page, url: string, service: object) => Promise<void>} test
  */
-async function withPage({ door, origin, options }, test) {
-  const server = await startServer(door, options);
-  const site = origin === 'same-origin' ? server : await startServer(door);
+async function withPage({ ingress, origin, options }, test) {
+  const server = await startServer(ingress, options);
+  const site = origin === 'same-origin' ? server : await startServer(ingress);
   const context = await browser.newContext();
   try {
     const page = await context.newPage();
@@ -96,10 +96,10 @@ const echoMessages = (page, what) => page.evaluate((kind) => window.echoMessages
 const openSession = (page, url, transport) =>
   page.evaluate((args) => window.openSession(...args), [url, transport]);
 
-for (const door of doors) {
+for (const ingress of ingresses) {
   for (const origin of ['same-origin', 'cross-origin']) {
-    describe(`${origin}, door: ${door}`, { concurrency }, () => {
-      const setting = { door, origin };
+    describe(`${origin}, ingress: ${ingress}`, { concurrency }, () => {
+      const setting = { ingress, origin };
       const works = Object.entries(TRANSPORTS).filter(([name]) => !REFUSED[origin].includes(name));
 
       for (const [transport, protocol] of works) {

@@ -2,7 +2,7 @@
 
 /**
  * @file `npm run test:protocol`: the official SockJS protocol test suite against `examples/test_server`, by
- * one door after the other.
+ * one ingress after the other.
  *
  *     --suite DIR      where the suite is; else SOCKJS_PROTOCOL, else __test__/conformance/sockjs-protocol
  *     --python PATH    its Python 2.7; else PYTHON2, pyenv's, or one on the path
@@ -15,7 +15,7 @@ const { parseArgs } = require('node:util');
 
 const { ROOT } = require('../../scripts/ready');
 const { Child } = require('../support/child');
-const { doors, environmentOf } = require('../support/library');
+const { ingresses, environmentOf } = require('../support/library');
 const { ensureEnvironment, findPython, isPython27, lookForPython } = require('./python');
 
 const SUITE = path.join(__dirname, 'sockjs-protocol');
@@ -59,21 +59,21 @@ async function main() {
   const programs = ensureEnvironment('protocol', python, requirements);
   // The children end with this process.
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
-  for (const door of doors) {
-    const passed = await runThrough(door, suite, path.join(programs, 'python'));
+  for (const ingress of ingresses) {
+    const passed = await runThrough(ingress, suite, path.join(programs, 'python'));
     if (!passed) process.exitCode = 1;
   }
 }
 
 /**
- * @param {string} door
+ * @param {string} ingress
  * @param {string} suite
  * @param {string} python
  * @returns {Promise<boolean>} whether all tests passed
  */
-async function runThrough(door, suite, python) {
+async function runThrough(ingress, suite, python) {
   const server = new Child(path.join(ROOT, 'examples', 'test_server'), {
-    env: { ...environmentOf(door), HOST: '127.0.0.1', PORT: '0' },
+    env: { ...environmentOf(ingress), HOST: '127.0.0.1', PORT: '0' },
   });
   try {
     const [, url] = await server.line(/^SockJS test server on (\S+)\/$/);
@@ -84,26 +84,26 @@ async function runThrough(door, suite, python) {
       env: { SOCKJS_URL: url },
     });
     const { code } = await run.exit(TIMEOUT_MS).finally(() => run.kill());
-    return report(door, code, [...run.lines, run.errors].join('\n'));
+    return report(ingress, code, [...run.lines, run.errors].join('\n'));
   } finally {
     await server.kill();
   }
 }
 
 /**
- * @param {string} door
+ * @param {string} ingress
  * @param {number | null} code with which the suite ended
  * @param {string} output
  * @returns {boolean} whether all tests passed
  */
-function report(door, code, output) {
+function report(ingress, code, output) {
   const ran = Number(/^Ran (\d+) tests?/m.exec(output)?.[1] ?? 0);
   const failed = [...output.matchAll(/^(?:FAIL|ERROR): (\w+) \(__main__\.(\w+)\)$/gm)];
   const names = new Set(failed.map(([, test, group]) => `${group}.${test}`));
-  console.log(`${door}: ${ran - names.size} of ${ran}`);
+  console.log(`${ingress}: ${ran - names.size} of ${ran}`);
   const passed = code === 0 && ran > 0 && names.size === 0;
   if (!passed) console.error(output.trimEnd());
-  for (const name of names) console.error(`${door}: ${name} fails`);
+  for (const name of names) console.error(`${ingress}: ${name} fails`);
   return passed;
 }
 

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file `npm run test:autobahn`: the Autobahn test suite against a raw websocket, through both doors, and
+ * @file `npm run test:autobahn`: the Autobahn test suite against a raw websocket, through both ingresses, and
  * its verdicts compared with the committed ones.
  *
  *     --cases '1.*,7.*'   only these cases; else all of GROUPS
@@ -22,7 +22,7 @@ const { ensureEnvironment, findPython, lookForPython } = require('./python');
 
 const EXPECTED = path.join(__dirname, 'expected.json');
 const REPORTS = path.join(__dirname, 'reports');
-const DOORS = ['takeover', 'bridge'];
+const INGRESSES = ['takeover', 'bridge'];
 /** Groups 12 and 13 are about compression, which there is not. */
 const GROUPS = ['1.*', '2.*', '3.*', '4.*', '5.*', '6.*', '7.*', '9.*', '10.*'];
 
@@ -48,7 +48,7 @@ async function main() {
   const python = findPython('The Autobahn test suite');
   const requirements = path.join(__dirname, 'requirements.txt');
   const wstest = path.join(ensureEnvironment('autobahn', python, requirements), 'wstest');
-  const servers = await Promise.all(DOORS.map(startServer));
+  const servers = await Promise.all(INGRESSES.map(startServer));
   try {
     runSuite(wstest, cases, servers);
   } finally {
@@ -67,13 +67,13 @@ async function main() {
 }
 
 /**
- * @param {string} door
+ * @param {string} ingress
  * @returns {Promise<{ agent: string, url: string, child: Child }>}
  */
-async function startServer(door) {
-  const child = new Child(path.join(__dirname, 'echo-server.js'), { env: environmentOf(door) });
+async function startServer(ingress) {
+  const child = new Child(path.join(__dirname, 'echo-server.js'), { env: environmentOf(ingress) });
   const [, port] = await child.line(/^port (\d+)$/);
-  return { agent: door, url: `ws://127.0.0.1:${port}/echo/websocket`, child };
+  return { agent: ingress, url: `ws://127.0.0.1:${port}/echo/websocket`, child };
 }
 
 /**
@@ -102,16 +102,16 @@ function runSuite(wstest, cases, servers) {
   });
 }
 
-/** @returns {Record<string, Record<string, Verdict>>} by door and case */
+/** @returns {Record<string, Record<string, Verdict>>} by ingress and case */
 function readVerdicts() {
   const index = JSON.parse(fs.readFileSync(path.join(REPORTS, 'index.json'), 'utf8'));
   /** @type {Record<string, Record<string, Verdict>>} */
   const verdicts = {};
-  for (const door of DOORS) {
-    verdicts[door] = {};
-    for (const name of Object.keys(index[door]).sort(byNumber)) {
-      const { behavior, behaviorClose, remoteCloseCode } = index[door][name];
-      verdicts[door][name] = `${behavior}, ${behaviorClose}, ${remoteCloseCode}`;
+  for (const ingress of INGRESSES) {
+    verdicts[ingress] = {};
+    for (const name of Object.keys(index[ingress]).sort(byNumber)) {
+      const { behavior, behaviorClose, remoteCloseCode } = index[ingress][name];
+      verdicts[ingress][name] = `${behavior}, ${behaviorClose}, ${remoteCloseCode}`;
     }
   }
   return verdicts;
@@ -126,16 +126,16 @@ function readVerdicts() {
  */
 function compare(expected, found, isFull) {
   const lines = [];
-  for (const door of DOORS) {
-    const names = new Set(Object.keys(found[door]));
-    if (isFull) for (const name of Object.keys(expected.verdicts[door])) names.add(name);
-    if (names.size === 0) lines.push(`${door}: no case was run`);
+  for (const ingress of INGRESSES) {
+    const names = new Set(Object.keys(found[ingress]));
+    if (isFull) for (const name of Object.keys(expected.verdicts[ingress])) names.add(name);
+    if (names.size === 0) lines.push(`${ingress}: no case was run`);
     for (const name of [...names].sort(byNumber)) {
-      const was = expected.verdicts[door][name] ?? 'not listed';
-      const is = found[door][name] ?? 'not run';
-      if (is !== was) lines.push(`${door} ${name}: ${is}; expected: ${was}`);
+      const was = expected.verdicts[ingress][name] ?? 'not listed';
+      const is = found[ingress][name] ?? 'not run';
+      if (is !== was) lines.push(`${ingress} ${name}: ${is}; expected: ${was}`);
       else if (!isStrict(is) && !expected.reasons[name]) {
-        lines.push(`${door} ${name}: ${is} has no reason in expected.json`);
+        lines.push(`${ingress} ${name}: ${is} has no reason in expected.json`);
       }
     }
   }
@@ -151,9 +151,9 @@ function isStrict(verdict) {
 function printTable(verdicts) {
   /** @type {Record<string, Record<string, number>>} */
   const table = {};
-  for (const door of DOORS) {
-    for (const [name, verdict] of Object.entries(verdicts[door])) {
-      const row = (table[`${door}, group ${name.split('.')[0]}`] ??= {});
+  for (const ingress of INGRESSES) {
+    for (const [name, verdict] of Object.entries(verdicts[ingress])) {
+      const row = (table[`${ingress}, group ${name.split('.')[0]}`] ??= {});
       const [behavior] = verdict.split(',');
       row[behavior] = (row[behavior] ?? 0) + 1;
     }

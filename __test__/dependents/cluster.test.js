@@ -9,15 +9,15 @@ const assert = require('node:assert');
 const test = require('node:test');
 
 const { Client } = require('../support/client');
-const { converse, doors, startFixture } = require('./support');
+const { converse, ingresses, startFixture } = require('./support');
 
 /**
  * @param {import('node:test').TestContext} t
- * @param {string} door
+ * @param {string} ingress
  * @param {string} policy
  */
-async function start(t, door, policy) {
-  const child = startFixture(t, 'cluster.js', door, { POLICY: policy });
+async function start(t, ingress, policy) {
+  const child = startFixture(t, 'cluster.js', ingress, { POLICY: policy });
   const workers = await child.linesLike(/^worker (\d+) port (\d+)$/, 2);
   const client = new Client(Number(workers[0][2]));
   t.after(() => client.disconnect());
@@ -70,10 +70,10 @@ async function checkEnd(child, pids) {
   assert.doesNotMatch(child.errors, /Error|panic/);
 }
 
-for (const door of doors) {
+for (const ingress of ingresses) {
   for (const policy of ['rr', 'none']) {
-    test(`both workers serve clients, policy ${policy}, ${door}`, async (t) => {
-      const { child, client, pids } = await start(t, door, policy);
+    test(`both workers serve clients, policy ${policy}, ${ingress}`, async (t) => {
+      const { child, client, pids } = await start(t, ingress, policy);
       const first = await openWebsocket(client);
       const one = await first.ask('who');
       assert.strictEqual(await first.ask('close'), 'listening: false');
@@ -94,8 +94,8 @@ for (const door of doors) {
       await checkEnd(child, pids);
     });
 
-    test(`workers wait for their clients, policy ${policy}, ${door}`, async (t) => {
-      const { child, client, pids } = await start(t, door, policy);
+    test(`workers wait for their clients, policy ${policy}, ${ingress}`, async (t) => {
+      const { child, client, pids } = await start(t, ingress, policy);
       const ws = await openWebsocket(client);
       const pid = await ws.ask('who');
       child.tell('end');

@@ -17,11 +17,11 @@ const {
   collect,
   converse,
   countConnections,
-  doors,
+  ingresses,
   echoService,
   listen,
   sha256,
-  throughDoor,
+  throughIngress,
 } = require('./support');
 
 const SEEDS = process.env.SEED ? [Number(process.env.SEED)] : [1, 2, 3, 4, 5, 6, 7, 8];
@@ -48,12 +48,12 @@ async function application(request, response) {
 
 /**
  * @param {import('node:test').TestContext} t
- * @param {string} door
+ * @param {string} ingress
  * @param {http.RequestListener} [app]
  */
-async function start(t, door, app = application) {
+async function start(t, ingress, app = application) {
   const server = http.createServer(app);
-  throughDoor(door, () => echoService().installHandlers(server));
+  throughIngress(ingress, () => echoService().installHandlers(server));
   return { server, client: await listen(server, { t }) };
 }
 
@@ -252,10 +252,10 @@ async function sendInPieces(random, connection, exchanges) {
 /** As many bursts of requests as are played on one connection. */
 const BURSTS = 6;
 
-for (const door of doors) {
+for (const ingress of ingresses) {
   for (const seed of SEEDS) {
-    test(`every answer is right and in order, seed ${seed}, ${door}`, async (t) => {
-      const { server, client } = await start(t, door);
+    test(`every answer is right and in order, seed ${seed}, ${ingress}`, async (t) => {
+      const { server, client } = await start(t, ingress);
       const random = new Random(seed);
       const connection = client.connect();
       let number = 0;
@@ -278,8 +278,8 @@ for (const door of doors) {
     });
   }
 
-  test(`a request of the application arrives whole byte by byte, ${door}`, async (t) => {
-    const { client } = await start(t, door);
+  test(`a request of the application arrives whole byte by byte, ${ingress}`, async (t) => {
+    const { client } = await start(t, ingress);
     const connection = client.connect();
     assert.strictEqual((await connection.request('GET', '/echo/')).status, 200);
     const headers = [['Host', 'localhost'], ['Transfer-Encoding', 'chunked']]; // prettier-ignore
@@ -293,8 +293,8 @@ for (const door of doors) {
     assert.deepStrictEqual(report.rawHeaders, headers.flat());
   });
 
-  test(`a body of 8 MB behind a SockJS request arrives whole, ${door}`, async (t) => {
-    const { client } = await start(t, door);
+  test(`a body of 8 MB behind a SockJS request arrives whole, ${ingress}`, async (t) => {
+    const { client } = await start(t, ingress);
     const connection = client.connect();
     const body = Buffer.alloc(8 << 20, 'large body ');
     connection.send('GET', '/echo/');
@@ -306,8 +306,8 @@ for (const door of doors) {
     assert.strictEqual(await (await connection.response()).rest(), 'Welcome to SockJS!\n');
   });
 
-  test(`Expect: 100-continue is answered before the body is sent, ${door}`, async (t) => {
-    const { client } = await start(t, door);
+  test(`Expect: 100-continue is answered before the body is sent, ${ingress}`, async (t) => {
+    const { client } = await start(t, ingress);
     const connection = client.connect();
     const headers = [['Host', 'localhost'], ['Content-Length', '4'], ['Expect', '100-continue']]; // prettier-ignore
     for (let round = 0; round < 3; round++) {
@@ -326,8 +326,8 @@ for (const door of doors) {
     assert.strictEqual((await connection.response()).status, 500);
   });
 
-  test(`a 'checkContinue' listener decides about requests of its own, ${door}`, async (t) => {
-    const { server, client } = await start(t, door);
+  test(`a 'checkContinue' listener decides about requests of its own, ${ingress}`, async (t) => {
+    const { server, client } = await start(t, ingress);
     server.on('checkContinue', (request, response) => {
       response.writeHead(417);
       response.end(request.url);
@@ -340,11 +340,11 @@ for (const door of doors) {
     assert.deepStrictEqual([response.status, await response.rest()], [417, '/app/expect']);
   });
 
-  test(`the application sees its client go in the middle of a body, ${door}`, async (t) => {
+  test(`the application sees its client go in the middle of a body, ${ingress}`, async (t) => {
     const changed = new Condition();
     let seen = '';
     let gone;
-    const { client } = await start(t, door, (request) => {
+    const { client } = await start(t, ingress, (request) => {
       request.on('data', (chunk) => {
         seen += chunk;
         changed.notify();
@@ -370,9 +370,9 @@ for (const door of doors) {
     assert.deepStrictEqual(gone, { complete: false });
   });
 
-  test(`the application sees its client go in the middle of an answer, ${door}`, async (t) => {
+  test(`the application sees its client go in the middle of an answer, ${ingress}`, async (t) => {
     let closed;
-    const { client } = await start(t, door, (request, response) => {
+    const { client } = await start(t, ingress, (request, response) => {
       response.write('begun');
       closed = once(response, 'close');
     });
@@ -384,8 +384,8 @@ for (const door of doors) {
     await closed;
   });
 
-  test(`a session lives through requests of the application on its connection, ${door}`, async (t) => {
-    const { client } = await start(t, door);
+  test(`a session lives through requests of the application on its connection, ${ingress}`, async (t) => {
+    const { client } = await start(t, ingress);
     const connection = client.connect();
     const session = client.session('/echo');
     assert.strictEqual((await connection.request('POST', `${session}/xhr`)).body, 'o\n');
@@ -400,8 +400,8 @@ for (const door of doors) {
     }
   });
 
-  test(`a websocket opens on a connection that has carried both, ${door}`, async (t) => {
-    const { client } = await start(t, door);
+  test(`a websocket opens on a connection that has carried both, ${ingress}`, async (t) => {
+    const { client } = await start(t, ingress);
     const connection = client.connect();
     for (const target of ['/echo/', '/app', '/echo/', '/app', '/app']) {
       assert.strictEqual((await connection.request('GET', target)).status, 200);
@@ -413,15 +413,15 @@ for (const door of doors) {
     assert.strictEqual(await ws.message(), 'a["a"]');
   });
 
-  test(`an upgrade of the application gets every byte behind a SockJS request, ${door}`, async (t) => {
-    const { server, client } = await start(t, door);
+  test(`an upgrade of the application gets every byte behind a SockJS request, ${ingress}`, async (t) => {
+    const { server, client } = await start(t, ingress);
     server.removeAllListeners('upgrade');
     server.on('upgrade', (request, socket, head) => {
       socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n\r\n');
       socket.write(head);
       socket.pipe(socket);
     });
-    throughDoor(door, () => echoService({ prefix: '/other' }).installHandlers(server));
+    throughIngress(ingress, () => echoService({ prefix: '/other' }).installHandlers(server));
     const connection = client.connect();
     assert.strictEqual((await connection.request('GET', '/echo/')).status, 200);
     const early = Buffer.from('first bytes');

@@ -11,11 +11,11 @@ const {
   clientOf,
   collect,
   converse,
-  doors,
+  ingresses,
   echoService,
   listen,
   sha256,
-  throughDoor,
+  throughIngress,
 } = require('./support');
 
 /** The application's own answer that streams. */
@@ -174,26 +174,26 @@ async function checkBoth(t, host) {
 }
 
 for (const [name, { make }] of Object.entries(frameworks)) {
-  for (const door of doors) {
+  for (const ingress of ingresses) {
     test(
-      `${name}: an application and SockJS share an http server, ${door}`,
+      `${name}: an application and SockJS share an http server, ${ingress}`,
       supported(name),
       async (t) => {
         const host = make();
-        throughDoor(door, () => echoService().installHandlers(host.server));
+        throughIngress(ingress, () => echoService().installHandlers(host.server));
         await checkBoth(t, host);
       },
     );
 
     test(
-      `${name}: all go on where SockJS is installed after the first request, ${door}`,
+      `${name}: all go on where SockJS is installed after the first request, ${ingress}`,
       supported(name),
       async (t) => {
         const host = make();
         const client = await start(t, host);
         const connection = client.connect();
         await checkApplication(connection);
-        throughDoor(door, () => echoService().installHandlers(host.server));
+        throughIngress(ingress, () => echoService().installHandlers(host.server));
         assert.strictEqual(
           (await connection.request('GET', '/echo/')).body,
           'Welcome to SockJS!\n',
@@ -218,11 +218,11 @@ for (const [name, { make }] of Object.entries(frameworks)) {
   });
 }
 
-for (const door of doors) {
-  test(`an application that is added later sees all requests, ${door}`, async (t) => {
+for (const ingress of ingresses) {
+  test(`an application that is added later sees all requests, ${ingress}`, async (t) => {
     const [app] = makeExpress(require('express')).server.listeners('request');
     const server = http.createServer();
-    throughDoor(door, () => echoService().installHandlers(server));
+    throughIngress(ingress, () => echoService().installHandlers(server));
     const seen = [];
     server.on('request', (request, response) => {
       seen.push(request.url);
@@ -233,9 +233,9 @@ for (const door of doors) {
     assert.ok(seen.includes('/echo/nothing'));
   });
 
-  test(`hapi 21: stop() ends websockets, streams and polls, ${door}`, async (t) => {
+  test(`hapi 21: stop() ends websockets, streams and polls, ${ingress}`, async (t) => {
     const host = makeHapi();
-    throughDoor(door, () => echoService().installHandlers(host.server));
+    throughIngress(ingress, () => echoService().installHandlers(host.server));
     const client = await start(t, host);
     const ws = await client.websocket(`${client.session('/echo')}/websocket`);
     assert.strictEqual(await ws.message(), 'o');
@@ -250,9 +250,9 @@ for (const door of doors) {
   });
 
   for (const name of ['fastify 5', 'fastify 4']) {
-    test(`${name}: close() waits for an open websocket, ${door}`, supported(name), async (t) => {
+    test(`${name}: close() waits for an open websocket, ${ingress}`, supported(name), async (t) => {
       const host = frameworks[name].make();
-      throughDoor(door, () => echoService().installHandlers(host.server));
+      throughIngress(ingress, () => echoService().installHandlers(host.server));
       const client = await start(t, host);
       const ws = await client.websocket(`${client.session('/echo')}/websocket`);
       assert.strictEqual(await ws.message(), 'o');

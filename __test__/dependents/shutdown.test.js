@@ -14,7 +14,7 @@ const sockjs = require('sockjs');
 const stoppable = require('stoppable');
 const { Condition } = require('../support/wait');
 const { Client } = require('../support/client');
-const { throughDoor } = require('../support/library');
+const { throughIngress } = require('../support/library');
 const { every, receive } = require('../support/transports');
 
 /** How each package is put on an http server, and what it does then to stop it. */
@@ -65,12 +65,12 @@ class Site extends Client {
 }
 
 /**
- * @param {string} door
+ * @param {string} ingress
  * @param {(server: http.Server) => () => Promise<void>} prepare
  * @param {boolean} first whether the package comes to the server before sockjs
  * @param {number} [disconnectDelay] milliseconds; by default it is not waited for
  */
-async function start(door, prepare, first, disconnectDelay = 60_000) {
+async function start(ingress, prepare, first, disconnectDelay = 60_000) {
   const server = http.createServer((req, res) => {
     if (req.url === '/slow') res.write('begun');
     else res.end('app');
@@ -81,7 +81,7 @@ async function start(door, prepare, first, disconnectDelay = 60_000) {
     log: () => {},
     disconnect_delay: disconnectDelay,
   });
-  throughDoor(door, () => service.installHandlers(server));
+  throughIngress(ingress, () => service.installHandlers(server));
   stop ??= prepare(server);
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const site = new Site(server.address().port);
@@ -89,13 +89,13 @@ async function start(door, prepare, first, disconnectDelay = 60_000) {
   return { server, site, stop };
 }
 
-for (const door of ['takeover', 'bridge']) {
+for (const ingress of ['takeover', 'bridge']) {
   for (const [name, prepare] of Object.entries(packages)) {
     for (const order of ['before', 'after']) {
-      describe(`${name}, ${order} sockjs, by the ${door} door`, () => {
+      describe(`${name}, ${order} sockjs, by the ${ingress} ingress`, () => {
         for (const [protocol, transport] of every) {
           test(`ends a client of ${protocol}`, async () => {
-            const { server, site, stop } = await start(door, prepare, order === 'before');
+            const { server, site, stop } = await start(ingress, prepare, order === 'before');
             const { peer, wire } = await receive(site, transport);
             const closed = once(server, 'close');
             await Promise.all([stop(), closed, peer.closed(), wire.end()]);
@@ -104,7 +104,7 @@ for (const door of ['takeover', 'bridge']) {
         }
 
         test("ends a connection that is the application's now", async () => {
-          const { site, stop } = await start(door, prepare, order === 'before');
+          const { site, stop } = await start(ingress, prepare, order === 'before');
           const connection = site.connect();
           await connection.request('GET', '/s/info');
           connection.send('GET', '/slow');
@@ -113,7 +113,7 @@ for (const door of ['takeover', 'bridge']) {
         });
 
         test('ends clients of all transports, idle ones, and those of the application', async () => {
-          const { server, site, stop } = await start(door, prepare, order === 'before');
+          const { server, site, stop } = await start(ingress, prepare, order === 'before');
           const clients = [];
           for (const [, transport] of every) clients.push(await receive(site, transport));
           const idle = site.connect();
@@ -133,12 +133,12 @@ for (const door of ['takeover', 'bridge']) {
     }
   }
 
-  test(`stoppable without a limit waits for clients to end, by the ${door} door`, async () => {
+  test(`stoppable without a limit waits for clients to end, by the ${ingress} ingress`, async () => {
     const unlimited = (server) => {
       stoppable(server);
       return () => new Promise((resolve) => server.stop((_, gracefully) => resolve(gracefully)));
     };
-    const { site, stop } = await start(door, unlimited, false, 50);
+    const { site, stop } = await start(ingress, unlimited, false, 50);
     const clients = [];
     for (const [, transport] of every) clients.push(await receive(site, transport));
     const stopped = stop();

@@ -16,10 +16,10 @@ const {
   LOCAL,
   converse,
   countConnections,
-  doors,
+  ingresses,
   echoService,
   listen,
-  throughDoor,
+  throughIngress,
 } = require('./support');
 
 const TRANSPORTS = Object.keys(converse);
@@ -38,13 +38,13 @@ const socketPath = () => path.join(os.tmpdir(), `sockjs-${crypto.randomUUID()}.s
  * An http server with an application and an echo, and what the echo sees of its clients.
  *
  * @param {import('node:test').TestContext} t
- * @param {string} door
+ * @param {string} ingress
  * @param {import('node:net').ListenOptions} where
  * @param {object} [service] one that is there already
  */
-async function start(t, door, where, service = echoService()) {
+async function start(t, ingress, where, service = echoService()) {
   const server = http.createServer((request, response) => response.end('app'));
-  throughDoor(door, () => service.installHandlers(server));
+  throughIngress(ingress, () => service.installHandlers(server));
   const changed = new Condition();
   const conns = [];
   service.on('connection', (conn) => {
@@ -90,9 +90,9 @@ const openers = {
   },
 };
 
-for (const door of doors) {
-  test(`every transport works on a unix socket, ${door}`, async (t) => {
-    const { client, server } = await start(t, door, { path: socketPath() });
+for (const ingress of ingresses) {
+  test(`every transport works on a unix socket, ${ingress}`, async (t) => {
+    const { client, server } = await start(t, ingress, { path: socketPath() });
     for (const transport of TRANSPORTS) await converse[transport](client, '/echo');
     const connection = client.connect();
     for (const [target, body] of [
@@ -105,8 +105,8 @@ for (const door of doors) {
     assert.ok((await countConnections(server)) >= 1);
   });
 
-  test(`a client of a unix socket has no address, ${door}`, async (t) => {
-    const { client, accept } = await start(t, door, { path: socketPath() });
+  test(`a client of a unix socket has no address, ${ingress}`, async (t) => {
+    const { client, accept } = await start(t, ingress, { path: socketPath() });
     for (const open of Object.values(openers)) {
       await open(client);
       assert.deepStrictEqual(addresses(await accept()), {
@@ -117,14 +117,14 @@ for (const door of doors) {
     }
   });
 
-  test(`every transport works on ::1, ${door}`, needsIPv6, async (t) => {
-    const { client } = await start(t, door, { host: '::1', port: 0 });
+  test(`every transport works on ::1, ${ingress}`, needsIPv6, async (t) => {
+    const { client } = await start(t, ingress, { host: '::1', port: 0 });
     for (const transport of TRANSPORTS) await converse[transport](client, '/echo');
     assert.strictEqual((await client.get('/app')).body, 'app');
   });
 
-  test(`addresses on ::1 are those of IPv6, ${door}`, needsIPv6, async (t) => {
-    const { client, accept, server } = await start(t, door, { host: '::1', port: 0 });
+  test(`addresses on ::1 are those of IPv6, ${ingress}`, needsIPv6, async (t) => {
+    const { client, accept, server } = await start(t, ingress, { host: '::1', port: 0 });
     for (const open of Object.values(openers)) {
       const socket = await open(client);
       assert.deepStrictEqual(addresses(await accept()), {
@@ -135,8 +135,8 @@ for (const door of doors) {
     }
   });
 
-  test(`a server on :: also has clients of IPv4, ${door}`, needsIPv6, async (t) => {
-    const { client, accept, server } = await start(t, door, { host: '::', port: 0 });
+  test(`a server on :: also has clients of IPv4, ${ingress}`, needsIPv6, async (t) => {
+    const { client, accept, server } = await start(t, ingress, { host: '::', port: 0 });
     for (const open of Object.values(openers)) {
       const socket = await open(client);
       assert.deepStrictEqual(addresses(await accept()), {
@@ -148,8 +148,8 @@ for (const door of doors) {
     for (const transport of TRANSPORTS) await converse[transport](client, '/echo');
   });
 
-  test(`addresses on 127.0.0.1 are those of IPv4, ${door}`, async (t) => {
-    const { client, accept, server } = await start(t, door, LOCAL);
+  test(`addresses on 127.0.0.1 are those of IPv4, ${ingress}`, async (t) => {
+    const { client, accept, server } = await start(t, ingress, LOCAL);
     for (const open of Object.values(openers)) {
       const socket = await open(client);
       assert.deepStrictEqual(addresses(await accept()), {
@@ -160,9 +160,9 @@ for (const door of doors) {
     }
   });
 
-  test(`one service on TCP and a unix socket has its sessions on both, ${door}`, async (t) => {
-    const tcp = await start(t, door, LOCAL);
-    const unix = await start(t, door, { path: socketPath() }, tcp.service);
+  test(`one service on TCP and a unix socket has its sessions on both, ${ingress}`, async (t) => {
+    const tcp = await start(t, ingress, LOCAL);
+    const unix = await start(t, ingress, { path: socketPath() }, tcp.service);
     const session = tcp.client.session('/echo');
     assert.strictEqual((await tcp.client.post(`${session}/xhr`)).body, 'o\n');
     assert.strictEqual((await unix.client.post(`${session}/xhr_send`, '["a"]')).status, 204);
@@ -173,8 +173,8 @@ for (const door of doors) {
     assert.strictEqual(await (await poll.response()).rest(), 'a["b"]\n');
   });
 
-  test(`services on different http servers know nothing of each other, ${door}`, async (t) => {
-    const servers = await Promise.all(Array.from({ length: 4 }, () => start(t, door, LOCAL)));
+  test(`services on different http servers know nothing of each other, ${ingress}`, async (t) => {
+    const servers = await Promise.all(Array.from({ length: 4 }, () => start(t, ingress, LOCAL)));
     const opened = [];
     for (const { client, accept } of servers) {
       const ws = await client.websocket(`${client.session('/echo')}/websocket`);
@@ -188,9 +188,9 @@ for (const door of doors) {
     for (const { server } of servers) assert.strictEqual(await countConnections(server), 1);
   });
 
-  test(`an http server that closes leaves the others alone, ${door}`, async (t) => {
-    const first = await start(t, door, LOCAL);
-    const second = await start(t, door, LOCAL, first.service);
+  test(`an http server that closes leaves the others alone, ${ingress}`, async (t) => {
+    const first = await start(t, ingress, LOCAL);
+    const second = await start(t, ingress, LOCAL, first.service);
     const ws = await second.client.websocket(`${second.client.session('/echo')}/websocket`);
     assert.strictEqual(await ws.message(), 'o');
     await converse['xhr-streaming'](first.client, '/echo');

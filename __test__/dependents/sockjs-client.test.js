@@ -1,13 +1,13 @@
 'use strict';
 
-/** sockjs-client in Node, by every transport that it has there, through both doors of the server. */
+/** sockjs-client in Node, by every transport that it has there, through both ingresses of the server. */
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { describe, it } = require('node:test');
 const sockjs = require('sockjs');
 const { makeMessages } = require('../browser/page/messages');
-const { doors } = require('../support/library');
+const { ingresses } = require('../support/library');
 const { connect, next, receive, startServer } = require('./support-sockjs-client');
 
 const TRANSPORTS = ['websocket', 'xhr-streaming', 'eventsource', 'xhr-polling'];
@@ -32,16 +32,16 @@ const timeout = 45000;
 /**
  * Runs a test with an echo service.
  *
- * @param {string} door
+ * @param {string} ingress
  * @param {object} options of the service
  * @param {(url: string, service: object) => Promise<void>} test
  */
-async function withEcho(door, options, test) {
+async function withEcho(ingress, options, test) {
   const errors = [];
   const log = (severity, line) => severity === 'error' && errors.push(line);
   const service = sockjs.createServer({ prefix: '/echo', disconnect_delay: 2000, log, ...options });
   service.on('connection', (conn) => conn.on('data', (message) => conn.write(message)));
-  const { origin, stop } = await startServer(door, (server) => service.installHandlers(server));
+  const { origin, stop } = await startServer(ingress, (server) => service.installHandlers(server));
   try {
     await test(`${origin}/echo`, service);
     assert.deepEqual(errors, [], 'the server logged errors');
@@ -76,11 +76,11 @@ async function echo(socket, messages) {
   assert.deepEqual(await received, messages);
 }
 
-for (const door of doors) {
-  describe(`sockjs-client in Node, door: ${door}`, { concurrency: 4 }, () => {
+for (const ingress of ingresses) {
+  describe(`sockjs-client in Node, ingress: ${ingress}`, { concurrency: 4 }, () => {
     for (const transport of TRANSPORTS) {
       it(`${transport} echoes in order, whatever the messages hold`, { timeout }, () =>
-        withEcho(door, {}, async (url, service) => {
+        withEcho(ingress, {}, async (url, service) => {
           const { socket, conn } = await open(service, url, transport);
           assert.equal(socket.transport, transport);
           assert.equal(conn.protocol, transport);
@@ -98,7 +98,7 @@ for (const door of doors) {
       );
 
       it(`${transport} closes from the client's side`, { timeout }, () =>
-        withEcho(door, {}, async (url, service) => {
+        withEcho(ingress, {}, async (url, service) => {
           const { socket, conn } = await open(service, url, transport);
           const events = [];
           conn.on('end', () => events.push('end'));
@@ -115,7 +115,7 @@ for (const door of doors) {
       );
 
       it(`${transport} brings the server's close code and reason`, { timeout }, () =>
-        withEcho(door, hasty, async (url, service) => {
+        withEcho(ingress, hasty, async (url, service) => {
           const { socket, conn } = await open(service, url, transport);
           const closed = next(socket, 'close');
           const gone = once(conn, 'close');
@@ -132,7 +132,7 @@ for (const door of doors) {
       );
 
       it(`${transport} says 1000 where neither side gave a code`, { timeout }, () =>
-        withEcho(door, hasty, async (url, service) => {
+        withEcho(ingress, hasty, async (url, service) => {
           const { socket, conn } = await open(service, url, transport);
           const closed = next(socket, 'close');
           const gone = once(conn, 'close');
@@ -146,7 +146,7 @@ for (const door of doors) {
 
     for (const transport of TRANSPORTS.filter((name) => name !== 'websocket')) {
       it(`${transport} hears heartbeats, and messages between them`, { timeout }, () =>
-        withEcho(door, { heartbeat_delay: 50 }, async (url, service) => {
+        withEcho(ingress, { heartbeat_delay: 50 }, async (url, service) => {
           const { socket, conn } = await open(service, url, transport);
           await next(socket, 'heartbeat');
           await echo(socket, ['between']);
@@ -160,7 +160,7 @@ for (const door of doors) {
 
     for (const transport of ['xhr-streaming', 'eventsource']) {
       it(`${transport} goes on over many responses when each may hold little`, { timeout }, () =>
-        withEcho(door, { response_limit: 512 }, async (url, service) => {
+        withEcho(ingress, { response_limit: 512 }, async (url, service) => {
           const { socket, conn } = await open(service, url, transport);
           await echo(socket, makeMessages());
           const gone = once(conn, 'close');
@@ -172,7 +172,7 @@ for (const door of doors) {
 
     for (const transport of REFUSED) {
       it(`${transport} is not offered by the client`, { timeout }, () =>
-        withEcho(door, {}, async (url, service) => {
+        withEcho(ingress, {}, async (url, service) => {
           service.on('connection', () => assert.fail('a connection came'));
           await assert.rejects(connect(url, { transports: transport }), {
             code: 2000,
@@ -183,7 +183,7 @@ for (const door of doors) {
     }
 
     it('picks websocket when nothing is forced', { timeout }, () =>
-      withEcho(door, {}, async (url, service) => {
+      withEcho(ingress, {}, async (url, service) => {
         const { socket, conn } = await open(service, url);
         assert.equal(conn.protocol, 'websocket');
         const gone = once(conn, 'close');
@@ -193,7 +193,7 @@ for (const door of doors) {
     );
 
     it('picks xhr-streaming where the server has no websockets', { timeout }, () =>
-      withEcho(door, { websocket: false }, async (url, service) => {
+      withEcho(ingress, { websocket: false }, async (url, service) => {
         const { socket, conn } = await open(service, url);
         assert.equal(conn.protocol, 'xhr-streaming');
         await echo(socket, ['without websockets']);
@@ -204,7 +204,7 @@ for (const door of doors) {
     );
 
     it('cannot connect where there is no service', { timeout }, () =>
-      withEcho(door, {}, async (url) => {
+      withEcho(ingress, {}, async (url) => {
         await assert.rejects(connect(`${url}/nowhere`), { code: 1002 });
       }),
     );

@@ -11,13 +11,13 @@ const TIMEOUT_MS = 20000;
 /**
  * An http server on a port of its own.
  *
- * @param {string} door that services go through which `install` puts on it
+ * @param {string} ingress that services go through which `install` puts on it
  * @param {(server: import('node:http').Server) => void} install
  * @param {import('node:http').RequestListener} [app] what the server does besides
  * @returns {Promise<{origin: string, server: import('node:http').Server, stop: () => Promise<void>}>}
  */
-async function startServer(door, install, app) {
-  const server = await startTestServer(door, { install, app });
+async function startServer(ingress, install, app) {
+  const server = await startTestServer(ingress, { install, app });
   return { origin: server.origin, server: server.http, stop: () => server.abort() };
 }
 

@@ -11,7 +11,13 @@ const path = require('node:path');
 
 const { Child } = require('../support/child');
 const { Client } = require('../support/client');
-const { doors, environmentOf, isOracle, sockjs, throughDoor } = require('../support/library');
+const {
+  ingresses,
+  environmentOf,
+  isOracle,
+  sockjs,
+  throughIngress,
+} = require('../support/library');
 const { LOCAL, listen } = require('../support/server');
 
 /** The major version of this Node. */
@@ -182,12 +188,12 @@ async function collect(stream) {
  *
  * @param {import('node:test').TestContext} t
  * @param {string} name
- * @param {string} door
+ * @param {string} ingress
  * @param {NodeJS.ProcessEnv} [env]
  */
-function startFixture(t, name, door, env) {
+function startFixture(t, name, ingress, env) {
   const file = path.join(__dirname, 'fixtures', name);
-  return new Child(file, { t, env: { ...environmentOf(door), ...env } });
+  return new Child(file, { t, env: { ...environmentOf(ingress), ...env } });
 }
 
 module.exports = {
@@ -197,12 +203,12 @@ module.exports = {
   collect,
   converse,
   countConnections,
-  doors,
+  ingresses,
   echoService,
   isOracle,
   listen,
   sha256,
   sockjs,
   startFixture,
-  throughDoor,
+  throughIngress,
 };

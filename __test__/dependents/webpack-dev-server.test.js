@@ -13,7 +13,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { after, before, describe, it } = require('node:test');
 const playwright = require('playwright-core/package.json');
-const { doors } = require('../support/library');
+const { ingresses } = require('../support/library');
 const { connect, next } = require('./support-sockjs-client');
 
 const DEV_SERVER = path.join(__dirname, 'fixtures/dev-server.js');
@@ -88,15 +88,15 @@ function said(child, event) {
 /**
  * Runs a test with a dev server, whose process has to end by itself when it has been stopped.
  *
- * @param {{name: string, door: string, options: object}} setting
+ * @param {{name: string, ingress: string, options: object}} setting
  * @param {(tools: {url: string, child: import('node:child_process').ChildProcess,
  *   change: (word: string) => Promise<void>}) => Promise<void>} test
  */
-async function withDevServer({ name, door, options }, test) {
+async function withDevServer({ name, ingress, options }, test) {
   const folder = await makeFolder();
   const change = (word) =>
     fs.writeFile(path.join(folder, 'word.js'), `module.exports = '${word}';`);
-  const env = { ...process.env, NODE_TEST_CONTEXT: undefined, SOCKJS_RS_DOOR: door };
+  const env = { ...process.env, NODE_TEST_CONTEXT: undefined, SOCKJS_RS_DOOR: ingress };
   const child = fork(DEV_SERVER, [name, folder, JSON.stringify(options)], { env });
   const exited = once(child, 'exit');
   running.add(child);
@@ -113,10 +113,10 @@ async function withDevServer({ name, door, options }, test) {
   }
 }
 
-for (const door of doors) {
+for (const ingress of ingresses) {
   // One at a time: sockjs-client gives a transport twice (300 ms and the time of its /info) before it tries another,
   // which a busy machine may need.
-  describe(`hot updates, door: ${door}`, { concurrency: 1, skip }, () => {
+  describe(`hot updates, ingress: ${ingress}`, { concurrency: 1, skip }, () => {
     let browser;
     before(async () => {
       if (!skip) browser = await require('../browser/support').launch();
@@ -145,7 +145,7 @@ for (const door of doors) {
       const { version } = require(`${name}/package.json`);
       for (const [how, [options, protocol]] of Object.entries(SETTINGS)) {
         it(`reach a page of webpack-dev-server ${version} ${how}`, { timeout }, () =>
-          withDevServer({ name, door, options }, ({ url, child, change }) =>
+          withDevServer({ name, ingress, options }, ({ url, child, change }) =>
             withPage(async (page) => {
               const connected = said(child, 'connection');
               const upgraded = [];
@@ -171,7 +171,7 @@ for (const door of doors) {
     }
   });
 
-  describe(`clients in Node, door: ${door}`, { concurrency: 2 }, () => {
+  describe(`clients in Node, ingress: ${ingress}`, { concurrency: 2 }, () => {
     /**
      * @param {string} url of the dev server
      * @param {string} origin what the client says that it is
@@ -201,7 +201,7 @@ for (const door of doors) {
 
     for (const name of PACKAGES) {
       const { version } = require(`${name}/package.json`);
-      const setting = { name, door, options: SETTINGS['over http'][0] };
+      const setting = { name, ingress, options: SETTINGS['over http'][0] };
 
       it(`hear of changes from webpack-dev-server ${version}`, { timeout }, () =>
         withDevServer(setting, async ({ url, change }) => {

@@ -10,7 +10,7 @@ const { describe, it } = require('node:test');
 const vm = require('node:vm');
 const sockjs = require('sockjs');
 const { MultiplexServer } = require('websocket-multiplex');
-const { doors } = require('../support/library');
+const { ingresses } = require('../support/library');
 const { connect, next, startServer } = require('./support-sockjs-client');
 
 /** The package's script for pages; it only needs a socket. */
@@ -26,16 +26,16 @@ const timeout = 45000;
 /**
  * Runs a test with channels that two http servers give out.
  *
- * @param {{door: string, transport: string}} setting
+ * @param {{ingress: string, transport: string}} setting
  * @param {(tools: {service: object, multiplexer: MultiplexServer, origins: string[], open:
  *   (server?: number) => Promise<{socket: object, multiplex: WebSocketMultiplex, conn: object}>}) =>
  *   Promise<void>} test
  */
-async function withChannels({ door, transport }, test) {
+async function withChannels({ ingress, transport }, test) {
   const service = sockjs.createServer({ disconnect_delay: 1000, log: () => {} });
   const multiplexer = new MultiplexServer(service);
   const install = (server) => service.installHandlers(server, { prefix: '/multiplex' });
-  const servers = [await startServer(door, install), await startServer(door, install)];
+  const servers = [await startServer(ingress, install), await startServer(ingress, install)];
   const origins = servers.map(({ origin }) => origin);
   const sockets = [];
 
@@ -92,104 +92,108 @@ async function post(url, body) {
   return [res.statusCode, text];
 }
 
-for (const door of doors) {
+for (const ingress of ingresses) {
   for (const transport of ['websocket', 'xhr-streaming', 'xhr-polling']) {
-    const setting = { door, transport };
-    describe(`websocket-multiplex over ${transport}, door: ${door}`, { concurrency: 4 }, () => {
-      it('keeps the channels of one connection apart', { timeout }, () =>
-        withChannels(setting, async ({ service, multiplexer, open }) => {
-          const names = ['ann', 'bob', 'Žofie, the third'];
-          const registered = names.map((name) => multiplexer.registerChannel(name));
-          service.on('connection', () => connections++);
-          let connections = 0;
-          const { multiplex } = await open();
-          const channels = [];
-          for (const [i, name] of names.entries()) {
-            channels.push(await join(registered[i], multiplex, name));
-          }
-          for (const [i, { there }] of channels.entries()) {
-            there.on('data', (message) => there.write(`${names[i]} heard: ${message}`));
-          }
-          const heard = channels.map(({ here }) => event(here, 'message'));
-          for (const { here } of channels) here.send('a, b, „ü“ 🧦');
-          assert.deepEqual(
-            (await Promise.all(heard)).map(({ data }) => data),
-            names.map((name) => `${name} heard: a, b, „ü“ 🧦`),
-          );
-          assert.equal(connections, 1);
-        }),
-      );
+    const setting = { ingress, transport };
+    describe(
+      `websocket-multiplex over ${transport}, ingress: ${ingress}`,
+      { concurrency: 4 },
+      () => {
+        it('keeps the channels of one connection apart', { timeout }, () =>
+          withChannels(setting, async ({ service, multiplexer, open }) => {
+            const names = ['ann', 'bob', 'Žofie, the third'];
+            const registered = names.map((name) => multiplexer.registerChannel(name));
+            service.on('connection', () => connections++);
+            let connections = 0;
+            const { multiplex } = await open();
+            const channels = [];
+            for (const [i, name] of names.entries()) {
+              channels.push(await join(registered[i], multiplex, name));
+            }
+            for (const [i, { there }] of channels.entries()) {
+              there.on('data', (message) => there.write(`${names[i]} heard: ${message}`));
+            }
+            const heard = channels.map(({ here }) => event(here, 'message'));
+            for (const { here } of channels) here.send('a, b, „ü“ 🧦');
+            assert.deepEqual(
+              (await Promise.all(heard)).map(({ data }) => data),
+              names.map((name) => `${name} heard: a, b, „ü“ 🧦`),
+            );
+            assert.equal(connections, 1);
+          }),
+        );
 
-      it('closes a channel from either side, and the others go on', { timeout }, () =>
-        withChannels(setting, async ({ multiplexer, open }) => {
-          const registered = ['a', 'b', 'c'].map((name) => multiplexer.registerChannel(name));
-          const { multiplex } = await open();
-          const a = await join(registered[0], multiplex, 'a');
-          const b = await join(registered[1], multiplex, 'b');
-          const c = await join(registered[2], multiplex, 'c');
+        it('closes a channel from either side, and the others go on', { timeout }, () =>
+          withChannels(setting, async ({ multiplexer, open }) => {
+            const registered = ['a', 'b', 'c'].map((name) => multiplexer.registerChannel(name));
+            const { multiplex } = await open();
+            const a = await join(registered[0], multiplex, 'a');
+            const b = await join(registered[1], multiplex, 'b');
+            const c = await join(registered[2], multiplex, 'c');
 
-          const left = once(a.there, 'close');
-          a.here.close();
-          await left;
+            const left = once(a.there, 'close');
+            a.here.close();
+            await left;
 
-          const words = event(b.here, 'message');
-          const closed = event(b.here, 'close');
-          b.there.end('last words');
-          assert.equal((await words).data, 'last words');
-          await closed;
+            const words = event(b.here, 'message');
+            const closed = event(b.here, 'close');
+            b.there.end('last words');
+            assert.equal((await words).data, 'last words');
+            await closed;
 
-          const heard = once(c.there, 'data');
-          c.here.send('still here');
-          assert.deepEqual(await heard, ['still here']);
-        }),
-      );
+            const heard = once(c.there, 'data');
+            c.here.send('still here');
+            assert.deepEqual(await heard, ['still here']);
+          }),
+        );
 
-      it('closes all channels of a client that goes', { timeout }, () =>
-        withChannels(setting, async ({ multiplexer, open }) => {
-          const registered = ['a', 'b'].map((name) => multiplexer.registerChannel(name));
-          const { socket, multiplex } = await open();
-          const a = await join(registered[0], multiplex, 'a');
-          const b = await join(registered[1], multiplex, 'b');
-          const left = [once(a.there, 'close'), once(b.there, 'close')];
-          socket.close();
-          await Promise.all(left);
-        }),
-      );
+        it('closes all channels of a client that goes', { timeout }, () =>
+          withChannels(setting, async ({ multiplexer, open }) => {
+            const registered = ['a', 'b'].map((name) => multiplexer.registerChannel(name));
+            const { socket, multiplex } = await open();
+            const a = await join(registered[0], multiplex, 'a');
+            const b = await join(registered[1], multiplex, 'b');
+            const left = [once(a.there, 'close'), once(b.there, 'close')];
+            socket.close();
+            await Promise.all(left);
+          }),
+        );
 
-      it('closes the connection when the server destroys it', { timeout }, () =>
-        withChannels(setting, async ({ multiplexer, open }) => {
-          const registered = multiplexer.registerChannel('a');
-          const { socket, conn, multiplex } = await open();
-          await join(registered, multiplex, 'a');
-          const closed = next(socket, 'close');
-          conn.destroy();
-          assert.equal((await closed).code, 1000);
-        }),
-      );
+        it('closes the connection when the server destroys it', { timeout }, () =>
+          withChannels(setting, async ({ multiplexer, open }) => {
+            const registered = multiplexer.registerChannel('a');
+            const { socket, conn, multiplex } = await open();
+            await join(registered, multiplex, 'a');
+            const closed = next(socket, 'close');
+            conn.destroy();
+            assert.equal((await closed).code, 1000);
+          }),
+        );
 
-      it('serves one channel from two http servers', { timeout }, () =>
-        withChannels(setting, async ({ multiplexer, open }) => {
-          const registered = multiplexer.registerChannel('room');
-          const room = [];
-          registered.on('connection', (channel) => {
-            room.push(channel);
-            channel.on('data', (message) => room.forEach((each) => each.write(message)));
-          });
-          const [first, second] = [await open(0), await open(1)];
-          const one = await join(registered, first.multiplex, 'room');
-          const two = await join(registered, second.multiplex, 'room');
-          const heard = [event(one.here, 'message'), event(two.here, 'message')];
-          one.here.send('hello, other server');
-          for (const { data } of await Promise.all(heard)) {
-            assert.equal(data, 'hello, other server');
-          }
-        }),
-      );
-    });
+        it('serves one channel from two http servers', { timeout }, () =>
+          withChannels(setting, async ({ multiplexer, open }) => {
+            const registered = multiplexer.registerChannel('room');
+            const room = [];
+            registered.on('connection', (channel) => {
+              room.push(channel);
+              channel.on('data', (message) => room.forEach((each) => each.write(message)));
+            });
+            const [first, second] = [await open(0), await open(1)];
+            const one = await join(registered, first.multiplex, 'room');
+            const two = await join(registered, second.multiplex, 'room');
+            const heard = [event(one.here, 'message'), event(two.here, 'message')];
+            one.here.send('hello, other server');
+            for (const { data } of await Promise.all(heard)) {
+              assert.equal(data, 'hello, other server');
+            }
+          }),
+        );
+      },
+    );
   }
 
-  it(`two http servers share the sessions of a service, door: ${door}`, { timeout }, () =>
-    withChannels({ door }, async ({ service, multiplexer, origins }) => {
+  it(`two http servers share the sessions of a service, ingress: ${ingress}`, { timeout }, () =>
+    withChannels({ ingress }, async ({ service, multiplexer, origins }) => {
       const registered = multiplexer.registerChannel('room');
       registered.on('connection', (channel) => {
         channel.on('data', (message) => channel.write(`heard ${message}`));

@@ -9,7 +9,7 @@ const fs = require('node:fs');
 const test = require('node:test');
 
 const { Client } = require('../support/client');
-const { converse, doors, startFixture } = require('./support');
+const { converse, ingresses, startFixture } = require('./support');
 
 /** Descriptors and threads can be counted. */
 const hasProc = fs.existsSync('/proc/self/task');
@@ -21,11 +21,11 @@ class Threads {
 
   /**
    * @param {import('node:test').TestContext} t
-   * @param {string} door
+   * @param {string} ingress
    */
-  constructor(t, door) {
+  constructor(t, ingress) {
     this.t = t;
-    this.child = startFixture(t, 'worker-threads.js', door);
+    this.child = startFixture(t, 'worker-threads.js', ingress);
   }
 
   /** @returns {Promise<{number: number, client: Client}>} the next worker, when it serves */
@@ -86,9 +86,9 @@ async function occupy(client) {
   return { ended: () => Promise.all(all.map((connection) => connection.end())) };
 }
 
-for (const door of doors) {
-  test(`two workers each have a server and sessions of their own, ${door}`, async (t) => {
-    const threads = new Threads(t, door);
+for (const ingress of ingresses) {
+  test(`two workers each have a server and sessions of their own, ${ingress}`, async (t) => {
+    const threads = new Threads(t, ingress);
     const workers = [await threads.start(), await threads.start()];
     const session = '/echo/000/the-same';
     for (const { client } of workers) {
@@ -115,8 +115,8 @@ for (const door of doors) {
     await threads.finish();
   });
 
-  test(`terminate() ends the connections of its worker and of no other, ${door}`, async (t) => {
-    const threads = new Threads(t, door);
+  test(`terminate() ends the connections of its worker and of no other, ${ingress}`, async (t) => {
+    const threads = new Threads(t, ingress);
     const [doomed, other] = [await threads.start(), await threads.start()];
     const main = await threads.client(0);
     const sockets = [];
@@ -140,8 +140,8 @@ for (const door of doors) {
     await threads.finish();
   });
 
-  test(`process.exit() in a worker ends its connections, ${door}`, async (t) => {
-    const threads = new Threads(t, door);
+  test(`process.exit() in a worker ends its connections, ${ingress}`, async (t) => {
+    const threads = new Threads(t, ingress);
     const { client, number } = await threads.start();
     const { ended } = await occupy(client);
     assert.strictEqual(await threads.end('exit', number), 7);
@@ -149,8 +149,8 @@ for (const door of doors) {
     await threads.finish();
   });
 
-  test(`a worker lives as long as a session of it, ${door}`, async (t) => {
-    const threads = new Threads(t, door);
+  test(`a worker lives as long as a session of it, ${ingress}`, async (t) => {
+    const threads = new Threads(t, ingress);
     const { client, number } = await threads.start();
     const ws = await client.websocket(`${client.session('/echo')}/websocket`);
     assert.strictEqual(await ws.message(), 'o');
@@ -164,8 +164,8 @@ for (const door of doors) {
     await threads.finish();
   });
 
-  test(`20 workers come and go with open connections, ${door}`, async (t) => {
-    const threads = new Threads(t, door);
+  test(`20 workers come and go with open connections, ${ingress}`, async (t) => {
+    const threads = new Threads(t, ingress);
     const main = await threads.client(0);
     const ws = await main.websocket(`${main.session('/echo')}/websocket`);
     assert.strictEqual(await ws.message(), 'o');

@@ -13,7 +13,7 @@ const { Server: SocketIo } = require('socket.io');
 const { WebSocket, WebSocketServer } = require('ws');
 
 const { delay } = require('../support/wait');
-const { converse, doors, echoService, listen, throughDoor } = require('./support');
+const { converse, ingresses, echoService, listen, throughIngress } = require('./support');
 
 /** Answers all that it gets with a mark of its own. */
 function serveNeighbour(neighbour) {
@@ -53,8 +53,8 @@ async function start(t, install) {
   return listen(server, { t });
 }
 
-const installEcho = (door) => (server) =>
-  throughDoor(door, () => echoService().installHandlers(server));
+const installEcho = (ingress) => (server) =>
+  throughIngress(ingress, () => echoService().installHandlers(server));
 
 /** Clients of the neighbour, and of SockJS by way of its package. */
 const open = new Set();
@@ -103,10 +103,10 @@ async function checkBoth(client) {
   assert.strictEqual((await client.get('/app')).body, 'app');
 }
 
-for (const door of doors) {
-  const echo = installEcho(door);
+for (const ingress of ingresses) {
+  const echo = installEcho(ingress);
 
-  test(`ws with { server, path } is installed before SockJS, ${door}`, async (t) => {
+  test(`ws with { server, path } is installed before SockJS, ${ingress}`, async (t) => {
     const client = await start(t, (server) => {
       installWithServer(server);
       echo(server);
@@ -114,7 +114,7 @@ for (const door of doors) {
     await checkBoth(client);
   });
 
-  test(`ws with { server, path } refuses what is neither's, ${door}`, async (t) => {
+  test(`ws with { server, path } refuses what is neither's, ${ingress}`, async (t) => {
     const client = await start(t, (server) => {
       installWithServer(server);
       echo(server);
@@ -124,7 +124,7 @@ for (const door of doors) {
     await connection.end();
   });
 
-  test(`ws with noServer is installed before SockJS, ${door}`, async (t) => {
+  test(`ws with noServer is installed before SockJS, ${ingress}`, async (t) => {
     const client = await start(t, (server) => {
       installWithoutServer(server);
       echo(server);
@@ -132,7 +132,7 @@ for (const door of doors) {
     await checkBoth(client);
   });
 
-  test(`ws with noServer is installed after SockJS, ${door}`, async (t) => {
+  test(`ws with noServer is installed after SockJS, ${ingress}`, async (t) => {
     const client = await start(t, (server) => {
       echo(server);
       installWithoutServer(server);
@@ -140,9 +140,9 @@ for (const door of doors) {
     await checkBoth(client);
   });
 
-  test(`ws stands between two services, ${door}`, async (t) => {
+  test(`ws stands between two services, ${ingress}`, async (t) => {
     const client = await start(t, (server) => {
-      throughDoor(door, () => echoService({ prefix: '/first' }).installHandlers(server));
+      throughIngress(ingress, () => echoService({ prefix: '/first' }).installHandlers(server));
       installWithoutServer(server);
       echo(server);
     });
@@ -152,12 +152,12 @@ for (const door of doors) {
   });
 
   // It refuses every path that is not its own, before SockJS has answered the handshake.
-  test(`ws with { server, path } after SockJS refuses SockJS's websockets only, ${door}`, async (t) => {
+  test(`ws with { server, path } after SockJS refuses SockJS's websockets only, ${ingress}`, async (t) => {
     const closes = [];
     const client = await start(t, (server) => {
       const service = echoService();
       service.on('connection', (conn) => closes.push(once(conn, 'close')));
-      throughDoor(door, () => service.installHandlers(server));
+      throughIngress(ingress, () => service.installHandlers(server));
       installWithServer(server);
     });
     const connection = await client.handshake(`${client.session('/echo')}/websocket`);
@@ -170,7 +170,7 @@ for (const door of doors) {
     assert.strictEqual(await ask(ws, 'one'), 'neighbour: one');
   });
 
-  test(`a later 'upgrade' listener may end websockets of SockJS, ${door}`, async (t) => {
+  test(`a later 'upgrade' listener may end websockets of SockJS, ${ingress}`, async (t) => {
     const client = await start(t, (server) => {
       echo(server);
       server.on('upgrade', (request, socket) => socket.destroy());
@@ -181,7 +181,7 @@ for (const door of doors) {
   });
 
   // It ends upgrades on which nothing has been written after `destroyUpgradeTimeout`.
-  test(`socket.io after SockJS leaves SockJS's websockets alone, ${door}`, async (t) => {
+  test(`socket.io after SockJS leaves SockJS's websockets alone, ${ingress}`, async (t) => {
     const client = await start(t, (server) => {
       echo(server);
       const io = new SocketIo(server, { destroyUpgradeTimeout: 20 });
@@ -194,7 +194,7 @@ for (const door of doors) {
     assert.strictEqual(await ws.message(), 'a["still here"]');
   });
 
-  test(`ws as a client talks to SockJS, compression offered or not, ${door}`, async (t) => {
+  test(`ws as a client talks to SockJS, compression offered or not, ${ingress}`, async (t) => {
     const client = await start(t, echo);
     for (const perMessageDeflate of [true, false]) {
       const url = `ws://127.0.0.1:${client.address}/echo/websocket`;
@@ -206,14 +206,14 @@ for (const door of doors) {
     }
   });
 
-  test(`both close their websockets when the server goes, ${door}`, async (t) => {
+  test(`both close their websockets when the server goes, ${ingress}`, async (t) => {
     let neighbour;
     const conns = [];
     const client = await start(t, (server) => {
       neighbour = installWithServer(server);
       const service = echoService();
       service.on('connection', (conn) => conns.push(conn));
-      throughDoor(door, () => service.installHandlers(server));
+      throughIngress(ingress, () => service.installHandlers(server));
     });
     const ws = await connectWs(`ws://127.0.0.1:${client.address}/neighbour`);
     const sockjs = await client.websocket(`${client.session('/echo')}/websocket`);

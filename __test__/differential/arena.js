@@ -20,9 +20,9 @@ const { Subject } = require('./subject');
 class Arena {
   #attempts = 0;
 
-  /** @param {string} door 'takeover' or 'bridge' */
-  constructor(door) {
-    const env = { SOCKJS_RS_DOOR: door === 'bridge' ? 'bridge' : '' };
+  /** @param {string} ingress 'takeover' or 'bridge' */
+  constructor(ingress) {
+    const env = { SOCKJS_RS_DOOR: ingress === 'bridge' ? 'bridge' : '' };
     this.oracle = new Subject('sockjs', require.resolve('sockjs'), {});
     this.ours = new Subject('sockjs-rs', path.join(__dirname, '..', '..'), env);
   }

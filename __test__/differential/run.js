@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * npm run test:differential -- [--cases N] [--seed S] [--case K] [--door takeover|bridge] [--parallel N]
+ * npm run test:differential -- [--cases N] [--seed S] [--case K] [--ingress takeover|bridge] [--parallel N]
  *   [--shrink] [--print]
  *
  * Compares sockjs-rs with sockjs 0.3.24: the named scenarios and N random cases, or the one that --case names.
@@ -20,7 +20,7 @@ const OPTIONS = {
   cases: { type: 'string', default: '1000' },
   seed: { type: 'string', default: '1' },
   case: { type: 'string' },
-  door: { type: 'string' },
+  ingress: { type: 'string' },
   parallel: { type: 'string', default: '40' },
   shrink: { type: 'boolean' },
   print: { type: 'boolean' },
@@ -40,9 +40,9 @@ function chooseCases(options) {
   return [...named, ...Array.from({ length: Number(options.cases) }, (_, n) => random(n))];
 }
 
-async function runDoor(door, options) {
+async function runIngress(ingress, options) {
   const cases = chooseCases(options);
-  const arena = new Arena(door);
+  const arena = new Arena(ingress);
   const begun = Date.now();
   let waited = 0;
   let done = 0;
@@ -54,12 +54,12 @@ async function runDoor(door, options) {
         waited++;
         if (options.print) console.log(`case ${name} waits in vain`);
       }
-      if (done % 1000 === 0) console.log(`${door}: ${done} of ${cases.length} cases`);
+      if (done % 1000 === 0) console.log(`${ingress}: ${done} of ${cases.length} cases`);
       if (options.print && cases.length === 1) console.log(JSON.stringify(outcome.both, null, 1));
     },
   });
   const replay = (name) =>
-    `node __test__/differential/run.js --door ${door} --seed ${options.seed} --case ${name}`;
+    `node __test__/differential/run.js --ingress ${ingress} --seed ${options.seed} --case ${name}`;
   for (const [name, outcome] of failures) {
     const { write } = cases.find((one) => one.name === name);
     const smallest = options.shrink ? await shrink(arena, write, name, outcome) : outcome;
@@ -74,7 +74,7 @@ async function runDoor(door, options) {
   const seconds = Math.round((Date.now() - begun) / 100) / 10;
   const met = [...deviations].map(([number, count]) => `${number}: ${count}`).join(', ');
   console.log(
-    `${door}: ${cases.length} cases in ${seconds} s, ${failures.size} differ, ` +
+    `${ingress}: ${cases.length} cases in ${seconds} s, ${failures.size} differ, ` +
       `${unsteady.size} differed once; ${waited} waited in vain; ` +
       `deviations met: ${met || 'none'}; deaths: sockjs ${arena.oracle.deaths}, ours ${arena.ours.deaths}`,
   );
@@ -83,10 +83,12 @@ async function runDoor(door, options) {
 
 async function main() {
   const { values: options } = parseArgs({ options: OPTIONS });
-  const doors = options.door ? [options.door] : ['takeover', 'bridge'];
+  const ingresses = options.ingress ? [options.ingress] : ['takeover', 'bridge'];
   let failures = 0;
   // Most of the time they wait for what must not come.
-  for (const failed of await Promise.all(doors.map((door) => runDoor(door, options)))) {
+  for (const failed of await Promise.all(
+    ingresses.map((ingress) => runIngress(ingress, options)),
+  )) {
     failures += failed;
   }
   process.exitCode = failures > 0 ? 1 : 0;

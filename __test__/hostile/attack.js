@@ -13,7 +13,7 @@ const { Victim } = require('./victim');
 process.once('beforeExit', () => process.on('exit', () => process.exit()));
 
 /** SOCKJS_RS_DOOR would choose for all servers: each victim chooses by itself. */
-const DOORS = process.env.HOSTILE_LIBRARY ? ['oracle'] : ['takeover', 'bridge'];
+const INGRESSES = process.env.HOSTILE_LIBRARY ? ['oracle'] : ['takeover', 'bridge'];
 
 /** How often all attacks of a table are repeated at once, after each has been looked at by itself. */
 const ROUNDS = 4;
@@ -26,7 +26,7 @@ const AT_A_TIME = 8;
  */
 
 /**
- * Makes each attack of a table by each door, and then all of them at once. A victim that has died is
+ * Makes each attack of a table by each ingress, and then all of them at once. A victim that has died is
  * replaced, so that what follows says something too.
  *
  * @param {string} title
@@ -37,9 +37,9 @@ const AT_A_TIME = 8;
  * @param {number} [options.rounds] how often all attacks are repeated
  */
 function attack(title, attacks, { rounds = ROUNDS, ...options } = {}) {
-  for (const door of DOORS) {
-    describe(`${title}, by the ${door} door`, () => {
-      const victim = guarded(door, options);
+  for (const ingress of INGRESSES) {
+    describe(`${title}, by the ${ingress} ingress`, () => {
+      const victim = guarded(ingress, options);
       for (const [name, act] of attacks) {
         it(name, async () => {
           const target = await victim.get();
@@ -61,13 +61,13 @@ function attack(title, attacks, { rounds = ROUNDS, ...options } = {}) {
 /**
  * A server for the tests of one `describe`, started again when an attack has ended it.
  *
- * @param {string} door
+ * @param {string} ingress
  * @param {object} [options]
  */
-function guarded(door, options) {
+function guarded(ingress, options) {
   let victim;
   before(async () => {
-    victim = await Victim.start(door, options);
+    victim = await Victim.start(ingress, options);
   });
   after(() => victim.stop());
   return {
@@ -75,7 +75,7 @@ function guarded(door, options) {
     get: async () => {
       if (victim.death || victim.harmed) {
         await victim.stop();
-        victim = await Victim.start(door, options);
+        victim = await Victim.start(ingress, options);
       }
       return victim;
     },
@@ -124,7 +124,7 @@ async function connect(client) {
   return connection;
 }
 
-/** As `connect`, with a request served: by the takeover door it is Rust's now. */
+/** As `connect`, with a request served: by the takeover ingress it is Rust's now. */
 async function used(client) {
   const connection = await connect(client);
   await connection.request('GET', '/s/info');
@@ -140,4 +140,4 @@ const ways = {
   'ends its side': (socket) => socket.end(),
 };
 
-module.exports = { DOORS, attack, connect, guarded, inParallel, make, used, ways };
+module.exports = { INGRESSES, attack, connect, guarded, inParallel, make, used, ways };

@@ -9,7 +9,7 @@ const { describe, it } = require('node:test');
 
 const { Random } = require('../differential/prng');
 const { OPCODE, encodeClose, encodeFrame } = require('../support/websocket-client');
-const { DOORS, connect, guarded, inParallel, make, used, ways } = require('./attack');
+const { INGRESSES, connect, guarded, inParallel, make, used, ways } = require('./attack');
 const { delay } = require('../support/wait');
 
 const SEED = Number(process.env.HOSTILE_SEED ?? 1);
@@ -214,10 +214,10 @@ async function play(client, number) {
   if (waits) await delay(1);
 }
 
-for (const door of DOORS) {
-  describe(`conversations with random changes, by the ${door} door`, () => {
+for (const ingress of INGRESSES) {
+  describe(`conversations with random changes, by the ${ingress} ingress`, () => {
     // Who has sent very much behind a response that goes on is only seen to go when that is written.
-    const victim = guarded(door, { service: { heartbeat_delay: 500 } });
+    const victim = guarded(ingress, { service: { heartbeat_delay: 500 } });
     const numbers = ONLY ? [Number(ONLY)] : Array.from({ length: CASES }, (_, number) => number);
     for (let at = 0; at < numbers.length; at += BATCH) {
       const batch = numbers.slice(at, at + BATCH);

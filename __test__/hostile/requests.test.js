@@ -9,7 +9,7 @@
 const assert = require('node:assert/strict');
 const { describe, it } = require('node:test');
 
-const { DOORS, connect, guarded, make, used } = require('./attack');
+const { INGRESSES, connect, guarded, make, used } = require('./attack');
 
 /** What must not be carried out, as a request of its own. */
 const HIDDEN = 'GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n';
@@ -224,7 +224,7 @@ const SILENCE = 60;
  *
  * @param {import('../support/client').Client} client
  * @param {string} bytes
- * @param {boolean} later whether a request of ours has been served on the connection: by the takeover door
+ * @param {boolean} later whether a request of ours has been served on the connection: by the takeover ingress
  *   it is Rust's then
  * @returns {Promise<string[]>} the statuses of the answers
  */
@@ -250,7 +250,7 @@ async function statuses(client, bytes, later) {
 const comparable = (all) => (all.length > 1 && all.at(-1) === '400' ? all.slice(0, -1) : all);
 
 describe('requests that can be misunderstood', { concurrency: false }, () => {
-  const victims = DOORS.map((door) => guarded(door));
+  const victims = INGRESSES.map((ingress) => guarded(ingress));
   for (const [title, bytes, first] of [...LENGTHS, ...CHUNKS, ...OTHERS]) {
     it(title, async () => {
       const targets = await Promise.all(victims.map((one) => one.get()));
@@ -259,7 +259,7 @@ describe('requests that can be misunderstood', { concurrency: false }, () => {
         targets.flatMap((victim) =>
           [false, true].map((later) =>
             make(victim, async ({ client }) => {
-              const what = `${victim.door}, ${later ? 'later' : 'first'} request`;
+              const what = `${victim.ingress}, ${later ? 'later' : 'first'} request`;
               seen[what] = await statuses(client, bytes, later);
             }),
           ),

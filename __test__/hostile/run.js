@@ -3,7 +3,7 @@
 /*
  * node __test__/hostile/run.js [--cases N] [--seed S] [--case K] [--sessions N] [--only NAME]
  *
- * Attacks servers by both doors. `--cases` random conversations of `--seed`, or one of them; `--sessions` that
+ * Attacks servers by both ingresses. `--cases` random conversations of `--seed`, or one of them; `--sessions` that
  * are opened and left; `--only` the files with this in their name.
  */
 

@@ -38,16 +38,16 @@ class Victim {
   #asked = 0;
 
   /**
-   * @param {string} door
+   * @param {string} ingress
    * @param {{http?: object, service?: object}} [options]
    * @returns {Promise<Victim>} one that has served all kinds of clients, and has come to rest
    */
-  static async start(door, { http, service } = {}) {
+  static async start(ingress, { http, service } = {}) {
     const options = {
       http: { ...DEFAULTS.http, ...http },
       service: { ...DEFAULTS.service, ...service },
     };
-    const victim = new Victim(door, options);
+    const victim = new Victim(ingress, options);
     await victim.#listening;
     // What is opened once and kept is no leak.
     for (let round = 0; round < 3; round++) await victim.answersAtOnce();
@@ -59,8 +59,8 @@ class Victim {
 
   #listening;
 
-  constructor(door, options) {
-    this.door = door;
+  constructor(ingress, options) {
+    this.ingress = ingress;
     this.options = options;
     this.port = 0;
     this.errors = '';
@@ -76,7 +76,7 @@ class Victim {
     delete env.SOCKJS_RS_DOOR;
     // The test runner's own, which would change what a child writes.
     delete env.NODE_TEST_CONTEXT;
-    if (door === 'bridge') env.SOCKJS_RS_DOOR = 'bridge';
+    if (ingress === 'bridge') env.SOCKJS_RS_DOOR = 'bridge';
     this.process = fork(SERVER, [], {
       env,
       execArgv: ['--expose-gc'],
@@ -204,7 +204,7 @@ class Victim {
     const { heap, rss } = await this.ask('memory');
     const { base } = this;
     return (
-      `${this.door}: a healthy client waited at most ${Math.round(this.slowest)} ms; ` +
+      `${this.ingress}: a healthy client waited at most ${Math.round(this.slowest)} ms; ` +
       `descriptors ${base.descriptors} → ${this.descriptors().length}; ` +
       `heap ${megabytes(base.heap)} → ${megabytes(heap)}; ` +
       `resident ${megabytes(base.rss)} → ${megabytes(rss)}`

@@ -88,34 +88,34 @@ async function failedSend(client) {
  * Where it strikes, on which thread, who provokes it, and what is logged; `closes` says whether the application
  * has seen a connection that then closes.
  *
- * @type {{ what: string, door: string, panic: string, thread: RegExp, victim: (client: any) => Promise<void>,
+ * @type {{ what: string, ingress: string, panic: string, thread: RegExp, victim: (client: any) => Promise<void>,
  *   log?: RegExp | null, closes?: boolean, env?: NodeJS.ProcessEnv }[]}
  */
 const CASES = [
   {
     what: 'in a turn of the reactor on the JavaScript thread',
-    door: 'takeover',
+    ingress: 'takeover',
     panic: 'read:1',
     thread: JAVASCRIPT_THREAD,
     victim: sending('a'),
   },
   {
     what: 'in a turn of the reactor on the I/O thread',
-    door: 'takeover',
+    ingress: 'takeover',
     panic: 'watch:1,read:1',
     thread: IO_THREAD,
     victim: sending('a'),
   },
   {
     what: 'in a task of the I/O thread that reads on',
-    door: 'takeover',
+    ingress: 'takeover',
     panic: 'read-on:1',
     thread: IO_THREAD,
     victim: paused,
   },
   {
     what: 'in a task of the I/O thread that answers a request',
-    door: 'takeover',
+    ingress: 'takeover',
     panic: 'respond:1',
     thread: IO_THREAD,
     victim: unansweredRequest,
@@ -123,21 +123,21 @@ const CASES = [
   },
   {
     what: 'in a flush on the JavaScript thread',
-    door: 'takeover',
+    ingress: 'takeover',
     panic: 'flush:3',
     thread: JAVASCRIPT_THREAD,
     victim: sending('a'),
   },
   {
     what: 'in the flusher of the I/O thread',
-    door: 'takeover',
+    ingress: 'takeover',
     panic: 'watch:1,flush:5',
     thread: IO_THREAD,
     victim: crowd,
   },
   {
     what: 'in a timer',
-    door: 'takeover',
+    ingress: 'takeover',
     panic: 'timer:1',
     thread: IO_THREAD,
     victim: waiting,
@@ -145,7 +145,7 @@ const CASES = [
   },
   {
     what: 'in a timer, with the bridge',
-    door: 'bridge',
+    ingress: 'bridge',
     panic: 'timer:1',
     thread: IO_THREAD,
     victim: waiting,
@@ -153,7 +153,7 @@ const CASES = [
   },
   {
     what: 'where an HTTP connection is taken',
-    door: 'takeover',
+    ingress: 'takeover',
     panic: 'take:1',
     thread: JAVASCRIPT_THREAD,
     victim: answeredRequest,
@@ -162,14 +162,14 @@ const CASES = [
   },
   {
     what: 'where a websocket is taken',
-    door: 'takeover',
+    ingress: 'takeover',
     panic: 'open:2',
     thread: JAVASCRIPT_THREAD,
     victim: handshake,
   },
   {
     what: 'where events are handed to JavaScript',
-    door: 'takeover',
+    ingress: 'takeover',
     panic: 'present:2',
     thread: JAVASCRIPT_THREAD,
     victim: handshake,
@@ -177,7 +177,7 @@ const CASES = [
   },
   {
     what: 'where a bridged websocket is accepted',
-    door: 'bridge',
+    ingress: 'bridge',
     panic: 'accept:2',
     thread: JAVASCRIPT_THREAD,
     victim: handshake,
@@ -186,38 +186,38 @@ const CASES = [
   },
   {
     what: 'at bytes of a bridged websocket',
-    door: 'bridge',
+    ingress: 'bridge',
     panic: 'feed:1',
     thread: JAVASCRIPT_THREAD,
     victim: sending('a'),
   },
   {
     what: 'at the body of a bridged request',
-    door: 'bridge',
+    ingress: 'bridge',
     panic: 'body:1',
     thread: JAVASCRIPT_THREAD,
     victim: failedSend,
     log: /^log Exception on "POST/,
     closes: false,
   },
-  ...['takeover', 'bridge'].flatMap((door) => [
+  ...['takeover', 'bridge'].flatMap((ingress) => [
     {
-      what: `in write() (${door})`,
-      door,
+      what: `in write() (${ingress})`,
+      ingress,
       panic: 'write:1',
       thread: JAVASCRIPT_THREAD,
       victim: sending('a'),
     },
     {
-      what: `in close() (${door})`,
-      door,
+      what: `in close() (${ingress})`,
+      ingress,
       panic: 'close:1',
       thread: JAVASCRIPT_THREAD,
       victim: sending('close'),
     },
     {
-      what: `where an upgrade is judged (${door})`,
-      door,
+      what: `where an upgrade is judged (${ingress})`,
+      ingress,
       panic: 'upgrade:2',
       thread: JAVASCRIPT_THREAD,
       victim: handshake,
@@ -227,9 +227,9 @@ const CASES = [
   ]),
 ];
 
-describe.each(CASES)('a panic $what', ({ door, panic, thread, victim, log, closes, env }) => {
+describe.each(CASES)('a panic $what', ({ ingress, panic, thread, victim, log, closes, env }) => {
   it('costs its connection only, and is logged', async () => {
-    const { child, client } = await serveFixture(door, 'injected.js', {
+    const { child, client } = await serveFixture(ingress, 'injected.js', {
       // Not for Jest's own process, whose resolver is made with napi-rs, too.
       NAPI_RS_NATIVE_LIBRARY_PATH: process.env.PANICS_ADDON,
       SOCKJS_RS_PANIC: panic,

@@ -61,7 +61,7 @@ class Session {
     this.plan = plans.of(name);
     const own = new Random(Number(SOAK_SEED), 7, hash(name));
     this.random = own;
-    this.link = linkFor(servers[this.plan.door], this.plan, own);
+    this.link = linkFor(servers[this.plan.ingress], this.plan, own);
     this.received = 0;
     this.sent = 0;
     this.step = 'opening';
@@ -196,7 +196,7 @@ class Session {
 /** A websocket that stays: a message, its answer, a pause, and again. */
 async function reside(name) {
   const plan = plans.of(name);
-  const link = linkFor(servers[plan.door], plan, random);
+  const link = linkFor(servers[plan.ingress], plan, random);
   let number = 0;
   try {
     await link.open();

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file `npm run soak -- crowd`: so many idle clients and so many that talk, all at once, through each door.
+ * @file `npm run soak -- crowd`: so many idle clients and so many that talk, all at once, through each ingress.
  */
 
 const path = require('node:path');
@@ -19,12 +19,12 @@ const TIMEOUT_MS = 180_000;
 async function crowd(args) {
   const options = numbers(args, { idle: 10_000, active: 1000, seconds: 30, heartbeat: 8000 });
   let good = true;
-  for (const door of ['takeover', 'bridge']) good = (await gather(door, options)) && good;
+  for (const ingress of ['takeover', 'bridge']) good = (await gather(ingress, options)) && good;
   return good;
 }
 
 /** @returns {Promise<boolean>} whether all went well */
-async function gather(door, { idle, active, seconds, heartbeat }) {
+async function gather(ingress, { idle, active, seconds, heartbeat }) {
   const violations = [];
   const server = new Child(
     path.join(__dirname, 'echo.js'),
@@ -40,7 +40,7 @@ async function gather(door, { idle, active, seconds, heartbeat }) {
       new Child(
         path.join(__dirname, 'crowd-clients.js'),
         {
-          CROWD_PORT: ports[door],
+          CROWD_PORT: ports[ingress],
           CROWD_PROCESS: index,
           CROWD_IDLE: share(idle, shares, index),
           CROWD_ACTIVE: share(active, shares, index),
@@ -75,7 +75,7 @@ async function gather(door, { idle, active, seconds, heartbeat }) {
   for (const client of clients) client.tell({ order: 'leave' });
   const after = await left(server, before);
 
-  console.log(`crowd, ${door}: ${idle} idle and ${active} active clients, ${seconds} s`);
+  console.log(`crowd, ${ingress}: ${idle} idle and ${active} active clients, ${seconds} s`);
   console.log(`  open after ${opening.toFixed(1)} s, ${full.opened} sessions, ${lost} lost`);
   console.log(
     `  rss ${mebibytes(before.rss)} → ${mebibytes(there.rss)} MiB idle`,

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file An echo under `/s` on both doors, for the long runs that are about connections rather than messages.
+ * @file An echo under `/s` on both ingresses, for the long runs that are about connections rather than messages.
  * It is a process of its own (orders and answers by IPC) or a worker thread (by its port).
  *
  * What it does at the end, ECHO_END says: see `endings.js`.
@@ -10,7 +10,7 @@
 const { isMainThread, parentPort } = require('node:worker_threads');
 
 const sockjs = require('../..');
-const { close, collect, serveBothDoors } = require('./lib/doors');
+const { close, collect, serveBothIngresses } = require('./lib/ingresses');
 
 const { ECHO_HEARTBEAT = '25000', ECHO_DISCONNECT = '5000', ECHO_END } = process.env;
 
@@ -69,7 +69,7 @@ const orders = {
 let servers = [];
 
 async function main() {
-  const served = await serveBothDoors(
+  const served = await serveBothIngresses(
     (req, res) => res.end('own'),
     (server) => {
       const service = sockjs.createServer({

@@ -1,14 +1,14 @@
 'use strict';
 
 /**
- * @file The server of a soak: the same services on two http servers, one for each door, and an application
+ * @file The server of a soak: the same services on two http servers, one for each ingress, and an application
  * with routes of its own, whose listeners throw now and then. Its parent is `steady.js`.
  */
 
 const { monitorEventLoopDelay } = require('node:perf_hooks');
 
 const sockjs = require('../..');
-const { close, collect, serveBothDoors } = require('./lib/doors');
+const { close, collect, serveBothIngresses } = require('./lib/ingresses');
 const { Plans, allCame, shortened } = require('./lib/plan');
 const { Random } = require('../differential/prng');
 
@@ -218,7 +218,7 @@ function install(server) {
 }
 
 async function main() {
-  const { servers, ports } = await serveBothDoors(application, install);
+  const { servers, ports } = await serveBothIngresses(application, install);
   process.on('uncaughtException', (error) => caught(error.stack));
   // The terminal's Ctrl-C is the parent's to answer.
   process.on('SIGINT', () => {});

@@ -14,7 +14,7 @@ const { Client } = require('../support/client');
 const { Random } = require('../differential/prng');
 const { within } = require('../support/wait');
 const { numbers } = require('./lib/command');
-const { close, serveBothDoors } = require('./lib/doors');
+const { close, serveBothIngresses } = require('./lib/ingresses');
 const { countLeft, pass } = require('./lib/passing');
 const { descriptors, growth, mebibytes, sample } = require('./lib/sample');
 const { TRANSPORTS, drop, echo, openEcho } = require('./lib/talk');
@@ -31,7 +31,7 @@ async function workers(args) {
   const violations = [];
 
   const sockjs = require('../..');
-  const { servers, ports } = await serveBothDoors(
+  const { servers, ports } = await serveBothIngresses(
     (req, res) => res.end(),
     (server) => {
       const service = sockjs.createServer({ prefix: '/s', log: null });
@@ -86,7 +86,7 @@ async function workers(args) {
   return violations.length === 0;
 }
 
-/** A worker with two sessions of each transport and door, some of them talking when it ends. */
+/** A worker with two sessions of each transport and ingress, some of them talking when it ends. */
 async function cycle(way, random) {
   const env = { ...process.env, ECHO_END: way === 'exit' ? 'write' : '', ECHO_DISCONNECT: '1500' };
   const worker = new Worker(path.join(__dirname, 'echo.js'), { env, stdout: false });

@@ -182,13 +182,13 @@ class Child {
 /**
  * Runs a script of `__test__/fixtures` that serves, and waits until it does.
  *
- * @param {string} door
+ * @param {string} ingress
  * @param {string} name
  * @param {NodeJS.ProcessEnv} [env]
  */
-async function serveFixture(door, name, env = {}) {
+async function serveFixture(ingress, name, env = {}) {
   const child = new Child(path.join(__dirname, '..', 'fixtures', name), {
-    env: { ...environmentOf(door), ...env },
+    env: { ...environmentOf(ingress), ...env },
   });
   const [, port] = await child.line(/^port (\d+)$/);
   return { child, client: new Client(Number(port), Boolean(env.SECURE)) };

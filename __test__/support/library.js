@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * Which library the suite tests, and by which doors.
+ * Which library the suite tests, and by which ingresses.
  *
  * SOCKJS_ORACLE=1 runs the same suite on npm sockjs@0.3.24: it shows that the suite itself is true.
  */
@@ -13,40 +13,40 @@ const libraryPath = require.resolve(isOracle ? 'sockjs' : '../..');
 
 const sockjs = require(libraryPath);
 
-/** Every protocol test runs once for each: `describe.each(doors)`. */
-const doors = isOracle ? ['oracle'] : ['takeover', 'bridge'];
+/** Every protocol test runs once for each: `describe.each(ingresses)`. */
+const ingresses = isOracle ? ['oracle'] : ['takeover', 'bridge'];
 
 /**
- * Runs `install` with the door chosen that `installHandlers` inside it will use.
+ * Runs `install` with the ingress chosen that `installHandlers` inside it will use.
  *
  * @template T
- * @param {string} door
+ * @param {string} ingress
  * @param {() => T} install
  * @returns {T}
  */
-function throughDoor(door, install) {
+function throughIngress(ingress, install) {
   const before = process.env.SOCKJS_RS_DOOR;
   try {
-    setDoor(door === 'bridge' ? 'bridge' : undefined);
+    setIngress(ingress === 'bridge' ? 'bridge' : undefined);
     return install();
   } finally {
-    setDoor(before);
+    setIngress(before);
   }
 }
 
 /**
- * @param {string} door
- * @returns {NodeJS.ProcessEnv} for a child process that loads the library under test and uses the door
+ * @param {string} ingress
+ * @returns {NodeJS.ProcessEnv} for a child process that loads the library under test and uses the ingress
  */
-function environmentOf(door) {
+function environmentOf(ingress) {
   return {
     SOCKJS_LIBRARY: libraryPath,
-    SOCKJS_RS_DOOR: door === 'bridge' ? 'bridge' : undefined,
+    SOCKJS_RS_DOOR: ingress === 'bridge' ? 'bridge' : undefined,
   };
 }
 
 /** @param {string | undefined} value */
-function setDoor(value) {
+function setIngress(value) {
   if (value === undefined) delete process.env.SOCKJS_RS_DOOR;
   else process.env.SOCKJS_RS_DOOR = value;
 }
@@ -93,11 +93,11 @@ addition.each = (cases) => (title, fn, timeout) => {
 module.exports = {
   addition,
   deviation,
-  doors,
+  ingresses,
   environmentOf,
   isOracle,
   libraryPath,
   sockjs,
   survival,
-  throughDoor,
+  throughIngress,
 };

@@ -5,7 +5,7 @@
  * those who cannot run it (`npm run test:protocol`).
  */
 
-const { doors } = require('./library');
+const { ingresses } = require('./library');
 const { startServer } = require('./server');
 
 /** @type {Record<string, string>} the tests of each of its classes */
@@ -38,7 +38,7 @@ const NAMES = Object.entries(SUITE).flatMap(([group, tests]) =>
 );
 
 /**
- * The counterpart of one, through every door.
+ * The counterpart of one, through every ingress.
  *
  * @param {string} name
  * @param {string} claim
@@ -46,8 +46,8 @@ const NAMES = Object.entries(SUITE).flatMap(([group, tests]) =>
  */
 function official(name, claim, fn) {
   if (!NAMES.includes(name)) throw new Error(`the suite has no ${name}`);
-  test.each(doors)(`${name}: ${claim}, by the %s door`, async (door) => {
-    await fn(await startServer(door));
+  test.each(ingresses)(`${name}: ${claim}, by the %s ingress`, async (ingress) => {
+    await fn(await startServer(ingress));
   });
 }
 

@@ -8,7 +8,7 @@ const path = require('path');
 const crypto = require('crypto');
 const { Condition } = require('./wait');
 const { Client } = require('./client');
-const { sockjs, throughDoor } = require('./library');
+const { sockjs, throughIngress } = require('./library');
 const { PRE_SHARED } = require('./secure');
 const { install: installTestServices } = require('../../examples/test_server');
 
@@ -152,7 +152,7 @@ async function listen(httpServer, { where = LOCAL, secure, t } = {}) {
 /**
  * Starts an http server.
  *
- * @param {string} door
+ * @param {string} ingress
  * @param {object} [options]
  * @param {(server: http.Server, library: typeof sockjs) => void} [options.install] puts services on
  *   the http server; by default those of the public protocol test suite
@@ -164,14 +164,14 @@ async function listen(httpServer, { where = LOCAL, secure, t } = {}) {
  * @returns {Promise<TestServer>}
  */
 async function startServer(
-  door,
+  ingress,
   { install = installTestServices, app, http: httpOptions = {}, secure, unix, t } = {},
 ) {
   const httpServer = secure
     ? https.createServer({ ...httpOptions, ...PRE_SHARED.server })
     : http.createServer(httpOptions);
   if (app) httpServer.on('request', app);
-  throughDoor(door, () => install(httpServer, trackedLibrary));
+  throughIngress(ingress, () => install(httpServer, trackedLibrary));
   const where = unix && { path: path.join(os.tmpdir(), `sockjs-${crypto.randomUUID()}.sock`) };
   return listen(httpServer, { where: where || LOCAL, secure, t });
 }
@@ -179,12 +179,12 @@ async function startServer(
 /**
  * Starts an http server with one service, whose connections `server.accept()` gives.
  *
- * @param {string} door
+ * @param {string} ingress
  * @param {object} options those of the service; its prefix is '/s' unless given
  * @param {(conn: object) => void} [listener]
  * @param {Parameters<typeof startServer>[1]} [rest]
  */
-async function startService(door, options = {}, listener = () => {}, rest = {}) {
+async function startService(ingress, options = {}, listener = () => {}, rest = {}) {
   let service;
   const install = (httpServer, library) => {
     service = library.createServer({ prefix: '/s', ...options });
@@ -194,14 +194,16 @@ async function startService(door, options = {}, listener = () => {}, rest = {}) 
     });
     service.installHandlers(httpServer);
   };
-  const server = await startServer(door, { ...rest, install });
+  const server = await startServer(ingress, { ...rest, install });
   server.service = service;
   return server;
 }
 
 /** As `startService`; every message is sent back. */
-function startEcho(door, options) {
-  return startService(door, options, (conn) => conn.on('data', (message) => conn.write(message)));
+function startEcho(ingress, options) {
+  return startService(ingress, options, (conn) =>
+    conn.on('data', (message) => conn.write(message)),
+  );
 }
 
 /** The library, with the defaults of the tests, and knowing which connections are open. */

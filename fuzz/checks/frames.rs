@@ -2,7 +2,7 @@
 //! and a record of what it reports.
 
 use sockjs_rs::protocol::json::plain_element;
-use sockjs_rs::protocol::websocket::Incoming;
+use sockjs_rs::protocol::rfc6455::Incoming;
 
 use super::input::Input;
 

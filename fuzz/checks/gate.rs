@@ -4,13 +4,13 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use sockjs_rs::door::gate::{Verdict, judge};
-use sockjs_rs::door::host::Host;
+use sockjs_rs::http::response_policy::{self, ResponsePolicy};
 use sockjs_rs::http::route::Router;
-use sockjs_rs::http::rules::{self, Rules};
+use sockjs_rs::ingress::gate::{Verdict, judge};
+use sockjs_rs::ingress::installation::Installation;
 use sockjs_rs::protocol::session::Delays;
-use sockjs_rs::server::events::Doorbell;
-use sockjs_rs::server::{Engine, Options, Service};
+use sockjs_rs::server::events::Waker;
+use sockjs_rs::server::{Options, Runtime, Service};
 
 use super::input::Input;
 
@@ -37,9 +37,9 @@ const PARTS: [&str; 48] = [
     " HTTP/1.1\r\n",
     " HTTP/1.0\r\n",
     " HTTP/1.1\n",
-    "Host: h\r\n",
-    "host:h\r\n",
-    "Host: h\n",
+    "Installation: h\r\n",
+    "installation:h\r\n",
+    "Installation: h\n",
     "Content-Length: 3\r\n",
     "Content-Length: 0\r\n",
     "Content-Length: +3\r\n",
@@ -66,24 +66,24 @@ const PARTS: [&str; 48] = [
     "0\r\n\r\n",
 ];
 
-struct Silent;
+struct NoWaker;
 
-impl Doorbell for Silent {
-    fn ring(&self) {}
+impl Waker for NoWaker {
+    fn wake(&self) {}
 }
 
 /// An http server with a service under `/s`.
-pub fn host() -> &'static Host {
-    static HOST: OnceLock<Host> = OnceLock::new();
+pub fn installation() -> &'static Installation {
+    static HOST: OnceLock<Installation> = OnceLock::new();
     HOST.get_or_init(|| {
         let second = Duration::from_secs(1);
-        let host = Host::new(0);
-        host.install(Arc::new(Service {
+        let installation = Installation::new(0);
+        installation.install(Arc::new(Service {
             id: 0,
-            engine: Engine::start(1, 1, Box::new(Silent)).expect("threads can be started"),
+            runtime: Runtime::start(1, 1, Box::new(NoWaker)).expect("threads can be started"),
             registry: Arc::default(),
             router: Router::new("/s", true).expect("it is a prefix"),
-            rules: Rules::new(rules::Options {
+            policy: ResponsePolicy::new(response_policy::Options {
                 disable_cors: false,
                 jsessionid: false,
                 cookie_needed: false,
@@ -111,7 +111,7 @@ pub fn host() -> &'static Host {
                 info_needs_node: false,
             },
         }));
-        host
+        installation
     })
 }
 
@@ -148,14 +148,14 @@ pub fn check(data: &[u8]) {
     assert_eq!(len_of_ours(&more), found);
     for cut in 0..plain.head {
         assert!(
-            matches!(judge(&bytes[..cut], host()), Verdict::Unknown),
+            matches!(judge(&bytes[..cut], installation()), Verdict::Unknown),
             "a head that is to pass is not refused before it is whole"
         );
     }
 }
 
 fn len_of_ours(bytes: &[u8]) -> Option<usize> {
-    match judge(bytes, host()) {
+    match judge(bytes, installation()) {
         Verdict::Ours(_, len) => Some(len),
         Verdict::Unknown | Verdict::Foreign => None,
     }

@@ -3,7 +3,7 @@
 
 use std::io::{self, Read, Write};
 
-use sockjs_rs::protocol::websocket::{Decoder, Kind, encode, encode_close, encode_with};
+use sockjs_rs::protocol::rfc6455::{Decoder, Opcode, encode, encode_close, encode_with};
 use tungstenite::error::{CapacityError, ProtocolError};
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
@@ -183,16 +183,16 @@ fn compare(ours: &[Found], bytes: &[u8], max: usize) {
 fn encoded(payload: &[u8]) {
     let text = String::from_utf8_lossy(payload);
     let mut out = Vec::new();
-    encode(Kind::Text, text.as_bytes(), &mut out);
-    encode(Kind::Binary, payload, &mut out);
+    encode(Opcode::Text, text.as_bytes(), &mut out);
+    encode(Opcode::Binary, payload, &mut out);
     let plain = out.clone();
     let mut guessed = Vec::new();
     for least in [0, payload.len(), payload.len() + 200] {
         guessed.clear();
-        encode_with(Kind::Text, text.len(), &mut guessed, |out| {
+        encode_with(Opcode::Text, text.len(), &mut guessed, |out| {
             out.extend_from_slice(text.as_bytes());
         });
-        encode_with(Kind::Binary, least, &mut guessed, |out| {
+        encode_with(Opcode::Binary, least, &mut guessed, |out| {
             out.extend_from_slice(payload);
         });
         assert_eq!(guessed, plain);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sockjs_fuzz::gate::host;
 use sockjs_fuzz::json::Element;
 use sockjs_fuzz::payloads::Inbox;
-use sockjs_rs::door::gate::{Verdict, judge};
+use sockjs_rs::ingress::gate::{Verdict, judge};
 use sockjs_rs::http::target::parse_target;
 use sockjs_rs::protocol::json::{decode_websocket, quote};
 

@@ -7,9 +7,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
-use super::{Engine, websocket_kind};
-use crate::door::bridge::{Answer, Bridge, Take};
+use super::{NativeEngine, websocket_kind};
 use crate::http::names::written;
+use crate::ingress::bridge::{Answer, Bridge, Take};
 use crate::server::dispatch::Head;
 
 /// Request headers in the order in which JavaScript gives their values; `lib/bridge.js` has the same list.
@@ -42,14 +42,14 @@ mod answer {
 
 /// The bridge as JavaScript sees it.
 #[derive(Debug, Default)]
-pub(super) struct Bridged {
+pub(super) struct BridgeState {
     bridge: Bridge,
     blocks: HeaderBlocks,
     /// The body of the last whole answer.
     body: Vec<u8>,
 }
 
-impl Bridged {
+impl BridgeState {
     fn encode(&mut self, answer: Answer) -> u32 {
         let (status, headers, bits) = match answer {
             Answer::Body => return answer::READ_BODY,
@@ -115,7 +115,7 @@ impl HeaderBlocks {
 }
 
 #[napi]
-impl Engine {
+impl NativeEngine {
     /// Serves an accepted websocket whose bytes come by [`Engine::bridge_feed`].
     #[napi(catch_unwind)]
     pub fn bridge_websocket(
@@ -127,14 +127,16 @@ impl Engine {
     ) -> Result<()> {
         let service = self.services.get(service)?.clone();
         let kind = websocket_kind(kind)?;
-        self.bridged.bridge.websocket(&service, id, kind, response);
+        self.bridge_state
+            .bridge
+            .websocket(&service, id, kind, response);
         Ok(())
     }
 
     /// Bytes from the client of a bridged websocket.
     #[napi(catch_unwind)]
     pub fn bridge_feed(&mut self, id: u32, chunk: &[u8]) {
-        self.bridged.bridge.feed(id, chunk);
+        self.bridge_state.bridge.feed(id, chunk);
     }
 
     /// Whether a `jsessionid` function is called for this request.
@@ -186,16 +188,16 @@ impl Engine {
             headers: &headers,
             base_url: base_url.as_deref(),
         };
-        let answer = self.bridged.bridge.request(&service, id, &head);
-        Ok(self.bridged.encode(answer))
+        let answer = self.bridge_state.bridge.request(&service, id, &head);
+        Ok(self.bridge_state.encode(answer))
     }
 
     /// The answer now that the body is there that it asked for; none when it was too long. 0 when there is
     /// nobody to answer.
     #[napi(catch_unwind)]
     pub fn bridge_body(&mut self, id: u32, body: Option<&[u8]>) -> u32 {
-        match self.bridged.bridge.body(id, body) {
-            Some(answer) => self.bridged.encode(answer),
+        match self.bridge_state.bridge.body(id, body) {
+            Some(answer) => self.bridge_state.encode(answer),
             None => answer::READ_BODY,
         }
     }
@@ -203,20 +205,20 @@ impl Engine {
     /// The connection that the body of `id` waits for.
     #[napi(catch_unwind)]
     pub fn bridge_waits_for(&self, id: u32) -> Option<u32> {
-        self.bridged.bridge.waits_for(id)
+        self.bridge_state.bridge.waits_for(id)
     }
 
     /// The headers of an answer, as `name: value` lines.
     #[napi(catch_unwind)]
     pub fn bridge_headers(&self, number: u32) -> Option<&str> {
-        let texts = &self.bridged.blocks.texts;
+        let texts = &self.bridge_state.blocks.texts;
         texts.get(number as usize).map(String::as_str)
     }
 
     /// The body of the answer that has just been given.
     #[napi(catch_unwind)]
     pub fn bridge_whole_body(&mut self) -> Buffer {
-        std::mem::take(&mut self.bridged.body).into()
+        std::mem::take(&mut self.bridge_state.body).into()
     }
 
     /// Puts what is to be written to the client of `id` next into `to`, of a response one frame, and says how
@@ -226,7 +228,7 @@ impl Engine {
     #[napi(catch_unwind)]
     pub fn bridge_take(&mut self, id: u32, mut to: BufferSlice<'_>) -> i32 {
         let number = |len| i32::try_from(len).unwrap_or(i32::MAX);
-        match self.bridged.bridge.take(id, &mut to) {
+        match self.bridge_state.bridge.take(id, &mut to) {
             Take::Bytes(len) => number(len),
             Take::Last(len) => -1 - number(len),
             Take::Aborted => i32::MIN,
@@ -237,13 +239,13 @@ impl Engine {
     /// How many bytes the frame has that is too large for where [`Engine::bridge_take`] was to put it.
     #[napi(catch_unwind)]
     pub fn bridge_next_frame(&self, id: u32) -> u32 {
-        u32::try_from(self.bridged.bridge.next_frame(id)).unwrap_or(u32::MAX)
+        u32::try_from(self.bridge_state.bridge.next_frame(id)).unwrap_or(u32::MAX)
     }
 
     /// The client of `id` is gone before it had everything.
     #[napi(catch_unwind)]
     pub fn bridge_end(&mut self, id: u32) {
-        self.bridged.bridge.end(id);
+        self.bridge_state.bridge.end(id);
     }
 }
 

@@ -6,13 +6,13 @@
 )]
 
 mod bridge;
-mod doorbell;
-mod ending;
-mod hot;
-mod numbered;
+mod fast_path;
+mod id_map;
+mod shutdown;
 mod state;
 mod upgrade;
-mod watch;
+mod uv_poll;
+mod waker;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -22,51 +22,51 @@ use std::time::Duration;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
-use crate::door::host::{Host, Timeouts};
-use crate::door::takeover;
+use crate::http::response_policy::{self, ResponsePolicy};
 use crate::http::route::Router;
-use crate::http::rules::{self, Rules};
 use crate::http::target::parse_target;
+use crate::ingress::installation::{Installation, Timeouts};
+use crate::ingress::takeover;
 use crate::protocol::session::Delays;
 use crate::server;
 use crate::server::connection::{Connection, Outgoing, Sent};
 use crate::server::io::defer_flushes;
 use crate::server::registry::Registry;
 use crate::server::socket::Traffic;
-use crate::server::websocket::Kind;
+use crate::server::websocket_reader::WebsocketKind;
 use crate::server::{Options, Service};
 use crate::transport::Transport;
-use crate::{contain, may_panic};
-use bridge::Bridged;
-use doorbell::Bell;
-use ending::Ending;
-use numbered::Numbered;
+use crate::{catch_panic, may_panic};
+use bridge::BridgeState;
+use id_map::IdMap;
+use shutdown::Shutdown;
 use state::State;
-use watch::Watch;
+use uv_poll::UvPoll;
+use waker::JsWaker;
 
 /// What the services of one Node environment share, as far as one copy of `lib/` has made them. It ends when
 /// that lets go of it, or with the environment.
 #[allow(
     clippy::struct_field_names,
-    reason = "an engine of JavaScript's holds one of Rust's"
+    reason = "a runtime of JavaScript's holds one of Rust's"
 )]
 #[napi(custom_finalize)]
-pub struct Engine {
-    engine: Arc<server::Engine>,
-    bell: Arc<Bell>,
+pub struct NativeEngine {
+    runtime: Arc<server::Runtime>,
+    waker: Arc<JsWaker>,
     state: Rc<RefCell<State>>,
-    bridged: Bridged,
-    registries: Numbered<Arc<Registry>>,
-    services: Numbered<Arc<Service>>,
-    hosts: Numbered<Arc<Host>>,
-    ending: Rc<Ending>,
+    bridge_state: BridgeState,
+    registries: IdMap<Arc<Registry>>,
+    services: IdMap<Arc<Service>>,
+    installations: IdMap<Arc<Installation>>,
+    shutdown: Rc<Shutdown>,
 }
 
-impl ObjectFinalize for Engine {
+impl ObjectFinalize for NativeEngine {
     /// Nothing of `lib/` holds it any more.
     fn finalize(self, env: Env) -> Result<()> {
-        self.bell.take_down(&env);
-        self.ending.now(&env);
+        self.waker.stop(&env);
+        self.shutdown.now(&env);
         Ok(())
     }
 }
@@ -119,7 +119,7 @@ pub struct ServiceOptions {
 
 /// The limits of an http server: times in milliseconds, of which 0 is none.
 #[napi(object)]
-pub struct HostLimits {
+pub struct InstallationLimits {
     /// What is announced to the client.
     pub keep_alive: f64,
     /// How long a connection may really be idle.
@@ -135,79 +135,79 @@ pub struct HostLimits {
 }
 
 #[napi]
-impl Engine {
+impl NativeEngine {
     /// Starts the I/O threads, of which `websocket_threads` serve websockets. An error is that of the system
     /// that has nothing left for them.
     #[napi(constructor)]
     pub fn new(env: Env, io_threads: u32, websocket_threads: u32) -> Result<Self> {
-        let bell = Arc::new(Bell::default());
+        let waker = Arc::new(JsWaker::default());
         defer_flushes();
-        let engine = server::Engine::start(
+        let runtime = server::Runtime::start(
             io_threads as usize,
             websocket_threads as usize,
-            Box::new(bell.clone()),
+            Box::new(waker.clone()),
         )
         .map_err(|error| Error::from_reason(error.to_string()))?;
-        let state = Rc::new(RefCell::new(State::new(engine.clone())));
-        let ending = Ending::with(&env, &engine, &state)?;
+        let state = Rc::new(RefCell::new(State::new(runtime.clone())));
+        let shutdown = Shutdown::with(&env, &runtime, &state)?;
         Ok(Self {
             state,
-            engine,
-            bell,
-            bridged: Bridged::default(),
-            registries: Numbered::default(),
-            services: Numbered::default(),
-            hosts: Numbered::default(),
-            ending,
+            runtime,
+            waker,
+            bridge_state: BridgeState::default(),
+            registries: IdMap::default(),
+            services: IdMap::default(),
+            installations: IdMap::default(),
+            shutdown,
         })
     }
 
     /// Something is in use from now on: `listener` is called when events wait. True when some wait already.
     #[napi(catch_unwind)]
     pub fn wake(&self, env: Env, listener: Function<'_, (), ()>) -> Result<bool> {
-        self.bell.hang(&env, &listener)?;
-        Ok(!self.engine.events.is_empty())
+        self.waker.start(&env, &listener)?;
+        Ok(!self.runtime.events.is_empty())
     }
 
     /// Nothing is in use any more, so nothing happens until [`Engine::wake`].
     #[napi(catch_unwind)]
     pub fn rest(&self, env: Env) {
-        self.bell.take_down(&env);
-        let watch = self.state.borrow_mut().watch.take();
-        if let Some(watch) = watch {
-            watch.close();
+        self.waker.stop(&env);
+        let uv_poll = self.state.borrow_mut().uv_poll.take();
+        if let Some(uv_poll) = uv_poll {
+            uv_poll.close();
         }
     }
 
     /// Puts the raw functions `drain` and `write` on an object.
     #[napi(catch_unwind)]
-    pub fn install_hot(&self, env: Env, mut target: Object<'_>) -> Result<()> {
-        hot::install(&env, &mut target, &self.state)
+    pub fn install_fast_path(&self, env: Env, mut target: Object<'_>) -> Result<()> {
+        fast_path::install(&env, &mut target, &self.state)
     }
 
     /// Whether what may still happen keeps the process alive.
     #[napi(catch_unwind)]
     pub fn keep_alive(&self, env: Env, alive: bool) {
-        self.bell.keep_alive(&env, alive);
+        self.waker.keep_alive(&env, alive);
     }
 
     /// Sends what has been written since the last call. True when events wait to be drained.
     #[napi(catch_unwind)]
     pub fn flush(&self) -> bool {
-        self.engine.flush();
-        !self.engine.events.is_empty()
+        self.runtime.flush();
+        !self.runtime.events.is_empty()
     }
 
     /// Hands all that has been written to the kernel before it returns, as far as the kernel takes it.
     #[napi(catch_unwind)]
     pub fn flush_last(&self) {
-        self.engine.flush_last();
+        self.runtime.flush_last();
     }
 
     /// A map of sessions.
     #[napi(catch_unwind)]
     pub fn create_registry(&mut self) -> u32 {
-        let registry = self.engine.registry();
+        let registry = self.runtime.registry();
         self.registries.add(|_| registry)
     }
 
@@ -223,7 +223,7 @@ impl Engine {
         let registry = self.registries.get(registry)?.clone();
         let router = Router::new(&options.prefix, options.websocket)
             .map_err(|error| Error::new(Status::InvalidArg, error.0))?;
-        let rules = Rules::new(rules::Options {
+        let policy = ResponsePolicy::new(response_policy::Options {
             disable_cors: options.disable_cors,
             jsessionid: options.jsessionid,
             cookie_needed: options.cookie_needed,
@@ -231,15 +231,15 @@ impl Engine {
             transports: options.transports_info.clone(),
             sockjs_url: options.sockjs_url.clone(),
         });
-        let engine = self.engine.clone();
+        let runtime = self.runtime.clone();
         let options = service_options(options);
         Ok(self.services.add(|id| {
             Arc::new(Service {
                 id,
-                engine,
+                runtime,
                 registry,
                 router,
-                rules,
+                policy,
                 options,
             })
         }))
@@ -253,42 +253,46 @@ impl Engine {
 
     /// An http server.
     #[napi(catch_unwind)]
-    pub fn create_host(&mut self) -> u32 {
-        self.hosts.add(|id| Arc::new(Host::new(id)))
+    pub fn create_installation(&mut self) -> u32 {
+        self.installations.add(|id| Arc::new(Installation::new(id)))
     }
 
     /// JavaScript has let go of the http server, which has no connections then.
     #[napi(catch_unwind)]
-    pub fn release_host(&mut self, host: u32) {
-        drop(self.hosts.remove(host));
+    pub fn release_installation(&mut self, installation: u32) {
+        drop(self.installations.remove(installation));
     }
 
-    /// Puts a service in front of those that the host has.
+    /// Puts a service in front of those that the installation has.
     #[napi(catch_unwind)]
-    pub fn host_install(&self, host: u32, service: u32) -> Result<()> {
-        self.hosts
-            .get(host)?
+    pub fn installation_add(&self, installation: u32, service: u32) -> Result<()> {
+        self.installations
+            .get(installation)?
             .install(self.services.get(service)?.clone());
         Ok(())
     }
 
-    /// Takes a service off a host. The event `Left` follows when no request for it is under way there.
+    /// Takes a service off an installation. The event `Left` follows when no request for it is under way there.
     #[napi(catch_unwind)]
-    pub fn host_remove(&self, host: u32, service: u32) -> Result<()> {
-        self.hosts.get(host)?.remove(service);
+    pub fn installation_remove(&self, installation: u32, service: u32) -> Result<()> {
+        self.installations.get(installation)?.remove(service);
         Ok(())
     }
 
-    /// Whether connections of the host keep to Node.
+    /// Whether connections of the installation keep to Node.
     #[napi(catch_unwind)]
-    pub fn host_withdraw(&self, host: u32, withdrawn: bool) -> Result<()> {
-        self.hosts.get(host)?.withdraw(withdrawn);
+    pub fn installation_withdraw(&self, installation: u32, withdrawn: bool) -> Result<()> {
+        self.installations.get(installation)?.withdraw(withdrawn);
         Ok(())
     }
 
     /// Follows the http server's limits.
     #[napi(catch_unwind)]
-    pub fn host_configure(&self, host: u32, limits: HostLimits) -> Result<()> {
+    pub fn installation_configure(
+        &self,
+        installation: u32,
+        limits: InstallationLimits,
+    ) -> Result<()> {
         let timeouts = Timeouts {
             keep_alive: limit(limits.keep_alive),
             idle: limit(limits.idle),
@@ -296,17 +300,17 @@ impl Engine {
             headers: limit(limits.headers),
             request: limit(limits.request),
         };
-        self.hosts
-            .get(host)?
+        self.installations
+            .get(installation)?
             .configure(timeouts, bytes(limits.max_header_size));
-        self.engine.taken.wake(host);
+        self.runtime.taken.wake(installation);
         Ok(())
     }
 
-    /// Ends the connections of the host that wait for a request.
+    /// Ends the connections of the installation that wait for a request.
     #[napi(catch_unwind)]
-    pub fn host_close_idle(&self, host: u32) {
-        self.engine.taken.close_idle(host);
+    pub fn installation_close_idle(&self, installation: u32) {
+        self.runtime.taken.close_idle(installation);
     }
 
     /// The prefix of a service, if it is no expression.
@@ -320,44 +324,56 @@ impl Engine {
     pub fn claims(&self, service: u32, target: String) -> Result<bool> {
         let router = &self.services.get(service)?.router;
         // After a panic it is the application's, or nobody's.
-        Ok(contain(|| router.claims(&target)).unwrap_or(false))
+        Ok(catch_panic(|| router.claims(&target)).unwrap_or(false))
     }
 
     /// Takes the HTTP connection whose current request is all of `read`. False leaves it to Node.
     #[napi(catch_unwind)]
-    pub fn take_http(&self, host: u32, fd: i32, token: u32, read: &[u8]) -> Result<bool> {
-        let host = self.hosts.get(host)?;
-        Ok(takeover::take_http(&self.engine, host, fd, token, read))
+    pub fn take_http(
+        &self,
+        installation: u32,
+        fd: i32,
+        taken_id: u32,
+        read: &[u8],
+    ) -> Result<bool> {
+        let installation = self.installations.get(installation)?;
+        Ok(takeover::take_http(
+            &self.runtime,
+            installation,
+            fd,
+            taken_id,
+            read,
+        ))
     }
 
     /// The pathname of a request target, as legacy `url.parse` finds it.
     #[napi(catch_unwind)]
     #[allow(clippy::unused_self, reason = "a method like the others")]
     pub fn pathname(&self, target: String) -> String {
-        contain(|| parse_target(&target).pathname.into_owned()).unwrap_or_default()
+        catch_panic(|| parse_target(&target).pathname.into_owned()).unwrap_or_default()
     }
 
     /// Lets the JavaScript thread read from websockets while few of them are busy. `listener` is called
     /// when events wait. Where that cannot be, the I/O threads go on reading.
     #[napi(catch_unwind)]
-    pub fn watch(&self, env: Env, listener: Function<'_, (), ()>) {
-        let watch = contain(|| {
-            may_panic("watch");
-            Watch::start(&env, &listener, &self.state, self.engine.ios())
+    pub fn start_polling(&self, env: Env, listener: Function<'_, (), ()>) {
+        let uv_poll = catch_panic(|| {
+            may_panic("uv_poll");
+            UvPoll::start(&env, &listener, &self.state, self.runtime.ios())
         });
-        self.state.borrow_mut().watch = watch.flatten();
+        self.state.borrow_mut().uv_poll = uv_poll.flatten();
     }
 
-    /// The token of a taken socket has been destroyed.
+    /// A taken socket of Node has been destroyed.
     #[napi(catch_unwind)]
-    pub fn abandon(&self, token: u32) {
-        self.engine.taken.abandon(token);
+    pub fn abandon(&self, taken_id: u32) {
+        self.runtime.taken.abandon(taken_id);
     }
 
     /// How many bytes a taken socket has read and written since it was taken.
     #[napi(catch_unwind)]
-    pub fn traffic(&self, token: u32) -> Vec<f64> {
-        let Traffic { read, written } = self.engine.taken.traffic(token);
+    pub fn traffic(&self, taken_id: u32) -> Vec<f64> {
+        let Traffic { read, written } = self.runtime.taken.traffic(taken_id);
         #[expect(
             clippy::cast_precision_loss,
             reason = "no connection carries 2^53 bytes"
@@ -390,8 +406,8 @@ impl Engine {
 
     /// What came before the end of a client has been handled.
     #[napi(catch_unwind)]
-    pub fn finish_ending(&self, key: u32) {
-        self.with_connection(key, (), Connection::finish_ending);
+    pub fn finish_client_close(&self, key: u32) {
+        self.with_connection(key, (), Connection::finish_client_close);
     }
 
     /// Ends the response that receives for a session, or its websocket without a `c` frame.
@@ -439,7 +455,7 @@ impl Engine {
     }
 }
 
-impl Engine {
+impl NativeEngine {
     /// Does something with a connection, unless JavaScript has been told of its end. A panic costs this
     /// connection, and does not become an exception of the application's.
     fn with_connection<T: Copy>(
@@ -452,15 +468,16 @@ impl Engine {
         let Some(connection) = connection else {
             return nothing;
         };
-        contain(|| run(&connection)).unwrap_or_else(|| {
-            let _ = contain(|| connection.fail());
+        catch_panic(|| run(&connection)).unwrap_or_else(|| {
+            let _ = catch_panic(|| connection.fail());
             nothing
         })
     }
 }
 
-fn websocket_kind(number: u32) -> Result<Kind> {
-    Kind::from_number(number).ok_or_else(|| Error::from_reason("no such kind of websocket"))
+fn websocket_kind(number: u32) -> Result<WebsocketKind> {
+    WebsocketKind::from_number(number)
+        .ok_or_else(|| Error::from_reason("no such kind of websocket"))
 }
 
 fn service_options(options: ServiceOptions) -> Options {

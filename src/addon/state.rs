@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use super::watch::Watch;
-use crate::server::Engine;
+use super::uv_poll::UvPoll;
+use crate::server::Runtime;
 use crate::server::connection::Connection;
-use crate::server::events::{Batch, Event};
+use crate::server::events::{Event, EventBatch};
 
 /// Used on the JavaScript thread only.
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) engine: Arc<Engine>,
+    pub(super) runtime: Arc<Runtime>,
     /// Index is the key. The table needs no lock: only this thread uses it.
     connections: Vec<Option<Arc<Connection>>>,
-    batch: Batch,
+    batch: EventBatch,
     /// Events of the batch that have been drained.
     drained: usize,
     /// Whole requests behind events in the table which JavaScript is handling, by row in ascending order.
@@ -27,25 +27,25 @@ pub(super) struct State {
     /// Buffer for the strings that JavaScript writes.
     pub(super) units: Vec<u16>,
     /// None before the first taken websocket, and where it cannot be.
-    pub(super) watch: Option<Watch>,
+    pub(super) uv_poll: Option<UvPoll>,
 }
 
 /// A longer string than this does not leave its buffer behind.
 const KEEP_UNITS: usize = 64 << 10;
 
 impl State {
-    pub(super) fn new(engine: Arc<Engine>) -> Self {
+    pub(super) fn new(runtime: Arc<Runtime>) -> Self {
         Self {
-            engine,
+            runtime,
             connections: Vec::new(),
-            batch: Batch::default(),
+            batch: EventBatch::default(),
             drained: 0,
             requests: Vec::new(),
             opened: Vec::new(),
             ended: Vec::new(),
             handles_one: false,
             units: Vec::new(),
-            watch: None,
+            uv_poll: None,
         }
     }
 
@@ -67,7 +67,7 @@ impl State {
         if let Some(connection) = place.and_then(Option::take) {
             // The event that says so may stand before this one in the table, where JavaScript finds it
             // when the key is gone. What the application would say to the client is over anyhow.
-            connection.finish_ending();
+            connection.finish_client_close();
         }
         self.ended.push(key);
     }
@@ -98,20 +98,20 @@ impl State {
             }
         }
         for key in self.ended.drain(..) {
-            self.engine.keys.give(key);
+            self.runtime.keys.give(key);
         }
     }
 
     /// Lets go of everything, at the end of the environment.
     pub(super) fn clear(&mut self) {
-        self.watch = None;
+        self.uv_poll = None;
         self.connections.clear();
-        self.batch = Batch::default();
+        self.batch = EventBatch::default();
         self.requests = Vec::new();
         self.drained = 0;
     }
 
-    pub(super) fn batch(&self) -> &Batch {
+    pub(super) fn batch(&self) -> &EventBatch {
         &self.batch
     }
 
@@ -119,7 +119,7 @@ impl State {
     pub(super) fn refill(&mut self) {
         if self.drained == self.batch.events.len() {
             self.drained = 0;
-            self.engine.events.drain(&mut self.batch);
+            self.runtime.events.drain(&mut self.batch);
             self.units.shrink_to(KEEP_UNITS);
         }
     }

@@ -4,9 +4,9 @@ use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
 use super::bridge::header_map;
-use super::{Engine, websocket_kind};
+use super::{NativeEngine, websocket_kind};
 
-use crate::door::takeover;
+use crate::ingress::takeover;
 use crate::may_panic;
 use crate::protocol::hixie::Challenge;
 use crate::server::dispatch::{self, Head};
@@ -27,7 +27,7 @@ pub struct Upgrade {
 }
 
 #[napi]
-impl Engine {
+impl NativeEngine {
     /// Judges an upgrade request that the service claims; `headers` is name, value,
     /// name, value… of those that matter; `secure` says that its socket is encrypted.
     #[napi(catch_unwind)]
@@ -84,13 +84,13 @@ impl Engine {
         &self,
         service: u32,
         fd: i32,
-        token: u32,
+        taken_id: u32,
         kind: u32,
         response: &[u8],
         head: &[u8],
     ) -> Result<bool> {
         let service = self.services.get(service)?;
         let kind = websocket_kind(kind)?;
-        Ok(takeover::take_websocket(service, fd, token, kind, response, head).is_ok())
+        Ok(takeover::take_websocket(service, fd, taken_id, kind, response, head).is_ok())
     }
 }

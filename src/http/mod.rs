@@ -2,8 +2,8 @@
 //!
 //! 1. [`route::Router::claims`] on the raw target, then [`target::parse_target`], then
 //!    [`route::Router::resolve`] with the method and the pathname.
-//! 2. [`rules::Rules::filters`] gives the headers that the route sets first. Hand them to whatever
-//!    answers: [`response`], [`rules::Rules::info`], [`rules::Rules::iframe`].
+//! 2. [`response_policy::ResponsePolicy::base_headers`] gives the headers that the route sets first. Hand them to whatever
+//!    answers: [`response`], [`response_policy::ResponsePolicy::info`], [`response_policy::ResponsePolicy::iframe`].
 //! 3. Receivers: [`query::callback`] for jsonp and htmlfile, [`response::receiver_head`], then the
 //!    prelude and the frames of a [`Wrapper`](crate::transport::Wrapper).
 //! 4. Senders: [`payload::xhr_send_payload`] or [`payload::jsonp_send_payload`], decoding, only
@@ -18,6 +18,6 @@ mod pattern;
 pub mod payload;
 pub mod query;
 pub mod response;
+pub mod response_policy;
 pub mod route;
-pub mod rules;
 pub mod target;

@@ -1,15 +1,15 @@
 //! The answers of sockjs 0.3.24 that are not streams, and the heads of those that are.
 //!
-//! Each takes the headers that the route's filters have set ([`Rules::filters`]), because in
+//! Each takes the headers that the route's base headers have set ([`ResponsePolicy::base_headers`]), because in
 //! 0.3.24 these stay on whatever answer follows, errors included.
 //!
-//! [`Rules::filters`]: super::rules::Rules::filters
+//! [`ResponsePolicy::base_headers`]: super::response_policy::ResponsePolicy::base_headers
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
-use super::rules::{self, request_header};
+use super::response_policy::{self, request_header};
 use crate::protocol::json::PayloadError;
 use crate::transport::Transport;
 
@@ -33,8 +33,12 @@ impl Refusal {
         }
     }
 
-    pub fn response(self, filters: HeaderMap) -> Response<Bytes> {
-        error(StatusCode::INTERNAL_SERVER_ERROR, self.message(), filters)
+    pub fn response(self, base_headers: HeaderMap) -> Response<Bytes> {
+        error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            self.message(),
+            base_headers,
+        )
     }
 }
 
@@ -108,16 +112,16 @@ impl HandshakeError {
     }
 }
 
-pub fn welcome(filters: HeaderMap) -> Response<Bytes> {
-    plain(StatusCode::OK, "Welcome to SockJS!\n", filters)
+pub fn welcome(base_headers: HeaderMap) -> Response<Bytes> {
+    plain(StatusCode::OK, "Welcome to SockJS!\n", base_headers)
 }
 
 /// The 404 of an unknown path, a disabled transport and a missing session.
-pub fn not_found(filters: HeaderMap) -> Response<Bytes> {
+pub fn not_found(base_headers: HeaderMap) -> Response<Bytes> {
     plain(
         StatusCode::NOT_FOUND,
         "404 Error: Page not found\n",
-        filters,
+        base_headers,
     )
 }
 
@@ -130,53 +134,60 @@ pub fn method_not_allowed(allow: &str) -> Response<Bytes> {
 }
 
 /// A body beyond `max_message_size`, which 0.3.24 does not know.
-pub fn payload_too_large(filters: HeaderMap) -> Response<Bytes> {
+pub fn payload_too_large(base_headers: HeaderMap) -> Response<Bytes> {
     plain(
         StatusCode::PAYLOAD_TOO_LARGE,
         "Payload too large.\n",
-        filters,
+        base_headers,
     )
 }
 
 /// More requests than one client sends wait for a connection that the application has paused.
-pub fn too_many_waiting(filters: HeaderMap) -> Response<Bytes> {
+pub fn too_many_waiting(base_headers: HeaderMap) -> Response<Bytes> {
     plain(
         StatusCode::SERVICE_UNAVAILABLE,
         "Too many requests wait.\n",
-        filters,
+        base_headers,
     )
 }
 
-/// An error without a content type: no header but those of the filters.
-pub fn error(status: StatusCode, message: &'static str, filters: HeaderMap) -> Response<Bytes> {
-    respond(status, filters, Bytes::from_static(message.as_bytes()))
+/// An error without a content type: no header but those of the base headers.
+pub fn error(
+    status: StatusCode,
+    message: &'static str,
+    base_headers: HeaderMap,
+) -> Response<Bytes> {
+    respond(status, base_headers, Bytes::from_static(message.as_bytes()))
 }
 
 /// The answer to an `xhr_send` whose messages have been delivered.
-pub fn xhr_sent(mut filters: HeaderMap) -> Response<Bytes> {
-    filters.insert(CONTENT_TYPE, HeaderValue::from_static(TEXT));
-    respond(StatusCode::NO_CONTENT, filters, Bytes::new())
+pub fn xhr_sent(mut base_headers: HeaderMap) -> Response<Bytes> {
+    base_headers.insert(CONTENT_TYPE, HeaderValue::from_static(TEXT));
+    respond(StatusCode::NO_CONTENT, base_headers, Bytes::new())
 }
 
 /// The answer to a `jsonp_send` whose messages have been delivered.
-pub fn jsonp_sent(mut filters: HeaderMap) -> Response<Bytes> {
-    filters.insert(CONTENT_LENGTH, 2.into());
-    plain(StatusCode::OK, "ok", filters)
+pub fn jsonp_sent(mut base_headers: HeaderMap) -> Response<Bytes> {
+    base_headers.insert(CONTENT_LENGTH, 2.into());
+    plain(StatusCode::OK, "ok", base_headers)
 }
 
 /// The answer to any OPTIONS route; `/info` allows GET, all others POST.
-pub fn options(mut filters: HeaderMap, info: bool) -> Response<Bytes> {
+pub fn options(mut base_headers: HeaderMap, info: bool) -> Response<Bytes> {
     let methods = if info {
         "OPTIONS, GET"
     } else {
         "OPTIONS, POST"
     };
-    filters.insert(
+    base_headers.insert(
         header::ACCESS_CONTROL_ALLOW_METHODS,
         HeaderValue::from_static(methods),
     );
-    filters.insert(header::ACCESS_CONTROL_MAX_AGE, rules::CACHE_SECONDS.into());
-    respond(StatusCode::NO_CONTENT, filters, Bytes::new())
+    base_headers.insert(
+        header::ACCESS_CONTROL_MAX_AGE,
+        response_policy::CACHE_SECONDS.into(),
+    );
+    respond(StatusCode::NO_CONTENT, base_headers, Bytes::new())
 }
 
 /// The head of a receiver's response, after which come the wrapper's prelude and frames.
@@ -190,7 +201,7 @@ pub fn receiver_head(
             // Unlike for xhr, an Origin `null` counts as none, and `disable_cors` does not matter.
             let origin =
                 request_header(request, &header::ORIGIN).filter(|origin| **origin != *b"null");
-            rules::allow_origin(&mut headers, origin.as_deref(), request);
+            response_policy::allow_origin(&mut headers, origin.as_deref(), request);
             "text/event-stream"
         }
         Transport::Htmlfile => "text/html; charset=UTF-8",
@@ -208,9 +219,9 @@ pub fn receiver_head(
 }
 
 /// The head of `/chunking_test`, after which come the [`CHUNKS`].
-pub fn chunking_test_head(mut filters: HeaderMap) -> Response<()> {
-    filters.insert(CONTENT_TYPE, HeaderValue::from_static(SCRIPT));
-    respond(StatusCode::OK, filters, ())
+pub fn chunking_test_head(mut base_headers: HeaderMap) -> Response<()> {
+    base_headers.insert(CONTENT_TYPE, HeaderValue::from_static(SCRIPT));
+    respond(StatusCode::OK, base_headers, ())
 }
 
 /// The body of `/chunking_test`: each chunk so many milliseconds after the one before.

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::super::response_policy::{Options, ResponsePolicy};
 use super::super::route::{Endpoint, Route};
-use super::super::rules::{Options, Rules};
 use super::*;
 
 const NO_CACHE: &str =
@@ -19,8 +19,8 @@ const CORS: [&str; 4] = [
     "access-control-allow-headers: a, b",
 ];
 
-fn rules() -> Rules {
-    Rules::new(Options {
+fn policy() -> ResponsePolicy {
+    ResponsePolicy::new(Options {
         jsessionid: true,
         cookie_needed: true,
         websocket: Some("true".into()),
@@ -49,14 +49,14 @@ fn browser() -> HeaderMap {
     ])
 }
 
-fn filters(route: &Route<'_>) -> HeaderMap {
-    rules().filters(route, &browser(), || {
+fn base_headers(route: &Route<'_>) -> HeaderMap {
+    policy().base_headers(route, &browser(), || {
         SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777)
     })
 }
 
 fn session(endpoint: Endpoint) -> HeaderMap {
-    filters(&Route::Session {
+    base_headers(&Route::Session {
         session: "s",
         endpoint,
     })
@@ -76,7 +76,7 @@ fn assert_headers<B>(response: &Response<B>, status: u16, groups: &[&[&str]]) {
 }
 
 #[test]
-fn errors_keep_the_headers_of_the_filters() {
+fn errors_keep_the_base_headers() {
     let refused = Refusal::PayloadExpected.response(session(Endpoint::XhrSend));
     assert_headers(&refused, 500, &[&[COOKIE, NO_CACHE], &CORS]);
     assert_eq!(refused.body(), "Payload expected.");
@@ -99,7 +99,7 @@ fn errors_keep_the_headers_of_the_filters() {
         500,
         &[&[COOKIE, NO_CACHE]],
     );
-    let disabled = not_found(filters(&Route::WebsocketDisabled));
+    let disabled = not_found(base_headers(&Route::WebsocketDisabled));
     assert_headers(
         &disabled,
         404,
@@ -155,19 +155,19 @@ fn a_null_origin_is_none_for_eventsource_alone() {
             .headers()
             .contains_key(header::ACCESS_CONTROL_ALLOW_CREDENTIALS)
     );
-    let info = rules().filters(&Route::Info, &null, || SystemTime::UNIX_EPOCH);
+    let info = policy().base_headers(&Route::Info, &null, || SystemTime::UNIX_EPOCH);
     assert_eq!(origin(&info), "null");
     assert!(info.contains_key(header::ACCESS_CONTROL_ALLOW_CREDENTIALS));
 }
 
 #[test]
 fn disable_cors_does_not_touch_eventsource() {
-    let rules = Rules::new(Options {
+    let policy = ResponsePolicy::new(Options {
         disable_cors: true,
         ..Options::default()
     });
     assert_eq!(
-        rules.filters(&Route::ChunkingTest, &browser(), || SystemTime::UNIX_EPOCH),
+        policy.base_headers(&Route::ChunkingTest, &browser(), || SystemTime::UNIX_EPOCH),
         HeaderMap::new()
     );
     let eventsource = receiver_head(Transport::Eventsource, HeaderMap::new(), &browser());
@@ -201,7 +201,7 @@ fn senders_are_answered() {
 #[test]
 fn options_are_answered_with_the_cookie() {
     let max_age = "access-control-max-age: 31536000";
-    let info = options(filters(&Route::InfoOptions), true);
+    let info = options(base_headers(&Route::InfoOptions), true);
     let methods = "access-control-allow-methods: OPTIONS, GET";
     assert_headers(
         &info,
@@ -219,7 +219,7 @@ fn options_are_answered_with_the_cookie() {
 
 #[test]
 fn info_has_its_members_in_order_and_no_cookie() {
-    let info = rules().info(filters(&Route::Info), 7, None);
+    let info = policy().info(base_headers(&Route::Info), 7, None);
     assert_headers(
         &info,
         200,
@@ -232,7 +232,7 @@ fn info_has_its_members_in_order_and_no_cookie() {
         info.body(),
         r#"{"websocket":true,"origins":["*:*"],"cookie_needed":true,"entropy":7}"#
     );
-    let odd = Rules::new(Options {
+    let odd = ResponsePolicy::new(Options {
         disable_cors: true,
         websocket: Some("\"yes\"".into()),
         ..Options::default()
@@ -246,7 +246,7 @@ fn info_has_its_members_in_order_and_no_cookie() {
 
 #[test]
 fn the_iframe_page_has_the_tag_of_0_3_24() {
-    let page = rules().iframe(filters(&Route::Iframe), &browser());
+    let page = policy().iframe(base_headers(&Route::Iframe), &browser());
     let etag = "etag: \"08c88a6396a2481f245d665a53d9dc14\"";
     assert_headers(
         &page,
@@ -261,18 +261,18 @@ fn the_iframe_page_has_the_tag_of_0_3_24() {
     );
     assert_eq!(page.body().len(), 472);
     let known = request(&[("if-none-match", "\"08c88a6396a2481f245d665a53d9dc14\"")]);
-    let unchanged = rules().iframe(filters(&Route::Iframe), &known);
+    let unchanged = policy().iframe(base_headers(&Route::Iframe), &known);
     assert_headers(&unchanged, 304, &[&[CACHE, EXPIRES]]);
     assert!(unchanged.body().is_empty());
 }
 
 #[test]
 fn the_iframe_length_is_in_bytes_and_the_url_is_taken_as_it_is() {
-    let rules = Rules::new(Options {
+    let policy = ResponsePolicy::new(Options {
         sockjs_url: "http://é/$&".into(),
         ..Options::default()
     });
-    let page = rules.iframe(HeaderMap::new(), &HeaderMap::new());
+    let page = policy.iframe(HeaderMap::new(), &HeaderMap::new());
     assert_eq!(
         page.headers()[CONTENT_LENGTH],
         page.body().len().to_string()
@@ -292,7 +292,7 @@ fn the_other_answers() {
         405,
         &[&["allow: OPTIONS, GET"]],
     );
-    let chunking = chunking_test_head(filters(&Route::ChunkingTest));
+    let chunking = chunking_test_head(base_headers(&Route::ChunkingTest));
     assert_headers(
         &chunking,
         200,

@@ -4,7 +4,7 @@
 use md5::{Digest, Md5};
 
 use super::handshake::head;
-use super::websocket::{Incoming, TOO_LARGE, TOO_LARGE_REASON};
+use super::rfc6455::{Incoming, TOO_LARGE, TOO_LARGE_REASON};
 use crate::http::response::HandshakeError;
 
 /// Bytes that follow the head of the request: the third key.

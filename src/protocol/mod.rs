@@ -3,5 +3,5 @@
 pub mod handshake;
 pub mod hixie;
 pub mod json;
+pub mod rfc6455;
 pub mod session;
-pub mod websocket;

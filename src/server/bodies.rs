@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, header};
 
-use super::connection::Place;
+use super::connection::Permit;
 use super::dispatch::{LogLine, Reply};
 use super::service::Service;
 use crate::http::payload::{
@@ -16,20 +16,20 @@ use crate::protocol::json::Messages;
 pub struct BodyPlan {
     pub(super) jsonp: bool,
     pub(super) session: String,
-    pub(super) filters: HeaderMap,
+    pub(super) base_headers: HeaderMap,
     pub(super) content_type: Option<String>,
     pub(super) log: LogLine,
 }
 
 /// Whether a body may be delivered.
 #[derive(Debug)]
-pub enum Line {
+pub enum Admission {
     /// Now.
-    None,
+    Now,
     /// When the application has resumed the connection.
-    Wait(Place),
+    Wait(Permit),
     /// Too many wait for that already.
-    Full,
+    TooManyWaiting,
 }
 
 impl BodyPlan {
@@ -39,29 +39,29 @@ impl BodyPlan {
         if body.is_some()
             && let Some(connection) = service.registry.get(&self.session)
         {
-            let line = self.line_up(service);
-            if matches!(line, Line::Full) {
-                return self.crowded(service);
+            let admission = self.admit(service);
+            if matches!(admission, Admission::TooManyWaiting) {
+                return self.too_many_waiting(service);
             }
             connection.may_read().await;
-            drop(line);
+            drop(admission);
         }
         self.finish_now(service, body)
     }
 
     /// What a body has to wait for; one that is too long waits for nothing.
-    pub fn line_up(&self, service: &Service) -> Line {
+    pub fn admit(&self, service: &Service) -> Admission {
         match service.registry.get(&self.session) {
-            Some(connection) if connection.is_paused() => {
-                connection.queue_up().map_or(Line::Full, Line::Wait)
-            }
-            _ => Line::None,
+            Some(connection) if connection.is_paused() => connection
+                .wait_permit()
+                .map_or(Admission::TooManyWaiting, Admission::Wait),
+            _ => Admission::Now,
         }
     }
 
     /// Refuses a body because too many wait already.
-    pub fn crowded(self, service: &Service) -> Reply {
-        self.reply(service, &Err(Failure::Crowded))
+    pub fn too_many_waiting(self, service: &Service) -> Reply {
+        self.reply(service, &Err(Failure::TooManyWaiting))
     }
 
     /// [`BodyPlan::finish`] for those who cannot wait.
@@ -79,18 +79,18 @@ impl BodyPlan {
     fn reply(self, service: &Service, delivered: &Result<(), Failure>) -> Reply {
         let Self {
             jsonp,
-            filters,
+            base_headers,
             log,
             ..
         } = self;
         let response = match delivered {
-            Ok(()) if jsonp => response::jsonp_sent(filters),
-            Ok(()) => response::xhr_sent(filters),
-            Err(Failure::Refused(refusal)) => refusal.response(filters),
-            Err(Failure::NoSession) => response::not_found(filters),
-            Err(Failure::Crowded) => response::too_many_waiting(filters),
+            Ok(()) if jsonp => response::jsonp_sent(base_headers),
+            Ok(()) => response::xhr_sent(base_headers),
+            Err(Failure::Refused(refusal)) => refusal.response(base_headers),
+            Err(Failure::NoSession) => response::not_found(base_headers),
+            Err(Failure::TooManyWaiting) => response::too_many_waiting(base_headers),
             Err(Failure::TooLarge) => {
-                let mut response = response::payload_too_large(filters);
+                let mut response = response::payload_too_large(base_headers);
                 let close = header::HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
                 response
@@ -104,7 +104,7 @@ impl BodyPlan {
 enum Failure {
     Refused(Refusal),
     NoSession,
-    Crowded,
+    TooManyWaiting,
     TooLarge,
 }
 

@@ -1,4 +1,4 @@
-//! From a request to its answer: the one place where routes meet sessions, for both doors.
+//! From a request to its answer: the one place where routes meet sessions, for both ingresses.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use http::{HeaderMap, HeaderName, Response, StatusCode, header};
 
 use super::bodies::BodyPlan;
 use super::connection::{Attachment, Connection};
-use super::events::Facts;
-use super::outlet::{Carrier, Outlet};
+use super::events::RequestInfo;
+use super::send_buffer::{Destination, SendBuffer};
 use super::service::Service;
-use super::websocket::Kind;
+use super::websocket_reader::WebsocketKind;
 use crate::http::names::written;
 use crate::http::query::callback;
 use crate::http::response::{self, HandshakeError};
@@ -23,7 +23,7 @@ use crate::protocol::hixie::{self, Challenge};
 use crate::protocol::json::quote_str;
 use crate::transport::{Transport, Wrapper};
 
-/// The head of a request, from whichever door.
+/// The head of a request, from either ingress.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
     /// `GET` and so on.
@@ -50,13 +50,13 @@ pub enum Plan {
 pub enum Reply {
     /// All of it. It is sent chunked unless it states its length or has no body (204, 304).
     Full(Response<Bytes>),
-    /// A head, then what the outlet gets until its end. The attachment is kept as long as the client
+    /// A head, then what the send buffer gets until its end. The attachment is kept as long as the client
     /// is there.
     Stream {
         /// Status and headers.
         response: Response<()>,
         /// The body.
-        outlet: Arc<Outlet>,
+        send_buffer: Arc<SendBuffer>,
         /// The tie to the session.
         attachment: Option<Attachment>,
     },
@@ -72,7 +72,7 @@ pub enum Upgrade {
     /// With these bytes; then it is a websocket.
     Accept {
         /// What speaks over it.
-        kind: Kind,
+        kind: WebsocketKind,
         /// The `101`.
         response: Vec<u8>,
         /// The third key of Hixie-76 is still to come, and to be answered before anything else.
@@ -129,7 +129,7 @@ impl Head<'_> {
     }
 
     /// What `Connection` shows of this request, as JSON text.
-    pub fn facts(&self, transport: Transport) -> String {
+    pub fn request_info(&self, transport: Transport) -> String {
         let mut json = Vec::with_capacity(256);
         json.extend_from_slice(b"{\"url\":");
         quote_str(self.target, &mut json);
@@ -210,14 +210,14 @@ impl LogLine {
 }
 
 impl Service {
-    /// Answers a request that the router claims. `carrier` is asked for when the answer goes on in
-    /// time, `facts` when it receives for a session: with its transport, and whether the whole request may be
+    /// Answers a request that the router claims. `destination` is asked for when the answer goes on in
+    /// time, `request_info` when it receives for a session: with its transport, and whether the whole request may be
     /// asked for.
     pub fn plan(
         self: &Arc<Self>,
         head: &Head<'_>,
-        carrier: impl FnOnce() -> Carrier,
-        facts: impl Fn(Transport, bool) -> Facts,
+        destination: impl FnOnce() -> Destination,
+        request_info: impl Fn(Transport, bool) -> RequestInfo,
     ) -> Plan {
         let log = LogLine::new(self, head);
         let target = parse_target(head.target);
@@ -229,14 +229,18 @@ impl Service {
             }
             Resolved::NotFound => return self.full(log, response::not_found(HeaderMap::new())),
         };
-        let filters = self.rules.filters(&route, head.headers, SystemTime::now);
+        let base_headers = self
+            .policy
+            .base_headers(&route, head.headers, SystemTime::now);
         let (session, endpoint) = match route {
             Route::Session { session, endpoint } => (session, endpoint),
             Route::RawWebsocket if !self.options.allows(Transport::WebsocketRaw) => {
                 return self.full(log, response::not_found(HeaderMap::new()));
             }
-            Route::ChunkingTest => return Plan::Reply(self.chunking_test(log, filters, carrier())),
-            _ => return self.full(log, self.answer_alone(&route, filters, head)),
+            Route::ChunkingTest => {
+                return Plan::Reply(self.chunking_test(log, base_headers, destination()));
+            }
+            _ => return self.full(log, self.answer_alone(&route, base_headers, head)),
         };
         let (transport, callback) = match endpoint {
             Endpoint::Xhr => (Transport::XhrPolling, Ok(None)),
@@ -251,19 +255,19 @@ impl Service {
                 return Plan::Body(BodyPlan {
                     jsonp: endpoint == Endpoint::JsonpSend,
                     session: session.to_owned(),
-                    filters,
+                    base_headers,
                     content_type: head.text(&header::CONTENT_TYPE),
                     log,
                 });
             }
             Endpoint::XhrOptions | Endpoint::XhrSendOptions | Endpoint::XhrStreamingOptions => {
-                return self.full(log, response::options(filters, false));
+                return self.full(log, response::options(base_headers, false));
             }
             Endpoint::Websocket if self.options.allows(Transport::Websocket) => {
                 return self.full(log, HandshakeError::NotWebsocket.response(false));
             }
             Endpoint::Websocket | Endpoint::WebsocketDisabled => {
-                return self.full(log, response::not_found(filters));
+                return self.full(log, response::not_found(base_headers));
             }
         };
         if !self.options.allows(transport) {
@@ -271,17 +275,19 @@ impl Service {
         }
         let callback = match callback {
             Ok(callback) => callback,
-            Err(refusal) => return self.full(log, refusal.response(filters)),
+            Err(refusal) => return self.full(log, refusal.response(base_headers)),
         };
         let wrapper = Wrapper::new(transport, callback);
-        let response = response::receiver_head(transport, filters, head.headers);
-        let outlet = Outlet::new(carrier());
-        outlet.write(&self.engine, |out| wrapper.prelude(out));
-        let attachment = self.attach(session, &wrapper, &outlet, |whole| facts(transport, whole));
-        log.write(self, outlet.has_ended().then_some(StatusCode::OK));
+        let response = response::receiver_head(transport, base_headers, head.headers);
+        let send_buffer = SendBuffer::new(destination());
+        send_buffer.write(&self.runtime, |out| wrapper.prelude(out));
+        let attachment = self.attach(session, &wrapper, &send_buffer, |whole| {
+            request_info(transport, whole)
+        });
+        log.write(self, send_buffer.has_ended().then_some(StatusCode::OK));
         Plan::Reply(Reply::Stream {
             response,
-            outlet,
+            send_buffer,
             attachment,
         })
     }
@@ -295,21 +301,21 @@ impl Service {
     fn answer_alone(
         &self,
         route: &Route<'_>,
-        filters: HeaderMap,
+        base_headers: HeaderMap,
         head: &Head<'_>,
     ) -> Response<Bytes> {
         match route {
-            Route::Welcome => response::welcome(filters),
-            Route::Iframe => self.rules.iframe(filters, head.headers),
-            Route::InfoOptions => response::options(filters, true),
-            Route::ChunkingTestOptions => response::options(filters, false),
+            Route::Welcome => response::welcome(base_headers),
+            Route::Iframe => self.policy.iframe(base_headers, head.headers),
+            Route::InfoOptions => response::options(base_headers, true),
+            Route::ChunkingTestOptions => response::options(base_headers, false),
             Route::RawWebsocket => HandshakeError::NotWebsocket.response(false),
             Route::Info => {
                 let base_url = head.base_url.or(self.options.base_url.as_deref());
-                self.rules.info(filters, entropy(), base_url)
+                self.policy.info(base_headers, entropy(), base_url)
             }
             Route::WebsocketDisabled | Route::ChunkingTest | Route::Session { .. } => {
-                response::not_found(filters)
+                response::not_found(base_headers)
             }
         }
     }
@@ -319,15 +325,17 @@ impl Service {
         self: &Arc<Self>,
         session: &str,
         wrapper: &Wrapper,
-        outlet: &Arc<Outlet>,
-        facts: impl Fn(bool) -> Facts,
+        send_buffer: &Arc<SendBuffer>,
+        request_info: impl Fn(bool) -> RequestInfo,
     ) -> Option<Attachment> {
         loop {
             let connection = self.registry.get_or_insert(session, || {
                 Connection::new(self.clone(), Some(session), Instant::now())
             });
             // A session that ended between the look-up and this is no longer in the registry.
-            if let Some(attachment) = connection.attach_response(wrapper, outlet, &facts) {
+            if let Some(attachment) =
+                connection.attach_response(wrapper, send_buffer, &request_info)
+            {
                 return attachment;
             }
         }
@@ -336,24 +344,24 @@ impl Service {
     fn chunking_test(
         self: &Arc<Self>,
         log: LogLine,
-        filters: HeaderMap,
-        carrier: Carrier,
+        base_headers: HeaderMap,
+        destination: Destination,
     ) -> Reply {
         log.write(self, None);
-        let outlet = Outlet::new(carrier);
+        let send_buffer = SendBuffer::new(destination);
         let service = self.clone();
-        let chunks = outlet.clone();
-        self.engine.next_io().handle().spawn(async move {
+        let chunks = send_buffer.clone();
+        self.runtime.next_io().handle().spawn(async move {
             for (delay, chunk) in response::CHUNKS {
                 tokio::time::sleep(Duration::from_millis(delay)).await;
-                chunks.write(&service.engine, |out| out.extend_from_slice(chunk));
+                chunks.write(&service.runtime, |out| out.extend_from_slice(chunk));
             }
-            chunks.end(&service.engine);
+            chunks.end(&service.runtime);
         });
-        let response = response::chunking_test_head(filters);
+        let response = response::chunking_test_head(base_headers);
         Reply::Stream {
             response,
-            outlet,
+            send_buffer,
             attachment: None,
         }
     }
@@ -432,14 +440,18 @@ impl Service {
             if handshake.is_meant() {
                 let (response, challenge) = handshake.answer(&head.location(secure), extra)?;
                 return Ok(Upgrade::Accept {
-                    kind: Kind::Hixie76,
+                    kind: WebsocketKind::Hixie76,
                     response,
                     challenge: Some(challenge),
                 });
             }
         }
         Ok(Upgrade::Accept {
-            kind: if raw { Kind::Raw } else { Kind::Sockjs },
+            kind: if raw {
+                WebsocketKind::Raw
+            } else {
+                WebsocketKind::Sockjs
+            },
             response: handshake.answer(extra)?,
             challenge: None,
         })

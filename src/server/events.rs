@@ -8,14 +8,14 @@ use tokio::sync::Notify;
 
 use super::connection::Connection;
 use super::socket::Traffic;
-use super::taken::Returned;
+use super::taken_sockets::Returned;
 use crate::lock;
 use crate::protocol::json::Messages;
 use crate::transport::Transport;
 
 /// The request by which a client receives, as far as `Connection` shows it to the application.
 #[derive(Debug)]
-pub enum Facts {
+pub enum RequestInfo {
     /// JavaScript has the request object.
     Node {
         /// Under this number.
@@ -26,7 +26,7 @@ pub enum Facts {
     /// The request was read here.
     Request {
         /// The taken socket that it came by.
-        token: u32,
+        taken_id: u32,
         /// `{url, pathname, protocol, headers}`, for JavaScript to parse if somebody looks at it.
         json: String,
         /// The request with all of its headers, in latin1 ([`super::dispatch::Head::whole`]), if JavaScript may
@@ -51,13 +51,13 @@ pub struct Message {
 /// Forms of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// A string of ASCII characters only, in `Batch::bytes`.
+    /// A string of ASCII characters only, in `EventBatch::bytes`.
     Ascii,
-    /// Any other string, in `Batch::wide`.
+    /// Any other string, in `EventBatch::wide`.
     Wide,
-    /// No string: JSON text in `Batch::bytes`.
+    /// No string: JSON text in `EventBatch::bytes`.
     Value,
-    /// Binary, in `Batch::bytes`.
+    /// Binary, in `EventBatch::bytes`.
     Binary,
 }
 
@@ -69,31 +69,31 @@ pub enum Event {
         /// The new connection.
         connection: Arc<Connection>,
         /// The request that opened it.
-        facts: Facts,
+        request_info: RequestInfo,
     },
     /// Another request receives for the session.
     Attached {
         /// Whose.
         key: u32,
         /// The request.
-        facts: Facts,
+        request_info: RequestInfo,
     },
     /// The client has sent something.
     Message(Message),
-    /// The client has ended its websocket; `Connection::finish_ending` is due.
-    Ending(u32),
+    /// The client has ended its websocket; `Connection::finish_client_close` is due.
+    ClientClose(u32),
     /// The server began to close the session by itself.
     Closing(u32),
     /// The session is over. The key is free once this has been handled.
     Closed(u32),
     /// Enough has left for more to be written.
     Drain(u32),
-    /// Bytes wait in an outlet that JavaScript writes.
-    Outlet(u32),
-    /// A taken socket has ended: its token is to be destroyed.
+    /// Bytes wait in a send buffer that JavaScript writes.
+    Output(u32),
+    /// A taken socket has ended: its socket in JavaScript is to be destroyed.
     Ended {
-        /// The token.
-        token: u32,
+        /// Its id.
+        taken_id: u32,
         /// What the socket has read and written.
         traffic: Traffic,
     },
@@ -119,11 +119,11 @@ impl Event {
             Self::Open { connection, .. } => Some(connection.key()),
             Self::Message(message) => Some(message.key),
             Self::Attached { key, .. }
-            | Self::Ending(key)
+            | Self::ClientClose(key)
             | Self::Closing(key)
             | Self::Closed(key)
             | Self::Drain(key) => Some(*key),
-            Self::Outlet(_)
+            Self::Output(_)
             | Self::Ended { .. }
             | Self::Returned(_)
             | Self::Left(_)
@@ -134,12 +134,14 @@ impl Event {
     /// Bytes that it holds besides its own size.
     fn held(&self) -> usize {
         match self {
-            Self::Open { facts, .. } | Self::Attached { facts, .. } => match facts {
-                Facts::Request { json, whole, .. } => {
-                    json.len() + whole.as_ref().map_or(0, Vec::len)
+            Self::Open { request_info, .. } | Self::Attached { request_info, .. } => {
+                match request_info {
+                    RequestInfo::Request { json, whole, .. } => {
+                        json.len() + whole.as_ref().map_or(0, Vec::len)
+                    }
+                    RequestInfo::Node { .. } => 0,
                 }
-                Facts::Node { .. } => 0,
-            },
+            }
             Self::Returned(returned) => returned.bytes.len(),
             Self::Log { line, .. } => line.len(),
             _ => 0,
@@ -149,7 +151,7 @@ impl Event {
 
 /// Events in order, with the text of the messages in two shared buffers.
 #[derive(Debug, Default)]
-pub struct Batch {
+pub struct EventBatch {
     /// In the order in which they happened.
     pub events: Vec<Event>,
     /// ASCII and binary messages, JSON texts.
@@ -188,7 +190,7 @@ fn empty<T>(buffer: &mut Vec<T>, unneeded: &mut usize) {
     }
 }
 
-impl Batch {
+impl EventBatch {
     /// Empties the batch for another use.
     pub fn clear(&mut self) {
         let [events, bytes, wide] = &mut self.unneeded;
@@ -219,7 +221,7 @@ impl Batch {
 
 /// Appends the messages of one connection to a batch.
 pub struct Inbox<'a> {
-    batch: &'a mut Batch,
+    batch: &'a mut EventBatch,
     key: u32,
 }
 
@@ -271,20 +273,20 @@ impl Messages for Inbox<'_> {
 }
 
 /// Wakes the JavaScript thread, which then drains the queue. Called from any thread.
-pub trait Doorbell: Send + Sync {
+pub trait Waker: Send + Sync {
     /// Must not block.
-    fn ring(&self);
+    fn wake(&self);
 }
 
 /// The queue between the threads that do network work and the JavaScript thread.
 pub struct EventQueue {
     // A std Mutex: held while one payload is decoded into the batch, never across an await.
-    batch: Mutex<Batch>,
+    batch: Mutex<EventBatch>,
     len: AtomicUsize,
     weight: AtomicUsize,
     /// Rung and not yet answered.
-    rung: AtomicBool,
-    doorbell: Box<dyn Doorbell>,
+    notified: AtomicBool,
+    waker: Box<dyn Waker>,
     drained: Notify,
 }
 
@@ -298,18 +300,18 @@ const LEAST: usize = 1 << 10;
 
 impl EventQueue {
     /// An empty queue.
-    pub fn new(doorbell: Box<dyn Doorbell>) -> Self {
+    pub fn new(waker: Box<dyn Waker>) -> Self {
         Self {
             batch: Mutex::default(),
             len: AtomicUsize::new(0),
             weight: AtomicUsize::new(0),
-            rung: AtomicBool::new(false),
-            doorbell,
+            notified: AtomicBool::new(false),
+            waker,
             drained: Notify::new(),
         }
     }
 
-    /// Adds one event. The bell rings when the I/O thread comes to rest.
+    /// Adds one event. JavaScript is woken when the I/O thread comes to rest.
     pub fn push(&self, event: Event) {
         let mut batch = lock(&self.batch);
         batch.held += event.held();
@@ -338,14 +340,14 @@ impl EventQueue {
         filled
     }
 
-    fn pushed(&self, batch: &mut Batch) {
+    fn pushed(&self, batch: &mut EventBatch) {
         if !batch.events.is_empty() {
             batch.since.get_or_insert_with(Instant::now);
         }
         self.len.store(batch.events.len(), Ordering::Relaxed);
         self.weight.store(batch.weight(), Ordering::Relaxed);
         if batch.events.len() >= RING_AT {
-            self.ring();
+            self.wake();
         }
     }
 
@@ -357,21 +359,21 @@ impl EventQueue {
     /// Rings when something waits and nobody has been called yet.
     pub fn ring_if_waiting(&self) {
         if !self.is_empty() {
-            self.ring();
+            self.wake();
         }
     }
 
-    fn ring(&self) {
-        if !self.rung.swap(true, Ordering::AcqRel) {
-            self.doorbell.ring();
+    fn wake(&self) {
+        if !self.notified.swap(true, Ordering::AcqRel) {
+            self.waker.wake();
         }
     }
 
     /// Takes what waits in exchange for an empty batch.
-    pub fn drain(&self, into: &mut Batch) {
+    pub fn drain(&self, into: &mut EventBatch) {
         into.clear();
-        // Before the swap: what is pushed after it has to ring again.
-        self.rung.store(false, Ordering::Release);
+        // Before the swap: what is pushed after it has to wake it again.
+        self.notified.store(false, Ordering::Release);
         let mut batch = lock(&self.batch);
         std::mem::swap(&mut *batch, into);
         self.len.store(0, Ordering::Relaxed);
@@ -409,17 +411,17 @@ mod tests {
     use super::*;
 
     #[derive(Clone, Default)]
-    struct Bell(Arc<AtomicUsize>);
+    struct CountingWaker(Arc<AtomicUsize>);
 
-    impl Doorbell for Bell {
-        fn ring(&self) {
+    impl Waker for CountingWaker {
+        fn wake(&self) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    fn queue() -> (EventQueue, Bell) {
-        let bell = Bell::default();
-        (EventQueue::new(Box::new(bell.clone())), bell)
+    fn queue() -> (EventQueue, CountingWaker) {
+        let waker = CountingWaker::default();
+        (EventQueue::new(Box::new(waker.clone())), waker)
     }
 
     fn say(queue: &EventQueue, text: &str) {
@@ -432,28 +434,28 @@ mod tests {
 
     #[test]
     fn one_ring_announces_any_number_of_events() {
-        let (queue, bell) = queue();
+        let (queue, waker) = queue();
         say(&queue, "a");
         say(&queue, "b");
-        assert_eq!(bell.0.load(Ordering::Relaxed), 0);
+        assert_eq!(waker.0.load(Ordering::Relaxed), 0);
         queue.ring_if_waiting();
         queue.ring_if_waiting();
-        assert_eq!(bell.0.load(Ordering::Relaxed), 1);
-        let mut batch = Batch::default();
+        assert_eq!(waker.0.load(Ordering::Relaxed), 1);
+        let mut batch = EventBatch::default();
         queue.drain(&mut batch);
         assert_eq!(batch.events.len(), 2);
         assert_eq!(batch.bytes, b"ab");
         queue.ring_if_waiting();
-        assert_eq!(bell.0.load(Ordering::Relaxed), 1);
+        assert_eq!(waker.0.load(Ordering::Relaxed), 1);
     }
 
     #[test]
     fn a_busy_thread_still_rings_after_a_while() {
-        let (queue, bell) = queue();
+        let (queue, waker) = queue();
         for _ in 0..RING_AT {
             say(&queue, "x");
         }
-        assert_eq!(bell.0.load(Ordering::Relaxed), 1);
+        assert_eq!(waker.0.load(Ordering::Relaxed), 1);
     }
 
     #[test]
@@ -466,7 +468,7 @@ mod tests {
             Err("broken")
         });
         assert_eq!(broken, Err("broken"));
-        let mut batch = Batch::default();
+        let mut batch = EventBatch::default();
         queue.drain(&mut batch);
         assert_eq!(batch.bytes, b"before");
         assert!(batch.wide.is_empty());
@@ -474,9 +476,9 @@ mod tests {
 
     #[test]
     fn a_buffer_goes_when_it_was_not_needed_for_a_while() {
-        let mut batch = Batch {
+        let mut batch = EventBatch {
             bytes: vec![0; LARGE],
-            ..Batch::default()
+            ..EventBatch::default()
         };
         batch.clear();
         for _ in 0..PATIENCE {
@@ -492,9 +494,9 @@ mod tests {
 
     #[test]
     fn a_large_buffer_goes_as_soon_as_it_is_not_needed() {
-        let mut batch = Batch {
+        let mut batch = EventBatch {
             wide: vec![0; LARGE],
-            ..Batch::default()
+            ..EventBatch::default()
         };
         batch.clear();
         assert_eq!(batch.wide.capacity(), LARGE);
@@ -507,7 +509,7 @@ mod tests {
         let (queue, _bell) = queue();
         say(&queue, &"x".repeat(FULL_AT + 1));
         assert!(queue.is_full());
-        queue.drain(&mut Batch::default());
+        queue.drain(&mut EventBatch::default());
         assert!(!queue.is_full());
     }
 }

@@ -64,19 +64,19 @@ fn bytes(len: u32) -> usize {
 
 /// Frames that were taken together, given out one by one.
 #[derive(Debug)]
-pub struct Batch {
+pub struct FrameBatch {
     bytes: Bytes,
     frames: Frames,
 }
 
-impl Batch {
+impl FrameBatch {
     /// The bytes of these frames.
     pub fn new(bytes: Bytes, frames: Frames) -> Self {
         Self { bytes, frames }
     }
 }
 
-impl Iterator for Batch {
+impl Iterator for FrameBatch {
     type Item = Bytes;
 
     fn next(&mut self) -> Option<Bytes> {
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_batch_gives_its_frames_one_by_one() {
-        let mut batch = Batch::new(Bytes::from_static(b"hhho\na[]"), frames(&[3, 2, 3]));
+        let mut batch = FrameBatch::new(Bytes::from_static(b"hhho\na[]"), frames(&[3, 2, 3]));
         assert_eq!(batch.next().as_deref(), Some(b"hhh".as_slice()));
         assert_eq!(batch.next().as_deref(), Some(b"o\n".as_slice()));
         assert_eq!(batch.next().as_deref(), Some(b"a[]".as_slice()));

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Notify, oneshot};
 
-use super::engine::Engine;
-use super::outlet::Outlet;
+use super::buffer_pool::BufferPool;
+use super::runtime::Runtime;
+use super::send_buffer::SendBuffer;
 use super::socket::Reactor;
-use super::spares::Spares;
-use crate::{contain, lock};
+use crate::{catch_panic, lock};
 
 const READ_BUFFER: usize = 64 << 10;
 
@@ -26,13 +26,13 @@ pub fn with_read_buffer<R>(read: impl FnOnce(&mut [u8]) -> R) -> R {
 
 thread_local! {
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BUFFER]);
-    /// Set on threads that call [`Engine::flush`] themselves at the end of a batch.
+    /// Set on threads that call [`Runtime::flush`] themselves at the end of a batch.
     static DEFERS_FLUSH: Cell<bool> = const { Cell::new(false) };
     /// Set while it will do so at once.
     static FLUSHES_NOW: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Declares that this thread flushes by itself: marking an outlet then wakes nobody.
+/// Declares that this thread flushes by itself: marking a send buffer then wakes nobody.
 pub fn defer_flushes() {
     DEFERS_FLUSH.set(true);
 }
@@ -41,23 +41,23 @@ pub fn defer_flushes() {
 #[derive(Debug)]
 pub struct Io {
     handle: Handle,
-    /// Outlets with something to send.
+    /// Send buffers with something to send.
     marked: Mutex<Marked>,
     wake: Notify,
     /// Whether [`Io::flush_overdue`] looks at what is marked.
     is_watched: AtomicBool,
     watch: Notify,
-    spares: Spares,
+    buffer_pool: BufferPool,
     /// The websockets of this thread.
     reactor: Reactor,
     /// Whether somebody else takes the turns of the reactor.
-    lent: AtomicBool,
+    driven_by_js: AtomicBool,
     returned: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Marked {
-    outlets: Vec<Arc<Outlet>>,
+    send_buffers: Vec<Arc<SendBuffer>>,
     /// When the first of them was marked, if a thread did it that flushes by itself.
     since: Option<Instant>,
 }
@@ -69,30 +69,30 @@ pub struct IoThread {
     thread: Option<JoinHandle<()>>,
 }
 
-/// With so few outlets to flush the calling thread sends by itself: waking another would cost more.
+/// With so few send buffers to flush the calling thread sends by itself: waking another would cost more.
 const DIRECT: usize = 2;
 /// The same for a thread that has the reactor, because the I/O thread sleeps then.
 const DIRECT_WITH_REACTOR: usize = 16;
 
 impl Io {
-    /// Starts a thread. `engine` is reached through the closure because it is made together with it.
+    /// Starts a thread. `runtime` is reached through the closure because it is made together with it.
     pub fn start(
         name: &str,
         on_rest: impl Fn() + Send + Sync + 'static,
     ) -> io::Result<(Arc<Self>, IoThread)> {
-        let runtime = Builder::new_current_thread()
+        let tokio = Builder::new_current_thread()
             .enable_all()
             .on_thread_park(on_rest)
             .build()?;
         let this = Arc::new(Self {
-            handle: runtime.handle().clone(),
+            handle: tokio.handle().clone(),
             marked: Mutex::default(),
             wake: Notify::new(),
             is_watched: AtomicBool::new(false),
             watch: Notify::new(),
-            spares: Spares::default(),
+            buffer_pool: BufferPool::default(),
             reactor: Reactor::new()?,
-            lent: AtomicBool::new(false),
+            driven_by_js: AtomicBool::new(false),
             returned: Notify::new(),
         });
         let (stop, stopped) = oneshot::channel();
@@ -100,11 +100,11 @@ impl Io {
         let thread = std::thread::Builder::new()
             .name(name.into())
             .spawn(move || {
-                runtime.spawn(io.clone().flush_forever());
-                runtime.spawn(io.clone().flush_overdue());
-                runtime.spawn(io.serve_reactor());
+                tokio.spawn(io.clone().flush_forever());
+                tokio.spawn(io.clone().flush_overdue());
+                tokio.spawn(io.serve_reactor());
                 // An error means that the sender is gone, which is the same order to stop.
-                let _ = runtime.block_on(stopped);
+                let _ = tokio.block_on(stopped);
             })?;
         Ok((
             this,
@@ -126,35 +126,35 @@ impl Io {
     }
 
     /// Large buffers for the websockets of this thread.
-    pub fn spares(&self) -> &Spares {
-        &self.spares
+    pub fn buffer_pool(&self) -> &BufferPool {
+        &self.buffer_pool
     }
 
     /// Whether another thread takes the turns of the reactor.
-    pub fn has_lent_reactor(&self) -> bool {
-        self.lent.load(Ordering::Acquire)
+    pub fn is_driven_by_js(&self) -> bool {
+        self.driven_by_js.load(Ordering::Acquire)
     }
 
     /// From now on the caller takes the turns of the reactor, whenever it has something to do; or, with
     /// `false`, this thread does so again.
-    pub fn lend_reactor(&self, lent: bool) {
-        self.lent.store(lent, Ordering::Release);
-        if !lent {
+    pub fn set_driven_by_js(&self, driven: bool) {
+        self.driven_by_js.store(driven, Ordering::Release);
+        if !driven {
             self.returned.notify_one();
         }
     }
 
     async fn serve_reactor(self: Arc<Self>) {
         loop {
-            self.reactor.serve(|| !self.has_lent_reactor()).await;
+            self.reactor.serve(|| !self.is_driven_by_js()).await;
             self.returned.notified().await;
         }
     }
 
-    /// Remembers an outlet for the next flush.
-    pub fn mark(&self, outlet: Arc<Outlet>) {
+    /// Remembers a send buffer for the next flush.
+    pub fn mark(&self, send_buffer: Arc<SendBuffer>) {
         let mut marked = lock(&self.marked);
-        marked.outlets.push(outlet);
+        marked.send_buffers.push(send_buffer);
         if !DEFERS_FLUSH.get() {
             drop(marked);
             return self.wake.notify_one();
@@ -171,43 +171,43 @@ impl Io {
     /// Flushes what is marked: directly when it is little, else on the I/O thread.
     pub fn flush_from_outside(&self) {
         let mut marked = lock(&self.marked);
-        if marked.outlets.is_empty() {
+        if marked.send_buffers.is_empty() {
             return;
         }
-        let direct = if self.has_lent_reactor() {
+        let direct = if self.is_driven_by_js() {
             DIRECT_WITH_REACTOR
         } else {
             DIRECT
         };
         marked.since = None;
-        if marked.outlets.len() > direct {
+        if marked.send_buffers.len() > direct {
             drop(marked);
             return self.wake.notify_one();
         }
-        let outlets = std::mem::take(&mut marked.outlets);
+        let send_buffers = std::mem::take(&mut marked.send_buffers);
         drop(marked);
-        for outlet in outlets {
-            flush(&outlet);
+        for send_buffer in send_buffers {
+            flush(&send_buffer);
         }
     }
 
     /// Sends what can be sent without waiting, from any thread; used when the environment ends.
     pub(super) fn flush_last(&self) {
-        for outlet in std::mem::take(&mut *lock(&self.marked)).outlets {
-            flush(&outlet);
+        for send_buffer in std::mem::take(&mut *lock(&self.marked)).send_buffers {
+            flush(&send_buffer);
         }
     }
 
     async fn flush_forever(self: Arc<Self>) {
-        let mut outlets = Vec::new();
+        let mut send_buffers = Vec::new();
         loop {
             self.wake.notified().await;
             let mut marked = lock(&self.marked);
             marked.since = None;
-            std::mem::swap(&mut marked.outlets, &mut outlets);
+            std::mem::swap(&mut marked.send_buffers, &mut send_buffers);
             drop(marked);
-            for outlet in outlets.drain(..) {
-                flush(&outlet);
+            for send_buffer in send_buffers.drain(..) {
+                flush(&send_buffer);
             }
         }
     }
@@ -256,10 +256,10 @@ const TURNS: u32 = 16;
 /// How long the end of a process waits for an I/O thread at most.
 const LAST_WAIT: Duration = Duration::from_millis(500);
 
-/// Flushes one outlet of several: a panic costs its client, not those that come after it.
-fn flush(outlet: &Outlet) {
-    if contain(|| outlet.flush()).is_none() {
-        outlet.fail();
+/// Flushes one send buffer of several: a panic costs its client, not those that come after it.
+fn flush(send_buffer: &SendBuffer) {
+    if catch_panic(|| send_buffer.flush()).is_none() {
+        send_buffer.fail();
     }
 }
 
@@ -273,12 +273,12 @@ impl Drop for IoThread {
     }
 }
 
-impl Engine {
+impl Runtime {
     /// Reads what is there for threads that have a reactor and may be busy with something else.
     pub fn read_for_others(&self) {
         for io in self.ios() {
-            if io.has_lent_reactor() {
-                io.reactor().turn();
+            if io.is_driven_by_js() {
+                io.reactor().poll_once();
             }
         }
     }

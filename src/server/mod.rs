@@ -1,25 +1,25 @@
-//! The service behind both doors: sessions, their clients, and the threads that do the network work.
+//! The service behind both ingresses: sessions, their clients, and the threads that do the network work.
 //!
-//! It speaks outward only through [`events::EventQueue`]; whoever rings at its doorbell (the addon, or a
+//! It speaks outward only through [`events::EventQueue`]; whoever implements its [`events::Waker`] (the addon, or a
 //! test) drains it.
 
 pub mod bodies;
+pub mod buffer_pool;
 pub mod connection;
 pub mod dispatch;
-pub mod engine;
 pub mod events;
 pub mod frames;
 pub mod io;
-pub mod outlet;
 pub mod registry;
+pub mod runtime;
+pub mod send_buffer;
 pub mod service;
 pub mod socket;
-pub mod spares;
-pub mod taken;
+pub mod taken_sockets;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod timers;
-pub mod websocket;
+pub mod websocket_reader;
 
-pub use engine::Engine;
-pub use service::{Installed, Options, Service};
+pub use runtime::Runtime;
+pub use service::{Options, Service, ServiceInUse};

@@ -4,11 +4,11 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::engine::Engine;
 use super::events::Event;
 use super::registry::Registry;
+use super::runtime::Runtime;
+use crate::http::response_policy::ResponsePolicy;
 use crate::http::route::{Endpoint, Resolved, Route, Router};
-use crate::http::rules::Rules;
 use crate::http::target::parse_target;
 use crate::protocol::session::Delays;
 use crate::transport::Transport;
@@ -59,13 +59,13 @@ pub struct Service {
     /// Its name in events.
     pub id: u32,
     /// The environment it runs in.
-    pub engine: Arc<Engine>,
+    pub runtime: Arc<Runtime>,
     /// Its sessions.
     pub registry: Arc<Registry>,
     /// Which requests are for whom.
     pub router: Router,
     /// What its HTTP answers say.
-    pub rules: Rules,
+    pub policy: ResponsePolicy,
     /// The rest of the options.
     pub options: Options,
 }
@@ -73,16 +73,16 @@ pub struct Service {
 /// A service on an http server, held by that and by each of its requests there that is under way. JavaScript
 /// keeps the listener of one that was taken off until the last of them is over.
 #[derive(Debug)]
-pub struct Installed(Arc<Service>);
+pub struct ServiceInUse(Arc<Service>);
 
-impl Installed {
+impl ServiceInUse {
     /// The service comes to an http server.
     pub fn new(service: Arc<Service>) -> Arc<Self> {
         Arc::new(Self(service))
     }
 }
 
-impl Deref for Installed {
+impl Deref for ServiceInUse {
     type Target = Arc<Service>;
 
     fn deref(&self) -> &Arc<Service> {
@@ -90,9 +90,9 @@ impl Deref for Installed {
     }
 }
 
-impl Drop for Installed {
+impl Drop for ServiceInUse {
     fn drop(&mut self) {
-        self.engine.events.push(Event::Left(self.id));
+        self.runtime.events.push(Event::Left(self.id));
     }
 }
 
@@ -101,7 +101,7 @@ impl Service {
     pub fn log(&self, severity: &'static str, line: impl FnOnce() -> String) {
         if self.options.log {
             let line = line();
-            self.engine.events.push(Event::Log {
+            self.runtime.events.push(Event::Log {
                 service: self.id,
                 severity,
                 line,
@@ -119,7 +119,7 @@ impl Service {
     /// Whether this request is one that a `jsessionid` function is called for.
     pub fn has_cookie(&self, method: &str, target: &str) -> bool {
         match self.router.resolve(method, &parse_target(target).pathname) {
-            Resolved::Found(route) => Rules::has_cookie(&route),
+            Resolved::Found(route) => ResponsePolicy::has_cookie(&route),
             Resolved::MethodNotAllowed(_) | Resolved::NotFound => false,
         }
     }

@@ -1,30 +1,30 @@
-//! What tests of the server need: an engine that nobody listens to, and a service.
+//! What tests of the server need: a runtime that nobody listens to, and a service.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::events::Doorbell;
-use super::{Engine, Options, Service};
+use super::events::Waker;
+use super::{Options, Runtime, Service};
+use crate::http::response_policy::{self, ResponsePolicy};
 use crate::http::route::Router;
-use crate::http::rules::{self, Rules};
 use crate::protocol::session::Delays;
 
 #[derive(Debug)]
-pub(crate) struct Silent;
+pub(crate) struct NoWaker;
 
-impl Doorbell for Silent {
-    fn ring(&self) {}
+impl Waker for NoWaker {
+    fn wake(&self) {}
 }
 
 /// A service under `/s`.
-pub(crate) fn service(engine: &Arc<Engine>) -> Arc<Service> {
+pub(crate) fn service(runtime: &Arc<Runtime>) -> Arc<Service> {
     let second = Duration::from_secs(1);
     Arc::new(Service {
         id: 0,
-        engine: engine.clone(),
+        runtime: runtime.clone(),
         registry: Arc::default(),
         router: Router::new("/s", true).unwrap(),
-        rules: Rules::new(rules::Options {
+        policy: ResponsePolicy::new(response_policy::Options {
             disable_cors: false,
             jsessionid: false,
             cookie_needed: false,

@@ -1,4 +1,4 @@
-//! One queue of deadlines for all connections of an engine, served by one task.
+//! One queue of deadlines for all connections of a runtime, served by one task.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout_at;
 
 use super::connection::Connection;
-use crate::{contain, lock};
+use crate::{catch_panic, lock};
 
 /// Deadlines in order. A connection has at most one entry; it may fire early and is then renewed, so
 /// that a deadline which moves later costs nothing.
@@ -62,10 +62,10 @@ impl Timers {
                 }
             };
             if let Some(connection) = due.upgrade()
-                && contain(|| connection.handle_timeout(now)).is_none()
+                && catch_panic(|| connection.handle_timeout(now)).is_none()
             {
                 // A panic costs its connection; the others have their timers.
-                let _ = contain(|| connection.fail());
+                let _ = catch_panic(|| connection.fail());
             }
         }
     }

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file Http servers on free ports of 127.0.0.1, one for each door.
+ * @file Http servers on free ports of 127.0.0.1, one for each ingress.
  */
 
 const http = require('node:http');
@@ -14,20 +14,20 @@ const KEEP_ALIVE = 120_000;
  * @param {(server: http.Server) => void} install puts services on a server
  * @returns {Promise<{ servers: http.Server[], ports: { takeover: number, bridge: number } }>}
  */
-async function serveBothDoors(application, install) {
+async function serveBothIngresses(application, install) {
   const servers = [];
   const ports = {};
-  for (const door of ['takeover', 'bridge']) {
+  for (const ingress of ['takeover', 'bridge']) {
     const server = http.createServer(application);
     server.keepAliveTimeout = KEEP_ALIVE;
-    if (door === 'bridge') process.env.SOCKJS_RS_DOOR = 'bridge';
+    if (ingress === 'bridge') process.env.SOCKJS_RS_DOOR = 'bridge';
     else delete process.env.SOCKJS_RS_DOOR;
     install(server);
     await new Promise((resolve) =>
       server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, resolve),
     );
     servers.push(server);
-    ports[door] = server.address().port;
+    ports[ingress] = server.address().port;
   }
   delete process.env.SOCKJS_RS_DOOR;
   return { servers, ports };
@@ -50,4 +50,4 @@ async function collect() {
   }
 }
 
-module.exports = { serveBothDoors, close, collect };
+module.exports = { serveBothIngresses, close, collect };

@@ -9,7 +9,7 @@ const http = require('node:http');
 const path = require('node:path');
 
 const { Client } = require('../../support/client');
-const { collect } = require('./doors');
+const { collect } = require('./ingresses');
 const { TRANSPORTS, drop, echo, openEcho } = require('./talk');
 
 const ROOT = path.join(__dirname, '../../..');

@@ -89,7 +89,7 @@ class Plans {
     const slow = random.chance(0.15);
     return {
       name,
-      door: random.pick(['takeover', 'bridge']),
+      ingress: random.pick(['takeover', 'bridge']),
       // The service under `/marked` has a `high_water_mark`, and its writer waits for 'drain'.
       prefix: random.pick(['/plain', '/marked']),
       transport,

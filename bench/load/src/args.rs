@@ -67,7 +67,7 @@ pub enum Protocol {
     Websocket,
     /// Messages as they are, on `<prefix>/websocket`.
     RawWebsocket,
-    /// socket.io 5 over engine.io 4, websocket only.
+    /// socket.io 5 over runtime.io 4, websocket only.
     SocketIo,
     XhrPolling,
     XhrStreaming,

@@ -271,7 +271,7 @@ impl Load {
         }
         self.shared.tick();
         for event in &self.events {
-            let (index, channel) = (event.token().0 / 2, event.token().0 % 2);
+            let (index, channel) = (event.taken_id().0 / 2, event.taken_id().0 % 2);
             self.shared.tick();
             match &mut self.clients[index] {
                 Client::Websocket(client) => client.on_event(event, &mut self.shared),

@@ -69,8 +69,8 @@ impl Session {
     }
 
     pub fn open(&mut self, shared: &mut Shared) -> Result<()> {
-        let token = self.inbox.index * 2;
-        self.sender = Some(shared.dialer.dial(Token(token + 1))?);
+        let taken_id = self.inbox.index * 2;
+        self.sender = Some(shared.dialer.dial(Token(taken_id + 1))?);
         self.dial_receiver(shared)
     }
 

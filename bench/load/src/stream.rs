@@ -19,11 +19,11 @@ pub struct Dialer {
 }
 
 impl Dialer {
-    pub fn dial(&self, token: Token) -> Result<Connection> {
+    pub fn dial(&self, taken_id: Token) -> Result<Connection> {
         let mut socket = TcpStream::connect(self.target).context("connect")?;
         socket.set_nodelay(true)?;
         self.registry
-            .register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
+            .register(&mut socket, taken_id, Interest::READABLE | Interest::WRITABLE)?;
         let stream = match &self.tls {
             None => Stream::Plain(socket),
             Some(config) => {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::{Connection, Inner, Sent};
 use crate::lock;
 use crate::server::events::Event;
-use crate::server::outlet::Outlet;
+use crate::server::send_buffer::SendBuffer;
 use crate::transport::Transport;
 
 impl Connection {
@@ -19,9 +19,9 @@ impl Connection {
         match self.service.options.high_water_mark {
             Some(mark) if buffered > mark => {
                 inner.wants_drain = true;
-                let outlet = inner.outlets().next();
-                if let Some(outlet) = outlet {
-                    self.watch_drain(inner, &outlet);
+                let send_buffer = inner.send_buffers().next();
+                if let Some(send_buffer) = send_buffer {
+                    self.watch_drain(inner, &send_buffer);
                 }
                 Sent::Full
             }
@@ -42,8 +42,8 @@ impl Connection {
             )
         });
         inner.overflowed = true;
-        for outlet in inner.outlets() {
-            outlet.cut();
+        for send_buffer in inner.send_buffers() {
+            send_buffer.truncate_at_boundary();
         }
         inner.session.overflow();
         self.settle(inner, Instant::now());
@@ -62,7 +62,7 @@ impl Connection {
         if inner.wants_drain && inner.session.queued() == 0 {
             inner.wants_drain = false;
             if inner.session.is_open() {
-                self.engine().events.push(Event::Drain(self.key));
+                self.runtime().events.push(Event::Drain(self.key));
             }
         }
     }
@@ -72,35 +72,38 @@ impl Connection {
         lock(&self.inner).buffered()
     }
 
-    /// Whoever waits for `'drain'` learns of it when the bytes of this outlet have left.
-    pub(super) fn watch_drain(self: &Arc<Self>, inner: &mut Inner, outlet: &Outlet) {
+    /// Whoever waits for `'drain'` learns of it when the bytes of this send buffer have left.
+    pub(super) fn watch_drain(self: &Arc<Self>, inner: &mut Inner, send_buffer: &SendBuffer) {
         // Another thread may have sent them already.
-        if inner.wants_drain && !outlet.notify_drain(self) {
+        if inner.wants_drain && !send_buffer.notify_drain(self) {
             self.tell_drained(inner);
         }
     }
 }
 
 impl Inner {
-    /// All outlets with bytes of this session, that of the receiver first, then the latest.
-    pub(super) fn outlets(&self) -> impl Iterator<Item = Arc<Outlet>> {
+    /// All send buffers with bytes of this session, that of the receiver first, then the latest.
+    pub(super) fn send_buffers(&self) -> impl Iterator<Item = Arc<SendBuffer>> {
         let leaving = self.leaving.iter().rev().filter_map(Weak::upgrade);
-        self.outlet().cloned().into_iter().chain(leaving)
+        self.send_buffer().cloned().into_iter().chain(leaving)
     }
 
-    /// The response of this outlet is over.
-    pub(super) fn leaves(&mut self, outlet: &Arc<Outlet>) {
-        let has_bytes = |outlet: &Weak<Outlet>| {
-            let outlet = outlet.upgrade();
-            outlet.is_some_and(|outlet| outlet.buffered() > 0)
+    /// The response of this send buffer is over.
+    pub(super) fn leaves(&mut self, send_buffer: &Arc<SendBuffer>) {
+        let has_bytes = |send_buffer: &Weak<SendBuffer>| {
+            let send_buffer = send_buffer.upgrade();
+            send_buffer.is_some_and(|send_buffer| send_buffer.buffered() > 0)
         };
         self.leaving.retain(has_bytes);
-        self.leaving.push(Arc::downgrade(outlet));
+        self.leaving.push(Arc::downgrade(send_buffer));
     }
 
-    /// Bytes that have not left: queued, or in an outlet.
+    /// Bytes that have not left: queued, or in a send buffer.
     pub(super) fn buffered(&self) -> usize {
-        let leaving: usize = self.outlets().map(|outlet| outlet.buffered()).sum();
+        let leaving: usize = self
+            .send_buffers()
+            .map(|send_buffer| send_buffer.buffered())
+            .sum();
         self.session.queued() + leaving
     }
 }

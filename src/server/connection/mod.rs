@@ -4,8 +4,8 @@
 //! `settle`, which carries out what the protocol core decided.
 
 mod backpressure;
-mod curiosity;
 mod pause;
+mod request_interest;
 mod websocket;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize};
@@ -14,22 +14,22 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
-use super::engine::Engine;
-use super::events::{Event, Facts, Inbox};
-use super::outlet::Outlet;
+use super::events::{Event, Inbox, RequestInfo};
+use super::runtime::Runtime;
+use super::send_buffer::SendBuffer;
 use super::service::Service;
-use super::websocket::Kind;
+use super::websocket_reader::WebsocketKind;
 use crate::protocol::json;
+use crate::protocol::rfc6455::{Opcode, encode};
 use crate::protocol::session::{
     Attach, BUSY_FRAME, Detach, Event as SessionEvent, Send, Session, State, Transmit,
 };
-use crate::protocol::websocket::{Kind as FrameKind, encode};
 use crate::transport::Wrapper;
 use crate::{lock, may_panic};
-use curiosity::Curiosity;
-pub use pause::Place;
+pub use pause::Permit;
+use request_interest::RequestInterest;
 use websocket::{
-    Ending, NORMAL_CLOSURE, Phase, Websocket, frame_message, frame_payload, frame_text,
+    ClientClose, NORMAL_CLOSURE, Phase, Websocket, frame_message, frame_payload, frame_text,
 };
 
 /// One session of a service.
@@ -46,7 +46,7 @@ pub struct Connection {
     resumed: Notify,
     /// Requests that wait because it is paused.
     waiting: AtomicUsize,
-    curiosity: Curiosity,
+    request_interest: RequestInterest,
 }
 
 #[derive(Debug)]
@@ -54,7 +54,7 @@ struct Inner {
     session: Session,
     receiver: Option<Receiver>,
     /// Responses that are over, and whose bytes may not all have left.
-    leaving: Vec<Weak<Outlet>>,
+    leaving: Vec<Weak<SendBuffer>>,
     /// More has waited for the client than `max_buffered` allows.
     overflowed: bool,
     /// Names the receivers one after the other, so that a late abort hits none but its own.
@@ -66,7 +66,7 @@ struct Inner {
     wants_drain: bool,
     /// How the client has ended its websocket, until the application has handled what came before; each
     /// at most once.
-    endings: Vec<Ending>,
+    client_closes: Vec<ClientClose>,
 }
 
 /// The response, or the websocket, that frames go to.
@@ -75,11 +75,11 @@ enum Receiver {
     Response {
         id: u64,
         wrapper: Wrapper,
-        outlet: Arc<Outlet>,
+        send_buffer: Arc<SendBuffer>,
         written: u64,
         limit: Option<u64>,
     },
-    Websocket(Arc<Outlet>, Kind),
+    Websocket(Arc<SendBuffer>, WebsocketKind),
 }
 
 /// What the application wants to send.
@@ -128,7 +128,7 @@ impl Connection {
     pub fn new(service: Arc<Service>, session_id: Option<&str>, now: Instant) -> Arc<Self> {
         let session = Session::new(now, service.options.delays);
         Arc::new(Self {
-            key: service.engine.keys.take(),
+            key: service.runtime.keys.take(),
             service,
             session_id: session_id.map(Into::into),
             inner: Mutex::new(Inner {
@@ -140,12 +140,12 @@ impl Connection {
                 websocket: None,
                 scheduled: None,
                 wants_drain: false,
-                endings: Vec::new(),
+                client_closes: Vec::new(),
             }),
             paused: AtomicBool::new(false),
             resumed: Notify::new(),
             waiting: AtomicUsize::new(0),
-            curiosity: Curiosity::new(),
+            request_interest: RequestInterest::new(),
         })
     }
 
@@ -159,8 +159,8 @@ impl Connection {
         &self.service
     }
 
-    fn engine(&self) -> &Engine {
-        &self.service.engine
+    fn runtime(&self) -> &Runtime {
+        &self.service.runtime
     }
 
     /// A response has come to receive frames. `None` when the session ended meanwhile; the caller then
@@ -168,8 +168,8 @@ impl Connection {
     pub fn attach_response(
         self: &Arc<Self>,
         wrapper: &Wrapper,
-        outlet: &Arc<Outlet>,
-        facts: impl Fn(bool) -> Facts,
+        send_buffer: &Arc<SendBuffer>,
+        request_info: impl Fn(bool) -> RequestInfo,
     ) -> Option<Option<Attachment>> {
         let now = Instant::now();
         let mut inner = lock(&self.inner);
@@ -177,16 +177,20 @@ impl Connection {
         match inner.session.attach(now, wrapper.transport()) {
             Attach::Gone => return None,
             // A client that comes back may be seen to come before it is seen to have left.
-            Attach::Busy if inner.outlet().is_some_and(|outlet| outlet.is_client_gone()) => {
+            Attach::Busy
+                if inner
+                    .send_buffer()
+                    .is_some_and(|send_buffer| send_buffer.is_client_gone()) =>
+            {
                 self.detach(&mut inner, now, Detach::Aborted);
                 return None;
             }
             Attach::Busy => {
                 drop(inner);
-                outlet.write(self.engine(), |out| {
+                send_buffer.write(self.runtime(), |out| {
                     wrapper.wrap(BUSY_FRAME, out);
                 });
-                outlet.end(self.engine());
+                send_buffer.end(self.runtime());
                 return Some(None);
             }
             Attach::Attached => {}
@@ -196,7 +200,7 @@ impl Connection {
         inner.receiver = Some(Receiver::Response {
             id,
             wrapper: wrapper.clone(),
-            outlet: outlet.clone(),
+            send_buffer: send_buffer.clone(),
             written: 0,
             limit: wrapper
                 .transport()
@@ -204,7 +208,7 @@ impl Connection {
         });
         // 0.3.24 does not decorate the connection with a request that only fetches the close frame.
         if inner.session.is_open() {
-            self.announce(&mut inner, facts(self.curiosity.may_ask()));
+            self.announce(&mut inner, request_info(self.request_interest.may_ask()));
         }
         self.settle(&mut inner, now);
         Some(Some(Attachment {
@@ -215,16 +219,26 @@ impl Connection {
     }
 
     /// A websocket has been accepted.
-    pub fn attach_websocket(self: &Arc<Self>, outlet: &Arc<Outlet>, kind: Kind, facts: Facts) {
+    pub fn attach_websocket(
+        self: &Arc<Self>,
+        send_buffer: &Arc<SendBuffer>,
+        kind: WebsocketKind,
+        request_info: RequestInfo,
+    ) {
         let now = Instant::now();
         let mut inner = lock(&self.inner);
         inner.session.attach(now, kind.transport());
-        if kind == Kind::Hixie76 {
+        if kind == WebsocketKind::Hixie76 {
             inner.session.beat_without_pings();
         }
-        inner.receiver = Some(Receiver::Websocket(outlet.clone(), kind));
-        inner.websocket = Some(Websocket::new(outlet, kind, now, self.service.options.ping));
-        self.announce(&mut inner, facts);
+        inner.receiver = Some(Receiver::Websocket(send_buffer.clone(), kind));
+        inner.websocket = Some(Websocket::new(
+            send_buffer,
+            kind,
+            now,
+            self.service.options.ping,
+        ));
+        self.announce(&mut inner, request_info);
         self.settle(&mut inner, now);
     }
 
@@ -235,8 +249,8 @@ impl Connection {
     ) -> Result<(), E> {
         // The lock is held while the events are queued: that keeps them before a later `Closed`.
         let inner = lock(&self.inner);
-        let open = inner.session.is_open() && inner.endings.is_empty();
-        self.engine().events.push_messages(self.key, open, decode)
+        let open = inner.session.is_open() && inner.client_closes.is_empty();
+        self.runtime().events.push_messages(self.key, open, decode)
     }
 
     /// The application sends.
@@ -251,10 +265,10 @@ impl Connection {
                 }
             }),
             Send::Direct => match &inner.receiver {
-                Some(Receiver::Websocket(outlet, kind)) => {
+                Some(Receiver::Websocket(send_buffer, kind)) => {
                     // Nothing else waits: the queue is empty, or it would have been queued.
                     let buffered =
-                        outlet.write(self.engine(), |out| frame_message(message, *kind, out));
+                        send_buffer.write(self.runtime(), |out| frame_message(message, *kind, out));
                     return self.after_send(inner, buffered);
                 }
                 Some(Receiver::Response { .. }) => {
@@ -301,7 +315,7 @@ impl Connection {
     /// The response that receives now, by its number among those that the session has had; 0 if none does.
     /// Whoever asks may look at its request, and at those that follow.
     pub fn receiver(&self) -> u32 {
-        self.curiosity.asked();
+        self.request_interest.asked();
         match &lock(&self.inner).receiver {
             Some(Receiver::Response { id, .. }) => u32::try_from(*id).unwrap_or(0),
             Some(Receiver::Websocket(..)) | None => 0,
@@ -310,7 +324,7 @@ impl Connection {
 
     /// The application has been told of the connection.
     pub fn announced(&self) {
-        self.curiosity.told();
+        self.request_interest.told();
     }
 
     /// The application has given up a session that nobody receives for.
@@ -337,8 +351,8 @@ impl Connection {
             return;
         }
         self.service.log_fault();
-        if let Some(outlet) = inner.outlet() {
-            outlet.abort(self.engine());
+        if let Some(send_buffer) = inner.send_buffer() {
+            send_buffer.abort(self.runtime());
         }
         inner.receiver = None;
         inner.session.end();
@@ -351,9 +365,9 @@ impl Connection {
         let mut stalled = false;
         if lock(&self.inner).session.is_pong_due(now) {
             // The pong may be there, with the thread busy that would read it.
-            self.engine().read_for_others();
+            self.runtime().read_for_others();
             let patience = self.service.options.delays.pong / 4;
-            stalled = self.engine().events.has_waited_for(patience, now);
+            stalled = self.runtime().events.has_waited_for(patience, now);
         }
         let mut inner = lock(&self.inner);
         inner.scheduled = None;
@@ -364,7 +378,7 @@ impl Connection {
         }
         inner.session.handle_timeout(now);
         if let Some(websocket) = &mut inner.websocket {
-            websocket.handle_timeout(now, self.service.options.ping, self.engine());
+            websocket.handle_timeout(now, self.service.options.ping, self.runtime());
         }
         self.settle(&mut inner, now);
     }
@@ -376,18 +390,18 @@ impl Connection {
     }
 
     /// A receiver has attached: the application learns of a new connection, or of the new request.
-    fn announce(self: &Arc<Self>, inner: &mut Inner, facts: Facts) {
+    fn announce(self: &Arc<Self>, inner: &mut Inner, request_info: RequestInfo) {
         let event = match inner.session.poll_event() {
             Some(SessionEvent::Opened) => Event::Open {
                 connection: self.clone(),
-                facts,
+                request_info,
             },
             _ => Event::Attached {
                 key: self.key,
-                facts,
+                request_info,
             },
         };
-        self.engine().events.push(event);
+        self.runtime().events.push(event);
     }
 
     /// Carries out what the session has decided: frames to its receiver, events to the application,
@@ -398,17 +412,17 @@ impl Connection {
                 Transmit::Open => self.transmit(inner, b"o", now),
                 Transmit::Heartbeat => self.transmit(inner, b"h", now),
                 Transmit::Messages(frame) => {
-                    let outlet = inner.outlet().cloned();
+                    let send_buffer = inner.send_buffer().cloned();
                     self.transmit(inner, &frame, now);
-                    if let Some(outlet) = outlet {
-                        self.watch_drain(inner, &outlet);
+                    if let Some(send_buffer) = send_buffer {
+                        self.watch_drain(inner, &send_buffer);
                     }
                 }
                 Transmit::Ping => {
                     if let Some(websocket) = &inner.websocket {
                         websocket
-                            .outlet
-                            .write(self.engine(), |out| encode(FrameKind::Ping, b"", out));
+                            .send_buffer
+                            .write(self.runtime(), |out| encode(Opcode::Ping, b"", out));
                     }
                 }
                 Transmit::Close(frame) => {
@@ -421,17 +435,17 @@ impl Connection {
             match event {
                 // `announce` has taken it.
                 SessionEvent::Opened => {}
-                SessionEvent::Closing => self.engine().events.push(Event::Closing(self.key)),
+                SessionEvent::Closing => self.runtime().events.push(Event::Closing(self.key)),
                 SessionEvent::Closed => {
                     if let Some(id) = &self.session_id {
                         self.service.registry.remove(id, self.key);
                     }
                     if inner.overflowed {
-                        for outlet in inner.outlets() {
-                            outlet.abort(self.engine());
+                        for send_buffer in inner.send_buffers() {
+                            send_buffer.abort(self.runtime());
                         }
                     }
-                    self.engine().events.push(Event::Closed(self.key));
+                    self.runtime().events.push(Event::Closed(self.key));
                     // Whoever waits to deliver to it need not wait any longer.
                     self.resume();
                 }
@@ -445,20 +459,20 @@ impl Connection {
         match &mut inner.receiver {
             Some(Receiver::Response {
                 wrapper,
-                outlet,
+                send_buffer,
                 written,
                 limit,
                 ..
             }) => {
-                outlet.write(&self.service.engine, |out| {
+                send_buffer.write(&self.service.runtime, |out| {
                     *written += wrapper.wrap(frame, out);
                 });
                 if limit.is_some_and(|limit| *written >= limit) {
                     self.finish(inner, now);
                 }
             }
-            Some(Receiver::Websocket(outlet, kind)) => {
-                outlet.write(self.engine(), |out| frame_payload(frame, *kind, out));
+            Some(Receiver::Websocket(send_buffer, kind)) => {
+                send_buffer.write(self.runtime(), |out| frame_payload(frame, *kind, out));
             }
             None => {}
         }
@@ -467,9 +481,9 @@ impl Connection {
     /// The receiver has all it gets.
     fn finish(self: &Arc<Self>, inner: &mut Inner, now: Instant) {
         match inner.receiver.take() {
-            Some(Receiver::Response { outlet, .. }) => {
-                outlet.end(self.engine());
-                inner.leaves(&outlet);
+            Some(Receiver::Response { send_buffer, .. }) => {
+                send_buffer.end(self.runtime());
+                inner.leaves(&send_buffer);
             }
             Some(Receiver::Websocket(..)) => {
                 self.close_websocket(inner, NORMAL_CLOSURE.0, Some(NORMAL_CLOSURE.1));
@@ -486,7 +500,7 @@ impl Connection {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
-        let timers = &self.engine().timers;
+        let timers = &self.runtime().timers;
         match (next, inner.scheduled) {
             (Some(next), Some(scheduled)) if scheduled <= next => {}
             (Some(next), scheduled) => {
@@ -506,17 +520,17 @@ impl Connection {
 }
 
 impl Inner {
-    fn outlet(&self) -> Option<&Arc<Outlet>> {
+    fn send_buffer(&self) -> Option<&Arc<SendBuffer>> {
         match &self.receiver {
-            Some(Receiver::Response { outlet, .. } | Receiver::Websocket(outlet, _)) => {
-                Some(outlet)
+            Some(Receiver::Response { send_buffer, .. } | Receiver::Websocket(send_buffer, _)) => {
+                Some(send_buffer)
             }
             None => None,
         }
     }
 
-    fn has_ending(&self, is_meant: impl Fn(&Ending) -> bool) -> bool {
-        self.endings.iter().any(is_meant)
+    fn has_client_close(&self, is_meant: impl Fn(&ClientClose) -> bool) -> bool {
+        self.client_closes.iter().any(is_meant)
     }
 
     fn is_websocket(&self, phase: Phase) -> bool {

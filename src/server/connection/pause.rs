@@ -7,18 +7,18 @@ use std::time::Instant;
 use super::Connection;
 use crate::lock;
 
-/// A place among the requests that wait because the application has paused their connection.
+/// A permit for one of the requests that wait because the application has paused their connection.
 #[derive(Debug)]
-pub struct Place(Arc<Connection>);
+pub struct Permit(Arc<Connection>);
 
-impl Place {
+impl Permit {
     /// The connection that is waited for.
     pub fn connection(&self) -> &Arc<Connection> {
         &self.0
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
@@ -49,11 +49,11 @@ impl Connection {
         self.paused.load(Ordering::Acquire)
     }
 
-    /// A place among the requests that wait until the connection is resumed; `None` if there are too many.
-    pub fn queue_up(self: &Arc<Self>) -> Option<Place> {
+    /// A permit for one of the requests that wait until the connection is resumed; `None` if there are too many.
+    pub fn wait_permit(self: &Arc<Self>) -> Option<Permit> {
         let before = self.waiting.fetch_add(1, Ordering::Relaxed);
-        let place = Place(self.clone());
-        (before < MAX_WAITING).then_some(place)
+        let permit = Permit(self.clone());
+        (before < MAX_WAITING).then_some(permit)
     }
 
     /// Waits until more may be read from the client: it is not paused and JavaScript keeps up.
@@ -65,11 +65,11 @@ impl Connection {
             }
             resumed.await;
         }
-        self.engine().events.room().await;
+        self.runtime().events.room().await;
     }
 
     /// Whether [`Connection::may_read`] would not wait.
     pub fn may_read_now(&self) -> bool {
-        !self.is_paused() && !self.engine().events.is_full()
+        !self.is_paused() && !self.runtime().events.is_full()
     }
 }

@@ -7,17 +7,17 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use super::Connection;
-use crate::server::Engine;
+use crate::server::Runtime;
 use crate::server::dispatch::{Head, Plan, Reply};
-use crate::server::events::{Batch, Event, Facts};
-use crate::server::outlet::{Carrier, Take};
+use crate::server::events::{Event, EventBatch, RequestInfo};
+use crate::server::send_buffer::{Destination, Take};
 use crate::server::service::Service;
 use crate::server::socket::Socket;
-use crate::server::testing::{Silent, service};
+use crate::server::testing::{NoWaker, service};
 
 /// Asks to receive by a stream that goes to `near`.
 fn receives(service: &Arc<Service>, near: &UnixStream) -> Reply {
-    let engine = &service.engine;
+    let runtime = &service.runtime;
     let socket = Socket::duplicate_of(near.as_raw_fd()).unwrap();
     let head = Head {
         method: "POST",
@@ -25,13 +25,13 @@ fn receives(service: &Arc<Service>, near: &UnixStream) -> Reply {
         headers: &HeaderMap::new(),
         base_url: None,
     };
-    let facts = |_, whole: bool| Facts::Request {
-        token: 0,
+    let request_info = |_, whole: bool| RequestInfo::Request {
+        taken_id: 0,
         json: String::new(),
         whole: whole.then(|| head.whole()),
     };
-    let carrier = || Carrier::Body(socket, engine.next_io());
-    match service.plan(&head, carrier, facts) {
+    let destination = || Destination::Body(socket, runtime.next_io());
+    match service.plan(&head, destination, request_info) {
         Plan::Reply(reply) => reply,
         Plan::Body(_) => panic!("a stream has no body"),
     }
@@ -39,12 +39,12 @@ fn receives(service: &Arc<Service>, near: &UnixStream) -> Reply {
 
 /// The frames that a stream begins with.
 fn frames(reply: &Reply) -> String {
-    let Reply::Stream { outlet, .. } = reply else {
+    let Reply::Stream { send_buffer, .. } = reply else {
         panic!("{reply:?} is no stream");
     };
     let mut text = String::new();
     let mut bytes = [0; 4096];
-    while let Take::Bytes(len @ 1..) | Take::Last(len @ 1..) = outlet.take(&mut bytes) {
+    while let Take::Bytes(len @ 1..) | Take::Last(len @ 1..) = send_buffer.take(&mut bytes) {
         text.push_str(std::str::from_utf8(&bytes[..len]).unwrap());
     }
     text.trim_start_matches('h').trim().to_owned()
@@ -52,8 +52,8 @@ fn frames(reply: &Reply) -> String {
 
 #[test]
 fn a_receiver_whose_client_has_left_is_in_nobodys_way() {
-    let engine = Engine::start(1, 1, Box::new(Silent)).unwrap();
-    let service = service(&engine);
+    let runtime = Runtime::start(1, 1, Box::new(NoWaker)).unwrap();
+    let service = service(&runtime);
     let (near, far) = UnixStream::pair().unwrap();
     let first = receives(&service, &near);
     assert_eq!(frames(&first), "o");
@@ -69,49 +69,52 @@ fn a_receiver_whose_client_has_left_is_in_nobodys_way() {
     drop(first);
     let busy = receives(&service, &near);
     assert!(frames(&busy).starts_with("c[2010"));
-    engine.stop();
+    runtime.stop();
 }
 
 /// The connection of the event that comes next, if it opens one, and the whole request in it.
-fn next(engine: &Engine) -> (Option<Arc<Connection>>, Option<Vec<u8>>) {
-    let mut batch = Batch::default();
-    engine.events.drain(&mut batch);
+fn next(runtime: &Runtime) -> (Option<Arc<Connection>>, Option<Vec<u8>>) {
+    let mut batch = EventBatch::default();
+    runtime.events.drain(&mut batch);
     match batch.events.pop() {
-        Some(Event::Open { connection, facts }) => (Some(connection), whole(facts)),
-        Some(Event::Attached { facts, .. }) => (None, whole(facts)),
+        Some(Event::Open {
+            connection,
+            request_info,
+        }) => (Some(connection), whole(request_info)),
+        Some(Event::Attached { request_info, .. }) => (None, whole(request_info)),
         other => panic!("{other:?} is about no receiver"),
     }
 }
 
-fn whole(facts: Facts) -> Option<Vec<u8>> {
-    match facts {
-        Facts::Request { whole, .. } => whole,
-        Facts::Node { .. } => None,
+fn whole(request_info: RequestInfo) -> Option<Vec<u8>> {
+    match request_info {
+        RequestInfo::Request { whole, .. } => whole,
+        RequestInfo::Node { .. } => None,
     }
 }
 
 #[test]
 fn whole_requests_are_copied_for_those_who_ask() {
-    let engine = Engine::start(1, 1, Box::new(Silent)).unwrap();
-    let service = service(&engine);
+    let runtime = Runtime::start(1, 1, Box::new(NoWaker)).unwrap();
+    let service = service(&runtime);
     let (near, _far) = UnixStream::pair().unwrap();
     let first = receives(&service, &near);
-    let (connection, request) = next(&engine);
+    let (connection, request) = next(&runtime);
     let connection = connection.unwrap();
     assert_eq!(request.unwrap(), b"POST /s/0/a/xhr_streaming");
     // The application may be about to ask.
     connection.end_receiver();
     let second = receives(&service, &near);
-    assert!(next(&engine).1.is_some());
+    assert!(next(&runtime).1.is_some());
     connection.announced();
     connection.end_receiver();
     let third = receives(&service, &near);
-    assert!(next(&engine).1.is_none());
+    assert!(next(&runtime).1.is_none());
     assert_eq!(connection.receiver(), 3);
     connection.end_receiver();
     assert_eq!(connection.receiver(), 0);
     let fourth = receives(&service, &near);
-    assert!(next(&engine).1.is_some());
+    assert!(next(&runtime).1.is_some());
     drop((first, second, third, fourth));
-    engine.stop();
+    runtime.stop();
 }

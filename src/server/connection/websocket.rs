@@ -7,16 +7,16 @@ use super::{Connection, Inner, Outgoing};
 use crate::lock;
 use crate::protocol::hixie;
 use crate::protocol::json;
+use crate::protocol::rfc6455::{Opcode, encode, encode_close, encode_with};
 use crate::protocol::session::Detach;
-use crate::protocol::websocket::{Kind as FrameKind, encode, encode_close, encode_with};
-use crate::server::engine::Engine;
 use crate::server::events::Event;
-use crate::server::outlet::Outlet;
-use crate::server::websocket::Kind;
+use crate::server::runtime::Runtime;
+use crate::server::send_buffer::SendBuffer;
+use crate::server::websocket_reader::WebsocketKind;
 
 /// How a websocket ends from the client's side.
 #[derive(Debug)]
-pub(super) enum Ending {
+pub(super) enum ClientClose {
     /// It closed; it gets this answer.
     Close(u16, String),
     /// It broke the protocol; it gets this answer, unless a close frame has been sent.
@@ -30,8 +30,8 @@ pub(super) enum Ending {
 /// The sending side of a websocket, which outlives its session by the closing handshake.
 #[derive(Debug)]
 pub(super) struct Websocket {
-    pub(super) outlet: Arc<Outlet>,
-    pub(super) kind: Kind,
+    pub(super) send_buffer: Arc<SendBuffer>,
+    pub(super) kind: WebsocketKind,
     pub(super) phase: Phase,
     /// When an unanswered close frame is given up, or an answer to one that the client does not take.
     pub(super) close_deadline: Option<Instant>,
@@ -59,12 +59,12 @@ impl Connection {
             return;
         };
         if websocket.phase == Phase::Over
-            || inner.has_ending(|ending| matches!(ending, Ending::Violation(..)))
+            || inner.has_client_close(|close| matches!(close, ClientClose::Violation(..)))
         {
             return;
         }
-        let outlet = websocket.outlet.clone();
-        let buffered = outlet.write(self.engine(), |out| encode(FrameKind::Pong, payload, out));
+        let send_buffer = websocket.send_buffer.clone();
+        let buffered = send_buffer.write(self.runtime(), |out| encode(Opcode::Pong, payload, out));
         if buffered <= self.service.options.max_buffered {
             return;
         }
@@ -72,7 +72,7 @@ impl Connection {
             self.overflow(&mut inner);
         } else {
             // It has got its close frame, and goes on pinging without reading.
-            outlet.abort(self.engine());
+            send_buffer.abort(self.runtime());
         }
     }
 
@@ -85,63 +85,63 @@ impl Connection {
 
     /// The client broke the websocket protocol, and gets this answer unless a close frame was sent before.
     pub fn handle_violation(self: &Arc<Self>, code: u16, reason: &str) {
-        self.handle_ending(Ending::Violation(code, reason.to_owned()));
+        self.handle_client_close(ClientClose::Violation(code, reason.to_owned()));
     }
 
     /// The client closes its websocket, and gets this answer.
     pub fn handle_close(self: &Arc<Self>, code: u16, reason: &str) {
-        self.handle_ending(Ending::Close(code, reason.to_owned()));
+        self.handle_client_close(ClientClose::Close(code, reason.to_owned()));
     }
 
     /// The websocket's connection ended.
     pub fn handle_end(self: &Arc<Self>) {
-        self.handle_ending(Ending::End);
+        self.handle_client_close(ClientClose::End);
     }
 
     /// A message that is no JSON: the websocket closes without a `c` frame.
     pub fn handle_broken_framing(self: &Arc<Self>) {
-        self.handle_ending(Ending::BrokenFraming);
+        self.handle_client_close(ClientClose::BrokenFraming);
     }
 
     /// What came before the end is still with the application, whose answers belong before the close
-    /// frame. So the end takes its place in the queue, and `finish_ending` follows when it is reached.
-    fn handle_ending(self: &Arc<Self>, ending: Ending) {
+    /// frame. So the end takes its place in the queue, and `finish_client_close` follows when it is reached.
+    fn handle_client_close(self: &Arc<Self>, close: ClientClose) {
         let mut inner = lock(&self.inner);
         if !inner.session.is_open() {
-            return self.end_as(&mut inner, &ending);
+            return self.end_as(&mut inner, &close);
         }
-        if inner.endings.is_empty() {
-            self.engine().events.push(Event::Ending(self.key));
+        if inner.client_closes.is_empty() {
+            self.runtime().events.push(Event::ClientClose(self.key));
         }
-        let kind = std::mem::discriminant(&ending);
-        if !inner.has_ending(|other| std::mem::discriminant(other) == kind) {
-            inner.endings.push(ending);
+        let kind = std::mem::discriminant(&close);
+        if !inner.has_client_close(|other| std::mem::discriminant(other) == kind) {
+            inner.client_closes.push(close);
         }
     }
 
     /// The application has handled all that came before the client's end.
-    pub fn finish_ending(self: &Arc<Self>) {
+    pub fn finish_client_close(self: &Arc<Self>) {
         let mut inner = lock(&self.inner);
-        for ending in std::mem::take(&mut inner.endings) {
-            self.end_as(&mut inner, &ending);
+        for close in std::mem::take(&mut inner.client_closes) {
+            self.end_as(&mut inner, &close);
         }
     }
 
-    fn end_as(self: &Arc<Self>, inner: &mut Inner, ending: &Ending) {
-        match ending {
+    fn end_as(self: &Arc<Self>, inner: &mut Inner, close: &ClientClose) {
+        match close {
             // faye-websocket: what breaks the protocol after a close frame was sent is ignored.
-            Ending::Violation(..) if !inner.is_websocket(Phase::Open) => {}
-            Ending::Violation(code, reason) | Ending::Close(code, reason) => {
+            ClientClose::Violation(..) if !inner.is_websocket(Phase::Open) => {}
+            ClientClose::Violation(code, reason) | ClientClose::Close(code, reason) => {
                 self.close_websocket(inner, *code, Some(reason.as_bytes()));
                 self.end_websocket(inner);
             }
-            Ending::End => {
+            ClientClose::End => {
                 if let Some(websocket) = &mut inner.websocket {
                     websocket.close_deadline = None;
                 }
                 self.end_websocket(inner);
             }
-            Ending::BrokenFraming => {
+            ClientClose::BrokenFraming => {
                 self.close_websocket(inner, 3000, Some(b"Broken framing."));
                 self.detach(inner, Instant::now(), Detach::Aborted);
             }
@@ -164,12 +164,12 @@ impl Connection {
             websocket.phase = Phase::CloseSent;
             websocket.close_deadline = Some(now + CLOSE_TIMEOUT);
             websocket.ping = None;
-            let outlet = &websocket.outlet;
-            if websocket.kind == Kind::Hixie76 {
-                outlet.write(self.engine(), hixie::encode_close);
-                websocket.end(self.engine());
+            let send_buffer = &websocket.send_buffer;
+            if websocket.kind == WebsocketKind::Hixie76 {
+                send_buffer.write(self.runtime(), hixie::encode_close);
+                websocket.end(self.runtime());
             } else if let Some(reason) = reason {
-                outlet.write(self.engine(), |out| encode_close(code, reason, out));
+                send_buffer.write(self.runtime(), |out| encode_close(code, reason, out));
             }
         }
         self.schedule(inner);
@@ -177,7 +177,7 @@ impl Connection {
 
     pub(super) fn end_websocket(self: &Arc<Self>, inner: &mut Inner) {
         if let Some(websocket) = &mut inner.websocket {
-            websocket.end(self.engine());
+            websocket.end(self.runtime());
         }
         self.detach(inner, Instant::now(), Detach::Aborted);
     }
@@ -185,15 +185,15 @@ impl Connection {
 
 impl Websocket {
     pub(super) fn new(
-        outlet: &Arc<Outlet>,
-        kind: Kind,
+        send_buffer: &Arc<SendBuffer>,
+        kind: WebsocketKind,
         now: Instant,
         every: Option<Duration>,
     ) -> Self {
         // Hixie-76 knows no pings.
-        let every = every.filter(|_| kind != Kind::Hixie76);
+        let every = every.filter(|_| kind != WebsocketKind::Hixie76);
         Self {
-            outlet: outlet.clone(),
+            send_buffer: send_buffer.clone(),
             kind,
             phase: Phase::Open,
             close_deadline: None,
@@ -209,30 +209,30 @@ impl Websocket {
         &mut self,
         now: Instant,
         every: Option<Duration>,
-        engine: &Engine,
+        runtime: &Runtime,
     ) {
         if self.close_deadline.is_some_and(|at| at <= now) {
             self.close_deadline = None;
-            self.end(engine);
+            self.end(runtime);
             // What its client does not take would hold the socket open.
-            return self.outlet.abort(engine);
+            return self.send_buffer.abort(runtime);
         }
         if let (Some((at, number)), Some(every)) = (self.ping, every)
             && at <= now
         {
             self.ping = Some((now + every, number + 1));
             let payload = number.to_string();
-            self.outlet.write(engine, |out| {
-                encode(FrameKind::Ping, payload.as_bytes(), out);
+            self.send_buffer.write(runtime, |out| {
+                encode(Opcode::Ping, payload.as_bytes(), out);
             });
         }
     }
 
     /// Nothing follows. What waits may still leave, until `close_deadline`.
-    fn end(&mut self, engine: &Engine) {
+    fn end(&mut self, runtime: &Runtime) {
         self.phase = Phase::Over;
         self.ping = None;
-        self.outlet.end(engine);
+        self.send_buffer.end(runtime);
     }
 }
 
@@ -244,23 +244,23 @@ pub(super) fn frame_text(units: &[u16], out: &mut Vec<u8>) {
 }
 
 /// One SockJS frame in one of its websocket's.
-pub(super) fn frame_payload(frame: &[u8], kind: Kind, out: &mut Vec<u8>) {
+pub(super) fn frame_payload(frame: &[u8], kind: WebsocketKind, out: &mut Vec<u8>) {
     match kind {
-        Kind::Sockjs | Kind::Raw => encode(FrameKind::Text, frame, out),
-        Kind::Hixie76 => hixie::encode_with(out, |out| out.extend_from_slice(frame)),
+        WebsocketKind::Sockjs | WebsocketKind::Raw => encode(Opcode::Text, frame, out),
+        WebsocketKind::Hixie76 => hixie::encode_with(out, |out| out.extend_from_slice(frame)),
     }
 }
 
 /// One message as a websocket frame. Bytes are for raw websockets only.
-pub(super) fn frame_message(message: Outgoing<'_>, kind: Kind, out: &mut Vec<u8>) {
+pub(super) fn frame_message(message: Outgoing<'_>, kind: WebsocketKind, out: &mut Vec<u8>) {
     match (message, kind) {
-        (Outgoing::Text(units), Kind::Sockjs) => {
-            encode_with(FrameKind::Text, units.len() + 5, out, |out| {
+        (Outgoing::Text(units), WebsocketKind::Sockjs) => {
+            encode_with(Opcode::Text, units.len() + 5, out, |out| {
                 frame_text(units, out);
             });
         }
-        (Outgoing::Text(units), Kind::Raw) => {
-            encode_with(FrameKind::Text, units.len(), out, |out| {
+        (Outgoing::Text(units), WebsocketKind::Raw) => {
+            encode_with(Opcode::Text, units.len(), out, |out| {
                 // A lone surrogate becomes U+FFFD: raw websockets carry UTF-8.
                 let chars = char::decode_utf16(units.iter().copied());
                 let mut utf8 = [0; 4];
@@ -270,9 +270,9 @@ pub(super) fn frame_message(message: Outgoing<'_>, kind: Kind, out: &mut Vec<u8>
                 }
             });
         }
-        (Outgoing::Text(units), Kind::Hixie76) => {
+        (Outgoing::Text(units), WebsocketKind::Hixie76) => {
             hixie::encode_with(out, |out| frame_text(units, out));
         }
-        (Outgoing::Binary(bytes), _) => encode(FrameKind::Binary, bytes, out),
+        (Outgoing::Binary(bytes), _) => encode(Opcode::Binary, bytes, out),
     }
 }

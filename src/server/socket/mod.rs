@@ -35,7 +35,7 @@ pub struct Traffic {
 
 /// How much there was to do in one turn of a [`Reactor`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Turn {
+pub struct PollCount {
     /// Sockets that were ready.
     pub sockets: usize,
     /// Bytes that were read.

@@ -4,7 +4,7 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::{Source, Traffic, Turn};
+use super::{PollCount, Source, Traffic};
 
 /// Never made here.
 #[derive(Debug)]
@@ -127,8 +127,8 @@ impl Reactor {
     pub fn clear(&self) {}
 
     /// Nothing is ever ready.
-    pub fn turn(&self) -> Turn {
-        Turn::default()
+    pub fn poll_once(&self) -> PollCount {
+        PollCount::default()
     }
 
     /// Nothing to serve.

@@ -2,7 +2,7 @@
 //!
 //! Its own poll instance, not tokio's, so that the JavaScript thread can wait for it, too: while few
 //! connections are busy, a message that JavaScript itself reads costs no change of threads. Whoever is
-//! in charge takes [`Reactor::turn`]s; see `io.rs`.
+//! in charge takes [`Reactor::poll_once`]s; see `io.rs`.
 
 use std::collections::HashMap;
 use std::io;
@@ -15,8 +15,8 @@ use mio::{Events, Interest, Poll, Registry, Token};
 use tokio::io::unix::AsyncFd;
 
 use super::unix::Socket;
-use super::{Source, Turn};
-use crate::{contain, lock};
+use super::{PollCount, Source};
+use crate::{catch_panic, lock};
 
 /// The poll instance and who is to be called.
 #[derive(Debug)]
@@ -87,14 +87,14 @@ impl Reactor {
     }
 
     /// Handles the sockets that are ready now, without waiting. From any thread.
-    pub fn turn(&self) -> Turn {
+    pub fn poll_once(&self) -> PollCount {
         let mut ready = Vec::new();
         {
             let mut poll = lock(&self.poll);
             let (poll, events) = &mut *poll;
             while let Err(error) = poll.poll(events, Some(Duration::ZERO)) {
                 if error.kind() != io::ErrorKind::Interrupted {
-                    return Turn::default();
+                    return PollCount::default();
                 }
             }
             let sources = lock(&self.sources);
@@ -113,14 +113,14 @@ impl Reactor {
                 }
             }
         }
-        let mut turn = Turn {
+        let mut turn = PollCount {
             sockets: ready.len(),
             bytes: 0,
         };
         for (source, readable, ended, writable) in ready {
             let failing = source.clone();
             // A panic costs its connection.
-            let handled = contain(|| {
+            let handled = catch_panic(|| {
                 if writable {
                     source.writable();
                 }
@@ -129,7 +129,7 @@ impl Reactor {
             match handled {
                 Some(bytes) => turn.bytes += bytes,
                 None => {
-                    let _ = contain(|| failing.fail());
+                    let _ = catch_panic(|| failing.fail());
                 }
             }
         }
@@ -153,7 +153,7 @@ impl Reactor {
             if !is_in_charge() {
                 return;
             }
-            if self.turn().sockets < EVENTS {
+            if self.poll_once().sockets < EVENTS {
                 guard.clear_ready();
             }
             drop(guard);
@@ -220,14 +220,14 @@ mod tests {
         let (mut client, socket) = pair();
         let log = Arc::new(Log::default());
         reactor.add(&socket, log.clone()).unwrap();
-        assert_eq!(reactor.turn(), Turn::default());
+        assert_eq!(reactor.poll_once(), PollCount::default());
         client.write_all(b"x").unwrap();
         let (sockets, bytes) = (1, 7);
-        assert_eq!(reactor.turn(), Turn { sockets, bytes });
-        assert_eq!(reactor.turn(), Turn::default());
+        assert_eq!(reactor.poll_once(), PollCount { sockets, bytes });
+        assert_eq!(reactor.poll_once(), PollCount::default());
         assert!(!log.ended.load(Ordering::Relaxed));
         drop(client);
-        assert_eq!(reactor.turn().sockets, 1);
+        assert_eq!(reactor.poll_once().sockets, 1);
         assert!(log.ended.load(Ordering::Relaxed));
     }
 
@@ -237,10 +237,10 @@ mod tests {
         let (_client, socket) = pair();
         let log = Arc::new(Log::default());
         reactor.add(&socket, log.clone()).unwrap();
-        reactor.turn();
+        reactor.poll_once();
         assert_eq!(log.writable.load(Ordering::Relaxed), 0);
         reactor.watch_writable(&socket);
-        reactor.turn();
+        reactor.poll_once();
         assert_eq!(log.writable.load(Ordering::Relaxed), 1);
     }
 
@@ -252,7 +252,7 @@ mod tests {
         reactor.add(&socket, log.clone()).unwrap();
         client.write_all(b"x").unwrap();
         reactor.remove(&socket);
-        assert_eq!(reactor.turn(), Turn::default());
+        assert_eq!(reactor.poll_once(), PollCount::default());
         assert_eq!(Arc::strong_count(&log), 1);
     }
 
@@ -270,7 +270,7 @@ mod tests {
         reactor.add(&other_socket, other.clone()).unwrap();
         client.write_all(b"x").unwrap();
         other_client.write_all(b"x").unwrap();
-        reactor.turn();
+        reactor.poll_once();
         assert!(panics.failed.load(Ordering::Relaxed));
         assert_eq!(other.read.load(Ordering::Relaxed), 1);
     }

@@ -178,7 +178,7 @@ mod tests {
 
     use super::*;
 
-    fn runtime() -> tokio::runtime::Runtime {
+    fn tokio() -> tokio::runtime::Runtime {
         tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .build()
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_task_reads_and_writes_when_the_socket_is_ready() {
-        runtime().block_on(async {
+        tokio().block_on(async {
             let (near, mut far) = UnixStream::pair().unwrap();
             let socket = Polled::new(Socket::duplicate_of(near.as_raw_fd()).unwrap()).unwrap();
             let mut buffer = [0; 8];

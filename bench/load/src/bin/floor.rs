@@ -47,7 +47,7 @@ mod websocket {
         loop {
             poll.poll(&mut events, None)?;
             for event in &events {
-                if event.token() == LISTENER {
+                if event.taken_id() == LISTENER {
                     while let Ok((mut stream, _)) = listener.accept() {
                         stream.set_nodelay(true)?;
                         let interest = Interest::READABLE | Interest::WRITABLE;
@@ -58,7 +58,7 @@ mod websocket {
                     }
                     continue;
                 }
-                let key = event.token().0;
+                let key = event.taken_id().0;
                 // An error ends its connection; the load generator notices.
                 if connections
                     .get_mut(&key)

@@ -1,0 +1,171 @@
+'use strict';
+
+/**
+ * @file What the native side writes through a stream of Node's.
+ */
+
+const { Buffer, nextTick } = require('./globals');
+
+/** Milliseconds after which the kernel probes an idle connection, as in 0.3.24. */
+const KEEP_ALIVE_DELAY = 5000;
+
+/** A response, or the socket of a websocket, that the native side knows by number. */
+class BridgeOutput {
+  /**
+   * @param {import('./engine').Engine} engine
+   * @param {import('./server').Service} service
+   * @param {any} request
+   * @param {any} stream where the bytes go
+   */
+  constructor(engine, service, request, stream) {
+    this.engine = engine;
+    this.service = service;
+    this.request = request;
+    this.stream = stream;
+    /** @type {import('node:async_hooks').AsyncResource | undefined} */
+    this.resource = undefined;
+    this.server = undefined;
+    this.blocked = false;
+    /** Whether the native side holds something under this number. */
+    this.held = false;
+    /** Whether the native side has more to say about it in the course of time. */
+    this.waits = false;
+    this.id = engine.remember(this);
+  }
+
+  /** The rest comes in the course of time. Node's socket keeps the process alive meanwhile. */
+  await() {
+    this.waits = true;
+    this.engine.hold(1, 0);
+  }
+
+  /** @returns {boolean} false if it was over before */
+  retire() {
+    const { engine } = this;
+    if (!engine.retire(this.id)) return false;
+    if (this.waits) engine.hold(-1, 0);
+    return true;
+  }
+
+  /** Writes what waits, as far as the client takes it. */
+  flush() {
+    const { engine, stream } = this;
+    // Somebody else has ended it. That it is closed comes later.
+    if (stream.writableEnded) return this.end();
+    // When the process ends, nobody will write on once the client has taken what its stream holds.
+    if (this.blocked && !engine.exiting) {
+      // A client that takes nothing is given up in the end.
+      if (engine.native.bridgeTake(this.id, NO_ROOM) === GIVEN_UP) stream.destroy();
+      return;
+    }
+    // TLS takes no second write before the first has left, which it has not when the process ends.
+    const socket = engine.exiting ? (stream.socket ?? stream) : this.corked();
+    // Each frame of a response is a chunk of its own, and they leave together. Node would make one chunk of
+    // those of a tick (from 26 on), and hold them back until it ends, which somebody may have the socket do.
+    socket?.cork?.();
+    try {
+      this.writeOn();
+    } finally {
+      socket?.uncork?.();
+    }
+  }
+
+  /**
+   * Writes the first bytes, which leave when the tick ends: as with 0.3.24 there are none when Node destroys the
+   * socket because of what follows the request.
+   */
+  flushFirst() {
+    const socket = this.corked();
+    socket?.cork?.();
+    try {
+      this.writeOn();
+    } finally {
+      nextTick(() => socket?.uncork?.());
+    }
+  }
+
+  /** Somebody else ends the stream: what waits leaves first. */
+  flushLast() {
+    this.flush();
+  }
+
+  /** Writes until nothing waits, or the client takes no more. */
+  writeOn() {
+    const { engine, stream } = this;
+    while (!this.blocked || engine.exiting) {
+      let buffer = scratch;
+      let length = engine.native.bridgeTake(this.id, scratch);
+      if (length === LARGE) {
+        buffer = Buffer.allocUnsafeSlow(engine.native.bridgeNextFrame(this.id));
+        length = engine.native.bridgeTake(this.id, buffer);
+      }
+      if (length === 0) return;
+      if (length < 0) {
+        this.finish(length, buffer);
+        return this.end();
+      }
+      if (!stream.write(copy(buffer, length)) && !engine.exiting) this.wait();
+    }
+  }
+
+  /**
+   * @param {number} length what `bridgeTake` answered
+   * @param {Buffer} buffer where it has put the bytes
+   */
+  finish(length, buffer) {
+    const { stream } = this;
+    if (length === GIVEN_UP) return stream.destroy();
+    this.held = false;
+    const last = -1 - length;
+    if (last > 0) stream.end(copy(buffer, last));
+    else stream.end();
+  }
+
+  /** Writes on when the client has taken what was written. */
+  wait() {
+    this.blocked = true;
+    this.stream.once('drain', () => {
+      this.blocked = false;
+      this.flush();
+      // That all of it has left is an event, too.
+      this.engine.drainSoon();
+    });
+  }
+
+  /**
+   * @returns {import('node:net').Socket | null | undefined} where the bytes of several writes are to be
+   *   collected
+   */
+  corked() {
+    return undefined;
+  }
+
+  /** The client is gone, or has everything. */
+  end() {
+    throw new Error('every kind of it ends in its own way');
+  }
+}
+
+/** Where the native side puts bytes for a client, before they become a Buffer of their own. */
+const scratch = Buffer.allocUnsafeSlow(64 * 1024);
+
+/** For who asks only whether the client has been given up. */
+const NO_ROOM = Buffer.alloc(0);
+/** What `bridgeTake` answers when the client has been given up. */
+const GIVEN_UP = -(2 ** 31);
+/** And when the next frame is larger than the room for it. */
+const LARGE = GIVEN_UP + 1;
+
+/**
+ * @param {Buffer} buffer where bytes have just been put
+ * @param {number} length how many
+ * @returns {Buffer} so many bytes that are nobody else's
+ */
+function copy(buffer, length) {
+  if (buffer !== scratch) return buffer.subarray(0, length);
+  const bytes = Buffer.allocUnsafe(length);
+  scratch.copy(bytes, 0, 0, length);
+  return bytes;
+}
+
+module.exports = { BridgeOutput, KEEP_ALIVE_DELAY };

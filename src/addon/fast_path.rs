@@ -1,0 +1,489 @@
+//! The functions that run for every message, on raw Node-API calls: a napi-rs `String` argument
+//! alone costs more than all of `write` does here.
+#![allow(unsafe_code, reason = "raw Node-API calls on the hot paths")]
+
+use std::cell::RefCell;
+use std::ffi::{CStr, c_void};
+use std::ptr;
+use std::rc::Rc;
+
+use napi::bindgen_prelude::*;
+use napi::sys;
+
+use super::state::State;
+use crate::server::connection::{Outgoing, Sent};
+use crate::server::events::{Event, Form, RequestInfo};
+use crate::server::socket::Traffic;
+use crate::{catch_panic, may_panic};
+
+/// Kinds of events in the table that `drain` fills; `lib/engine.js` has the same list.
+mod kind {
+    pub(super) const OPEN_NODE: u32 = 0;
+    pub(super) const OPEN: u32 = 1;
+    pub(super) const ATTACHED_NODE: u32 = 2;
+    pub(super) const ATTACHED: u32 = 3;
+    pub(super) const MESSAGE: u32 = 4;
+    pub(super) const VALUE: u32 = 5;
+    pub(super) const CLOSING: u32 = 6;
+    pub(super) const CLOSED: u32 = 7;
+    pub(super) const DRAIN: u32 = 8;
+    pub(super) const OUTPUT: u32 = 9;
+    pub(super) const ENDED: u32 = 10;
+    pub(super) const RETURNED: u32 = 11;
+    pub(super) const LOG: u32 = 12;
+    pub(super) const CLIENT_CLOSE: u32 = 13;
+    pub(super) const LEFT: u32 = 14;
+}
+
+/// Numbers per event in the table: kind, subject, and two that depend on the kind.
+const COLUMNS: usize = 4;
+
+/// Puts `drain`, `message` and `write` on `target`.
+pub(super) fn install(
+    env: &Env,
+    target: &mut Object<'_>,
+    state: &Rc<RefCell<State>>,
+) -> Result<()> {
+    for (name, function) in [
+        (c"drain", drain as Callback),
+        (c"message", message as Callback),
+        (c"write", write as Callback),
+    ] {
+        let data = Rc::into_raw(state.clone()).cast_mut().cast::<c_void>();
+        let value = create_function(env, name, function, data)?;
+        // SAFETY: `target` and `value` are values of this call.
+        unsafe {
+            check_status!(sys::napi_set_named_property(
+                env.raw(),
+                target.raw(),
+                name.as_ptr(),
+                value
+            ))?;
+        }
+    }
+    Ok(())
+}
+
+type Callback = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
+
+fn create_function(
+    env: &Env,
+    name: &CStr,
+    function: Callback,
+    data: *mut c_void,
+) -> Result<sys::napi_value> {
+    let mut value = ptr::null_mut();
+    // SAFETY: the name is NUL-terminated and of the given length; `data` is a reference count of the
+    // state, which the finalizer gives back when the function can no longer be called.
+    unsafe {
+        check_status!(sys::napi_create_function(
+            env.raw(),
+            name.as_ptr(),
+            name.to_bytes().len().cast_signed(),
+            Some(function),
+            data,
+            &raw mut value
+        ))?;
+        check_status!(sys::napi_add_finalizer(
+            env.raw(),
+            value,
+            data,
+            Some(release),
+            ptr::null_mut(),
+            ptr::null_mut()
+        ))?;
+    }
+    Ok(value)
+}
+
+/// Gives back the reference that a function of [`install`] held.
+unsafe extern "C" fn release(_env: sys::napi_env, data: *mut c_void, _hint: *mut c_void) {
+    // SAFETY: `data` came from `Rc::into_raw` for this one function, which is gone.
+    drop(unsafe { Rc::from_raw(data.cast::<RefCell<State>>()) });
+}
+
+/// The two arguments and the state of a call.
+///
+/// # Safety
+/// Only for the callbacks made by [`install`], during the call.
+unsafe fn arguments<'a>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> ([sys::napi_value; 2], &'a RefCell<State>) {
+    let mut count = 2;
+    let mut values = [ptr::null_mut(); 2];
+    let mut data = ptr::null_mut();
+    // SAFETY: the caller passes on what Node has called it with; absent arguments become undefined.
+    unsafe {
+        sys::napi_get_cb_info(
+            env,
+            info,
+            &raw mut count,
+            values.as_mut_ptr(),
+            ptr::null_mut(),
+            &raw mut data,
+        );
+        (values, &*data.cast::<RefCell<State>>())
+    }
+}
+
+/// `write(key, text)` → 0 refused, 1 taken, 2 taken and full.
+unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: Node calls this with the values of a running call, for the function made by `install`.
+    let ([key_value, text], state) = unsafe { arguments(env, info) };
+    let mut key = 0;
+    // SAFETY: as above.
+    let sent = catch_panic(|| unsafe {
+        let state = &mut *state.borrow_mut();
+        sys::napi_get_value_uint32(env, key_value, &raw mut key);
+        let mut units = std::mem::take(&mut state.units);
+        let is_first_answer = std::mem::take(&mut state.handles_one);
+        let sent = match state.connection(key) {
+            Some(connection) => {
+                may_panic("write");
+                read_utf16(env, text, &mut units);
+                let send = || connection.send(Outgoing::Text(&units));
+                if is_first_answer {
+                    state.runtime.flush_after(send)
+                } else {
+                    send()
+                }
+            }
+            // JavaScript has not heard yet that the connection ended, so it counts as open.
+            None => Sent::Taken,
+        };
+        state.units = units;
+        sent as u32
+    });
+    let sent = sent.unwrap_or_else(|| {
+        fail(state, Some(key));
+        Sent::Refused as u32
+    });
+    // SAFETY: as above.
+    unsafe { number(env, sent) }
+}
+
+/// A panic has cost this connection.
+fn fail(state: &RefCell<State>, key: Option<u32>) {
+    // Should it panic again, nothing more can be done for it.
+    let _ = catch_panic(|| {
+        let state = state.borrow();
+        if let Some(connection) = key.and_then(|key| state.connection(key)) {
+            connection.fail();
+        }
+    });
+}
+
+/// Reads a JavaScript string as it is, lone surrogates included, into a buffer that is used again.
+///
+/// # Safety
+/// `text` must be a string value of `env`.
+unsafe fn read_utf16(env: sys::napi_env, text: sys::napi_value, units: &mut Vec<u16>) {
+    units.clear();
+    if units.capacity() < 1024 {
+        units.reserve(1024);
+    }
+    let mut len = 0;
+    // SAFETY: at most `capacity` units, the last of them a NUL, are written to the spare capacity; `len`
+    // says how many are initialised.
+    unsafe {
+        let spare = units.spare_capacity_mut();
+        sys::napi_get_value_string_utf16(
+            env,
+            text,
+            spare.as_mut_ptr().cast(),
+            spare.len(),
+            &raw mut len,
+        );
+        if len + 1 >= spare.len() {
+            // Perhaps cut: ask for the length and read again with room for all of it.
+            sys::napi_get_value_string_utf16(env, text, ptr::null_mut(), 0, &raw mut len);
+            units.reserve(len + 1);
+            sys::napi_get_value_string_utf16(
+                env,
+                text,
+                units.spare_capacity_mut().as_mut_ptr().cast(),
+                len + 1,
+                &raw mut len,
+            );
+        }
+        units.set_len(len);
+    }
+}
+
+/// `message(place)` → a message of the batch that is being handled: a string (JSON text where it stands for
+/// a value) or a Buffer. Fetched one by one, as that costs half of what elements of an array do.
+unsafe extern "C" fn message(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: Node calls this with the values of a running call, for the function made by `install`.
+    let value = catch_panic(|| unsafe {
+        let ([place_value, _], state) = arguments(env, info);
+        let mut place = 0;
+        sys::napi_get_value_uint32(env, place_value, &raw mut place);
+        let state = state.borrow();
+        let batch = state.batch();
+        let Some(Event::Message(message)) = batch.events.get(place as usize) else {
+            return None;
+        };
+        let range = message.start..message.end;
+        Some(match message.form {
+            Form::Ascii => latin1(env, &batch.bytes[range]),
+            Form::Wide => utf16(env, &batch.wide[range]),
+            Form::Value => utf8(env, &batch.bytes[range]),
+            Form::Binary => buffer(env, &batch.bytes[range]),
+        })
+    });
+    // A null value is undefined.
+    value.flatten().unwrap_or(ptr::null_mut())
+}
+
+/// `drain(values, table)` → number of events. Each has four numbers in the `Uint32Array` `table`, and a
+/// value in the array `values` if its kind has one. 0 says that nothing waits. What has been written since
+/// the last call is sent first.
+unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: Node calls this with the values of a running call, for the function made by `install`.
+    let ([values, table], state) = unsafe { arguments(env, info) };
+    let mut count = 0;
+    let mut key = None;
+    // SAFETY: as above.
+    let drained = catch_panic(|| unsafe {
+        let state = &mut *state.borrow_mut();
+        state.handled();
+        // What the listeners wrote leaves before more is handled: one call does both.
+        state.runtime.flush();
+        let mut len = 0;
+        let mut numbers = ptr::null_mut();
+        let status = sys::napi_get_typedarray_info(
+            env,
+            table,
+            ptr::null_mut(),
+            &raw mut len,
+            &raw mut numbers,
+            ptr::null_mut(),
+            ptr::null_mut(),
+        );
+        if status == sys::Status::napi_ok && !numbers.is_null() {
+            let table = std::slice::from_raw_parts_mut(numbers.cast::<u32>(), len);
+            let (rows, _) = table.as_chunks_mut::<COLUMNS>();
+            state.refill();
+            for row in rows {
+                let Some((place, event)) = state.next_event() else {
+                    break;
+                };
+                key = event.key();
+                let (numbers, value) = present(env, state, count, place, event);
+                *row = numbers;
+                if !value.is_null() {
+                    sys::napi_set_element(env, values, count, value);
+                }
+                count += 1;
+            }
+        }
+        state.handles_one = count == 1;
+        if count > 0
+            && let Some(uv_poll) = &mut state.uv_poll
+        {
+            uv_poll.batch(count as usize);
+        }
+    });
+    if drained.is_none() {
+        // The event is lost, and so its connection with it. What is in the table by then counts.
+        fail(state, key);
+    }
+    // SAFETY: as above.
+    unsafe { number(env, count) }
+}
+
+/// An event as JavaScript gets it; a null value is none.
+///
+/// # Safety
+/// `env` is that of a running call.
+unsafe fn present(
+    env: sys::napi_env,
+    state: &mut State,
+    row: u32,
+    place: usize,
+    event: Event,
+) -> ([u32; COLUMNS], sys::napi_value) {
+    let none = ptr::null_mut();
+    // SAFETY: the slices that the values are made from live in the state's batch during this call.
+    unsafe {
+        match event {
+            Event::Open {
+                connection,
+                request_info,
+            } => {
+                let (key, service) = (connection.key(), connection.service().id);
+                state.insert(connection);
+                may_panic("present");
+                match request_info {
+                    RequestInfo::Node { id, transport } => (
+                        [kind::OPEN_NODE, key, service, transport as u32],
+                        number(env, id),
+                    ),
+                    RequestInfo::Request {
+                        taken_id,
+                        json,
+                        whole,
+                    } => {
+                        state.opened(key);
+                        state.keep_request(row, whole);
+                        ([kind::OPEN, key, service, taken_id], text(env, &json))
+                    }
+                }
+            }
+            Event::Attached {
+                key,
+                request_info: RequestInfo::Node { id, transport },
+            } => ([kind::ATTACHED_NODE, key, id, transport as u32], none),
+            Event::Attached {
+                key,
+                request_info:
+                    RequestInfo::Request {
+                        taken_id,
+                        json,
+                        whole,
+                    },
+            } => {
+                state.keep_request(row, whole);
+                ([kind::ATTACHED, key, 0, taken_id], text(env, &json))
+            }
+            Event::Message(message) => {
+                let kind = match message.form {
+                    Form::Value => kind::VALUE,
+                    Form::Ascii | Form::Wide | Form::Binary => kind::MESSAGE,
+                };
+                // A batch of so many events would not fit the memory.
+                let place = u32::try_from(place).unwrap_or(u32::MAX);
+                ([kind, message.key, place, 0], none)
+            }
+            Event::ClientClose(key) => ([kind::CLIENT_CLOSE, key, 0, 0], none),
+            Event::Closing(key) => ([kind::CLOSING, key, 0, 0], none),
+            Event::Closed(key) => {
+                state.remove(key);
+                ([kind::CLOSED, key, 0, 0], none)
+            }
+            Event::Drain(key) => ([kind::DRAIN, key, 0, 0], none),
+            Event::Output(id) => ([kind::OUTPUT, id, 0, 0], none),
+            Event::Ended { taken_id, traffic } => {
+                let Traffic { read, written } = traffic;
+                match (u32::try_from(read), u32::try_from(written)) {
+                    (Ok(read), Ok(written)) => ([kind::ENDED, taken_id, read, written], none),
+                    // The numbers of a row are too small for them.
+                    _ => ([kind::ENDED, taken_id, 0, 0], numbers(env, traffic)),
+                }
+            }
+            Event::Returned(returned) => {
+                let value = numbers(env, returned.traffic);
+                sys::napi_set_element(env, value, 2, buffer(env, &returned.bytes));
+                // From here on the descriptor is that of the handle which JavaScript makes of it.
+                let fd = returned.fd.into_number();
+                let fault = returned
+                    .fault
+                    .map_or(0, |fault| fault.code().cast_unsigned());
+                ([kind::RETURNED, returned.taken_id, fd, fault], value)
+            }
+            Event::Left(service) => ([kind::LEFT, service, 0, 0], none),
+            Event::Log {
+                service,
+                severity,
+                line,
+            } => {
+                let severity = ["debug", "info", "error"]
+                    .iter()
+                    .position(|name| *name == severity);
+                let severity = severity.map_or(0, |index| u32::try_from(index).unwrap_or(0));
+                ([kind::LOG, service, severity, 0], text(env, &line))
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `env` is that of a running call; so for the functions below.
+unsafe fn number(env: sys::napi_env, number: u32) -> sys::napi_value {
+    let mut value = ptr::null_mut();
+    // SAFETY: see above; `value` is written before it is read, or stays null.
+    unsafe { sys::napi_create_uint32(env, number, &raw mut value) };
+    value
+}
+
+/// An array of the bytes read and those written.
+unsafe fn numbers(env: sys::napi_env, traffic: Traffic) -> sys::napi_value {
+    let mut list = ptr::null_mut();
+    // SAFETY: the caller's promise; a null value, after a failure, is refused by Node with a status.
+    unsafe {
+        sys::napi_create_array(env, &raw mut list);
+        for (index, bytes) in (0..).zip([traffic.read, traffic.written]) {
+            let mut value = ptr::null_mut();
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "no connection carries 2^53 bytes"
+            )]
+            sys::napi_create_double(env, bytes as f64, &raw mut value);
+            sys::napi_set_element(env, list, index, value);
+        }
+    }
+    list
+}
+
+unsafe fn text(env: sys::napi_env, text: &str) -> sys::napi_value {
+    // SAFETY: the caller's promise.
+    unsafe { utf8(env, text.as_bytes()) }
+}
+
+unsafe fn utf8(env: sys::napi_env, bytes: &[u8]) -> sys::napi_value {
+    let mut value = ptr::null_mut();
+    // SAFETY: pointer and length are those of a live slice.
+    unsafe {
+        sys::napi_create_string_utf8(
+            env,
+            bytes.as_ptr().cast(),
+            bytes.len().cast_signed(),
+            &raw mut value,
+        )
+    };
+    value
+}
+
+unsafe fn latin1(env: sys::napi_env, bytes: &[u8]) -> sys::napi_value {
+    let mut value = ptr::null_mut();
+    // SAFETY: pointer and length are those of a live slice.
+    unsafe {
+        sys::napi_create_string_latin1(
+            env,
+            bytes.as_ptr().cast(),
+            bytes.len().cast_signed(),
+            &raw mut value,
+        )
+    };
+    value
+}
+
+unsafe fn utf16(env: sys::napi_env, units: &[u16]) -> sys::napi_value {
+    let mut value = ptr::null_mut();
+    // SAFETY: pointer and length are those of a live slice.
+    unsafe {
+        sys::napi_create_string_utf16(
+            env,
+            units.as_ptr(),
+            units.len().cast_signed(),
+            &raw mut value,
+        )
+    };
+    value
+}
+
+unsafe fn buffer(env: sys::napi_env, bytes: &[u8]) -> sys::napi_value {
+    let mut value = ptr::null_mut();
+    // SAFETY: pointer and length are those of a live slice, which is copied.
+    unsafe {
+        sys::napi_create_buffer_copy(
+            env,
+            bytes.len(),
+            bytes.as_ptr().cast(),
+            ptr::null_mut(),
+            &raw mut value,
+        )
+    };
+    value
+}

@@ -1,0 +1,13 @@
+//! Who reads from websockets: the I/O threads, or the JavaScript thread while few of them are busy.
+
+#[cfg(not(takeover))]
+mod none;
+#[cfg(takeover)]
+mod policy;
+#[cfg(takeover)]
+mod unix;
+
+#[cfg(not(takeover))]
+pub(super) use none::UvPoll;
+#[cfg(takeover)]
+pub(super) use unix::UvPoll;

@@ -1,0 +1,270 @@
+//! What one listener's options mean for its responses: base headers, `/info` and the iframe page.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::header::{self, HeaderName};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use md5::{Digest, Md5};
+
+use super::cookie;
+use super::response::{respond, set};
+use super::route::{Endpoint, Route};
+
+/// The options that show in responses, as JavaScript has judged them.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub disable_cors: bool,
+    /// `jsessionid: true`. When it is a function, JavaScript sets the headers itself.
+    pub jsessionid: bool,
+    /// `cookie_needed` in `/info`: whether `jsessionid` is anything but false.
+    pub cookie_needed: bool,
+    /// The option `websocket` as JSON text, for `/info`; `None` leaves it out.
+    pub websocket: Option<String>,
+    /// The option `transports` as JSON text, when it was given.
+    pub transports: Option<String>,
+    pub sockjs_url: String,
+}
+
+/// [`Options`] with all that can be computed once.
+#[derive(Debug)]
+pub struct ResponsePolicy {
+    options: Options,
+    iframe: Bytes,
+    iframe_etag: HeaderValue,
+}
+
+/// Room for the headers that a browser is usually sent: to grow on the way would be a second allocation.
+const USUAL_HEADERS: usize = 8;
+
+impl ResponsePolicy {
+    pub fn new(options: Options) -> Self {
+        let iframe = [IFRAME_HEAD, &options.sockjs_url, IFRAME_TAIL].concat();
+        let etag = format!(
+            "\"{:032x}\"",
+            u128::from_be_bytes(Md5::digest(&iframe).into())
+        );
+        // A quoted hexadecimal number is a valid value.
+        let iframe_etag = HeaderValue::try_from(etag).unwrap_or(HeaderValue::from_static("\"\""));
+        Self {
+            options,
+            iframe: iframe.into(),
+            iframe_etag,
+        }
+    }
+
+    /// The headers that a route has before its handler runs: cookie, CORS and caching, each where
+    /// 0.3.24 has it. `now` is for `Expires`.
+    pub fn base_headers(
+        &self,
+        route: &Route<'_>,
+        request: &HeaderMap,
+        now: impl FnOnce() -> SystemTime,
+    ) -> HeaderMap {
+        let base_headers = BaseHeaders::of(route);
+        let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
+        if base_headers.cookie && self.options.jsessionid {
+            let cookies = request_header(request, &header::COOKIE);
+            set(
+                &mut headers,
+                header::SET_COOKIE,
+                &cookie::jsessionid(cookies.as_deref()),
+            );
+        }
+        if base_headers.cors && !self.options.disable_cors {
+            allow_origin(
+                &mut headers,
+                request_header(request, &header::ORIGIN).as_deref(),
+                request,
+            );
+        }
+        match base_headers.caching {
+            Caching::Unsaid => {}
+            Caching::Never => {
+                headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(NO_CACHE));
+            }
+            Caching::Year => {
+                headers.insert(
+                    header::CACHE_CONTROL,
+                    HeaderValue::from_static("public, max-age=31536000"),
+                );
+                // httpdate panics for a clock before 1970.
+                let expires =
+                    now().max(SystemTime::UNIX_EPOCH) + Duration::from_secs(CACHE_SECONDS);
+                let date = httpdate::fmt_http_date(expires);
+                set(&mut headers, header::EXPIRES, date.as_bytes());
+            }
+        }
+        headers
+    }
+
+    /// Whether 0.3.24 deals with the session cookie on this route, and so calls a `jsessionid`
+    /// function.
+    pub fn has_cookie(route: &Route<'_>) -> bool {
+        BaseHeaders::of(route).cookie
+    }
+
+    /// `/info`. `entropy` is a random number; `base_url` is JSON text, for an option that is set
+    /// (or the value of its function).
+    pub fn info(
+        &self,
+        mut base_headers: HeaderMap,
+        entropy: u32,
+        base_url: Option<&str>,
+    ) -> Response<Bytes> {
+        let mut json = String::from("{");
+        let mut member = |name: &str, value: &str| {
+            let comma = if json.len() > 1 { "," } else { "" };
+            // Writing to a String does not fail.
+            let _ = write!(json, "{comma}\"{name}\":{value}");
+        };
+        if let Some(websocket) = &self.options.websocket {
+            member("websocket", websocket);
+        }
+        if let Some(transports) = &self.options.transports {
+            member("transports", transports);
+        }
+        if !self.options.disable_cors {
+            member("origins", "[\"*:*\"]");
+        }
+        member(
+            "cookie_needed",
+            if self.options.cookie_needed {
+                "true"
+            } else {
+                "false"
+            },
+        );
+        member("entropy", &entropy.to_string());
+        if let Some(base_url) = base_url {
+            member("base_url", base_url);
+        }
+        json.push('}');
+        base_headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json; charset=UTF-8"),
+        );
+        respond(StatusCode::OK, base_headers, json.into())
+    }
+
+    /// The iframe page, or 304 (with the caching headers only) when `If-None-Match` is its tag.
+    pub fn iframe(&self, mut base_headers: HeaderMap, request: &HeaderMap) -> Response<Bytes> {
+        if request_header(request, &header::IF_NONE_MATCH)
+            .is_some_and(|tag| *tag == *self.iframe_etag.as_bytes())
+        {
+            return respond(StatusCode::NOT_MODIFIED, base_headers, Bytes::new());
+        }
+        base_headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/html; charset=UTF-8"),
+        );
+        base_headers.insert(header::ETAG, self.iframe_etag.clone());
+        base_headers.insert(header::CONTENT_LENGTH, self.iframe.len().into());
+        respond(StatusCode::OK, base_headers, self.iframe.clone())
+    }
+}
+
+struct BaseHeaders {
+    cookie: bool,
+    cors: bool,
+    caching: Caching,
+}
+
+enum Caching {
+    Unsaid,
+    Never,
+    Year,
+}
+
+impl BaseHeaders {
+    fn of(route: &Route<'_>) -> Self {
+        let (cookie, cors, caching) = match route {
+            Route::Welcome | Route::RawWebsocket => (false, false, Caching::Unsaid),
+            Route::Iframe | Route::WebsocketDisabled => (false, false, Caching::Year),
+            Route::Info => (false, true, Caching::Never),
+            Route::ChunkingTest => (false, true, Caching::Unsaid),
+            Route::InfoOptions | Route::ChunkingTestOptions => (true, true, Caching::Year),
+            Route::Session { endpoint, .. } => match endpoint {
+                Endpoint::Websocket => (false, false, Caching::Unsaid),
+                Endpoint::WebsocketDisabled => (false, false, Caching::Year),
+                Endpoint::XhrOptions | Endpoint::XhrSendOptions | Endpoint::XhrStreamingOptions => {
+                    (true, true, Caching::Year)
+                }
+                Endpoint::Xhr | Endpoint::XhrSend | Endpoint::XhrStreaming => {
+                    (true, true, Caching::Never)
+                }
+                Endpoint::Eventsource
+                | Endpoint::Htmlfile
+                | Endpoint::Jsonp
+                | Endpoint::JsonpSend => (true, false, Caching::Never),
+            },
+        };
+        Self {
+            cookie,
+            cors,
+            caching,
+        }
+    }
+}
+
+/// The CORS headers of a simple request. Without an origin anyone may read, without credentials.
+pub(super) fn allow_origin(headers: &mut HeaderMap, origin: Option<&[u8]>, request: &HeaderMap) {
+    if let Some(origin) = origin {
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+            HeaderValue::from_static("true"),
+        );
+        set(headers, header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    } else {
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_ORIGIN,
+            HeaderValue::from_static("*"),
+        );
+    }
+    headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+    if let Some(asked) = request_header(request, &header::ACCESS_CONTROL_REQUEST_HEADERS) {
+        set(headers, header::ACCESS_CONTROL_ALLOW_HEADERS, &asked);
+    }
+}
+
+/// A request header as Node shows it: several lines are joined. An empty one counts as none.
+pub fn request_header<'a>(request: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, [u8]>> {
+    let mut lines = request.get_all(name).iter();
+    let mut value = Cow::Borrowed(lines.next()?.as_bytes());
+    let separator: &[u8] = if *name == header::COOKIE {
+        b"; "
+    } else {
+        b", "
+    };
+    for line in lines {
+        let joined = value.to_mut();
+        joined.extend_from_slice(separator);
+        joined.extend_from_slice(line.as_bytes());
+    }
+    (!value.is_empty()).then_some(value)
+}
+
+/// A year, in seconds: what may be cached is cached that long.
+pub(super) const CACHE_SECONDS: u64 = 365 * 24 * 60 * 60;
+const NO_CACHE: &str = "no-store, no-cache, no-transform, must-revalidate, max-age=0";
+
+const IFRAME_HEAD: &str = r#"<!DOCTYPE html>
+<html>
+<head>
+  <meta http-equiv="X-UA-Compatible" content="IE=edge" />
+  <meta http-equiv="Content-Type" content="text/html; charset=UTF-8" />
+  <script src=""#;
+
+const IFRAME_TAIL: &str = r#""></script>
+  <script>
+    document.domain = document.domain;
+    SockJS.bootstrap_iframe();
+  </script>
+</head>
+<body>
+  <h2>Don't panic!</h2>
+  <p>This is a SockJS hidden iframe. It's used for cross domain magic.</p>
+</body>
+</html>"#;

@@ -1,0 +1,137 @@
+//! Response bodies as hyper takes them.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use hyper::body::{Frame, SizeHint};
+
+use super::exchange::Exchange;
+use crate::server::connection::Attachment;
+use crate::server::frames::FrameBatch;
+use crate::server::send_buffer::SendBuffer;
+
+/// A response body. Dropping it, which hyper does when it has been written or cannot be, ends the
+/// exchange, and aborts a receiver that has not had its end.
+#[derive(Debug)]
+pub(super) struct Body {
+    content: Content,
+    done: Done,
+}
+
+#[derive(Debug)]
+enum Content {
+    /// Sent with `Content-Length`.
+    Full(Bytes),
+    /// All there, but sent in chunks, as sockjs 0.3.24 does where it does not state a length.
+    Chunked(Bytes),
+    /// Comes in the course of time. Each frame is a chunk.
+    Stream {
+        send_buffer: Arc<SendBuffer>,
+        /// What has been taken of it last.
+        batch: Option<FrameBatch>,
+        #[expect(dead_code, reason = "held to be dropped")]
+        attachment: Option<Attachment>,
+    },
+}
+
+#[derive(Debug)]
+struct Done(Arc<Exchange>);
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        self.0.response_complete();
+    }
+}
+
+impl Body {
+    /// A body of known length.
+    pub(super) fn full(bytes: Bytes, exchange: Arc<Exchange>) -> Self {
+        Self {
+            content: Content::Full(bytes),
+            done: Done(exchange),
+        }
+    }
+
+    /// A body whose length is not stated.
+    pub(super) fn chunked(bytes: Bytes, exchange: Arc<Exchange>) -> Self {
+        Self {
+            content: Content::Chunked(bytes),
+            done: Done(exchange),
+        }
+    }
+
+    /// What is written to the send buffer, until its end.
+    pub(super) fn stream(
+        send_buffer: Arc<SendBuffer>,
+        attachment: Option<Attachment>,
+        exchange: Arc<Exchange>,
+    ) -> Self {
+        Self {
+            content: Content::Stream {
+                send_buffer,
+                batch: None,
+                attachment,
+            },
+            done: Done(exchange),
+        }
+    }
+}
+
+impl hyper::body::Body for Body {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let this = &mut *self;
+        let bytes = match &mut this.content {
+            Content::Full(bytes) | Content::Chunked(bytes) => {
+                Some(std::mem::take(bytes)).filter(|bytes| !bytes.is_empty())
+            }
+            Content::Stream {
+                send_buffer, batch, ..
+            } => {
+                let exchange = &this.done.0;
+                let frame = batch.as_mut().and_then(FrameBatch::next);
+                if frame.is_some() {
+                    frame
+                } else {
+                    *batch = None;
+                    match send_buffer.poll_take(cx) {
+                        Poll::Ready(Some(taken)) => {
+                            exchange.hands_over();
+                            batch.insert(taken).next()
+                        }
+                        Poll::Ready(None) if send_buffer.is_aborted() => return aborted(),
+                        Poll::Ready(None) => None,
+                        Poll::Pending if exchange.is_client_gone() && send_buffer.is_idle() => {
+                            return aborted();
+                        }
+                        Poll::Pending => return Poll::Pending,
+                    }
+                }
+            }
+        };
+        Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(&self.content, Content::Full(bytes) if bytes.is_empty())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Chunked(_) | Content::Stream { .. } => SizeHint::default(),
+        }
+    }
+}
+
+fn aborted() -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())))
+}

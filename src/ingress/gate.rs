@@ -1,0 +1,341 @@
+//! Decides, at each request boundary of a taken connection, whether the next request is ours or Node's.
+//!
+//! hyper must never see a byte that is not ours: what it has begun to parse cannot be given back whole.
+//! So bytes are held here until there is a whole head. A request that is ours and plain is let through,
+//! exactly its head and body; at anything else the stream ends for hyper, and Node, which gets the held
+//! bytes untouched, stays the judge of every odd request.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BytesMut};
+use hyper::rt::ReadBufCursor;
+use memchr::memchr_iter;
+
+use super::exchange::Exchange;
+use super::installation::Installation;
+use crate::server::ServiceInUse;
+use crate::server::io::with_read_buffer;
+use crate::server::socket::Polled;
+use crate::server::taken_sockets::Fault;
+
+/// What the first bytes of a connection say about its next request.
+#[derive(Debug)]
+pub enum Verdict {
+    /// The head is not complete.
+    Unknown,
+    /// Node's.
+    Foreign,
+    /// Ours and plain; head and body have this many bytes.
+    Ours(Arc<ServiceInUse>, usize),
+}
+
+/// The bytes that hyper reads from and writes to.
+#[derive(Debug)]
+pub struct Gate {
+    socket: Polled,
+    installation: Arc<Installation>,
+    exchange: Arc<Exchange>,
+    held: BytesMut,
+    /// Bytes of `held` in which no end of a head was found.
+    scanned: usize,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Waiting for a whole head.
+    Head,
+    /// So many bytes may pass.
+    Pass(usize),
+    /// A request has passed and is being answered; what follows it waits.
+    Hold,
+    /// The next request is Node's.
+    Foreign,
+    /// The client has closed its side in the middle of a body, or has reset the connection: Node reports it.
+    Faulty,
+    /// The client has closed its side while its request was being answered.
+    Gone,
+    /// The client has closed.
+    Ended,
+}
+
+/// Bytes that a client may pipeline behind a request that is being answered.
+const HOLD_MAX: usize = 64 << 10;
+/// Headers of a request; Node's own default bound is far higher and applies to those with more.
+const MAX_HEADERS: usize = 64;
+
+impl Gate {
+    /// A gate in front of `socket`; `read` is what Node had read of it already.
+    pub fn new(
+        socket: Polled,
+        installation: Arc<Installation>,
+        exchange: Arc<Exchange>,
+        read: &[u8],
+    ) -> Self {
+        Self {
+            socket,
+            installation,
+            exchange,
+            held: read.into(),
+            scanned: 0,
+            phase: Phase::Head,
+        }
+    }
+
+    /// Ends the stream for hyper; the bytes are Node's.
+    fn refuse(&mut self) {
+        self.phase = Phase::Foreign;
+        self.exchange.give_back(self.held.split().into());
+    }
+
+    fn fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let filled: Poll<io::Result<usize>> = with_read_buffer(|buffer| {
+            let read = ready!(self.socket.poll_read(cx, buffer))?;
+            self.held.extend_from_slice(&buffer[..read]);
+            Poll::Ready(Ok(read))
+        });
+        if let Poll::Ready(Err(error)) = &filled
+            && let Some(number) = error.raw_os_error()
+        {
+            self.exchange.set_fault(Fault::Read(number));
+            self.phase = Phase::Faulty;
+        }
+        filled
+    }
+
+    /// Judges what is held, looking for the end of the head only in what is new.
+    fn judge(&mut self) -> Verdict {
+        let new = &self.held[self.scanned.saturating_sub(2)..];
+        let complete = memchr_iter(b'\n', new)
+            .map(|at| &new[at + 1..])
+            .any(|next| next.starts_with(b"\n") || next.starts_with(b"\r\n"));
+        self.scanned = self.held.len();
+        if complete {
+            return judge(&self.held, &self.installation);
+        }
+        if self.held.len() > self.installation.max_header_size() {
+            return Verdict::Foreign;
+        }
+        Verdict::Unknown
+    }
+}
+
+/// Judges the request that `bytes` begin with.
+pub fn judge(bytes: &[u8], installation: &Installation) -> Verdict {
+    // An empty line before a request, which parsers skip (RFC 9112, section 2.2).
+    if bytes.first().is_some_and(|byte| b"\r\n".contains(byte)) {
+        return Verdict::Foreign;
+    }
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut request = httparse::Request::new(&mut headers);
+    let head = match request.parse(bytes) {
+        Ok(httparse::Status::Complete(head)) => head,
+        Ok(httparse::Status::Partial) => return Verdict::Unknown,
+        Err(_) => return Verdict::Foreign,
+    };
+    let (Some(method), Some(target), Some(1)) = (request.method, request.path, request.version)
+    else {
+        return Verdict::Foreign;
+    };
+    if head > installation.max_header_size()
+        || !is_plain_target(target)
+        || has_bare_line_feed(&bytes[..head])
+    {
+        return Verdict::Foreign;
+    }
+    let Some(body) = plain_body_len(method, request.headers) else {
+        return Verdict::Foreign;
+    };
+    match installation.claim_plain(target) {
+        // A body that nobody waits for may still be coming when the response begins, and hyper, asked for
+        // nothing, would not see its client go away and would close the connection.
+        Some(service) if body > 0 && !service.reads_body(method, target) => Verdict::Foreign,
+        Some(service) => match head.checked_add(body) {
+            Some(len) => Verdict::Ours(service, len),
+            None => Verdict::Foreign,
+        },
+        None => Verdict::Foreign,
+    }
+}
+
+/// Whether a line ends without a carriage return, which httparse and hyper allow and Node does not.
+fn has_bare_line_feed(head: &[u8]) -> bool {
+    memchr_iter(b'\n', head).any(|at| !head[..at].ends_with(b"\r"))
+}
+
+/// Bytes that mean the same to every parser of targets.
+fn is_plain_target(target: &str) -> bool {
+    target.starts_with('/')
+        && !target.starts_with("//")
+        && target
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._~!$&()*+,;=:@/%?".contains(&byte))
+}
+
+/// Length of the body of a request that no two servers can understand differently; `None` for others.
+fn plain_body_len(method: &str, headers: &[httparse::Header<'_>]) -> Option<usize> {
+    let mut hosts = 0;
+    let mut length = None;
+    for (index, header) in headers.iter().enumerate() {
+        let name = header.name;
+        let repeated = headers[..index]
+            .iter()
+            .any(|other| other.name.eq_ignore_ascii_case(name));
+        if repeated {
+            return None;
+        }
+        match name.len() {
+            4 if name.eq_ignore_ascii_case("host") => hosts += 1,
+            14 if name.eq_ignore_ascii_case("content-length") => {
+                length = Some(decimal(header.value)?);
+            }
+            10 if name.eq_ignore_ascii_case("connection") => {
+                let value = header.value;
+                if !value.eq_ignore_ascii_case(b"keep-alive")
+                    && !value.eq_ignore_ascii_case(b"close")
+                {
+                    return None;
+                }
+            }
+            _ if [
+                "expect",
+                "transfer-encoding",
+                "upgrade",
+                "te",
+                "trailer",
+                "http2-settings",
+            ]
+            .iter()
+            .any(|odd| name.eq_ignore_ascii_case(odd)) =>
+            {
+                return None;
+            }
+            _ => {}
+        }
+    }
+    if hosts != 1 {
+        return None;
+    }
+    match (method, length) {
+        ("GET" | "OPTIONS", None | Some(0)) => Some(0),
+        ("POST", length) => Some(length.unwrap_or(0)),
+        _ => None,
+    }
+}
+
+fn decimal(value: &[u8]) -> Option<usize> {
+    let digits = !value.is_empty() && value.len() < 16 && value.iter().all(u8::is_ascii_digit);
+    digits.then(|| {
+        value
+            .iter()
+            .fold(0, |sum, digit| sum * 10 + usize::from(digit - b'0'))
+    })
+}
+
+impl hyper::rt::Read for Gate {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut to: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        loop {
+            match this.phase {
+                Phase::Foreign | Phase::Faulty | Phase::Ended => return Poll::Ready(Ok(())),
+                Phase::Head => match this.judge() {
+                    Verdict::Ours(service, len) => {
+                        this.exchange.begin(service);
+                        this.phase = Phase::Pass(len);
+                        this.scanned = 0;
+                    }
+                    Verdict::Foreign => this.refuse(),
+                    Verdict::Unknown => {
+                        this.exchange.wait_for_head(!this.held.is_empty());
+                        if ready!(this.fill(cx))? == 0 {
+                            if this.held.is_empty() {
+                                this.phase = Phase::Ended;
+                            } else {
+                                this.refuse();
+                            }
+                        } else {
+                            this.exchange.head_grows();
+                        }
+                    }
+                },
+                Phase::Pass(0) => this.phase = Phase::Hold,
+                Phase::Pass(left) => {
+                    if this.held.is_empty() && ready!(this.fill(cx))? == 0 {
+                        this.exchange.set_fault(Fault::UnexpectedEnd);
+                        this.phase = Phase::Faulty;
+                        continue;
+                    }
+                    let len = left.min(this.held.len()).min(to.remaining());
+                    to.put_slice(&this.held[..len]);
+                    this.held.advance(len);
+                    this.phase = Phase::Pass(left - len);
+                    return Poll::Ready(Ok(()));
+                }
+                Phase::Hold if !this.exchange.is_responding() => this.phase = Phase::Head,
+                Phase::Hold => {
+                    if !this.held.is_empty() {
+                        this.exchange.hold(cx.waker());
+                    }
+                    if this.held.len() >= HOLD_MAX {
+                        return Poll::Pending;
+                    }
+                    // Reading on while a response waits is how its client is seen to go away.
+                    if ready!(this.fill(cx))? == 0 {
+                        this.phase = Phase::Gone;
+                        this.exchange.client_gone(cx.waker());
+                        return Poll::Pending;
+                    }
+                }
+                // hyper would drop the request at once, even one that has its answer already.
+                Phase::Gone if this.exchange.is_responding() => return Poll::Pending,
+                Phase::Gone => this.phase = Phase::Ended,
+            }
+        }
+    }
+}
+
+impl hyper::rt::Write for Gate {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.socket.poll_write(cx, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.socket.poll_write(cx, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.exchange.has_flushed(cx.waker());
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // A connection that goes back to Node stays as it is.
+        if !matches!(self.phase, Phase::Foreign | Phase::Faulty) {
+            self.socket.socket().shutdown_write();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+#[path = "gate_tests.rs"]
+mod tests;

@@ -1,0 +1,346 @@
+//! The takeover: sockets taken from Node's http server, served from their first bytes to their last.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use tokio::time::{Instant, sleep_until};
+
+use super::body::Body;
+use super::exchange::{Exchange, Expired};
+use super::gate::{Gate, Verdict, judge};
+use super::installation::Installation;
+use crate::server::dispatch::{Head, Plan, Reply};
+use crate::server::events::{Event, RequestInfo};
+use crate::server::io::Io;
+use crate::server::send_buffer::Destination;
+use crate::server::socket::{Polled, Socket};
+use crate::server::taken_sockets::{Fault, Returned, Standing};
+use crate::server::{Runtime, Service, websocket_reader};
+use crate::{catch_panic, may_panic};
+
+fn register(runtime: &Runtime, fd: i32) -> io::Result<(Polled, Arc<Io>)> {
+    let io = runtime.next_io();
+    let _entered = io.handle().enter();
+    Ok((Polled::new(Socket::duplicate_of(fd)?)?, io.clone()))
+}
+
+/// Takes a websocket whose handshake has been accepted. `head` is what Node has read past it.
+pub fn take_websocket(
+    service: &Arc<Service>,
+    fd: i32,
+    taken_id: u32,
+    kind: websocket_reader::WebsocketKind,
+    response: &[u8],
+    head: &[u8],
+) -> io::Result<()> {
+    let socket = Socket::duplicate_of(fd)?;
+    let open = || websocket_reader::open_taken(service, &socket, taken_id, kind, response, head);
+    if catch_panic(open).is_none() {
+        // The bridge could not go on with what has been begun: the websocket counts as taken, and is over.
+        socket.shutdown();
+        service.runtime.taken.remove(taken_id);
+        service.runtime.events.push(Event::Ended {
+            taken_id,
+            traffic: socket.traffic(),
+        });
+        service.log_fault();
+    }
+    Ok(())
+}
+
+/// Takes an HTTP connection whose current request is all of `read`, if that request is ours and plain.
+/// False leaves everything as it was.
+pub fn take_http(
+    runtime: &Arc<Runtime>,
+    installation: &Arc<Installation>,
+    fd: i32,
+    taken_id: u32,
+    read: &[u8],
+) -> bool {
+    catch_panic(|| begin_http(runtime, installation, fd, taken_id, read)).unwrap_or_else(|| {
+        // What was duplicated is closed again, and Node has its own descriptor still.
+        runtime.taken.remove(taken_id);
+        false
+    })
+}
+
+fn begin_http(
+    runtime: &Arc<Runtime>,
+    installation: &Arc<Installation>,
+    fd: i32,
+    taken_id: u32,
+    read: &[u8],
+) -> bool {
+    match judge(read, installation) {
+        Verdict::Ours(_, len) if len == read.len() => {}
+        _ => return false,
+    }
+    let Ok((polled, io)) = register(runtime, fd) else {
+        return false;
+    };
+    may_panic("take");
+    let socket = polled.socket().clone();
+    let standing = Arc::new(Standing::default());
+    runtime
+        .taken
+        .add_http(taken_id, &socket, installation.id(), standing.clone());
+    let exchange = Arc::new(Exchange::new(installation.clone(), standing));
+    let gate = Gate::new(polled, installation.clone(), exchange.clone(), read);
+    let driver = Driver {
+        runtime: runtime.clone(),
+        installation: installation.clone(),
+        socket,
+        exchange,
+        io: io.clone(),
+        taken_id,
+    };
+    io.handle().spawn(driver.run(gate));
+    true
+}
+
+/// Serves one taken HTTP connection.
+struct Driver {
+    runtime: Arc<Runtime>,
+    installation: Arc<Installation>,
+    socket: Arc<Socket>,
+    exchange: Arc<Exchange>,
+    io: Arc<Io>,
+    taken_id: u32,
+}
+
+/// How serving a connection ended.
+enum End {
+    /// Its next request is Node's.
+    Foreign(Vec<u8>),
+    /// Node reports what is wrong with it.
+    Fault(Fault),
+    /// It is over.
+    Closed,
+}
+
+impl Driver {
+    async fn run(self, gate: Gate) {
+        let mut release = Release {
+            driver: self,
+            end: End::Closed,
+        };
+        // Clients that went before this one came are seen to go first, as where one thread does both: the
+        // name of their session may be what it asks for.
+        tokio::task::yield_now().await;
+        release.end = release.driver.serve(gate).await;
+    }
+
+    async fn serve(&self, gate: Gate) -> End {
+        let service = service_fn(|request| self.respond(request));
+        let mut connection = pin!(
+            http1::Builder::new()
+                .title_case_headers(true)
+                .header_read_timeout(None)
+                .serve_connection(gate, service)
+        );
+        let mut alarm = pin!(sleep_until(Instant::now()));
+        let mut armed = None;
+        let ended = poll_fn(|cx| {
+            if armed.is_none() {
+                self.exchange.wakes(cx.waker());
+            }
+            loop {
+                if connection.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(None);
+                }
+                let Some((at, then)) = self.exchange.deadline() else {
+                    return Poll::Pending;
+                };
+                // A deadline that moved later costs nothing: the alarm fires early and is set again.
+                if armed.is_none_or(|armed| at < armed) {
+                    armed = Some(at);
+                    alarm.as_mut().reset(at.into());
+                }
+                if alarm.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                if at <= std::time::Instant::now() {
+                    return Poll::Ready(Some(then));
+                }
+                armed = None;
+            }
+        })
+        .await;
+        match ended {
+            Some(Expired::RequestTimeout) => End::Fault(Fault::RequestTimeout),
+            Some(Expired::Close) => End::Closed,
+            None => match self.exchange.take_foreign() {
+                Some(bytes) => End::Foreign(bytes),
+                None => self.exchange.take_fault().map_or(End::Closed, End::Fault),
+            },
+        }
+    }
+
+    async fn respond(&self, request: Request<Incoming>) -> io::Result<Response<Body>> {
+        may_panic("respond");
+        // Each request brings JavaScript something, a line for the log at least.
+        self.runtime.events.room().await;
+        let Some(service) = self.exchange.service() else {
+            return Err(io::Error::other(
+                "the gate names the service before it opens",
+            ));
+        };
+        let (parts, mut body) = request.into_parts();
+        let close = parts
+            .headers
+            .get(CONNECTION)
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"));
+        let target = parts
+            .uri
+            .path_and_query()
+            .map_or("/", |target| target.as_str());
+        let head = Head {
+            method: parts.method.as_str(),
+            target,
+            headers: &parts.headers,
+            base_url: None,
+        };
+        let destination = || Destination::Body(self.socket.clone(), self.io.clone());
+        let request_info = |transport, whole: bool| RequestInfo::Request {
+            taken_id: self.taken_id,
+            json: head.request_info(transport),
+            whole: whole.then(|| head.whole()),
+        };
+        let reply = match service.plan(&head, destination, request_info) {
+            Plan::Reply(reply) => {
+                self.exchange.request_complete();
+                reply
+            }
+            Plan::Body(plan) => {
+                let bytes = collect(&mut body, service.options.max_message_size).await?;
+                self.exchange.request_complete();
+                plan.finish(&service, bytes.as_deref()).await
+            }
+        };
+        if let Reply::Stream { send_buffer, .. } = &reply {
+            self.exchange.answers_with(send_buffer);
+        }
+        let mut response = self.body(reply).await?;
+        let close = close || response.headers().contains_key(CONNECTION);
+        if !close {
+            let headers = response.headers_mut();
+            headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
+            if let Some(keep_alive) = self.installation.keep_alive() {
+                headers.insert("keep-alive", keep_alive);
+            }
+        }
+        Ok(response)
+    }
+
+    async fn body(&self, reply: Reply) -> io::Result<Response<Body>> {
+        Ok(match reply {
+            Reply::Full(response) => {
+                let chunked = !response.headers().contains_key(CONTENT_LENGTH)
+                    && !matches!(
+                        response.status(),
+                        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+                    );
+                let exchange = self.exchange.clone();
+                response.map(|bytes| {
+                    if chunked {
+                        Body::chunked(bytes, exchange)
+                    } else {
+                        Body::full(bytes, exchange)
+                    }
+                })
+            }
+            Reply::Stream {
+                response,
+                send_buffer,
+                attachment,
+            } => {
+                // Node sends the head together with the first bytes of the body; so do we.
+                poll_fn(|cx| match send_buffer.poll_ready(cx) {
+                    Poll::Pending if self.exchange.is_client_gone() => {
+                        Poll::Ready(Err(io::Error::from(io::ErrorKind::ConnectionAborted)))
+                    }
+                    ready => ready.map(Ok),
+                })
+                .await?;
+                response.map(|()| Body::stream(send_buffer, attachment, self.exchange.clone()))
+            }
+        })
+    }
+}
+
+/// Gives the connection back or ends it, whatever way its task ends.
+struct Release {
+    driver: Driver,
+    end: End,
+}
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        let Driver {
+            runtime,
+            socket,
+            taken_id,
+            ..
+        } = &self.driver;
+        runtime.taken.remove(*taken_id);
+        if std::thread::panicking()
+            && let Some(service) = self.driver.exchange.service()
+        {
+            service.log_fault();
+        }
+        let (bytes, fault) = match std::mem::replace(&mut self.end, End::Closed) {
+            End::Foreign(bytes) => (Some(bytes), None),
+            End::Fault(fault) => (Some(Vec::new()), Some(fault)),
+            End::Closed => (None, None),
+        };
+        let traffic = socket.traffic();
+        if let Some(bytes) = bytes
+            && let Ok(fd) = socket.duplicate()
+        {
+            return runtime.events.push(Event::Returned(Returned {
+                taken_id: *taken_id,
+                fd,
+                bytes,
+                traffic,
+                fault,
+            }));
+        }
+        socket.shutdown();
+        runtime.events.push(Event::Ended {
+            taken_id: *taken_id,
+            traffic,
+        });
+    }
+}
+
+/// Reads a body of at most `max` bytes; `None` for a longer one, whose rest is read and dropped: a client
+/// that is still sending would lose the answer when the connection closes. `requestTimeout` bounds it.
+async fn collect(body: &mut Incoming, max: usize) -> io::Result<Option<Vec<u8>>> {
+    const FIRST: u64 = 64 << 10;
+    let announced = body.size_hint().lower();
+    let mut too_long = usize::try_from(announced).map_or(true, |announced| announced > max);
+    let first = if too_long { 0 } else { announced.min(FIRST) };
+    let mut bytes = Vec::with_capacity(usize::try_from(first).unwrap_or(0));
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
+        let data: Bytes = match frame.map_err(io::Error::other)?.into_data() {
+            Ok(data) => data,
+            Err(_) => continue,
+        };
+        if too_long || bytes.len() + data.len() > max {
+            too_long = true;
+            bytes = Vec::new();
+        } else {
+            bytes.extend_from_slice(&data);
+        }
+    }
+    Ok((!too_long).then_some(bytes))
+}

@@ -1,0 +1,502 @@
+//! The websocket protocol (RFC 6455) as a pure state machine, with the verdicts of faye-websocket.
+//!
+//! Own code over tungstenite's frame types because sockjs 0.3.24 is held to faye's behaviour where the
+//! two differ: which errors get which close code and text, at which byte they are noticed, UTF-8 being
+//! judged when a message is complete, and the codes with which a close frame is answered.
+
+use tungstenite::protocol::frame::FrameHeader;
+use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+
+/// What the decoder finds. Payloads are borrowed from the bytes that were fed.
+pub trait Incoming {
+    /// A complete text message, not yet known to be UTF-8. Answers whether it was taken, which has to mean
+    /// that it is ASCII: who looks at all its bytes anyway saves the decoder from doing so.
+    fn ascii(&mut self, _text: &[u8]) -> bool {
+        false
+    }
+    /// A complete text message.
+    fn text(&mut self, text: &str);
+    /// A complete binary message.
+    fn binary(&mut self, bytes: &[u8]);
+    /// A ping; answer it with a pong of the same payload.
+    fn ping(&mut self, payload: &[u8]);
+    /// A pong.
+    fn pong(&mut self, payload: &[u8]);
+    /// The peer broke the protocol: answer with this close frame and drop the connection, unless a close
+    /// frame has been sent before. Then faye ignores it until the peer closes, and so decoding goes on.
+    fn violation(&mut self, code: u16, reason: &str);
+    /// The peer closes: answer with this close frame and drop the connection. Nothing is decoded after
+    /// it.
+    fn close(&mut self, code: u16, reason: &str);
+}
+
+/// Turns bytes of a client, split anywhere, into messages.
+#[derive(Debug)]
+pub struct Decoder {
+    /// Bound of one message in bytes, all fragments together.
+    max_message_size: usize,
+    header: [u8; MAX_HEADER],
+    header_len: usize,
+    frame: Option<Frame>,
+    /// The frame is too long: what is left of its payload is dropped as it comes.
+    oversized: bool,
+    /// The payload of a frame that came in several pieces, still masked.
+    partial: Vec<u8>,
+    /// The payloads of the fragments so far.
+    message: Vec<u8>,
+    /// Whether the message in `message` is text; `None` outside a fragmented message.
+    fragmented_text: Option<bool>,
+    closed: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    last: bool,
+    opcode: u8,
+    /// Zeros where there is none.
+    mask: [u8; MASK],
+    len: usize,
+}
+
+/// A violation, as faye-websocket words it.
+struct Violation(u16, String);
+
+const MAX_HEADER: usize = 14;
+const MASK: usize = 4;
+const CONTINUATION: u8 = 0;
+const TEXT: u8 = 1;
+const TEXT_AND_LAST: u8 = 0x80 | TEXT;
+const BINARY: u8 = 2;
+const CLOSE: u8 = 8;
+const PING: u8 = 9;
+const PONG: u8 = 10;
+
+const PROTOCOL_ERROR: u16 = 1002;
+const UNACCEPTABLE: u16 = 1003;
+const ENCODING_ERROR: u16 = 1007;
+pub(super) const TOO_LARGE: u16 = 1009;
+pub(super) const TOO_LARGE_REASON: &str = "WebSocket frame length too large";
+
+impl Decoder {
+    /// A decoder for the bytes that follow the handshake.
+    pub fn new(max_message_size: usize) -> Self {
+        Self {
+            max_message_size,
+            header: [0; MAX_HEADER],
+            header_len: 0,
+            frame: None,
+            oversized: false,
+            partial: Vec::new(),
+            message: Vec::new(),
+            fragmented_text: None,
+            closed: false,
+        }
+    }
+
+    /// Bytes held for frames and messages that are not complete.
+    pub fn buffered(&self) -> usize {
+        self.partial.len() + self.message.len()
+    }
+
+    /// Decodes `input`, unmasking it in place.
+    pub fn feed(&mut self, mut input: &mut [u8], to: &mut impl Incoming) {
+        while !self.closed {
+            let step = match self.frame {
+                None if input.is_empty() => return,
+                None => {
+                    let (taken, judged) = self.take_header(input);
+                    input = &mut std::mem::take(&mut input)[taken..];
+                    judged
+                }
+                Some(frame) if self.oversized || frame.len > self.max_message_size => {
+                    if input.is_empty() {
+                        return;
+                    }
+                    let dropped = frame.len.min(input.len());
+                    input = &mut std::mem::take(&mut input)[dropped..];
+                    self.drop_payload(frame, dropped);
+                    Ok(())
+                }
+                Some(frame) => {
+                    let missing = frame.len - self.partial.len();
+                    if missing > input.len() {
+                        self.partial.extend_from_slice(input);
+                        return;
+                    }
+                    let (piece, rest) = std::mem::take(&mut input).split_at_mut(missing);
+                    input = rest;
+                    self.frame = None;
+                    self.header_len = 0;
+                    if self.partial.is_empty() {
+                        self.payload(frame, piece, to)
+                    } else {
+                        let mut whole = std::mem::take(&mut self.partial);
+                        whole.extend_from_slice(piece);
+                        self.payload(frame, &mut whole, to)
+                    }
+                }
+            };
+            if let Err(Violation(code, reason)) = step {
+                to.violation(code, &reason);
+                // Where the violation is ignored, what follows such a frame counts again. A control frame
+                // is only too long together with the fragments before it.
+                self.oversized |= code == TOO_LARGE && self.header[0] & 0x0f < CLOSE;
+            }
+        }
+    }
+
+    /// So many bytes of a payload that is too long have come.
+    fn drop_payload(&mut self, frame: Frame, dropped: usize) {
+        let len = frame.len - dropped;
+        self.frame = (len > 0).then_some(Frame { len, ..frame });
+        // The rest of it may be short enough, and is to be dropped all the same.
+        self.oversized = len > 0;
+        if len == 0 {
+            self.header_len = 0;
+            self.message = Vec::new();
+            self.fragmented_text = None;
+        }
+    }
+
+    /// Whatever follows is dropped.
+    fn stop(&mut self) {
+        self.closed = true;
+        self.message = Vec::new();
+        self.partial = Vec::new();
+    }
+
+    /// Takes what it can of a frame header from `input`, which is not empty. Answers how many bytes that was,
+    /// and what faye says to them.
+    fn take_header(&mut self, input: &[u8]) -> (usize, Result<(), Violation>) {
+        if self.header_len == 0 && self.common_header(input) {
+            (self.header_len, Ok(()))
+        } else {
+            (1, self.header_byte(input[0]))
+        }
+    }
+
+    /// Takes the whole header when that of a text message begins `input`, as nearly always, and there is
+    /// nothing to object to. Everything else goes by bytes.
+    fn common_header(&mut self, input: &[u8]) -> bool {
+        let &[TEXT_AND_LAST, second, ..] = input else {
+            return false;
+        };
+        let extended = extended_bytes(second);
+        let len = 2 + extended + MASK;
+        if self.fragmented_text.is_some() || second & 0x80 == 0 || extended > 2 {
+            return false;
+        }
+        let Some(header) = input.get(..len) else {
+            return false;
+        };
+        self.header[..len].copy_from_slice(header);
+        if self.check_length(self.payload_len()).is_err() {
+            return false;
+        }
+        self.header_len = len;
+        self.frame = Some(self.parsed_header(MASK));
+        true
+    }
+
+    /// Takes one byte of a frame header and judges it at once, as faye does.
+    fn header_byte(&mut self, byte: u8) -> Result<(), Violation> {
+        self.header[self.header_len] = byte;
+        self.header_len += 1;
+        let len = self.header_len;
+        if len == 1 {
+            return self.check_opcode(byte);
+        }
+        let second = self.header[1];
+        let extended = extended_bytes(second);
+        let mask = if second & 0x80 == 0 { 0 } else { MASK };
+        if len == 2 + extended + mask {
+            self.frame = Some(self.parsed_header(mask));
+        }
+        if len == 2 {
+            self.check_length_byte(byte)
+        } else if extended > 0 && len == 2 + extended {
+            self.check_extended_length()
+        } else {
+            Ok(())
+        }
+    }
+
+    fn check_opcode(&self, byte: u8) -> Result<(), Violation> {
+        let opcode = byte & 0x0f;
+        if byte & 0x70 != 0 {
+            let bit = |mask: u8| u8::from(byte & mask != 0);
+            return Err(protocol_error(format!(
+                "One or more reserved bits are on: reserved1 = {}, reserved2 = {}, reserved3 = {}",
+                bit(0x40),
+                bit(0x20),
+                bit(0x10)
+            )));
+        }
+        if !matches!(opcode, CONTINUATION..=BINARY | CLOSE..=PONG) {
+            return Err(protocol_error(format!(
+                "Unrecognized frame opcode: {opcode}"
+            )));
+        }
+        if opcode >= CLOSE && byte & 0x80 == 0 {
+            return Err(protocol_error(format!(
+                "Received fragmented control frame: opcode = {opcode}"
+            )));
+        }
+        if self.fragmented_text.is_some() && matches!(opcode, TEXT | BINARY) {
+            return Err(protocol_error(
+                "Received new data frame but previous continuous frame is unfinished".into(),
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_length_byte(&self, byte: u8) -> Result<(), Violation> {
+        if extended_bytes(byte) == 0 {
+            self.check_length(u64::from(byte & 0x7f))?;
+        }
+        if byte & 0x80 == 0 {
+            // RFC 6455 5.1 asks for 1002 here at the server's choice; faye answers 1003.
+            let reason = "Received unmasked frame but masking is required";
+            return Err(Violation(UNACCEPTABLE, reason.into()));
+        }
+        Ok(())
+    }
+
+    fn check_extended_length(&self) -> Result<(), Violation> {
+        let len = self.payload_len();
+        if self.header[0] & 0x0f >= CLOSE && len > 125 {
+            return Err(protocol_error(format!(
+                "Received control frame having too long payload: {len}"
+            )));
+        }
+        self.check_length(len)
+    }
+
+    fn check_length(&self, len: u64) -> Result<(), Violation> {
+        let room = self.max_message_size.saturating_sub(self.message.len());
+        if usize::try_from(len).is_ok_and(|len| len <= room) {
+            Ok(())
+        } else {
+            Err(too_large())
+        }
+    }
+
+    fn payload_len(&self) -> u64 {
+        let extended = extended_bytes(self.header[1]);
+        if extended == 0 {
+            return u64::from(self.header[1] & 0x7f);
+        }
+        self.header[2..2 + extended]
+            .iter()
+            .fold(0, |len, byte| len << 8 | u64::from(*byte))
+    }
+
+    fn parsed_header(&self, mask_len: usize) -> Frame {
+        let at = self.header_len - mask_len;
+        let mut mask = [0; MASK];
+        mask[..mask_len].copy_from_slice(&self.header[at..self.header_len]);
+        Frame {
+            last: self.header[0] & 0x80 != 0,
+            opcode: self.header[0] & 0x0f,
+            mask,
+            // `check_length` has bounded it by `max_message_size`, which is a usize.
+            len: usize::try_from(self.payload_len()).unwrap_or(usize::MAX),
+        }
+    }
+
+    fn payload(
+        &mut self,
+        frame: Frame,
+        payload: &mut [u8],
+        to: &mut impl Incoming,
+    ) -> Result<(), Violation> {
+        unmask(payload, frame.mask);
+        match frame.opcode {
+            PING => to.ping(payload),
+            PONG => to.pong(payload),
+            CLOSE => {
+                let (code, reason) = close_answer(payload);
+                self.stop();
+                to.close(code, reason);
+            }
+            CONTINUATION => {
+                let Some(text) = self.fragmented_text else {
+                    let reason = "Received unexpected continuation frame";
+                    return Err(protocol_error(reason.into()));
+                };
+                self.message.extend_from_slice(payload);
+                if frame.last {
+                    self.fragmented_text = None;
+                    let message = std::mem::take(&mut self.message);
+                    return deliver(text, &message, to);
+                }
+            }
+            TEXT | BINARY => {
+                // After a violation that was ignored an unfinished message may have come before it.
+                self.message.clear();
+                self.fragmented_text = None;
+                let text = frame.opcode == TEXT;
+                if frame.last {
+                    return deliver(text, payload, to);
+                }
+                self.fragmented_text = Some(text);
+                self.message.extend_from_slice(payload);
+            }
+            // A violation; it has been reported.
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn protocol_error(reason: String) -> Violation {
+    Violation(PROTOCOL_ERROR, reason)
+}
+
+fn too_large() -> Violation {
+    Violation(TOO_LARGE, TOO_LARGE_REASON.into())
+}
+
+/// Bytes of extended payload length that follow the second header byte.
+fn extended_bytes(second: u8) -> usize {
+    match second & 0x7f {
+        126 => 2,
+        127 => 8,
+        _ => 0,
+    }
+}
+
+fn deliver(text: bool, message: &[u8], to: &mut impl Incoming) -> Result<(), Violation> {
+    if !text {
+        to.binary(message);
+        return Ok(());
+    }
+    if to.ascii(message) {
+        return Ok(());
+    }
+    match std::str::from_utf8(message) {
+        Ok(text) => {
+            to.text(text);
+            Ok(())
+        }
+        Err(_) => Err(Violation(
+            ENCODING_ERROR,
+            "Could not decode a text frame as UTF-8".into(),
+        )),
+    }
+}
+
+/// The code and reason with which faye answers a close frame.
+fn close_answer(payload: &[u8]) -> (u16, &str) {
+    let Some((code, reason)) = payload.split_first_chunk::<2>() else {
+        return if payload.is_empty() {
+            (1000, "")
+        } else {
+            (PROTOCOL_ERROR, "")
+        };
+    };
+    let code = u16::from_be_bytes(*code);
+    let known = matches!(code, 1000..=1003 | 1007..=1011 | 3000..=4999);
+    match std::str::from_utf8(reason) {
+        Ok(reason) if known => (code, reason),
+        Ok(reason) => (PROTOCOL_ERROR, reason),
+        Err(_) => (PROTOCOL_ERROR, ""),
+    }
+}
+
+fn unmask(payload: &mut [u8], mask: [u8; MASK]) {
+    let wide = u64::from_ne_bytes([
+        mask[0], mask[1], mask[2], mask[3], mask[0], mask[1], mask[2], mask[3],
+    ]);
+    let (chunks, rest) = payload.as_chunks_mut::<8>();
+    for chunk in chunks {
+        *chunk = (u64::from_ne_bytes(*chunk) ^ wide).to_ne_bytes();
+    }
+    for (byte, mask) in rest.iter_mut().zip(mask.iter().cycle()) {
+        *byte ^= mask;
+    }
+}
+
+/// What a server frame carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opcode {
+    /// UTF-8 text.
+    Text,
+    /// Bytes.
+    Binary,
+    /// Asks for a pong.
+    Ping,
+    /// Answers a ping.
+    Pong,
+    /// Begins or answers the closing handshake.
+    Close,
+}
+
+impl From<Opcode> for OpCode {
+    fn from(opcode: Opcode) -> Self {
+        match opcode {
+            Opcode::Text => OpCode::Data(Data::Text),
+            Opcode::Binary => OpCode::Data(Data::Binary),
+            Opcode::Ping => OpCode::Control(Control::Ping),
+            Opcode::Pong => OpCode::Control(Control::Pong),
+            Opcode::Close => OpCode::Control(Control::Close),
+        }
+    }
+}
+
+/// Appends one unfragmented, unmasked frame.
+pub fn encode(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
+    header(opcode, payload.len(), out);
+    out.extend_from_slice(payload);
+}
+
+/// Appends a close frame. The reason, UTF-8 unless the application wants it otherwise, is cut at 123
+/// bytes, the room RFC 6455 5.5 leaves for it.
+pub fn encode_close(code: u16, reason: &[u8], out: &mut Vec<u8>) {
+    let mut room = reason.len().min(123);
+    while room < reason.len() && room > 0 && reason[room] & 0xc0 == 0x80 {
+        room -= 1;
+    }
+    header(Opcode::Close, 2 + room, out);
+    out.extend_from_slice(&code.to_be_bytes());
+    out.extend_from_slice(&reason[..room]);
+}
+
+/// Appends one frame whose payload `fill` writes and whose length is known only afterwards. `least` is
+/// a lower bound of that length; when it is of the same order, nothing has to be moved.
+pub fn encode_with(
+    opcode: Opcode,
+    least: usize,
+    out: &mut Vec<u8>,
+    fill: impl FnOnce(&mut Vec<u8>),
+) {
+    let start = out.len();
+    header(opcode, least, out);
+    let guessed = out.len() - start;
+    fill(out);
+    let len = out.len() - start - guessed;
+    if len == least {
+        return;
+    }
+    let mut head = Vec::with_capacity(MAX_HEADER);
+    header(opcode, len, &mut head);
+    if head.len() == guessed {
+        out[start..start + guessed].copy_from_slice(&head);
+    } else {
+        out.splice(start..start + guessed, head);
+    }
+}
+
+fn header(opcode: Opcode, len: usize, out: &mut Vec<u8>) {
+    let header = FrameHeader {
+        is_final: true,
+        opcode: opcode.into(),
+        ..FrameHeader::default()
+    };
+    // Writing to a Vec does not fail.
+    let _ = header.format(len as u64, out);
+}
+
+#[cfg(test)]
+#[path = "rfc6455_tests.rs"]
+mod tests;

@@ -1,0 +1,172 @@
+//! What all services of one Node environment share: I/O threads, events, timers, keys.
+
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+use super::events::{EventBatch, EventQueue, Waker};
+use super::io::{Io, IoThread};
+use super::registry::Registry;
+use super::taken_sockets::TakenSockets;
+use super::timers::Timers;
+use crate::lock;
+
+/// One per Node environment and copy of `lib/`; nothing is global to the process.
+pub struct Runtime {
+    /// For JavaScript.
+    pub events: Arc<EventQueue>,
+    /// Deadlines of all connections.
+    pub timers: Arc<Timers>,
+    /// Names of connections.
+    pub keys: Keys,
+    /// Sockets taken from Node.
+    pub taken: TakenSockets,
+    ios: Vec<Arc<Io>>,
+    /// How many of them serve websockets.
+    websocket_ios: usize,
+    next_io: AtomicUsize,
+    /// Counted apart: with one counter, clients that ask for `/info` and then open a websocket would all go to
+    /// every other thread.
+    next_websocket_io: AtomicUsize,
+    threads: Mutex<Vec<IoThread>>,
+    registries: Mutex<Vec<Weak<Registry>>>,
+}
+
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runtime")
+            .field("io_threads", &self.ios.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Runtime {
+    /// Starts `io_threads` threads, of which `websocket_threads` serve websockets too (at least one each).
+    /// They end with [`Runtime::stop`].
+    pub fn start(
+        io_threads: usize,
+        websocket_threads: usize,
+        waker: Box<dyn Waker>,
+    ) -> io::Result<Arc<Self>> {
+        let events = Arc::new(EventQueue::new(waker));
+        let timers = Arc::new(Timers::default());
+        let mut ios = Vec::new();
+        let mut threads = Vec::new();
+        for number in 0..io_threads.max(1) {
+            let at_rest = events.clone();
+            let (io, thread) = Io::start(&format!("sockjs-io-{number}"), move || {
+                at_rest.ring_if_waiting();
+            })?;
+            ios.push(io);
+            threads.push(thread);
+        }
+        ios[0].handle().spawn(timers.clone().run());
+        Ok(Arc::new(Self {
+            events,
+            timers,
+            keys: Keys::default(),
+            taken: TakenSockets::default(),
+            websocket_ios: websocket_threads.clamp(1, ios.len()),
+            ios,
+            next_io: AtomicUsize::new(0),
+            next_websocket_io: AtomicUsize::new(0),
+            threads: Mutex::new(threads),
+            registries: Mutex::default(),
+        }))
+    }
+
+    /// A place for the sessions of one `Server` and prefix.
+    pub fn registry(&self) -> Arc<Registry> {
+        let registry = Arc::new(Registry::default());
+        let mut registries = lock(&self.registries);
+        registries.retain(|other| other.strong_count() > 0);
+        registries.push(Arc::downgrade(&registry));
+        registry
+    }
+
+    /// The I/O threads.
+    pub fn ios(&self) -> &[Arc<Io>] {
+        &self.ios
+    }
+
+    /// The I/O thread for the next HTTP connection, which then stays on it.
+    pub fn next_io(&self) -> Arc<Io> {
+        take_turns(&self.ios, &self.next_io)
+    }
+
+    /// The I/O thread for the next websocket, which then stays on it.
+    pub fn next_websocket_io(&self) -> Arc<Io> {
+        take_turns(&self.ios[..self.websocket_ios], &self.next_websocket_io)
+    }
+
+    /// Sends what can be sent at once, ends the threads and waits for them. Connections are cut.
+    pub fn stop(&self) {
+        self.flush_last();
+        lock(&self.threads).clear();
+        for io in &self.ios {
+            io.reactor().clear();
+        }
+        // A session without a receiver holds its service, which holds the registry that has it.
+        for registry in lock(&self.registries).iter().filter_map(Weak::upgrade) {
+            registry.clear();
+        }
+        // Events hold connections, which hold the runtime.
+        self.events.drain(&mut EventBatch::default());
+        // The tasks that ended with their threads have left the ends of their connections to send.
+        for io in &self.ios {
+            io.flush_last();
+        }
+    }
+}
+
+/// Small numbers that name connections; a number is used again after it was given back.
+#[derive(Debug, Default)]
+pub struct Keys {
+    pool: Mutex<(u32, Vec<u32>)>,
+}
+
+impl Keys {
+    /// A number that no open connection has.
+    pub fn take(&self) -> u32 {
+        let mut pool = lock(&self.pool);
+        pool.1.pop().unwrap_or_else(|| {
+            pool.0 += 1;
+            pool.0 - 1
+        })
+    }
+
+    /// The number is free again.
+    pub fn give(&self, key: u32) {
+        lock(&self.pool).1.push(key);
+    }
+}
+
+fn take_turns(ios: &[Arc<Io>], turn: &AtomicUsize) -> Arc<Io> {
+    ios[turn.fetch_add(1, Ordering::Relaxed) % ios.len()].clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Io, Runtime};
+    use crate::server::testing::NoWaker;
+
+    #[test]
+    fn websockets_that_each_follow_a_request_go_to_all_their_threads() {
+        let runtime = Runtime::start(2, 2, Box::new(NoWaker)).unwrap();
+        let mut served = [0, 0];
+        for _client in 0..4 {
+            runtime.next_io();
+            let io = runtime.next_websocket_io();
+            served[thread_of(&runtime, &io)] += 1;
+        }
+        assert_eq!(served, [2, 2]);
+        runtime.stop();
+    }
+
+    fn thread_of(runtime: &Runtime, io: &Arc<Io>) -> usize {
+        let same = |other: &Arc<Io>| Arc::ptr_eq(other, io);
+        runtime.ios().iter().position(same).unwrap()
+    }
+}

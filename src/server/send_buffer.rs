@@ -1,0 +1,506 @@
+//! Bytes on their way to one client: written by any thread, sent by the one that owns the socket.
+
+use std::sync::{Arc, Mutex, Weak};
+use std::task::{Context, Poll, Waker};
+
+use bytes::{Buf, Bytes};
+
+use super::connection::Connection;
+use super::events::Event;
+use super::frames::{FrameBatch, Frames};
+use super::io::Io;
+use super::runtime::Runtime;
+use super::socket::Socket;
+use crate::{lock, may_panic};
+
+/// Who carries the bytes away.
+#[derive(Debug)]
+pub enum Destination {
+    /// A websocket on a taken socket.
+    Socket(Arc<Socket>, Arc<Io>),
+    /// A response body that hyper polls, and the socket that it is for.
+    Body(Arc<Socket>, Arc<Io>),
+    /// JavaScript, which knows the send buffer of a websocket by this id.
+    Node(u32),
+    /// JavaScript, which knows that of a response body by this id.
+    NodeBody(u32),
+}
+
+/// One direction of one client: a response body or the sending side of a websocket.
+#[derive(Debug)]
+pub struct SendBuffer {
+    // A std Mutex: held for the appending of one frame or one `send`, never across an await.
+    state: Mutex<State>,
+    destination: Destination,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    out: Vec<u8>,
+    /// What left last was much, and so will be what comes next.
+    large: bool,
+    /// Bytes at the start of `out` that have left.
+    sent: usize,
+    /// Bytes that the destination has taken last, and that it may still have.
+    taken: usize,
+    /// Where some writes to a websocket begin in `out`, a step apart at least: it may be truncated there.
+    boundaries: Vec<usize>,
+    /// What a response body has left: each write is a frame.
+    frames: Frames,
+    end: End,
+    /// In somebody's list of send buffers to flush.
+    marked: bool,
+    /// The socket's buffer is full, and the reactor tells when it no longer is.
+    blocked: bool,
+    /// Whom to tell when `out` has become small.
+    drain: Option<Weak<Connection>>,
+    waker: Option<Waker>,
+}
+
+/// Whether anything follows `out`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum End {
+    #[default]
+    NotYet,
+    /// Nothing follows.
+    Reached,
+    /// The client was given up with what was left for it.
+    Aborted,
+    /// So it was, because of a panic.
+    Failed,
+}
+
+/// What [`SendBuffer::take`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Take {
+    /// So many bytes; 0 when nothing waits now.
+    Bytes(usize),
+    /// So many bytes, and nothing follows.
+    Last(usize),
+    /// The next frame has no room there: [`SendBuffer::next_frame`] says how much it needs.
+    Large,
+    /// The client was given up.
+    Aborted,
+}
+
+/// A send buffer lets go of an emptied buffer larger than this.
+const KEEP_CAPACITY: usize = 4096;
+/// Bytes between two boundaries, if the writes are not larger.
+const STEP: usize = 64 << 10;
+/// Bytes of a response body that its destination gets at once, unless a single frame has more.
+const BATCH: usize = 64 << 10;
+
+impl SendBuffer {
+    /// A send buffer with nothing in it.
+    pub fn new(destination: Destination) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::default(),
+            destination,
+        })
+    }
+
+    /// Appends bytes and marks the send buffer for the next flush. Nothing is added after the end. Answers how
+    /// many bytes have not left.
+    pub fn write(self: &Arc<Self>, runtime: &Runtime, append: impl FnOnce(&mut Vec<u8>)) -> usize {
+        let mut state = lock(&self.state);
+        if !state.has_ended() {
+            if let Destination::Socket(_, io) = &self.destination
+                && state.large
+                && state.out.capacity() == 0
+            {
+                state.out = io.buffer_pool().take();
+            }
+            let start = state.out.len();
+            append(&mut state.out);
+            if self.is_body() {
+                let len = state.out.len() - start;
+                state.frames.push(len);
+            } else {
+                state.mark_boundary(start);
+            }
+            self.mark(&mut state, runtime);
+        }
+        state.waiting()
+    }
+
+    /// Drops what waits for a client that takes nothing, but for what has begun to leave and some more up to
+    /// a boundary between two writes.
+    pub fn truncate_at_boundary(&self) {
+        let mut state = lock(&self.state);
+        let sent = state.sent;
+        let boundary = if self.is_body() {
+            let (count, len) = state.frames.within(BATCH);
+            state.frames.truncate(count);
+            Some(sent + len)
+        } else {
+            state
+                .boundaries
+                .iter()
+                .copied()
+                .find(|boundary| *boundary >= sent)
+        };
+        if let Some(boundary) = boundary {
+            state.out.truncate(boundary);
+            state.out.drain(..sent);
+            state.out.shrink_to_fit();
+            state.sent = 0;
+            state.boundaries = Vec::new();
+        }
+    }
+
+    /// Says that nothing follows. Idempotent.
+    pub fn end(self: &Arc<Self>, runtime: &Runtime) {
+        let mut state = lock(&self.state);
+        if !state.has_ended() {
+            state.end = End::Reached;
+            self.mark(&mut state, runtime);
+        }
+    }
+
+    /// Gives up what has not left, and the client with it.
+    pub fn abort(self: &Arc<Self>, runtime: &Runtime) {
+        let mut state = lock(&self.state);
+        self.reset(&mut state);
+        state.taken = 0;
+        if state.end != End::Failed {
+            state.end = End::Aborted;
+        }
+        match &self.destination {
+            Destination::Socket(socket, _) | Destination::Body(socket, _) => socket.shutdown(),
+            Destination::Node(_) | Destination::NodeBody(_) => {
+                state.marked = false;
+                self.mark(&mut state, runtime);
+            }
+        }
+    }
+
+    /// A panic has cost this client.
+    pub fn fail(&self) {
+        let mut state = lock(&self.state);
+        let waker = state.waker.take();
+        *state = State {
+            end: End::Failed,
+            ..State::default()
+        };
+        drop(state);
+        if let Destination::Socket(socket, _) = &self.destination {
+            // Whoever reads it sees its end and lets go of it.
+            socket.shutdown();
+        }
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Whether [`SendBuffer::fail`] has been called.
+    pub fn has_failed(&self) -> bool {
+        lock(&self.state).end == End::Failed
+    }
+
+    fn mark(self: &Arc<Self>, state: &mut State, runtime: &Runtime) {
+        if state.marked {
+            return;
+        }
+        state.marked = true;
+        match &self.destination {
+            Destination::Node(id) | Destination::NodeBody(id) => {
+                runtime.events.push(Event::Output(*id));
+            }
+            Destination::Socket(_, io) | Destination::Body(_, io) => io.mark(self.clone()),
+        }
+    }
+
+    /// Bytes that have not left, with those that their destination has taken and not sent.
+    pub fn buffered(&self) -> usize {
+        lock(&self.state).waiting()
+    }
+
+    /// Whether [`SendBuffer::end`] has been called.
+    pub fn has_ended(&self) -> bool {
+        lock(&self.state).has_ended()
+    }
+
+    /// Has [`Connection::drained`] called when the bytes have left. False if they have.
+    pub fn notify_drain(&self, connection: &Arc<Connection>) -> bool {
+        let mut state = lock(&self.state);
+        let waits = !state.has_drained();
+        if waits {
+            state.drain = Some(Arc::downgrade(connection));
+        }
+        waits
+    }
+
+    /// Whether the client of a response on a taken socket has left: who reads the socket may not know yet.
+    pub fn is_client_gone(&self) -> bool {
+        matches!(&self.destination, Destination::Body(socket, _) if socket.has_ended())
+    }
+
+    fn is_body(&self) -> bool {
+        matches!(
+            self.destination,
+            Destination::Body(..) | Destination::NodeBody(_)
+        )
+    }
+
+    /// Lets the bytes go: one `send` for a socket, a wake-up for a response body.
+    pub fn flush(&self) {
+        let mut state = lock(&self.state);
+        state.marked = false;
+        match &self.destination {
+            Destination::Socket(socket, io) => {
+                if state.blocked {
+                    return;
+                }
+                may_panic("flush");
+                self.send(&mut state, socket);
+                if state.blocked {
+                    io.reactor().watch_writable(socket);
+                }
+                let drain = state.take_drain();
+                drop(state);
+                notify(drain);
+            }
+            Destination::Body(..) => {
+                let waker = state.waker.take();
+                drop(state);
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+            }
+            Destination::Node(_) | Destination::NodeBody(_) => {}
+        }
+    }
+
+    /// The socket may be writable again.
+    pub fn unblock(&self) {
+        if std::mem::take(&mut lock(&self.state).blocked) {
+            self.flush();
+        }
+    }
+
+    /// Whether the client was given up.
+    pub fn is_aborted(&self) -> bool {
+        matches!(lock(&self.state).end, End::Aborted | End::Failed)
+    }
+
+    /// Next frames of a response body: `None` at its end. There are none before [`SendBuffer::has_sent`].
+    pub fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<FrameBatch>> {
+        let mut state = lock(&self.state);
+        if state.taken == 0
+            && let Some(batch) = state.take_batch()
+        {
+            return Poll::Ready(Some(batch));
+        }
+        let is_over = match state.end {
+            End::NotYet => false,
+            // It leaves together with the last frames unless they are large.
+            End::Reached => state.out.is_empty() && state.taken <= BATCH,
+            End::Aborted | End::Failed => true,
+        };
+        if is_over {
+            drop(state);
+            self.has_sent();
+            return Poll::Ready(None);
+        }
+        state.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// hyper has sent what it had taken. Answers whether it gets something when it asks again.
+    pub fn has_sent(&self) -> bool {
+        let mut state = lock(&self.state);
+        state.taken = 0;
+        let drain = state.take_drain();
+        let has_more = !state.out.is_empty() || state.has_ended();
+        drop(state);
+        notify(drain);
+        has_more
+    }
+
+    /// Whether nothing waits here, and more may come.
+    pub fn is_idle(&self) -> bool {
+        let state = lock(&self.state);
+        state.out.is_empty() && !state.has_ended()
+    }
+
+    /// Waits until there is something to take, or nothing will follow.
+    pub fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = lock(&self.state);
+        if state.has_ended() || !state.out.is_empty() {
+            return Poll::Ready(());
+        }
+        state.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Moves what JavaScript has to write into `to`: one frame of a response body, or what of a websocket's
+    /// bytes has room there. What was taken before has left then. Without room there is nothing to take.
+    pub fn take(&self, to: &mut [u8]) -> Take {
+        let mut state = lock(&self.state);
+        state.marked = false;
+        if matches!(state.end, End::Aborted | End::Failed) {
+            return Take::Aborted;
+        }
+        if to.is_empty() {
+            return Take::Bytes(0);
+        }
+        state.taken = 0;
+        let left = state.left();
+        let len = if self.is_body() {
+            state.frames.first().unwrap_or(0)
+        } else {
+            left.len().min(to.len())
+        };
+        let Some(to) = to.get_mut(..len) else {
+            return Take::Large;
+        };
+        to.copy_from_slice(&left[..len]);
+        self.leave(&mut state, len);
+        // The end of a large frame is awaited: it counts until it has left.
+        let is_last = state.out.is_empty() && state.has_ended() && len <= BATCH;
+        state.taken = if is_last { 0 } else { len };
+        let drain = state.take_drain();
+        drop(state);
+        notify(drain);
+        if is_last {
+            Take::Last(len)
+        } else {
+            Take::Bytes(len)
+        }
+    }
+
+    /// How many bytes the next frame of a response body has.
+    pub fn next_frame(&self) -> usize {
+        lock(&self.state).frames.first().unwrap_or(0)
+    }
+
+    /// JavaScript has taken so many bytes.
+    fn leave(&self, state: &mut State, len: usize) {
+        if self.is_body() {
+            state.frames.pop();
+        }
+        state.sent += len;
+        if state.sent >= state.out.len() {
+            self.reset(state);
+        } else {
+            state.compact();
+        }
+    }
+
+    /// Sends what the socket takes now.
+    fn send(&self, state: &mut State, socket: &Socket) {
+        while state.sent < state.out.len() {
+            match socket.try_write(&state.out[state.sent..]) {
+                Ok(sent) => state.sent += sent,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    state.compact();
+                    state.blocked = true;
+                    return;
+                }
+                // The socket is gone; its reader notices it too.
+                Err(_) => {
+                    self.reset(state);
+                    state.end = End::Reached;
+                    return;
+                }
+            }
+        }
+        self.reset(state);
+        if state.has_ended() {
+            // Whoever reads the socket sees its end and lets go of it.
+            socket.shutdown();
+        }
+    }
+
+    /// Nothing is left in the buffer: an idle client should cost little.
+    fn reset(&self, state: &mut State) {
+        state.large = state.out.len() > KEEP_CAPACITY;
+        state.out.clear();
+        state.sent = 0;
+        state.boundaries = Vec::new();
+        state.frames = Frames::default();
+        if state.out.capacity() > KEEP_CAPACITY {
+            let emptied = std::mem::take(&mut state.out);
+            if let Destination::Socket(_, io) = &self.destination {
+                io.buffer_pool().give(emptied);
+            }
+        }
+    }
+}
+
+impl State {
+    fn has_ended(&self) -> bool {
+        self.end != End::NotYet
+    }
+
+    /// What has not left.
+    fn left(&self) -> &[u8] {
+        &self.out[self.sent..]
+    }
+
+    /// How much that is, with what the destination may still have.
+    fn waiting(&self) -> usize {
+        self.left().len() + self.taken
+    }
+
+    fn has_drained(&self) -> bool {
+        self.out.is_empty() && self.taken == 0
+    }
+
+    /// Remembers that a write began at `start`, now that it has been appended.
+    fn mark_boundary(&mut self, start: usize) {
+        let last = self.boundaries.last().copied().unwrap_or(0);
+        if self.out.len() - last >= STEP {
+            self.boundaries.push(start);
+        }
+    }
+
+    /// Lets go of what has left: linear even when a slow client takes a large buffer in small pieces.
+    fn compact(&mut self) {
+        let sent = self.sent;
+        if sent > self.out.len() / 2 {
+            self.out.drain(..sent);
+            self.sent = 0;
+            self.boundaries.retain(|boundary| *boundary >= sent);
+            for boundary in &mut self.boundaries {
+                *boundary -= sent;
+            }
+        }
+    }
+
+    fn take_batch(&mut self) -> Option<FrameBatch> {
+        let first = self.frames.first()?;
+        let (count, len) = match self.frames.within(BATCH) {
+            (0, _) => (1, first),
+            several => several,
+        };
+        let batch = if self.left().len() == len {
+            let mut bytes = Bytes::from(std::mem::take(&mut self.out));
+            bytes.advance(self.sent);
+            self.sent = 0;
+            FrameBatch::new(bytes, std::mem::take(&mut self.frames))
+        } else {
+            let bytes = Bytes::copy_from_slice(&self.left()[..len]);
+            self.sent += len;
+            self.compact();
+            FrameBatch::new(bytes, self.frames.split_first(count))
+        };
+        self.taken = len;
+        Some(batch)
+    }
+
+    fn take_drain(&mut self) -> Option<Weak<Connection>> {
+        if self.has_drained() {
+            self.drain.take()
+        } else {
+            None
+        }
+    }
+}
+
+fn notify(connection: Option<Weak<Connection>>) {
+    if let Some(connection) = connection.and_then(|weak| weak.upgrade()) {
+        connection.drained();
+    }
+}

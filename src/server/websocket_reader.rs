@@ -1,0 +1,392 @@
+//! Websockets: the handshake's outcome, and the task that reads a taken socket.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use super::connection::Connection;
+use super::events::{Event, RequestInfo};
+use super::io::{Io, with_read_buffer};
+use super::send_buffer::{Destination, SendBuffer};
+use super::service::Service;
+use super::socket::{Socket, Source};
+use crate::protocol::hixie;
+use crate::protocol::json::{self, Messages};
+use crate::protocol::rfc6455::{self, Incoming};
+use crate::transport::Transport;
+use crate::{lock, may_panic};
+
+/// What speaks over a websocket; `lib/` passes on its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebsocketKind {
+    /// SockJS over RFC 6455.
+    Sockjs,
+    /// The application's messages as they are, over RFC 6455.
+    Raw,
+    /// SockJS over Hixie-76. sockjs 0.3.24 takes no raw websocket of it.
+    Hixie76,
+}
+
+impl WebsocketKind {
+    /// The one with this number.
+    pub fn from_number(number: u32) -> Option<Self> {
+        [Self::Sockjs, Self::Raw, Self::Hixie76]
+            .into_iter()
+            .find(|kind| *kind as u32 == number)
+    }
+
+    /// As sessions and the application know it.
+    pub fn transport(self) -> Transport {
+        match self {
+            Self::Sockjs | Self::Hixie76 => Transport::Websocket,
+            Self::Raw => Transport::WebsocketRaw,
+        }
+    }
+}
+
+/// The receiving side of one websocket.
+#[derive(Debug)]
+pub struct Reader {
+    connection: Arc<Connection>,
+    raw: bool,
+    decoder: Decoder,
+}
+
+#[derive(Debug)]
+enum Decoder {
+    Rfc6455(rfc6455::Decoder),
+    Hixie76(hixie::Decoder),
+}
+
+impl Reader {
+    /// Opens a connection on an accepted handshake: writes the `response`, then what the transport
+    /// begins with. JavaScript has the request under `id`.
+    pub fn open(
+        service: &Arc<Service>,
+        send_buffer: &Arc<SendBuffer>,
+        kind: WebsocketKind,
+        response: &[u8],
+        id: u32,
+    ) -> Self {
+        let transport = kind.transport();
+        let connection = Connection::new(service.clone(), None, Instant::now());
+        send_buffer.write(&service.runtime, |out| out.extend_from_slice(response));
+        connection.attach_websocket(send_buffer, kind, RequestInfo::Node { id, transport });
+        let max = service.options.max_frame_size;
+        let decoder = match kind {
+            WebsocketKind::Sockjs | WebsocketKind::Raw => {
+                Decoder::Rfc6455(rfc6455::Decoder::new(max))
+            }
+            WebsocketKind::Hixie76 => Decoder::Hixie76(hixie::Decoder::new(max)),
+        };
+        Self {
+            connection,
+            raw: kind == WebsocketKind::Raw,
+            decoder,
+        }
+    }
+
+    /// The connection that the messages are for.
+    pub fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+
+    /// Bytes from the client, which may be unmasked in place.
+    pub fn feed(&mut self, bytes: &mut [u8]) {
+        let mut to = Receiver {
+            connection: &self.connection,
+            raw: self.raw,
+        };
+        match &mut self.decoder {
+            Decoder::Rfc6455(decoder) => decoder.feed(bytes, &mut to),
+            Decoder::Hixie76(decoder) => decoder.feed(bytes, &mut to),
+        }
+    }
+
+    /// The client's connection ended.
+    pub fn end(&mut self) {
+        self.connection.handle_end();
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.connection.handle_end();
+    }
+}
+
+/// Hands what the decoder finds to the connection.
+struct Receiver<'a> {
+    connection: &'a Arc<Connection>,
+    raw: bool,
+}
+
+impl Receiver<'_> {
+    fn payload(&self, text: &str, as_array: bool) {
+        let decoded = self
+            .connection
+            .receive(|inbox| json::decode_websocket(text, as_array, inbox));
+        if decoded.is_err() {
+            self.connection.handle_broken_framing();
+        }
+    }
+}
+
+impl Incoming for Receiver<'_> {
+    fn ascii(&mut self, text: &[u8]) -> bool {
+        if self.raw {
+            return false;
+        }
+        let Some(message) = json::plain_element(text) else {
+            return false;
+        };
+        let _: Result<(), ()> = self.connection.receive(|inbox| {
+            inbox.ascii(message);
+            Ok(())
+        });
+        true
+    }
+
+    fn text(&mut self, text: &str) {
+        if self.raw {
+            let _: Result<(), ()> = self.connection.receive(|inbox| {
+                inbox.text(text);
+                Ok(())
+            });
+        } else {
+            self.payload(text, true);
+        }
+    }
+
+    fn binary(&mut self, bytes: &[u8]) {
+        if self.raw {
+            let _: Result<(), ()> = self.connection.receive(|inbox| {
+                inbox.binary(bytes);
+                Ok(())
+            });
+        } else {
+            // sockjs 0.3.24 parses the bytes as JSON, and always as one message.
+            self.payload(&String::from_utf8_lossy(bytes), false);
+        }
+    }
+
+    fn ping(&mut self, payload: &[u8]) {
+        self.connection.handle_ping(payload);
+    }
+
+    fn pong(&mut self, payload: &[u8]) {
+        self.connection.handle_pong(payload);
+    }
+
+    fn violation(&mut self, code: u16, reason: &str) {
+        self.connection.handle_violation(code, reason);
+    }
+
+    fn close(&mut self, code: u16, reason: &str) {
+        self.connection.handle_close(code, reason);
+    }
+}
+
+/// Opens a websocket on a socket taken from Node. `head` is what Node had read past the handshake.
+pub fn open_taken(
+    service: &Arc<Service>,
+    socket: &Arc<Socket>,
+    taken_id: u32,
+    kind: WebsocketKind,
+    response: &[u8],
+    head: &[u8],
+) {
+    let io = service.runtime.next_websocket_io();
+    let send_buffer = SendBuffer::new(Destination::Socket(socket.clone(), io.clone()));
+    let source = Arc::new(TakenWebsocket {
+        service: service.clone(),
+        io: io.clone(),
+        socket: socket.clone(),
+        send_buffer: send_buffer.clone(),
+        taken_id,
+        reading: Mutex::default(),
+    });
+    service.runtime.taken.add_websocket(taken_id, socket);
+    let mut reader = Reader::open(service, &send_buffer, kind, response, taken_id);
+    may_panic("open");
+    // Data that came with the handshake is decoded before anything else is read.
+    reader.feed(&mut head.to_vec());
+    lock(&source.reading).reader = Some(reader);
+    if io.reactor().add(socket, source.clone()).is_err() {
+        source.fail();
+    }
+}
+
+/// A websocket on a socket that was taken from Node.
+#[derive(Debug)]
+struct TakenWebsocket {
+    service: Arc<Service>,
+    io: Arc<Io>,
+    socket: Arc<Socket>,
+    send_buffer: Arc<SendBuffer>,
+    taken_id: u32,
+    // A std Mutex: held while what a read has brought is decoded, never across an await.
+    reading: Mutex<Reading>,
+}
+
+#[derive(Debug, Default)]
+struct Reading {
+    /// None before the websocket is open, and when it has ended.
+    reader: Option<Reader>,
+    /// A task of the I/O thread reads on when it may, and until nothing is left.
+    resumes: bool,
+    /// The client has closed its side: what is left is read even while the application has paused, since
+    /// nothing follows and the end is to be noticed.
+    ended: bool,
+}
+
+/// Reads in a row before others get their turn.
+const READS: usize = 4;
+
+impl TakenWebsocket {
+    /// Reads what is there. After a short read more is announced again, unless the stream has ended.
+    fn read(self: &Arc<Self>, reading: &mut Reading) -> usize {
+        may_panic("read");
+        let mut total = 0;
+        let mut reads = 0;
+        // What a client can have sent before its end is bounded by the kernel.
+        while reads < READS || reading.ended {
+            reads += 1;
+            let Some(reader) = &mut reading.reader else {
+                return total;
+            };
+            if !reader.connection.may_read_now() && !reading.ended {
+                break;
+            }
+            let read = with_read_buffer(|buffer| {
+                let read = self.socket.try_read(buffer)?;
+                reader.feed(&mut buffer[..read]);
+                Ok((read, read == buffer.len()))
+            });
+            match read {
+                Ok((0, _)) => {
+                    self.end(reading);
+                    return total;
+                }
+                Ok((read, filled)) => {
+                    total += read;
+                    if !filled && !reading.ended {
+                        return total;
+                    }
+                }
+                Err(error) => match io::Error::kind(&error) {
+                    io::ErrorKind::WouldBlock => return total,
+                    io::ErrorKind::Interrupted => {}
+                    _ => {
+                        self.end(reading);
+                        return total;
+                    }
+                },
+            }
+        }
+        if !std::mem::replace(&mut reading.resumes, true) {
+            self.io.handle().spawn(self.clone().read_on());
+        }
+        total
+    }
+
+    /// Reads on, as soon as that is allowed, until nothing is left.
+    async fn read_on(self: Arc<Self>) {
+        let _guard = FailOnPanic(self.clone());
+        loop {
+            let connection = {
+                let reading = lock(&self.reading);
+                let Some(reader) = &reading.reader else {
+                    return;
+                };
+                reader.connection.clone()
+            };
+            connection.may_read().await;
+            if self.read_again() {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// One read of [`TakenWebsocket::read_on`]; whether nothing is left.
+    fn read_again(&self) -> bool {
+        may_panic("read-on");
+        let reading = &mut *lock(&self.reading);
+        let Some(reader) = &mut reading.reader else {
+            return true;
+        };
+        if !reader.connection.may_read_now() && !reading.ended {
+            return false;
+        }
+        let read = with_read_buffer(|buffer| {
+            let read = self.socket.try_read(buffer)?;
+            reader.feed(&mut buffer[..read]);
+            Ok::<_, io::Error>(read)
+        });
+        match read.map_err(|error| error.kind()) {
+            Err(io::ErrorKind::WouldBlock) => {
+                reading.resumes = false;
+                true
+            }
+            Err(io::ErrorKind::Interrupted) | Ok(1..) => false,
+            Ok(0) | Err(_) => {
+                self.end(reading);
+                true
+            }
+        }
+    }
+
+    /// The connection is over. JavaScript hears of it, then destroys its socket.
+    fn end(&self, reading: &mut Reading) {
+        if let Some(reader) = reading.reader.take() {
+            if self.send_buffer.has_failed() {
+                reader.connection.fail();
+            }
+            self.io.reactor().remove(&self.socket);
+            drop(reader);
+            let runtime = &self.service.runtime;
+            runtime.taken.remove(self.taken_id);
+            runtime.events.push(Event::Ended {
+                taken_id: self.taken_id,
+                traffic: self.socket.traffic(),
+            });
+        }
+    }
+}
+
+/// A panic costs its connection.
+struct FailOnPanic(Arc<TakenWebsocket>);
+
+impl Drop for FailOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail();
+        }
+    }
+}
+
+impl Source for TakenWebsocket {
+    fn readable(self: Arc<Self>, ended: bool) -> usize {
+        let mut reading = lock(&self.reading);
+        reading.ended |= ended;
+        if reading.resumes && !ended {
+            return 0;
+        }
+        self.read(&mut reading)
+    }
+
+    fn writable(&self) {
+        self.send_buffer.unblock();
+    }
+
+    fn fail(&self) {
+        // Under the lock, or who reads would see the end of the socket first and take it for the client's.
+        let mut reading = lock(&self.reading);
+        if let Some(reader) = &reading.reader {
+            reader.connection.fail();
+        }
+        self.socket.shutdown();
+        self.end(&mut reading);
+    }
+}
