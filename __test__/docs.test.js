@@ -259,6 +259,15 @@ describeDocs('README and docs', () => {
     expect(broken.map(([link]) => link)).toEqual([]);
   });
 
+  test('the map of ARCHITECTURE.md has what is in lib and src, and nothing else', () => {
+    const [, map] = read('ARCHITECTURE.md').split(/^lib\/|^npm\//m);
+    const named = map.match(/[\w-]+\.(?:js|rs)\b|\b\w+\/(?= )/g);
+    const present = [...fs.readdirSync(path.join(root, 'lib')), ...subjects('src')];
+    expect(present.length).toBeGreaterThan(60);
+    expect(present.filter((name) => !named.includes(name))).toEqual([]);
+    expect(named.filter((name) => ![...present, 'lib/', 'mod.rs'].includes(name))).toEqual([]);
+  });
+
   test('code and tests refer to headings of docs/compatibility.md that exist', () => {
     const headings = new Set(
       [...read('docs/compatibility.md').matchAll(/^#+ (.*)$/gm)].map(([, heading]) => heading),
@@ -343,6 +352,24 @@ function allText(from, kind) {
     .filter((name) => kind.test(name))
     .map((name) => read(path.join(from, name)))
     .join('\n');
+}
+
+/**
+ * What the map of ARCHITECTURE.md has for src: its layers, and what is in each.
+ *
+ * @param {string} from a folder
+ * @returns {string[]} folders end with a slash
+ */
+function subjects(from) {
+  const entries = fs.readdirSync(path.join(root, from), { withFileTypes: true });
+  return entries.flatMap((entry) => {
+    if (/^(?:mod|testing|\w+_tests)\.rs$/.test(entry.name)) return [];
+    if (!entry.isDirectory()) return [entry.name];
+    // The files of a folder inside of a layer have the line of the folder, and so have those of transport/.
+    const isLayer = from === 'src' && entry.name !== 'transport';
+    const inside = isLayer ? subjects(`${from}/${entry.name}`) : [];
+    return [`${entry.name}/`, ...inside];
+  });
 }
 
 /** The names by which GitHub knows the headings of a page. */
