@@ -13,7 +13,7 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
  * What the services of one Node environment share, as far as one copy of `lib/` has made them. It ends when
  * that lets go of it, or with the environment.
  */
-export declare class Engine {
+export declare class NativeEngine {
   /** Serves an accepted websocket whose bytes come by [`Engine::bridge_feed`]. */
   bridgeWebsocket(service: number, id: number, kind: number, response: Uint8Array): void
   /** Bytes from the client of a bridged websocket. */
@@ -57,7 +57,7 @@ export declare class Engine {
   /** The answer to the third key of a Hixie-76 handshake. Exactly the eight bytes of it. */
   answerKey(challenge: Array<number>, key: Uint8Array): Buffer
   /** Takes the socket of an accepted websocket. False leaves it to the bridge. */
-  takeWebsocket(service: number, fd: number, token: number, kind: number, response: Uint8Array, head: Uint8Array): boolean
+  takeWebsocket(service: number, fd: number, takenId: number, kind: number, response: Uint8Array, head: Uint8Array): boolean
   /**
    * Starts the I/O threads, of which `websocket_threads` serve websockets. An error is that of the system
    * that has nothing left for them.
@@ -68,7 +68,7 @@ export declare class Engine {
   /** Nothing is in use any more, so nothing happens until [`Engine::wake`]. */
   rest(): void
   /** Puts the raw functions `drain` and `write` on an object. */
-  installHot(target: object): void
+  installFastPath(target: object): void
   /** Whether what may still happen keeps the process alive. */
   keepAlive(alive: boolean): void
   /** Sends what has been written since the last call. True when events wait to be drained. */
@@ -84,36 +84,36 @@ export declare class Engine {
   /** JavaScript has let go of the listener; what it has under way goes on. */
   releaseService(service: number): void
   /** An http server. */
-  createHost(): number
+  createInstallation(): number
   /** JavaScript has let go of the http server, which has no connections then. */
-  releaseHost(host: number): void
-  /** Puts a service in front of those that the host has. */
-  hostInstall(host: number, service: number): void
-  /** Takes a service off a host. The event `Left` follows when no request for it is under way there. */
-  hostRemove(host: number, service: number): void
-  /** Whether connections of the host keep to Node. */
-  hostWithdraw(host: number, withdrawn: boolean): void
+  releaseInstallation(installation: number): void
+  /** Puts a service in front of those that the installation has. */
+  installationAdd(installation: number, service: number): void
+  /** Takes a service off an installation. The event `Left` follows when no request for it is under way there. */
+  installationRemove(installation: number, service: number): void
+  /** Whether connections of the installation keep to Node. */
+  installationWithdraw(installation: number, withdrawn: boolean): void
   /** Follows the http server's limits. */
-  hostConfigure(host: number, limits: HostLimits): void
-  /** Ends the connections of the host that wait for a request. */
-  hostCloseIdle(host: number): void
+  installationConfigure(installation: number, limits: InstallationLimits): void
+  /** Ends the connections of the installation that wait for a request. */
+  installationCloseIdle(installation: number): void
   /** The prefix of a service, if it is no expression. */
   literalPrefix(service: number): string | null
   /** Whether a request for this target is the service's. */
   claims(service: number, target: string): boolean
   /** Takes the HTTP connection whose current request is all of `read`. False leaves it to Node. */
-  takeHttp(host: number, fd: number, token: number, read: Uint8Array): boolean
+  takeHttp(installation: number, fd: number, takenId: number, read: Uint8Array): boolean
   /** The pathname of a request target, as legacy `url.parse` finds it. */
   pathname(target: string): string
   /**
    * Lets the JavaScript thread read from websockets while few of them are busy. `listener` is called
    * when events wait. Where that cannot be, the I/O threads go on reading.
    */
-  watch(listener: () => void): void
-  /** The token of a taken socket has been destroyed. */
-  abandon(token: number): void
+  startPolling(listener: () => void): void
+  /** A taken socket of Node has been destroyed. */
+  abandon(takenId: number): void
   /** How many bytes a taken socket has read and written since it was taken. */
-  traffic(token: number): Array<number>
+  traffic(takenId: number): Array<number>
   /** Sends bytes over a raw websocket: 0 refused, 1 taken, 2 taken and full. */
   writeBinary(key: number, bytes: Uint8Array): number
   /** Closes a session with this `c` frame. */
@@ -121,7 +121,7 @@ export declare class Engine {
   /** Closes a raw websocket; without a reason it is closing and no frame is sent. */
   closeRaw(key: number, code: number, reason?: Uint8Array | undefined | null): void
   /** What came before the end of a client has been handled. */
-  finishEnding(key: number): void
+  finishClientClose(key: number): void
   /** Ends the response that receives for a session, or its websocket without a `c` frame. */
   endReceiver(key: number): void
   /** The response that receives now, by its number among those of the session; 0 for none. */
@@ -137,7 +137,7 @@ export declare class Engine {
 }
 
 /** The limits of an http server: times in milliseconds, of which 0 is none. */
-export interface HostLimits {
+export interface InstallationLimits {
   /** What is announced to the client. */
   keepAlive: number
   /** How long a connection may really be idle. */
