@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file Random questions to the core and to Node: what V8's JSON.parse reads, what 0.3.24 quotes, what
- * url.parse finds, what Node's own HTTP parser makes of a request that the gate lets through.
+ * @file Asks the core and Node the same random questions: JSON.parse of V8, quoting of 0.3.24, url.parse, and how
+ * Node's HTTP parser reads a request that the gate lets through.
  *
  *     node fuzz/against-node.js --seconds 10 [--seed N]
  */
@@ -22,7 +22,7 @@ const { Random } = require('../__test__/differential/prng');
 const PROGRAM = path.join(__dirname, 'target', 'release', 'answers');
 const BATCH = 200;
 
-/** What JSON is made of, and what comes near. */
+/** Parts of JSON, and texts that resemble them. */
 const JSON_PARTS = ['[', ']', '{', '}', ',', ':', '"', '\\', ' ', '\n', 'null', 'true', 'false'];
 JSON_PARTS.push('0', '-1', '1e5', '.5', '1.', '01', '"a"', '"\\ud83d"', '"\\u00e4"', '"😀"', '\\u');
 JSON_PARTS.push('["a"]', '{"a":1}', '"\\n"', '\ufeff', '\u00a0', '\u2028', '\t', '\0', '"b","c"');
@@ -71,7 +71,7 @@ HEADERS.push(
 HEADERS.push('Cookie: a="b; c', 'X: é', 'X: a\0b', 'X: a\rb', 'Origin: null', 'Content-Length: 03');
 
 /**
- * A question: what the core is asked, and how its answer is judged.
+ * A question: the line that the core gets, and the function that judges its answer.
  *
  * @typedef {{ line: string, judge: (answer: any) => void | Promise<void>, about: unknown }} Question
  */
@@ -155,7 +155,7 @@ function askPayload(random) {
 }
 
 /**
- * What a websocket message holds for 0.3.24; null where it is broken.
+ * The messages that 0.3.24 finds in a websocket message; null if it is broken.
  *
  * @param {string} text
  */
@@ -207,7 +207,7 @@ function askGate(random, server) {
     line: `g${bytes.toString('hex')}`,
     about: bytes.toString('latin1'),
     async judge(length) {
-      // A body that is still to come is Node's as well as ours.
+      // If the body is incomplete, Node waits for the rest as the core does.
       if (length === null || length > bytes.length) return;
       const found = await readByNode(server, bytes.subarray(0, length));
       same({ method: found.method, url: found.url }, { method, url: target });
@@ -218,7 +218,7 @@ function askGate(random, server) {
 }
 
 /**
- * What Node's parser makes of bytes that are to be one request.
+ * Lets Node's parser read bytes that should be exactly one request.
  *
  * @param {http.Server} server
  * @param {Buffer} bytes
@@ -237,7 +237,7 @@ function readByNode(server, bytes) {
       request.setEncoding('latin1').on('data', (chunk) => (body += chunk));
       request.on('end', () => {
         found.body ??= body;
-        // Only now it is certain that nothing else is read from the same bytes.
+        // Node may still read another request from the same bytes.
         setImmediate(finish);
       });
     };

@@ -1,15 +1,15 @@
 'use strict';
 
 /**
- * @file `npm run fuzz`: libFuzzer on the pure core and the parsers, and the same questions put to Node.
+ * @file `npm run fuzz`: runs libFuzzer on the pure core and the parsers, and compares their answers with Node's.
  *
- *     --seconds N      for each target; 60 unless given
- *     --target NAME    only this one
- *     --jobs N         so many at once; as many as there are processors unless given
- *     --replay FILE    only this input, with --target
+ *     --seconds N      time for each target (default: 60)
+ *     --target NAME    runs this target only
+ *     --jobs N         number of targets that run at once (default: the number of processors)
+ *     --replay FILE    runs this input only; needs --target
  *
- * Works with a stable toolchain: libFuzzer comes with `libfuzzer-sys` and needs a C++ compiler, the coverage
- * it is guided by is a pass of LLVM.
+ * A stable toolchain is enough: libFuzzer comes with `libfuzzer-sys`, which needs a C++ compiler, and the coverage
+ * comes from a pass of LLVM.
  */
 
 const { spawn, spawnSync } = require('node:child_process');
@@ -19,10 +19,10 @@ const path = require('node:path');
 const { parseArgs } = require('node:util');
 
 const TARGETS = ['payloads', 'quoting', 'targets', 'session', 'gate', 'websocket', 'hixie'];
-/** Not libFuzzer's: random questions to the core and to Node, whose answers have to be the same. */
+/** Not a libFuzzer target: the core and Node get the same random questions, and must give the same answers. */
 const AGAINST_NODE = 'against-node';
 
-/** Characters that are kept of what a target says. */
+/** Characters of a target's output that are kept. */
 const KEPT = 1 << 20;
 
 const RUSTFLAGS = [
@@ -44,12 +44,12 @@ async function main() {
   });
   const all = [...TARGETS, AGAINST_NODE];
   const chosen = values.target === undefined ? all : [values.target];
-  if (!all.includes(chosen[0])) throw new Error(`targets are ${all.join(', ')}`);
+  if (!all.includes(chosen[0])) throw new Error(`--target must be one of ${all.join(', ')}`);
   const seconds = count('--seconds', values.seconds);
   const jobs = count('--jobs', values.jobs);
   const triple = /^host: (.*)$/m.exec(output('rustc', ['-vV']))[1];
   const libFuzzer = chosen.filter((name) => name !== AGAINST_NODE);
-  // Build scripts run here and must not count their own coverage: that is what --target is for.
+  // With --target the flags do not apply to build scripts, which must not count their own coverage.
   if (libFuzzer.length > 0) build(libFuzzer, ['--target', triple], RUSTFLAGS);
   if (chosen.includes(AGAINST_NODE)) build(['answers'], [], []);
   /** @type {Record<string, object>} */
@@ -104,7 +104,7 @@ function build(bins, args, flags) {
     stdio: 'inherit',
     env: { ...process.env, RUSTFLAGS: flags.join(' ') },
   });
-  if (status !== 0) throw new Error('the fuzz targets do not build; they need a C++ compiler');
+  if (status !== 0) throw new Error('The fuzz targets do not build. Is there a C++ compiler?');
 }
 
 /**
@@ -137,7 +137,9 @@ async function fuzz(name, file, seconds, replay) {
     console.error(stderr.split('\n').slice(-60).join('\n'));
   }
   if (status !== 0) {
-    console.error(`To see it again: npm run fuzz -- --target ${name} --replay FILE (named above)`);
+    console.error(
+      `To repeat it: npm run fuzz -- --target ${name} --replay FILE (its name is above)`,
+    );
   }
   const number = (/** @type {RegExp} */ pattern) =>
     Number([...stderr.matchAll(pattern)].at(-1)?.[1]);
@@ -178,7 +180,7 @@ function finish(file, args) {
     const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     let [stdout, stderr] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
-    // What it says last is all that matters, and a run of hours says much.
+    // A run of hours prints much, and only the end matters.
     child.stderr.setEncoding('utf8').on('data', (text) => (stderr = (stderr + text).slice(-KEPT)));
     child.on('error', reject);
     child.on('close', (status) => resolve({ status, stdout, stderr }));

@@ -1,16 +1,16 @@
-//! Bytes of a fuzzer as decisions: where they end, everything is zero.
+//! Turns the bytes of a fuzzer into decisions. After the last byte every decision is zero.
 
-/// What is left of the bytes.
+/// The bytes that are left.
 #[derive(Clone, Debug)]
 pub struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
-    /// Decisions made by these bytes.
+    /// Takes decisions from these bytes.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    /// Whether nothing is left to decide.
+    /// Whether no bytes are left.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -41,7 +41,7 @@ impl<'a> Input<'a> {
         taken
     }
 
-    /// All that is left.
+    /// All bytes that are left.
     pub fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.0)
     }

@@ -1,25 +1,25 @@
-//! `JSON.parse` by the letter of its grammar (ECMA-404), written for comparison: slow, and without
-//! recursion, so that no depth is too deep for it.
+//! A JSON parser that follows the grammar (ECMA-404) literally, to compare with. It is slow, and not recursive, so
+//! that it accepts any depth.
 
 /// An element of a payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Element {
-    /// A string, as the UTF-16 units that JavaScript has of it.
+    /// A string, as UTF-16 units.
     Text(Vec<u16>),
     /// Any other value, as its text.
     Value(String),
 }
 
-/// What a text is.
+/// A parsed text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Document {
-    /// An array of these.
+    /// An array with its elements.
     Array(Vec<Element>),
     /// Any other value.
     Other(Element),
 }
 
-/// What `JSON.parse` makes of a text; `None` where it throws.
+/// Parses a text as `JSON.parse` does; `None` if that throws.
 pub fn parse(text: &str) -> Option<Document> {
     let mut reader = Reader { text, at: 0 };
     reader.space();

@@ -1,5 +1,5 @@
-//! Payloads of clients: they are taken exactly where `JSON.parse` takes them, and give what it gives;
-//! what is refused has delivered nothing.
+//! Payloads of clients. Exactly the payloads that `JSON.parse` accepts are accepted, with the same values. A payload
+//! that is refused delivers nothing.
 
 use sockjs_rs::http::payload::{JsonpPayload, jsonp_send_payload, xhr_send_payload};
 use sockjs_rs::protocol::json::{Messages, PayloadError, decode_array, decode_websocket};
@@ -7,7 +7,7 @@ use sockjs_rs::protocol::json::{Messages, PayloadError, decode_array, decode_web
 use super::input::Input;
 use super::json::{Document, Element, parse};
 
-/// What was delivered.
+/// The messages that were delivered.
 #[derive(Debug, Default)]
 pub struct Inbox(pub Vec<Element>);
 
@@ -19,7 +19,7 @@ impl Messages for Inbox {
     }
 
     fn wide(&mut self, fill: &mut dyn FnMut(&mut Vec<u16>)) {
-        // What is there already belongs to others.
+        // The units that are already there belong to other messages.
         let mut units = vec![7];
         fill(&mut units);
         assert_eq!(units.remove(0), 7);
@@ -31,7 +31,7 @@ impl Messages for Inbox {
     }
 }
 
-/// Something that delivers messages, and what came of it.
+/// Decodes a payload, and gives the messages or the error.
 fn outcome(
     decode: impl FnOnce(&mut Inbox) -> Result<(), PayloadError>,
 ) -> Result<Vec<Element>, PayloadError> {
@@ -39,7 +39,7 @@ fn outcome(
     let decoded = decode(&mut inbox);
     assert!(
         decoded.is_ok() || inbox.0.is_empty(),
-        "a payload that is refused has delivered {inbox:?}"
+        "a refused payload has delivered {inbox:?}"
     );
     decoded.map(|()| inbox.0)
 }
@@ -86,7 +86,7 @@ pub fn check(data: &[u8]) {
     assert_eq!(found, single, "{text:?}");
 }
 
-/// Bodies of requests end up as the same JSON.
+/// Bodies of requests are decoded as the same JSON.
 fn bodies(mode: u8, body: &[u8]) {
     const TYPES: [Option<&str>; 5] = [
         None,

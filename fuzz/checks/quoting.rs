@@ -1,5 +1,4 @@
-//! Quoting: any string of JavaScript's becomes exactly what 0.3.24 makes of it, which every parser of JSON
-//! reads as the same string.
+//! Quoting. Any JavaScript string is quoted exactly as in 0.3.24, and every JSON parser reads it as the same string.
 
 use sockjs_rs::protocol::json::{
     decode_array, quote, quote_str, stringify, stringify_in_script, utf16_len,
@@ -9,7 +8,7 @@ use super::input::Input;
 use super::json::Element;
 use super::payloads::Inbox;
 
-/// The units of a string: runs of one kind, so that long stretches of plain text occur.
+/// The UTF-16 units of a string, in runs of one kind, so that there are long runs of plain text.
 fn units(input: &mut Input<'_>) -> Vec<u16> {
     let mut units = Vec::new();
     while !input.is_empty() {
@@ -30,7 +29,7 @@ fn units(input: &mut Input<'_>) -> Vec<u16> {
     units
 }
 
-/// What 0.3.24 escapes besides what JSON has to.
+/// Whether 0.3.24 escapes a unit. JSON requires a part of these escapes only.
 fn is_escaped(unit: u16) -> bool {
     matches!(
         unit,
@@ -43,7 +42,7 @@ fn is_escaped(unit: u16) -> bool {
     )
 }
 
-/// A character at a time, by the rule in docs/compatibility.md, "Text".
+/// Quotes one unit at a time, by the rule in docs/compatibility.md, "Text".
 fn quoted(units: &[u16]) -> String {
     let mut text = String::from("\"");
     for &unit in units {
@@ -95,7 +94,7 @@ pub fn check(data: &[u8]) {
     frames(&frame);
 }
 
-/// Frames inside of a script, or of a call, are the same string again.
+/// A frame inside a script or a call is read as the same string.
 fn frames(frame: &str) {
     let mut out = Vec::new();
     let count = stringify(frame.as_bytes(), &mut out);
@@ -108,7 +107,7 @@ fn frames(frame: &str) {
     assert_eq!(count, utf16_len(&out));
     let text = String::from_utf8(out).expect("it is UTF-8");
     assert!(!text.contains("</") && !text.contains("<!--"), "{text}");
-    // The only escape that is JavaScript's and not JSON's.
+    // JSON does not have this escape, JavaScript has.
     let read: String = serde_json::from_str(&text.replace("<\\!--", "<!--")).expect("it is JSON");
     assert_eq!(read, frame);
 }

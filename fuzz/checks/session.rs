@@ -1,5 +1,5 @@
-//! Any sequence of things that can happen to a session, played by a driver like the server's: it closes
-//! once, nothing follows, and as long as it is open nothing is lost, doubled or reordered.
+//! Sessions. A driver like the server's plays any sequence of events. The session closes once and reports nothing
+//! afterwards; while it is open, no message is lost, sent twice or reordered.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ const DELAYS: Delays = Delays {
     disconnect: Duration::from_millis(5),
     pong: Duration::from_millis(10),
 };
-/// Bytes that may wait before the driver gives the client up.
+/// Bytes that may wait before the driver gives up the client.
 const MAX_QUEUED: usize = 200;
 const RESPONSES: [Transport; 5] = [
     Transport::XhrPolling,
@@ -25,21 +25,21 @@ const RESPONSES: [Transport; 5] = [
     Transport::JsonpPolling,
 ];
 
-/// A session, its driver, and what should be true of it.
+/// A session, its driver, and what the driver expects of it.
 struct Scene {
     session: Session,
     now: Instant,
     transports: &'static [Transport],
-    /// Numbers of the messages that were taken, and of those that left.
+    /// Numbers of the messages that the session accepted, and of those that it sent.
     taken: Vec<u32>,
     left: Vec<u32>,
     next: u32,
-    /// Whether messages may be lost: the session ended, or its client was given up.
+    /// Whether messages may be lost, because the session ended or the driver gave up its client.
     gives_up: bool,
     opened: u32,
     closing: u32,
     closed: u32,
-    /// What every receiver is told once the session closes.
+    /// The close frame that every receiver gets after the session closes.
     close_frame: Option<Vec<u8>>,
     state: State,
 }
@@ -73,7 +73,7 @@ pub fn check(data: &[u8]) {
     }
     scene.session.detach(scene.now, Detach::Aborted);
     scene.settle();
-    // However it went, time ends it.
+    // Every session ends when enough time passes.
     for _ in 0..4 {
         scene.now += Duration::from_secs(1);
         scene.session.handle_timeout(scene.now);
@@ -117,7 +117,7 @@ impl Scene {
     fn attach(&mut self, input: &mut Input<'_>) {
         let transport = input.pick(self.transports);
         let is_websocket = !transport.outlives_detach();
-        // A websocket has one receiver, which comes first.
+        // A websocket has one receiver, and it comes first.
         if is_websocket && self.session.state() != State::Connecting {
             return;
         }
@@ -197,7 +197,7 @@ impl Scene {
             Transmit::Close(frame) => {
                 assert_ne!(self.session.state(), State::Open);
                 let first = self.close_frame.get_or_insert(frame.clone());
-                assert_eq!(&frame, first, "every receiver is told the same");
+                assert_eq!(&frame, first, "every receiver gets the same close frame");
             }
         }
     }
@@ -230,7 +230,7 @@ impl Scene {
                 "nothing is lost"
             );
             if self.session.receiver().is_some() {
-                assert_eq!(waiting, [0_u32; 0], "a receiver has everything");
+                assert_eq!(waiting, [0_u32; 0], "a receiver has got every message");
             }
         }
         if self.closed > 0 {
@@ -239,11 +239,11 @@ impl Scene {
             assert!(!self.session.close(b"c[1,\"\"]"));
             assert!(matches!(self.session.send(), Send::Refused));
         } else {
-            assert_ne!(state, State::Closed, "the end is told");
+            assert_ne!(state, State::Closed, "a closed session has reported it");
             let raw = self.session.receiver() == Some(Transport::WebsocketRaw);
             assert!(
                 raw || self.session.poll_timeout().is_some(),
-                "something ends it"
+                "an open session has a timeout"
             );
         }
     }

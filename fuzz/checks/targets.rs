@@ -1,5 +1,5 @@
-//! Request targets and routes: every target is judged, a prefix means the same as text and as a pattern,
-//! and what a route names is what the path says.
+//! Request targets and routes. Every target gets an answer, a prefix means the same as plain text and as a pattern,
+//! and the names in a route are those in the path.
 
 use std::sync::OnceLock;
 
@@ -9,7 +9,7 @@ use sockjs_rs::http::target::parse_target;
 
 use super::input::Input;
 
-/// Prefixes that applications use, and a second one that means the same where there is one.
+/// Prefixes that applications use, each with another prefix of the same meaning if there is one.
 const PREFIXES: [(&str, Option<&str>); 6] = [
     ("/echo", Some("(?:/echo)")),
     ("", Some("(?:)")),
@@ -19,7 +19,7 @@ const PREFIXES: [(&str, Option<&str>); 6] = [
     ("/(echo|chat)[0-9]*", Some("/(?:echo|chat)[0-9]{0,}")),
 ];
 const METHODS: [&str; 6] = ["GET", "POST", "OPTIONS", "HEAD", "PUT", "XGETX"];
-/// What targets are made of, where they are not made of bytes.
+/// The parts of targets that are not random bytes.
 const PARTS: [&str; 24] = [
     "/",
     "/echo",
@@ -66,7 +66,7 @@ fn routers(index: usize) -> &'static Routers {
     })[index]
 }
 
-/// A target, as Node shows it: a string of bytes.
+/// A target as Node shows it: a string in which each character is a byte.
 fn target(input: &mut Input<'_>) -> String {
     if input.below(2) == 0 {
         return input.rest().iter().copied().map(char::from).collect();

@@ -1,5 +1,5 @@
-//! Answers questions about the core, for who can ask somebody else the same (`against-node.js`): a line
-//! with a letter and hexadecimal bytes in, a line of JSON out.
+//! Answers questions about the core; `against-node.js` compares the answers with those of Node. A question is a line
+//! with a letter and hexadecimal bytes, an answer is a line of JSON.
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufWriter, Write};
@@ -18,7 +18,7 @@ fn main() -> io::Result<()> {
         let line = line?;
         let (kind, hex) = line.split_at(1);
         writeln!(out, "{}", answer(kind, &bytes(hex)))?;
-        // The other side waits for whole batches, which end with an empty question.
+        // A batch ends with an empty question, and the other side waits for the whole batch.
         if kind == "." {
             out.flush()?;
         }
@@ -28,7 +28,7 @@ fn main() -> io::Result<()> {
 
 fn answer(kind: &str, bytes: &[u8]) -> Value {
     match kind {
-        // UTF-16 in, the quoted text as UTF-8 out.
+        // From UTF-16 to the quoted text as UTF-8.
         "q" => {
             let units: Vec<u16> = bytes
                 .chunks_exact(2)
@@ -38,7 +38,7 @@ fn answer(kind: &str, bytes: &[u8]) -> Value {
             quote(&units, &mut out);
             hex(&out).into()
         }
-        // A payload in; null where it is refused, else its messages.
+        // From a payload to its messages, or to null if it is refused.
         "p" => {
             let mut inbox = Inbox::default();
             match decode_websocket(&String::from_utf8_lossy(bytes), true, &mut inbox) {
@@ -46,12 +46,12 @@ fn answer(kind: &str, bytes: &[u8]) -> Value {
                 Err(_) => Value::Null,
             }
         }
-        // A target, a byte a character.
+        // From a target, each byte of which is a character, to its path.
         "t" => {
             let target: String = bytes.iter().copied().map(char::from).collect();
             parse_target(&target).pathname.into()
         }
-        // A request in; how many bytes of it are ours, if any.
+        // From a request to the number of its bytes that are ours, or to null.
         "g" => match judge(bytes, host()) {
             Verdict::Ours(_, len) => len.into(),
             Verdict::Unknown | Verdict::Foreign => Value::Null,
