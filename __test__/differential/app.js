@@ -9,6 +9,7 @@
 const crypto = require('crypto');
 const http = require('http');
 
+const { answerParent } = require('../support/answers');
 const sockjs = require(process.argv[2]);
 
 /** Milliseconds that a report waits for the sessions of its case to end. */
@@ -279,13 +280,14 @@ function report(id, reply) {
 
 process.on('uncaughtException', (error) => uncaught.push(`${error.name}: ${error.message}`));
 process.on('disconnect', () => process.exit());
-process.on('message', ({ number, ask, id }) => {
-  const reply = (result) => process.connected && process.send({ number, result });
-  if (ask === 'settle') settle(() => reply(null));
-  if (ask === 'report') report(id, reply);
-});
 
-Promise.all([
+const listening = Promise.all([
   createHttpServer(SERVICES),
   createHttpServer([[{ prefix: '', response_limit: 1000 }]]),
-]).then((ports) => process.send({ ports }));
+]);
+
+answerParent({
+  ports: () => listening,
+  settle: () => new Promise((resolve) => settle(resolve)),
+  report: (id) => new Promise((resolve) => report(id, resolve)),
+});

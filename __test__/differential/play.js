@@ -180,7 +180,7 @@ async function play(subject, script) {
     async observe() {
       const report = await subject.ask('report', script.id);
       if (!report || subject.deaths !== deaths) {
-        return { connections, inVain, died: subject.lastWords || 'the process died' };
+        return { connections, inVain, died: subject.lastDeath || 'the process died' };
       }
       const { sessions, log, unfinished, uncaught } = report;
       for (const entry of sessions.flat()) {

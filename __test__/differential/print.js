@@ -23,7 +23,7 @@ function describeSteps({ steps }) {
 
 /**
  * @param {string} name
- * @param {import('./arena').Outcome} outcome
+ * @param {import('./runner').Outcome} outcome
  * @param {{replay: string}} options the command that plays the case again
  * @returns {string} a case that differs, in many lines
  */

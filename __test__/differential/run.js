@@ -10,7 +10,7 @@
 
 const { parseArgs } = require('node:util');
 
-const { Arena } = require('./arena');
+const { DifferentialRunner } = require('./runner');
 const { generate } = require('./generate');
 const { describeOutcome } = require('./print');
 const { scenarios } = require('./scenarios');
@@ -42,11 +42,11 @@ function chooseCases(options) {
 
 async function runIngress(ingress, options) {
   const cases = chooseCases(options);
-  const arena = new Arena(ingress);
+  const runner = new DifferentialRunner(ingress);
   const begun = Date.now();
   let waited = 0;
   let done = 0;
-  const { failures, unsteady, deviations, uncaught } = await arena.playAll(cases, {
+  const { failures, unsteady, deviations, uncaught } = await runner.playAll(cases, {
     parallel: Number(options.parallel),
     onOutcome: (name, outcome) => {
       done++;
@@ -62,7 +62,7 @@ async function runIngress(ingress, options) {
     `node __test__/differential/run.js --ingress ${ingress} --seed ${options.seed} --case ${name}`;
   for (const [name, outcome] of failures) {
     const { write } = cases.find((one) => one.name === name);
-    const smallest = options.shrink ? await shrink(arena, write, name, outcome) : outcome;
+    const smallest = options.shrink ? await shrink(runner, write, name, outcome) : outcome;
     console.log(describeOutcome(name, smallest, { replay: replay(name) }));
   }
   for (const [name, outcome] of unsteady) {
@@ -70,15 +70,15 @@ async function runIngress(ingress, options) {
     console.log(describeOutcome(name, outcome, { replay: note }));
   }
   for (const line of uncaught) console.log(`\n=== uncaught in sockjs-rs: ${line}`);
-  arena.stop();
+  runner.stop();
   const seconds = Math.round((Date.now() - begun) / 100) / 10;
   const met = [...deviations].map(([number, count]) => `${number}: ${count}`).join(', ');
   console.log(
     `${ingress}: ${cases.length} cases in ${seconds} s, ${failures.size} differ, ` +
       `${unsteady.size} differed once; ${waited} waited in vain; ` +
-      `deviations met: ${met || 'none'}; deaths: sockjs ${arena.oracle.deaths}, ours ${arena.ours.deaths}`,
+      `deviations met: ${met || 'none'}; deaths: sockjs ${runner.oracle.deaths}, ours ${runner.ours.deaths}`,
   );
-  return failures.size + uncaught.size + arena.ours.deaths;
+  return failures.size + uncaught.size + runner.ours.deaths;
 }
 
 async function main() {

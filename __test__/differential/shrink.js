@@ -5,18 +5,18 @@ const { Script } = require('./script');
 /**
  * Leaves out steps of a case that differs, as long as it still differs in the same place.
  *
- * @param {import('./arena').Arena} arena
+ * @param {import('./runner').DifferentialRunner} runner
  * @param {(id: string) => Script} write
  * @param {string} name
- * @param {import('./arena').Outcome} outcome
- * @returns {Promise<import('./arena').Outcome>} of the smallest case that was found
+ * @param {import('./runner').Outcome} outcome
+ * @returns {Promise<import('./runner').Outcome>} of the smallest case that was found
  */
-async function shrink(arena, write, name, outcome) {
+async function shrink(runner, write, name, outcome) {
   const kind = kindOf(outcome);
   let smallest = outcome;
   let left = outcome.script.steps.map((_, index) => index);
   const tryOut = async (kept) => {
-    const next = await arena.alone((id) => pickSteps(write(id), kept), name);
+    const next = await runner.alone((id) => pickSteps(write(id), kept), name);
     if (kindOf(next) !== kind) return false;
     smallest = next;
     left = kept;

@@ -1,14 +1,13 @@
 'use strict';
 
-const { fork } = require('child_process');
 const path = require('path');
+const { Child } = require('../support/child');
 
 /** A process that runs the test application on one of the libraries; started again when it dies. */
 class Subject {
+  /** @type {Child | undefined} */
   #child;
-  #ready;
-  #asked = new Map();
-  #number = 0;
+  #ports;
 
   /**
    * @param {string} name
@@ -21,58 +20,44 @@ class Subject {
     this.env = env;
     /** How often the process has died. */
     this.deaths = 0;
-    this.lastWords = '';
+    /** How it died the last time. */
+    this.lastDeath = '';
   }
 
   /** @returns {Promise<number[]>} the ports of its http servers */
   ports() {
-    return (this.#ready ??= this.#start());
+    return (this.#ports ??= this.#start());
   }
 
   #start() {
-    return new Promise((resolve, reject) => {
-      const child = fork(path.join(__dirname, 'app.js'), [this.library], {
-        env: { ...process.env, ...this.env, NODE_NO_WARNINGS: '1' },
-        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      });
-      this.#child = child;
-      let errors = '';
-      child.stderr.on('data', (chunk) => (errors = (errors + chunk).slice(-4000)));
-      child.on('message', ({ ports, number, result }) => {
-        if (ports) return resolve(ports);
-        this.#asked.get(number)?.(result);
-        this.#asked.delete(number);
-      });
-      child.on('close', (code, signal) => {
-        if (this.#child !== child) return;
-        this.deaths++;
-        this.lastWords = `exit ${code ?? signal}: ${errors}`;
-        this.#ready = undefined;
-        for (const answer of this.#asked.values()) answer(undefined);
-        this.#asked.clear();
-        reject(new Error(`${this.name} does not start: ${this.lastWords}`));
-      });
+    const child = new Child(path.join(__dirname, 'app.js'), {
+      args: [this.library],
+      env: { ...this.env, NODE_NO_WARNINGS: '1' },
+      ipc: true,
     });
+    this.#child = child;
+    child.process.on('close', () => {
+      if (this.#child !== child) return;
+      this.deaths++;
+      this.lastDeath = `exit ${child.status.code ?? child.status.signal}: ${child.errors}`;
+      this.#ports = undefined;
+    });
+    return child.ask('ports');
   }
 
   /**
-   * @param {'settle' | 'report'} ask
+   * @param {'settle' | 'report'} question
    * @param {string} [id] of a case
    * @returns {Promise<any>} undefined if the process dies
    */
-  ask(ask, id) {
-    return new Promise((resolve) => {
-      const number = ++this.#number;
-      if (!this.#child?.connected) return resolve(undefined);
-      this.#asked.set(number, resolve);
-      this.#child.send({ number, ask, id });
-    });
+  ask(question, id) {
+    return this.#child.ask(question, id).catch(() => undefined);
   }
 
   stop() {
     const child = this.#child;
     this.#child = undefined;
-    child?.kill('SIGKILL');
+    return child?.kill();
   }
 }
 

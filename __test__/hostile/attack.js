@@ -6,13 +6,13 @@ const { once } = require('node:events');
 const { after, before, describe, it } = require('node:test');
 
 const { Client } = require('../support/client');
-const { Victim } = require('./victim');
+const { ServerProcess } = require('./server-process');
 
 // Requests of sockets that have been reset are never answered, and Node, when it cleans up behind a process
 // that is over, waits for them with all its might. This ends without the cleaning.
 process.once('beforeExit', () => process.on('exit', () => process.exit()));
 
-/** SOCKJS_RS_DOOR would choose for all servers: each victim chooses by itself. */
+/** SOCKJS_RS_DOOR would choose for all servers: each server chooses by itself. */
 const INGRESSES = process.env.HOSTILE_LIBRARY ? ['oracle'] : ['takeover', 'bridge'];
 
 /** How often all attacks of a table are repeated at once, after each has been looked at by itself. */
@@ -21,12 +21,12 @@ const AT_A_TIME = 8;
 
 /**
  * @typedef {object} Scene
- * @property {Victim} victim
+ * @property {ServerProcess} server
  * @property {Client} client whose connections end with the attack, if it has left any
  */
 
 /**
- * Makes each attack of a table by each ingress, and then all of them at once. A victim that has died is
+ * Makes each attack of a table by each ingress, and then all of them at once. A server that has died is
  * replaced, so that what follows says something too.
  *
  * @param {string} title
@@ -39,16 +39,16 @@ const AT_A_TIME = 8;
 function attack(title, attacks, { rounds = ROUNDS, ...options } = {}) {
   for (const ingress of INGRESSES) {
     describe(`${title}, by the ${ingress} ingress`, () => {
-      const victim = guarded(ingress, options);
+      const server = guarded(ingress, options);
       for (const [name, act] of attacks) {
         it(name, async () => {
-          const target = await victim.get();
+          const target = await server.get();
           await make(target, act);
           await target.isUnharmed();
         });
       }
       it('all of it at once', async (test) => {
-        const target = await victim.get();
+        const target = await server.get();
         const queue = Array(rounds).fill(attacks).flat();
         await inParallel(AT_A_TIME, queue, ([, act]) => make(target, act));
         await target.isUnharmed();
@@ -65,33 +65,33 @@ function attack(title, attacks, { rounds = ROUNDS, ...options } = {}) {
  * @param {object} [options]
  */
 function guarded(ingress, options) {
-  let victim;
+  let server;
   before(async () => {
-    victim = await Victim.start(ingress, options);
+    server = await ServerProcess.start(ingress, options);
   });
-  after(() => victim.stop());
+  after(() => server.stop());
   return {
-    /** @returns {Promise<Victim>} */
+    /** @returns {Promise<ServerProcess>} */
     get: async () => {
-      if (victim.death || victim.harmed) {
-        await victim.stop();
-        victim = await Victim.start(ingress, options);
+      if (server.death || server.harmed) {
+        await server.stop();
+        server = await ServerProcess.start(ingress, options);
       }
-      return victim;
+      return server;
     },
   };
 }
 
 /**
- * @param {Victim} victim
+ * @param {ServerProcess} server
  * @param {(scene: Scene) => Promise<unknown>} act
  */
-async function make(victim, act) {
-  const client = new Client(victim.port);
+async function make(server, act) {
+  const client = new Client(server.port);
   try {
-    await act({ victim, client });
+    await act({ server, client });
   } catch (error) {
-    victim.harmed = true;
+    server.harmed = true;
     throw error;
   } finally {
     client.disconnect();

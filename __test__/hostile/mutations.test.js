@@ -217,13 +217,13 @@ async function play(client, number) {
 for (const ingress of INGRESSES) {
   describe(`conversations with random changes, by the ${ingress} ingress`, () => {
     // Who has sent very much behind a response that goes on is only seen to go when that is written.
-    const victim = guarded(ingress, { service: { heartbeat_delay: 500 } });
+    const server = guarded(ingress, { service: { heartbeat_delay: 500 } });
     const numbers = ONLY ? [Number(ONLY)] : Array.from({ length: CASES }, (_, number) => number);
     for (let at = 0; at < numbers.length; at += BATCH) {
       const batch = numbers.slice(at, at + BATCH);
       const [first, last] = [batch[0], batch.at(-1)];
       it(`${first} to ${last} of seed ${SEED}`, async (test) => {
-        const target = await victim.get();
+        const target = await server.get();
         await inParallel(LANES, batch, (number) =>
           make(target, ({ client }) => play(client, number)),
         );

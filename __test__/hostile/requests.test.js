@@ -250,16 +250,16 @@ async function statuses(client, bytes, later) {
 const comparable = (all) => (all.length > 1 && all.at(-1) === '400' ? all.slice(0, -1) : all);
 
 describe('requests that can be misunderstood', { concurrency: false }, () => {
-  const victims = INGRESSES.map((ingress) => guarded(ingress));
+  const servers = INGRESSES.map((ingress) => guarded(ingress));
   for (const [title, bytes, first] of [...LENGTHS, ...CHUNKS, ...OTHERS]) {
     it(title, async () => {
-      const targets = await Promise.all(victims.map((one) => one.get()));
+      const targets = await Promise.all(servers.map((one) => one.get()));
       const seen = {};
       await Promise.all(
-        targets.flatMap((victim) =>
+        targets.flatMap((server) =>
           [false, true].map((later) =>
-            make(victim, async ({ client }) => {
-              const what = `${victim.ingress}, ${later ? 'later' : 'first'} request`;
+            make(server, async ({ client }) => {
+              const what = `${server.ingress}, ${later ? 'later' : 'first'} request`;
               seen[what] = await statuses(client, bytes, later);
             }),
           ),
@@ -268,9 +268,9 @@ describe('requests that can be misunderstood', { concurrency: false }, () => {
       for (const [what, answers] of Object.entries(seen)) {
         if (first) assert.equal(answers[0], String(first), what);
       }
-      for (const victim of targets) {
-        assert.equal((await victim.ask('counts')).smuggled, 0, 'a hidden request was carried out');
-        await victim.isUnharmed();
+      for (const server of targets) {
+        assert.equal((await server.ask('counts')).smuggled, 0, 'a hidden request was carried out');
+        await server.isUnharmed();
       }
       const [[reference, expected], ...others] = Object.entries(seen).sort();
       for (const [what, answers] of others) {
@@ -279,10 +279,10 @@ describe('requests that can be misunderstood', { concurrency: false }, () => {
     });
   }
   it('leave the servers as they were', async (test) => {
-    for (const one of victims) {
-      const victim = await one.get();
-      await victim.isUnharmed();
-      test.diagnostic(await victim.state());
+    for (const one of servers) {
+      const server = await one.get();
+      await server.isUnharmed();
+      test.diagnostic(await server.state());
     }
   });
 });

@@ -5,9 +5,11 @@
  * answers its parent's questions about what cannot be seen from outside. HOSTILE_OPTIONS has its options.
  */
 
+const { once } = require('node:events');
 const http = require('node:http');
 const { promisify } = require('node:util');
 
+const { answerParent } = require('../support/answers');
 const sockjs = require(process.env.HOSTILE_LIBRARY ?? '../..');
 
 /** Prefixes that are all on the one http server, each of a `Server` of its own. */
@@ -54,18 +56,16 @@ async function collect() {
 
 const count = promisify(server.getConnections.bind(server));
 
-const answers = {
+const listening = once(server.listen(0, '127.0.0.1'), 'listening');
+
+answerParent({
+  port: () => listening.then(() => server.address().port),
   counts: async () => ({ ...counts, sockets: await count() }),
   memory: async () => {
     await collect();
     const { heapUsed, external, rss } = process.memoryUsage();
     return { heap: heapUsed + external, rss };
   },
-};
-
-process.on('message', async ({ number, question }) => {
-  process.send({ number, answer: await answers[question]() });
 });
-process.on('disconnect', () => process.exit());
 
-server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }));
+process.on('disconnect', () => process.exit());

@@ -141,15 +141,15 @@ attack(
       ['/other', '/other/x/loose'],
     ].map(([home, elsewhere]) => [
       `of ${home}: ${title} by ${elsewhere}`,
-      async ({ client, victim }) => {
-        const before = (await victim.ask('counts')).smuggled;
+      async ({ client, server }) => {
+        const before = (await server.ask('counts')).smuggled;
         const session = client.session(home);
         const response = await client.open('POST', `${session}/xhr_streaming`);
         await response.until('o\n');
         await raid(client, session.replace(home, elsewhere));
         await client.post(`${session}/xhr_send`, '["mine"]');
         assert.equal(await response.line(), 'a["mine"]\n');
-        assert.equal((await victim.ask('counts')).smuggled, before);
+        assert.equal((await server.ask('counts')).smuggled, before);
       },
     ]),
   ),
@@ -192,12 +192,12 @@ attack(
   [
     [
       `${MANY} of them, and a healthy client meanwhile`,
-      async ({ client, victim }) => {
-        const { opened } = await victim.ask('counts');
+      async ({ client, server }) => {
+        const { opened } = await server.ask('counts');
         const flood = openMany(client, MANY).then(() => 'over');
-        do await victim.answersWithin(OVERLOADED);
+        do await server.answersWithin(OVERLOADED);
         while ((await Promise.race([flood, delay(100)])) !== 'over');
-        assert.ok((await victim.ask('counts')).opened - opened >= MANY);
+        assert.ok((await server.ask('counts')).opened - opened >= MANY);
       },
     ],
     [

@@ -132,7 +132,7 @@ const silent = Object.entries(openings).flatMap(([what, opening]) =>
  * @param {[string, (client: import('../support/client').Client) => Promise<void>][]} table
  */
 function crowd(table) {
-  return async ({ victim, client }) => {
+  return async ({ server, client }) => {
     const slowest = async ([title, act]) => {
       const start = performance.now();
       await Promise.all(Array.from({ length: CROWD }, () => act(client)));
@@ -140,7 +140,7 @@ function crowd(table) {
       assert.ok(elapsed < GIVEN_UP, `${title}: given up after ${Math.round(elapsed)} ms`);
     };
     const all = Promise.all(table.map(slowest)).then(() => 'over');
-    do await victim.answersWithin(MEANWHILE);
+    do await server.answersWithin(MEANWHILE);
     while ((await Promise.race([all, delay(100)])) !== 'over');
   };
 }

@@ -8,6 +8,7 @@
 const { monitorEventLoopDelay } = require('node:perf_hooks');
 const { setTimeout: delay } = require('node:timers/promises');
 
+const { answerParent } = require('../support/answers');
 const { Client } = require('../support/client');
 const { Random } = require('../differential/prng');
 const { linkFor } = require('./lib/links');
@@ -262,23 +263,22 @@ async function occupy() {
   }
 }
 
-const orders = {
-  async settle() {
-    await settle();
-    process.send({ done: 'settle' });
-  },
-  flow() {
-    flow.runs = true;
-    places = Array.from({ length: Number(SOAK_SESSIONS) }, occupy);
-  },
-  async ebb() {
+answerParent({
+  settle,
+  async quiesce() {
     flow.runs = false;
     await Promise.all(places);
     counts.stall = Math.max(counts.stall, Math.round(lag.max / 1e6));
-    process.send({ done: 'ebb', counts, transports });
+    return { counts, transports };
   },
-  who() {
-    process.send({ active: Array.from(active, (session) => session.state()) });
+  /** The sessions that have not ended. */
+  active: () => Array.from(active, (session) => session.state()),
+});
+
+const orders = {
+  flow() {
+    flow.runs = true;
+    places = Array.from({ length: Number(SOAK_SESSIONS) }, occupy);
   },
   async leave() {
     flow.residents = false;
@@ -289,4 +289,4 @@ const orders = {
 
 process.on('SIGINT', () => {});
 process.on('disconnect', () => process.exit());
-process.on('message', ({ order }) => orders[order]());
+process.on('message', ({ order }) => orders[order]?.());

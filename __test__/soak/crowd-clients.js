@@ -6,6 +6,7 @@
 
 const { setTimeout: delay } = require('node:timers/promises');
 
+const { answerParent } = require('../support/answers');
 const { Client } = require('../support/client');
 const { drop, echo, openEcho } = require('./lib/talk');
 
@@ -41,7 +42,6 @@ async function gather() {
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, open));
-  process.send({ gathered: true });
 }
 
 /** An idle client reads, answers pings, polls again; nothing else comes. */
@@ -77,16 +77,19 @@ async function talk(link, number) {
 /** @type {Promise<void>[]} */
 let talks = [];
 
-const orders = {
+answerParent({
   gather,
-  talk() {
-    flow.talks = true;
-    talks = active.map(talk);
-  },
   async hush() {
     flow.talks = false;
     await Promise.all(talks);
-    process.send({ result });
+    return result;
+  },
+});
+
+const orders = {
+  talk() {
+    flow.talks = true;
+    talks = active.map(talk);
   },
   leave() {
     leaving = true;
@@ -97,4 +100,4 @@ const orders = {
 
 process.on('SIGINT', () => process.exit());
 process.on('disconnect', () => process.exit());
-process.on('message', ({ order }) => orders[order]());
+process.on('message', ({ order }) => orders[order]?.());

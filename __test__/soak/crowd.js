@@ -4,11 +4,10 @@
  * @file `npm run soak -- crowd`: so many idle clients and so many that talk, all at once, through each ingress.
  */
 
-const path = require('node:path');
 const { setTimeout: delay } = require('node:timers/promises');
 
 const { within } = require('../support/wait');
-const { Child, numbers } = require('./lib/command');
+const { numbers, start } = require('./lib/command');
 const { cpuSeconds, descriptors, mebibytes, sample } = require('./lib/sample');
 
 /** Clients of one process; each takes a descriptor, those that talk over HTTP two. */
@@ -26,53 +25,47 @@ async function crowd(args) {
 /** @returns {Promise<boolean>} whether all went well */
 async function gather(ingress, { idle, active, seconds, heartbeat }) {
   const violations = [];
-  const server = new Child(
-    path.join(__dirname, 'echo.js'),
-    { ECHO_HEARTBEAT: heartbeat, ECHO_DISCONNECT: 20_000 },
-    undefined,
-    ['--expose-gc'],
-  );
-  const { ports } = await server.answer('ports');
+  const echo = { ECHO_HEARTBEAT: heartbeat, ECHO_DISCONNECT: 20_000 };
+  const server = start('echo.js', echo, { execArgv: ['--expose-gc'] });
+  const ports = await server.ask('ports');
   const shares = Math.ceil((idle + active) / SHARE);
-  const clients = Array.from(
-    { length: shares },
-    (_, index) =>
-      new Child(
-        path.join(__dirname, 'crowd-clients.js'),
-        {
-          CROWD_PORT: ports[ingress],
-          CROWD_PROCESS: index,
-          CROWD_IDLE: share(idle, shares, index),
-          CROWD_ACTIVE: share(active, shares, index),
-          // An idle client that hears no heartbeat for so long has been forgotten.
-          TEST_TIMEOUT_MS: 4 * heartbeat,
-        },
-        ({ violation }) => violations.push(violation),
-      ),
+  const clients = Array.from({ length: shares }, (_, index) =>
+    start(
+      'crowd-clients.js',
+      {
+        CROWD_PORT: ports[ingress],
+        CROWD_PROCESS: index,
+        CROWD_IDLE: share(idle, shares, index),
+        CROWD_ACTIVE: share(active, shares, index),
+        // An idle client that hears no heartbeat for so long has been forgotten.
+        TEST_TIMEOUT_MS: 4 * heartbeat,
+      },
+      { onMessage: ({ violation }) => violations.push(violation) },
+    ),
   );
-  const all = (order, key) =>
-    within(Promise.all(clients.map((client) => client.ask({ order }, key))), TIMEOUT_MS, order);
-  const { report: empty } = await server.ask({ order: 'report' }, 'report');
+  const askAll = (question) =>
+    within(Promise.all(clients.map((client) => client.ask(question))), TIMEOUT_MS, question);
+  const empty = await server.ask('report');
   const before = { ...sample(server.pid), ...empty };
 
   let begun = Date.now();
-  await all('gather', 'gathered');
+  await askAll('gather');
   const opening = (Date.now() - begun) / 1000;
-  const { report: full } = await server.ask({ order: 'report' }, 'report');
+  const full = await server.ask('report');
   const there = { ...sample(server.pid), ...full };
 
   begun = Date.now();
   const cpu = cpuSeconds(server.pid);
-  for (const client of clients) client.tell({ order: 'talk' });
+  for (const client of clients) client.send({ order: 'talk' });
   await delay(seconds * 1000);
-  const results = await all('hush', 'result');
+  const results = await askAll('hush');
   const used = (cpuSeconds(server.pid) - cpu) / ((Date.now() - begun) / 1000);
-  const delays = results.flatMap(({ result }) => result.delays).sort((a, b) => a - b);
-  const heartbeats = results.reduce((sum, { result }) => sum + result.heartbeats, 0);
-  const lost = results.reduce((sum, { result }) => sum + result.lost, 0);
+  const delays = results.flatMap(({ delays: some }) => some).sort((a, b) => a - b);
+  const heartbeats = results.reduce((sum, result) => sum + result.heartbeats, 0);
+  const lost = results.reduce((sum, result) => sum + result.lost, 0);
 
   const peak = sample(server.pid);
-  for (const client of clients) client.tell({ order: 'leave' });
+  for (const client of clients) client.send({ order: 'leave' });
   const after = await left(server, before);
 
   console.log(`crowd, ${ingress}: ${idle} idle and ${active} active clients, ${seconds} s`);
@@ -100,8 +93,8 @@ async function gather(ingress, { idle, active, seconds, heartbeat }) {
     if (after[name] > before[name]) violations.push(`${name}: ${before[name]} → ${after[name]}`);
   }
   if (after.alive > 0) violations.push(`${after.alive} sessions are left`);
-  server.tell({ order: 'stop' });
-  const exit = await within(server.exited, TIMEOUT_MS, 'the server does not end');
+  server.send({ order: 'stop' });
+  const exit = await server.exit(TIMEOUT_MS);
   if (exit.code !== 0 || server.errors !== '') violations.push({ exit, errors: server.errors });
   for (const violation of violations.slice(0, 10)) console.log('VIOLATION', violation);
   return violations.length === 0;
@@ -111,7 +104,7 @@ async function gather(ingress, { idle, active, seconds, heartbeat }) {
 async function left(server, before) {
   const until = Date.now() + 30_000;
   for (;;) {
-    const { report } = await server.ask({ order: 'report' }, 'report');
+    const report = await server.ask('report');
     const after = { ...sample(server.pid), ...report, alive: report.opened - report.closed };
     const over = after.alive === 0 && after.descriptors <= before.descriptors;
     if (over && after.threads <= before.threads) return after;

@@ -10,6 +10,7 @@
 const { isMainThread, parentPort } = require('node:worker_threads');
 
 const sockjs = require('../..');
+const { answerParent } = require('../support/answers');
 const { close, collect, serveBothIngresses } = require('./lib/ingresses');
 
 const { ECHO_HEARTBEAT = '25000', ECHO_DISCONNECT = '5000', ECHO_END } = process.env;
@@ -19,11 +20,6 @@ const CODE = 7;
 
 const counts = { opened: 0, closed: 0 };
 const open = new Set();
-
-/** @type {(message: object) => void} */
-const say = isMainThread
-  ? (message) => process.connected && process.send(message)
-  : (message) => parentPort.postMessage(message);
 
 /** @param {object} conn */
 function connected(conn) {
@@ -44,12 +40,13 @@ function connected(conn) {
 
 let ending = false;
 
+async function report() {
+  if (globalThis.gc) await collect();
+  const { heapUsed, external } = process.memoryUsage();
+  return { ...counts, heapUsed, external };
+}
+
 const orders = {
-  async report() {
-    if (globalThis.gc) await collect();
-    const { heapUsed, external } = process.memoryUsage();
-    say({ report: { ...counts, heapUsed, external } });
-  },
   /** The end is near: ECHO_END says what brings it. */
   end() {
     ending = true;
@@ -68,7 +65,8 @@ const orders = {
 
 let servers = [];
 
-async function main() {
+/** @returns {Promise<{ takeover: number, bridge: number }>} the ports of its http servers */
+async function serve() {
   const served = await serveBothIngresses(
     (req, res) => res.end('own'),
     (server) => {
@@ -84,9 +82,15 @@ async function main() {
     },
   );
   servers = served.servers;
+  return served.ports;
+}
+
+async function main() {
+  const serving = serve();
   if (isMainThread) {
+    answerParent({ ports: () => serving, report });
     process.on('SIGINT', () => {});
-    process.on('message', ({ order }) => orders[order]());
+    process.on('message', ({ order }) => orders[order]?.());
     if (!ECHO_END) process.on('disconnect', () => servers[0].listening && process.exit());
   } else {
     parentPort.on('message', ({ order }) => orders[order]());
@@ -107,7 +111,8 @@ async function main() {
       });
     }
   }
-  say({ ports: served.ports });
+  const ports = await serving;
+  if (!isMainThread) parentPort.postMessage({ ports });
 }
 
 main();

@@ -5,13 +5,12 @@
  * has to end at once, with its code, and without a word.
  */
 
-const path = require('node:path');
 const { setTimeout: delay } = require('node:timers/promises');
 
 const { Client } = require('../support/client');
 const { Random } = require('../differential/prng');
 const { within } = require('../support/wait');
-const { Child, numbers } = require('./lib/command');
+const { numbers, start } = require('./lib/command');
 const { TRANSPORTS, echo, openEcho } = require('./lib/talk');
 
 /** Milliseconds in which a process has to be gone. */
@@ -67,8 +66,8 @@ async function endings(args) {
 /** @returns {Promise<number>} milliseconds that it took */
 async function end({ end: name, order, signal, message, knock, status, says }, random) {
   const env = { ECHO_END: name, ECHO_DISCONNECT: 1500, ECHO_HEARTBEAT: 20 };
-  const server = new Child(path.join(__dirname, 'echo.js'), env);
-  const { ports } = await server.answer('ports');
+  const server = start('echo.js', env);
+  const ports = await server.ask('ports');
   const clients = [new Client(ports.takeover), new Client(ports.bridge)];
   const state = { ending: false };
   const failures = [];
@@ -93,7 +92,7 @@ async function end({ end: name, order, signal, message, knock, status, says }, r
   await delay(random.int(0, 120));
   state.ending = true;
   const begun = Date.now();
-  if (order) server.tell({ order });
+  if (order) server.send({ order });
   if (signal) process.kill(server.pid, signal);
   if (message) await last.send([message]);
   if (knock) {
@@ -106,7 +105,7 @@ async function end({ end: name, order, signal, message, knock, status, says }, r
     await within(Promise.all(talks), TIMEOUT_MS, 'its clients are not told');
     for (const client of clients) client.disconnect();
   }
-  const exit = await within(server.exited, TIMEOUT_MS, 'it does not end');
+  const exit = await server.exit(TIMEOUT_MS);
   const took = Date.now() - begun;
   for (const client of clients) client.disconnect();
   await within(Promise.all(talks), TIMEOUT_MS, 'its clients are not told');

@@ -19,7 +19,7 @@ async function main([name, ...rest]) {
   const named = name !== undefined && !name.startsWith('--');
   const run = RUNS[named ? name : 'steady'];
   if (!run) throw new Error(`${name}: there are ${Object.keys(RUNS).join(', ')}`);
-  // Their children end with this process: `lib/command.js`.
+  // Their children end with this process: `support/child.js`.
   process.on('SIGTERM', () => process.exit(143));
   if (named && name !== 'steady') process.on('SIGINT', () => process.exit(130));
   if (process.platform !== 'linux') throw new Error('the long runs look into /proc: Linux only');

@@ -11,6 +11,7 @@ const sockjs = require('../..');
 const { close, collect, serveBothIngresses } = require('./lib/ingresses');
 const { Plans, allCame, shortened } = require('./lib/plan');
 const { Random } = require('../differential/prng');
+const { answerParent } = require('../support/answers');
 
 const { SOAK_SEED, SOAK_IO_THREADS } = process.env;
 
@@ -217,32 +218,33 @@ function install(server) {
   }
 }
 
-async function main() {
-  const { servers, ports } = await serveBothIngresses(application, install);
+async function report() {
+  await collect();
+  const { heapUsed, external } = process.memoryUsage();
+  const stall = Math.round(lag.max / 1e6);
+  lag.reset();
+  return { ...counts, alive: sessions.size, heapUsed, external, stall };
+}
+
+function main() {
+  const serving = serveBothIngresses(application, install);
+  answerParent({
+    ports: async () => (await serving).ports,
+    report,
+    session: (name) => sessions.get(name)?.state() ?? null,
+  });
   process.on('uncaughtException', (error) => caught(error.stack));
   // The terminal's Ctrl-C is the parent's to answer.
   process.on('SIGINT', () => {});
   process.on('disconnect', () => process.exit());
-  process.on('message', async ({ ask, name }) => {
-    if (ask === 'report') {
-      await collect();
-      const { heapUsed, external } = process.memoryUsage();
-      const stall = Math.round(lag.max / 1e6);
-      lag.reset();
-      process.send({
-        report: { ...counts, alive: sessions.size, heapUsed, external, stall },
-      });
-    } else if (ask === 'session') {
-      process.send({ session: sessions.get(name)?.state() ?? null });
-    } else if (ask === 'stop') {
-      process.removeAllListeners('disconnect');
-      close(servers);
-      // Without sessions and clients nothing else may keep the process.
-      process.disconnect();
-      process.removeAllListeners('SIGINT');
-    }
+  process.on('message', async ({ order }) => {
+    if (order !== 'stop') return;
+    process.removeAllListeners('disconnect');
+    close((await serving).servers);
+    // Without sessions and clients nothing else may keep the process.
+    process.disconnect();
+    process.removeAllListeners('SIGINT');
   });
-  process.send({ ports });
 }
 
 main();

@@ -1,21 +1,20 @@
 'use strict';
 
 /**
- * @file `npm run soak -- --minutes N`: a mixture of all transports in tides. At each ebb nothing is left but
- * a few websockets that stay, and the server has to be back where it was.
+ * @file `npm run soak -- --minutes N`: a mixture of all transports in cycles. At the end of each, all
+ * sessions end but a few websockets that stay. The server must then use no more than after the first cycle.
  */
 
-const path = require('node:path');
 const { setTimeout: delay } = require('node:timers/promises');
 
 const { within } = require('../support/wait');
-const { Child, numbers } = require('./lib/command');
+const { numbers, start } = require('./lib/command');
 const { cpuSeconds, descriptors, growth, mebibytes, sample } = require('./lib/sample');
 
-/** Milliseconds of a tide. */
-const TIDE = 30_000;
-/** Milliseconds in which everything has to be over at an ebb: `disconnect_delay` is in it. */
-const EBB = 30_000;
+/** Milliseconds in which sessions come and go in one cycle. */
+const CYCLE_MS = 30_000;
+/** Milliseconds in which all sessions must end after a cycle, `disconnect_delay` included. */
+const QUIESCE_MS = 30_000;
 /** Milliseconds after which a client gives up a wait: no healthy one waits so long. */
 const TIMEOUT_MS = 30_000;
 /** Violations that are shown in full. */
@@ -44,7 +43,7 @@ class Soak {
   constructor(options) {
     this.options = options;
     this.violations = [];
-    /** What the server cost at each ebb. */
+    /** What the server used at the end of each cycle. */
     this.samples = [];
     this.peak = { rss: 0, descriptors: 0 };
     this.interrupted = new AbortController();
@@ -58,38 +57,35 @@ class Soak {
     const { minutes, seed, sessions, processes, 'io-threads': ioThreads } = this.options;
     const title = `soak: ${minutes} min, ${processes} × ${sessions} sessions at a time`;
     console.log(`${title}, ${ioThreads} I/O threads, --seed ${seed}`);
-    const hear = (message) => this.hear(message);
-    this.server = new Child(
-      path.join(__dirname, 'server.js'),
+    const onMessage = (message) => this.hear(message);
+    this.server = start(
+      'server.js',
       { SOAK_SEED: seed, SOAK_IO_THREADS: ioThreads },
-      hear,
-      ['--expose-gc'],
+      { execArgv: ['--expose-gc'], onMessage },
     );
-    const { ports } = await this.server.answer('ports');
-    this.clients = Array.from(
-      { length: processes },
-      (_, index) =>
-        new Child(
-          path.join(__dirname, 'clients.js'),
-          {
-            SOAK_SEED: seed,
-            SOAK_SESSIONS: sessions,
-            SOAK_PROCESS: index,
-            SOAK_TAKEOVER: ports.takeover,
-            SOAK_BRIDGE: ports.bridge,
-            TEST_TIMEOUT_MS: TIMEOUT_MS,
-          },
-          hear,
-        ),
+    const ports = await this.server.ask('ports');
+    this.clients = Array.from({ length: processes }, (_, index) =>
+      start(
+        'clients.js',
+        {
+          SOAK_SEED: seed,
+          SOAK_SESSIONS: sessions,
+          SOAK_PROCESS: index,
+          SOAK_TAKEOVER: ports.takeover,
+          SOAK_BRIDGE: ports.bridge,
+          TEST_TIMEOUT_MS: TIMEOUT_MS,
+        },
+        { onMessage },
+      ),
     );
-    await Promise.all(this.clients.map((client) => client.ask({ order: 'settle' }, 'done')));
+    await Promise.all(this.clients.map((client) => client.ask('settle')));
     const watch = setInterval(() => this.look(), 500);
     const begun = Date.now();
     const end = begun + minutes * 60_000;
-    const tide = Math.min(TIDE, (minutes * 60_000) / 6);
+    const cycle = Math.min(CYCLE_MS, (minutes * 60_000) / 6);
     try {
       while (Date.now() < end && !this.interrupted.signal.aborted) {
-        await this.tide(Math.min(tide, end - Date.now()));
+        await this.cycle(Math.min(cycle, end - Date.now()));
         if (this.violations.length > SHOWN) break;
       }
       await this.finish();
@@ -110,14 +106,14 @@ class Soak {
     console.log(`VIOLATION ${JSON.stringify(violation, null, 2)}`);
     // The other side's view of it.
     if (violation.side === 'client') {
-      this.server.ask({ ask: 'session', name: violation.name }, 'session').then(
-        ({ session }) => console.log(`the server's side of ${violation.name}:`, session),
+      this.server.ask('session', violation.name).then(
+        (session) => console.log(`the server's side of ${violation.name}:`, session),
         () => {},
       );
     }
   }
 
-  /** A look at the server while it works. */
+  /** Measures the server while it works. */
   look() {
     if (this.server.status) return;
     const { rss, descriptors: open } = sample(this.server.pid);
@@ -125,16 +121,16 @@ class Soak {
     this.peak.descriptors = Math.max(this.peak.descriptors, open);
   }
 
-  /** Everything comes and goes; then the server is measured. */
-  async tide(milliseconds) {
+  /** Sessions come and go; when all have ended, the server is measured. */
+  async cycle(milliseconds) {
     const cpu = cpuSeconds(this.server.pid);
     const begun = Date.now();
-    for (const client of this.clients) client.tell({ order: 'flow' });
+    for (const client of this.clients) client.send({ order: 'flow' });
     await delay(milliseconds, undefined, this.interrupted).catch(() => {});
     const used = (cpuSeconds(this.server.pid) - cpu) / ((Date.now() - begun) / 1000);
-    // Sessions whose client waits in vain end by their patience.
-    const ebbs = Promise.all(this.clients.map((client) => client.ask({ order: 'ebb' }, 'done')));
-    this.totals = await within(ebbs, 2 * TIMEOUT_MS + EBB, 'the clients do not end').catch(
+    // A session whose client waits in vain ends by its timeout.
+    const quiet = Promise.all(this.clients.map((client) => client.ask('quiesce')));
+    this.totals = await within(quiet, 2 * TIMEOUT_MS + QUIESCE_MS, 'the clients do not end').catch(
       (error) => this.stuck(error),
     );
     const report = await this.calm();
@@ -145,21 +141,20 @@ class Soak {
   /** Says which sessions do not end. */
   async stuck(error) {
     for (const client of this.clients) {
-      const { active } = await client.ask({ order: 'who' }, 'active');
-      for (const state of active) {
+      for (const state of await client.ask('active')) {
         this.violate({ name: state.plan.name, side: 'client', what: 'it does not end', state });
       }
     }
     throw error;
   }
 
-  /** Waits until the server is where it was at the first ebb, and says so if it is not. */
+  /** Waits until the server uses no more than after the first cycle; reports it if it does. */
   async calm() {
     const residents = this.clients.length * 8;
-    const until = Date.now() + EBB;
+    const until = Date.now() + QUIESCE_MS;
     const first = this.samples[0];
     for (;;) {
-      const { report } = await this.server.ask({ ask: 'report' }, 'report');
+      const report = await this.server.ask('report');
       const { threads, descriptors: open } = sample(this.server.pid);
       const alive = report.opened - report.closed;
       const over = alive === residents && report.thrown === report.caught;
@@ -207,12 +202,11 @@ class Soak {
 
   /** The clients leave, the servers close, and the process has to end by itself. */
   async finish() {
-    const { report } = await this.server.ask({ ask: 'report' }, 'report');
-    this.report = report;
-    for (const client of this.clients) client.tell({ order: 'leave' });
-    await Promise.all(this.clients.map((client) => client.exited));
-    this.server.tell({ ask: 'stop' });
-    const exited = await within(this.server.exited, EBB, 'the server does not end');
+    this.report = await this.server.ask('report');
+    for (const client of this.clients) client.send({ order: 'leave' });
+    await Promise.all(this.clients.map((client) => client.exit()));
+    this.server.send({ order: 'stop' });
+    const exited = await this.server.exit(QUIESCE_MS);
     if (exited.code !== 0 || this.server.errors !== '') {
       const what = `the server ended with ${exited.signal ?? exited.code}: ${this.server.errors}`;
       this.violate({ name: '?', side: 'soak', what });
@@ -223,14 +217,14 @@ class Soak {
   summary(seconds) {
     const sums = this.sums();
     console.log(
-      `\n${(seconds / 60).toFixed(1)} min, ${this.samples.length} tides. Of the clients:`,
+      `\n${(seconds / 60).toFixed(1)} min, ${this.samples.length} cycles. Of the clients:`,
     );
     console.log(sums);
     console.log('Of the server:', this.report);
     const [first, last] = [this.samples[0], this.samples.at(-1)];
     if (first) {
       const line = (name) => `${name} ${first[name]} → ${last[name]}`;
-      console.log(`${line('descriptors')}, ${line('threads')} (first ebb → last)`);
+      console.log(`${line('descriptors')}, ${line('threads')} (first cycle → last)`);
       console.log(
         `peak: ${this.peak.descriptors} descriptors, rss ${mebibytes(this.peak.rss)} MiB`,
       );

@@ -5,13 +5,11 @@
  * is. What they cost is measured when so many of them have gone, ten times.
  */
 
-const path = require('node:path');
-
 const { Client } = require('../support/client');
 const { Random } = require('../differential/prng');
 const { left } = require('./crowd');
 const { within } = require('../support/wait');
-const { Child, numbers } = require('./lib/command');
+const { numbers, start } = require('./lib/command');
 const { cpuSeconds, growth, mebibytes, sample } = require('./lib/sample');
 const { TRANSPORTS, drop, echo, openEcho } = require('./lib/talk');
 
@@ -26,13 +24,8 @@ async function turnover(args) {
   const { connections, seed, 'at-once': atOnce } = options;
   const random = new Random(seed);
   const violations = [];
-  const server = new Child(
-    path.join(__dirname, 'echo.js'),
-    { ECHO_DISCONNECT: DISCONNECT },
-    undefined,
-    ['--expose-gc'],
-  );
-  const { ports } = await server.answer('ports');
+  const server = start('echo.js', { ECHO_DISCONNECT: DISCONNECT }, { execArgv: ['--expose-gc'] });
+  const ports = await server.ask('ports');
   const clients = [ports.takeover, ports.bridge].map((port) => new Client(port));
   const done = { opened: 0 };
 
@@ -98,8 +91,8 @@ async function turnover(args) {
   }
   for (const client of clients) client.disconnect();
   console.log('of the server:', sample(server.pid));
-  server.tell({ order: 'stop' });
-  const exit = await within(server.exited, TIMEOUT_MS, 'the server does not end');
+  server.send({ order: 'stop' });
+  const exit = await server.exit(TIMEOUT_MS);
   if (exit.code !== 0 || server.errors !== '') violations.push({ exit, errors: server.errors });
   for (const violation of violations.slice(0, 10)) console.log('VIOLATION', violation);
   console.log(violations.length === 0 ? 'no violation' : `${violations.length} VIOLATIONS`);

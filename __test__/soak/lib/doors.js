@@ -6,6 +6,8 @@
 
 const http = require('node:http');
 
+const { throughIngress } = require('../../support/library');
+
 /** A connection that its server closes while a client sends cannot be told from a lost message. */
 const KEEP_ALIVE = 120_000;
 
@@ -20,16 +22,13 @@ async function serveBothIngresses(application, install) {
   for (const ingress of ['takeover', 'bridge']) {
     const server = http.createServer(application);
     server.keepAliveTimeout = KEEP_ALIVE;
-    if (ingress === 'bridge') process.env.SOCKJS_RS_DOOR = 'bridge';
-    else delete process.env.SOCKJS_RS_DOOR;
-    install(server);
+    throughIngress(ingress, () => install(server));
     await new Promise((resolve) =>
       server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, resolve),
     );
     servers.push(server);
     ports[ingress] = server.address().port;
   }
-  delete process.env.SOCKJS_RS_DOOR;
   return { servers, ports };
 }
 

@@ -5,17 +5,10 @@
  */
 
 const { Random } = require('../../differential/prng');
+const { every } = require('../../support/transports');
 const { linkFor } = require('./links');
 
-const TRANSPORTS = [
-  'websocket',
-  'websocket-raw',
-  'xhr-polling',
-  'xhr-streaming',
-  'eventsource',
-  'htmlfile',
-  'jsonp-polling',
-];
+const TRANSPORTS = every.map(([name]) => name);
 
 /**
  * Opens a session of the echo.

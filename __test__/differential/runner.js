@@ -17,7 +17,7 @@ const { Subject } = require('./subject');
  */
 
 /** The two libraries side by side. */
-class Arena {
+class DifferentialRunner {
   #attempts = 0;
 
   /** @param {string} ingress 'takeover' or 'bridge' */
@@ -134,4 +134,4 @@ function judge(script, oracle, ours, isAlone) {
   return { script, differences: found, deviations, both };
 }
 
-module.exports = { Arena };
+module.exports = { DifferentialRunner };

@@ -1,19 +1,17 @@
 'use strict';
 
-/** A server in a child process, what is watched of it from outside, and when it counts as unharmed. */
+/** A server in a child process, what is measured of it from outside, and when it counts as unharmed. */
 
 const assert = require('node:assert/strict');
-const { fork } = require('node:child_process');
-const { once } = require('node:events');
 const fs = require('node:fs');
 const path = require('node:path');
 
+const { Child } = require('../support/child');
 const { Client } = require('../support/client');
 const { open, every } = require('../support/transports');
 const { encodeFrame } = require('../support/websocket-client');
 const { delay } = require('../support/wait');
 
-const SERVER = path.join(__dirname, 'server.js');
 const MIB = 1 << 20;
 
 /** Milliseconds in which a healthy client has its answer, on a fresh connection of every kind. */
@@ -33,80 +31,65 @@ const DEFAULTS = {
   service: { disconnect_delay: 250, heartbeat_delay: 60_000, max_message_size: MIB },
 };
 
-class Victim {
-  #questions = new Map();
-  #asked = 0;
-
+class ServerProcess {
   /**
    * @param {string} ingress
    * @param {{http?: object, service?: object}} [options]
-   * @returns {Promise<Victim>} one that has served all kinds of clients, and has come to rest
+   * @returns {Promise<ServerProcess>} one that has served all kinds of clients, and has come to rest
    */
   static async start(ingress, { http, service } = {}) {
     const options = {
       http: { ...DEFAULTS.http, ...http },
       service: { ...DEFAULTS.service, ...service },
     };
-    const victim = new Victim(ingress, options);
-    await victim.#listening;
+    const server = new ServerProcess(ingress, options);
+    server.port = await server.ask('port');
     // What is opened once and kept is no leak.
-    for (let round = 0; round < 3; round++) await victim.answersAtOnce();
-    await victim.#untilLeft();
-    victim.base = { ...(await victim.ask('memory')), descriptors: victim.descriptors().length };
-    victim.slowest = 0;
-    return victim;
+    for (let round = 0; round < 3; round++) await server.answersAtOnce();
+    await server.#untilLeft();
+    server.base = { ...(await server.ask('memory')), descriptors: server.descriptors().length };
+    server.slowest = 0;
+    return server;
   }
-
-  #listening;
 
   constructor(ingress, options) {
     this.ingress = ingress;
     this.options = options;
     this.port = 0;
-    this.errors = '';
-    /** @type {string | undefined} how the process ended, when it has */
-    this.death = undefined;
-    /** Whether it was not as before when last looked at. */
+    /** Whether an attack has failed, or has left something behind. */
     this.harmed = false;
     /** Milliseconds that a healthy client has waited at most. */
     this.slowest = 0;
     /** @type {{heap: number, rss: number, descriptors: number}} before the first attack */
     this.base = undefined;
-    const env = { ...process.env, HOSTILE_OPTIONS: JSON.stringify(options) };
-    delete env.SOCKJS_RS_DOOR;
-    // The test runner's own, which would change what a child writes.
-    delete env.NODE_TEST_CONTEXT;
-    if (ingress === 'bridge') env.SOCKJS_RS_DOOR = 'bridge';
-    this.process = fork(SERVER, [], {
-      env,
+    this.process = new Child(path.join(__dirname, 'server.js'), {
+      env: {
+        SOCKJS_RS_DOOR: ingress === 'bridge' ? 'bridge' : undefined,
+        HOSTILE_OPTIONS: JSON.stringify(options),
+      },
       execArgv: ['--expose-gc'],
-      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+      ipc: true,
+      stdout: 'inherit',
     });
-    this.process.stderr.on('data', (chunk) => (this.errors += chunk));
-    this.process.on('exit', (code, signal) => {
-      this.death = `the server ended with ${signal ?? code}`;
-      for (const { reject } of this.#questions.values()) reject(new Error(this.death));
-      this.#questions.clear();
-    });
-    this.process.on('message', ({ number, answer, port }) => {
-      if (port) this.port = port;
-      else this.#questions.get(number).resolve(answer);
-      this.#questions.delete(number);
-    });
-    this.#listening = once(this.process, 'message');
+  }
+
+  /** What it has printed to stderr. */
+  get errors() {
+    return this.process.errors;
+  }
+
+  /** How the process has ended, if it has. @type {string | undefined} */
+  get death() {
+    const { status } = this.process;
+    return status && `the server ended with ${status.signal ?? status.code}`;
   }
 
   /**
-   * @param {'counts' | 'memory'} question
+   * @param {'counts' | 'memory' | 'port'} question
    * @returns {Promise<any>}
    */
   ask(question) {
-    return new Promise((resolve, reject) => {
-      if (this.death) return reject(new Error(this.death));
-      const number = ++this.#asked;
-      this.#questions.set(number, { resolve, reject });
-      return this.process.send({ number, question });
-    });
+    return this.process.ask(question);
   }
 
   /** @returns {string[]} what its descriptors are open on; none where the system does not tell */
@@ -211,11 +194,9 @@ class Victim {
     );
   }
 
-  async stop() {
-    if (this.death) return;
-    const exited = once(this.process, 'exit');
-    if (this.process.connected) this.process.disconnect();
-    await exited;
+  /** Ends the process, if it has not ended. */
+  stop() {
+    return this.process.kill();
   }
 }
 
@@ -260,4 +241,4 @@ function timed(visit) {
   };
 }
 
-module.exports = { Victim };
+module.exports = { ServerProcess };
