@@ -8,13 +8,13 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 
-use super::exchange::Exchange;
+use super::http_conn::HttpConn;
 use crate::server::connection::Attachment;
 use crate::server::frames::FrameBatch;
 use crate::server::send_buffer::SendBuffer;
 
-/// A response body. Dropping it, which hyper does when it has been written or cannot be, ends the
-/// exchange, and aborts a receiver that has not had its end.
+/// A response body. Dropping it, which hyper does when it has been written or cannot be, completes the
+/// response, and aborts a receiver that has not had its end.
 #[derive(Debug)]
 pub(super) struct Body {
     content: Content,
@@ -38,7 +38,7 @@ enum Content {
 }
 
 #[derive(Debug)]
-struct Done(Arc<Exchange>);
+struct Done(Arc<HttpConn>);
 
 impl Drop for Done {
     fn drop(&mut self) {
@@ -48,18 +48,18 @@ impl Drop for Done {
 
 impl Body {
     /// A body of known length.
-    pub(super) fn full(bytes: Bytes, exchange: Arc<Exchange>) -> Self {
+    pub(super) fn full(bytes: Bytes, http_conn: Arc<HttpConn>) -> Self {
         Self {
             content: Content::Full(bytes),
-            done: Done(exchange),
+            done: Done(http_conn),
         }
     }
 
     /// A body whose length is not stated.
-    pub(super) fn chunked(bytes: Bytes, exchange: Arc<Exchange>) -> Self {
+    pub(super) fn chunked(bytes: Bytes, http_conn: Arc<HttpConn>) -> Self {
         Self {
             content: Content::Chunked(bytes),
-            done: Done(exchange),
+            done: Done(http_conn),
         }
     }
 
@@ -67,7 +67,7 @@ impl Body {
     pub(super) fn stream(
         send_buffer: Arc<SendBuffer>,
         attachment: Option<Attachment>,
-        exchange: Arc<Exchange>,
+        http_conn: Arc<HttpConn>,
     ) -> Self {
         Self {
             content: Content::Stream {
@@ -75,7 +75,7 @@ impl Body {
                 batch: None,
                 attachment,
             },
-            done: Done(exchange),
+            done: Done(http_conn),
         }
     }
 }
@@ -96,7 +96,7 @@ impl hyper::body::Body for Body {
             Content::Stream {
                 send_buffer, batch, ..
             } => {
-                let exchange = &this.done.0;
+                let http_conn = &this.done.0;
                 let frame = batch.as_mut().and_then(FrameBatch::next);
                 if frame.is_some() {
                     frame
@@ -104,12 +104,12 @@ impl hyper::body::Body for Body {
                     *batch = None;
                     match send_buffer.poll_take(cx) {
                         Poll::Ready(Some(taken)) => {
-                            exchange.hands_over();
+                            http_conn.hands_over();
                             batch.insert(taken).next()
                         }
                         Poll::Ready(None) if send_buffer.is_aborted() => return aborted(),
                         Poll::Ready(None) => None,
-                        Poll::Pending if exchange.is_client_gone() && send_buffer.is_idle() => {
+                        Poll::Pending if http_conn.is_client_gone() && send_buffer.is_idle() => {
                             return aborted();
                         }
                         Poll::Pending => return Poll::Pending,

@@ -14,12 +14,12 @@ use bytes::{Buf, BytesMut};
 use hyper::rt::ReadBufCursor;
 use memchr::memchr_iter;
 
-use super::exchange::Exchange;
+use super::http_conn::HttpConn;
+use super::http_conn_state::Reading;
 use super::installation::Installation;
 use crate::server::ServiceInUse;
 use crate::server::io::with_read_buffer;
 use crate::server::socket::Polled;
-use crate::server::taken_sockets::Fault;
 
 /// What the first bytes of a connection say about its next request.
 #[derive(Debug)]
@@ -37,29 +37,10 @@ pub enum Verdict {
 pub struct Gate {
     socket: Polled,
     installation: Arc<Installation>,
-    exchange: Arc<Exchange>,
+    http_conn: Arc<HttpConn>,
     held: BytesMut,
     /// Bytes of `held` in which no end of a head was found.
     scanned: usize,
-    phase: Phase,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// Waiting for a whole head.
-    Head,
-    /// So many bytes may pass.
-    Pass(usize),
-    /// A request has passed and is being answered; what follows it waits.
-    Hold,
-    /// The next request is Node's.
-    Foreign,
-    /// The client has closed its side in the middle of a body, or has reset the connection: Node reports it.
-    Faulty,
-    /// The client has closed its side while its request was being answered.
-    Gone,
-    /// The client has closed.
-    Ended,
 }
 
 /// Bytes that a client may pipeline behind a request that is being answered.
@@ -72,23 +53,21 @@ impl Gate {
     pub fn new(
         socket: Polled,
         installation: Arc<Installation>,
-        exchange: Arc<Exchange>,
+        http_conn: Arc<HttpConn>,
         read: &[u8],
     ) -> Self {
         Self {
             socket,
             installation,
-            exchange,
+            http_conn,
             held: read.into(),
             scanned: 0,
-            phase: Phase::Head,
         }
     }
 
     /// Ends the stream for hyper; the bytes are Node's.
     fn refuse(&mut self) {
-        self.phase = Phase::Foreign;
-        self.exchange.give_back(self.held.split().into());
+        self.http_conn.give_back(self.held.split().into());
     }
 
     fn fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
@@ -100,8 +79,7 @@ impl Gate {
         if let Poll::Ready(Err(error)) = &filled
             && let Some(number) = error.raw_os_error()
         {
-            self.exchange.set_fault(Fault::Read(number));
-            self.phase = Phase::Faulty;
+            self.http_conn.read_fails(number);
         }
         filled
     }
@@ -243,59 +221,50 @@ impl hyper::rt::Read for Gate {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         loop {
-            match this.phase {
-                Phase::Foreign | Phase::Faulty | Phase::Ended => return Poll::Ready(Ok(())),
-                Phase::Head => match this.judge() {
+            match this.http_conn.reading() {
+                Reading::Over => return Poll::Ready(Ok(())),
+                Reading::Head => match this.judge() {
                     Verdict::Ours(service, len) => {
-                        this.exchange.begin(service);
-                        this.phase = Phase::Pass(len);
+                        this.http_conn.begin(service, len);
                         this.scanned = 0;
                     }
                     Verdict::Foreign => this.refuse(),
                     Verdict::Unknown => {
-                        this.exchange.wait_for_head(!this.held.is_empty());
-                        if ready!(this.fill(cx))? == 0 {
-                            if this.held.is_empty() {
-                                this.phase = Phase::Ended;
-                            } else {
-                                this.refuse();
-                            }
+                        this.http_conn.wait_for_head(!this.held.is_empty());
+                        if ready!(this.fill(cx))? > 0 {
+                            this.http_conn.head_grows();
+                        } else if this.held.is_empty() {
+                            this.http_conn.client_closes(cx.waker());
                         } else {
-                            this.exchange.head_grows();
+                            this.refuse();
                         }
                     }
                 },
-                Phase::Pass(0) => this.phase = Phase::Hold,
-                Phase::Pass(left) => {
+                Reading::Request(left) => {
                     if this.held.is_empty() && ready!(this.fill(cx))? == 0 {
-                        this.exchange.set_fault(Fault::UnexpectedEnd);
-                        this.phase = Phase::Faulty;
+                        this.http_conn.client_closes(cx.waker());
                         continue;
                     }
                     let len = left.min(this.held.len()).min(to.remaining());
                     to.put_slice(&this.held[..len]);
                     this.held.advance(len);
-                    this.phase = Phase::Pass(left - len);
+                    this.http_conn.passed(len);
                     return Poll::Ready(Ok(()));
                 }
-                Phase::Hold if !this.exchange.is_responding() => this.phase = Phase::Head,
-                Phase::Hold => {
+                Reading::Response => {
                     if !this.held.is_empty() {
-                        this.exchange.hold(cx.waker());
+                        this.http_conn.hold(cx.waker());
                     }
                     if this.held.len() >= HOLD_MAX {
                         return Poll::Pending;
                     }
                     // Reading on while a response waits is how its client is seen to go away.
                     if ready!(this.fill(cx))? == 0 {
-                        this.phase = Phase::Gone;
-                        this.exchange.client_gone(cx.waker());
-                        return Poll::Pending;
+                        this.http_conn.client_closes(cx.waker());
                     }
                 }
                 // hyper would drop the request at once, even one that has its answer already.
-                Phase::Gone if this.exchange.is_responding() => return Poll::Pending,
-                Phase::Gone => this.phase = Phase::Ended,
+                Reading::Gone => return Poll::Pending,
             }
         }
     }
@@ -323,13 +292,13 @@ impl hyper::rt::Write for Gate {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.exchange.has_flushed(cx.waker());
+        self.http_conn.has_flushed(cx.waker());
         Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // A connection that goes back to Node stays as it is.
-        if !matches!(self.phase, Phase::Foreign | Phase::Faulty) {
+        if !self.http_conn.goes_back() {
             self.socket.socket().shutdown_write();
         }
         Poll::Ready(Ok(()))

@@ -8,11 +8,11 @@ use std::os::unix::net::UnixStream;
 
 use hyper::rt::{Read, ReadBuf};
 
+use super::super::http_conn_state::End;
 use super::*;
 use crate::server::Runtime;
 use crate::server::events::{Event, EventBatch};
 use crate::server::socket::Socket;
-use crate::server::taken_sockets::Standing;
 use crate::server::testing::{NoWaker, service};
 
 const OURS: &[u8] = b"GET /s/info HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -59,12 +59,9 @@ async fn through(
     let (near, mut far) = UnixStream::pair().unwrap();
     let socket = Polled::new(Socket::duplicate_of(near.as_raw_fd()).unwrap()).unwrap();
     drop(near);
-    let exchange = Arc::new(Exchange::new(
-        installation.clone(),
-        Arc::new(Standing::default()),
-    ));
+    let http_conn = Arc::new(HttpConn::new(installation.clone()));
     let (first, mut rest) = bytes.split_at(piece().min(bytes.len()));
-    let mut gate = Gate::new(socket, installation.clone(), exchange.clone(), first);
+    let mut gate = Gate::new(socket, installation.clone(), http_conn.clone(), first);
     let mut outcome = Outcome::default();
     let mut buffer = [0; 64];
     let mut in_request = false;
@@ -86,23 +83,23 @@ async fn through(
         read.await.unwrap();
         let passed = to.filled();
         if passed.is_empty() {
-            outcome.given_back = exchange.take_foreign().map(|mut held| {
+            if let End::Foreign(mut held) = http_conn.end() {
                 // Node reads on where the gate has stopped.
                 while let Ok(read @ 1..) = gate.socket.socket().try_read(&mut buffer) {
                     held.extend_from_slice(&buffer[..read]);
                 }
                 held.extend_from_slice(rest);
-                held
-            });
+                outcome.given_back = Some(held);
+            }
             return outcome;
         }
         match outcome.passed.last_mut() {
             Some(request) if in_request => request.extend_from_slice(passed),
             _ => outcome.passed.push(passed.to_vec()),
         }
-        in_request = gate.phase != Phase::Pass(0);
+        in_request = http_conn.reading() != Reading::Response;
         if !in_request {
-            exchange.response_complete();
+            http_conn.response_complete();
         }
     }
 }
@@ -164,7 +161,7 @@ fn a_client_that_leaves_in_the_middle_of_a_body_ends_the_stream() {
 fn a_service_has_left_when_its_last_request_is_over() {
     let runtime = Runtime::start(1, 1, Box::new(NoWaker)).unwrap();
     let installation = installation(&runtime);
-    let exchange = Exchange::new(installation.clone(), Arc::new(Standing::default()));
+    let http_conn = HttpConn::new(installation.clone());
     let mut batch = EventBatch::default();
     let mut has_left = || {
         runtime.events.drain(&mut batch);
@@ -176,11 +173,11 @@ fn a_service_has_left_when_its_last_request_is_over() {
     let Verdict::Ours(service, _) = judge(OURS, &installation) else {
         unreachable!("it is ours");
     };
-    exchange.begin(service);
+    http_conn.begin(service, 0);
     installation.remove(0);
     assert!(matches!(judge(OURS, &installation), Verdict::Foreign));
     assert!(!has_left());
-    exchange.response_complete();
+    http_conn.response_complete();
     assert!(has_left());
     runtime.stop();
 }

@@ -2,7 +2,8 @@
 
 mod body;
 pub mod bridge;
-mod exchange;
 pub mod gate;
+mod http_conn;
+mod http_conn_state;
 pub mod installation;
 pub mod takeover;

@@ -15,15 +15,16 @@ use hyper::{Request, Response, StatusCode};
 use tokio::time::{Instant, sleep_until};
 
 use super::body::Body;
-use super::exchange::{Exchange, Expired};
 use super::gate::{Gate, Verdict, judge};
+use super::http_conn::HttpConn;
+use super::http_conn_state::{End, Expired};
 use super::installation::Installation;
 use crate::server::dispatch::{Head, Plan, Reply};
 use crate::server::events::{Event, RequestInfo};
 use crate::server::io::Io;
 use crate::server::send_buffer::Destination;
 use crate::server::socket::{Polled, Socket};
-use crate::server::taken_sockets::{Fault, Returned, Standing};
+use crate::server::taken_sockets::{Fault, Returned};
 use crate::server::{Runtime, Service, websocket_reader};
 use crate::{catch_panic, may_panic};
 
@@ -89,17 +90,14 @@ fn begin_http(
     };
     may_panic("take");
     let socket = polled.socket().clone();
-    let standing = Arc::new(Standing::default());
-    runtime
-        .taken
-        .add_http(taken_id, &socket, installation.id(), standing.clone());
-    let exchange = Arc::new(Exchange::new(installation.clone(), standing));
-    let gate = Gate::new(polled, installation.clone(), exchange.clone(), read);
+    let http_conn = Arc::new(HttpConn::new(installation.clone()));
+    runtime.taken.add_http(taken_id, &socket, http_conn.clone());
+    let gate = Gate::new(polled, installation.clone(), http_conn.clone(), read);
     let driver = Driver {
         runtime: runtime.clone(),
         installation: installation.clone(),
         socket,
-        exchange,
+        http_conn,
         io: io.clone(),
         taken_id,
     };
@@ -112,19 +110,9 @@ struct Driver {
     runtime: Arc<Runtime>,
     installation: Arc<Installation>,
     socket: Arc<Socket>,
-    exchange: Arc<Exchange>,
+    http_conn: Arc<HttpConn>,
     io: Arc<Io>,
     taken_id: u32,
-}
-
-/// How serving a connection ended.
-enum End {
-    /// Its next request is Node's.
-    Foreign(Vec<u8>),
-    /// Node reports what is wrong with it.
-    Fault(Fault),
-    /// It is over.
-    Closed,
 }
 
 impl Driver {
@@ -151,13 +139,13 @@ impl Driver {
         let mut armed = None;
         let ended = poll_fn(|cx| {
             if armed.is_none() {
-                self.exchange.wakes(cx.waker());
+                self.http_conn.serve_in(cx.waker());
             }
             loop {
                 if connection.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(None);
                 }
-                let Some((at, then)) = self.exchange.deadline() else {
+                let Some((at, then)) = self.http_conn.deadline() else {
                     return Poll::Pending;
                 };
                 // A deadline that moved later costs nothing: the alarm fires early and is set again.
@@ -178,10 +166,7 @@ impl Driver {
         match ended {
             Some(Expired::RequestTimeout) => End::Fault(Fault::RequestTimeout),
             Some(Expired::Close) => End::Closed,
-            None => match self.exchange.take_foreign() {
-                Some(bytes) => End::Foreign(bytes),
-                None => self.exchange.take_fault().map_or(End::Closed, End::Fault),
-            },
+            None => self.http_conn.end(),
         }
     }
 
@@ -189,7 +174,7 @@ impl Driver {
         may_panic("respond");
         // Each request brings JavaScript something, a line for the log at least.
         self.runtime.events.room().await;
-        let Some(service) = self.exchange.service() else {
+        let Some(service) = self.http_conn.service() else {
             return Err(io::Error::other(
                 "the gate names the service before it opens",
             ));
@@ -217,17 +202,17 @@ impl Driver {
         };
         let reply = match service.plan(&head, destination, request_info) {
             Plan::Reply(reply) => {
-                self.exchange.request_complete();
+                self.http_conn.request_complete();
                 reply
             }
             Plan::Body(plan) => {
                 let bytes = collect(&mut body, service.options.max_message_size).await?;
-                self.exchange.request_complete();
+                self.http_conn.request_complete();
                 plan.finish(&service, bytes.as_deref()).await
             }
         };
         if let Reply::Stream { send_buffer, .. } = &reply {
-            self.exchange.answers_with(send_buffer);
+            self.http_conn.answers_with(send_buffer);
         }
         let mut response = self.body(reply).await?;
         let close = close || response.headers().contains_key(CONNECTION);
@@ -249,12 +234,12 @@ impl Driver {
                         response.status(),
                         StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
                     );
-                let exchange = self.exchange.clone();
+                let http_conn = self.http_conn.clone();
                 response.map(|bytes| {
                     if chunked {
-                        Body::chunked(bytes, exchange)
+                        Body::chunked(bytes, http_conn)
                     } else {
-                        Body::full(bytes, exchange)
+                        Body::full(bytes, http_conn)
                     }
                 })
             }
@@ -265,13 +250,13 @@ impl Driver {
             } => {
                 // Node sends the head together with the first bytes of the body; so do we.
                 poll_fn(|cx| match send_buffer.poll_ready(cx) {
-                    Poll::Pending if self.exchange.is_client_gone() => {
+                    Poll::Pending if self.http_conn.is_client_gone() => {
                         Poll::Ready(Err(io::Error::from(io::ErrorKind::ConnectionAborted)))
                     }
                     ready => ready.map(Ok),
                 })
                 .await?;
-                response.map(|()| Body::stream(send_buffer, attachment, self.exchange.clone()))
+                response.map(|()| Body::stream(send_buffer, attachment, self.http_conn.clone()))
             }
         })
     }
@@ -293,7 +278,7 @@ impl Drop for Release {
         } = &self.driver;
         runtime.taken.remove(*taken_id);
         if std::thread::panicking()
-            && let Some(service) = self.driver.exchange.service()
+            && let Some(service) = self.driver.http_conn.service()
         {
             service.log_fault();
         }

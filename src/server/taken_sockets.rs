@@ -1,11 +1,9 @@
 //! The sockets that were taken from Node, by the id under which JavaScript keeps their places.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
-use std::task::Waker;
+use std::fmt;
+use std::sync::{Arc, Mutex, Weak};
 
-use super::send_buffer::SendBuffer;
 use super::socket::{Descriptor, Socket, Traffic};
 use crate::lock;
 
@@ -46,54 +44,26 @@ impl Fault {
     }
 }
 
-/// Where a taken HTTP connection stands, as far as `closeIdleConnections` asks.
-#[derive(Debug, Default)]
-pub struct Standing {
-    /// It waits for its next request.
-    idle: AtomicBool,
-    /// The response that goes on in time, if there is one.
-    response: Mutex<Weak<SendBuffer>>,
-    /// The task that serves it.
-    task: OnceLock<Waker>,
-}
+/// A taken HTTP connection, as far as its http server asks for it.
+pub trait HttpConnection: fmt::Debug + Send + Sync {
+    /// The http server that it came from.
+    fn installation(&self) -> u32;
 
-impl Standing {
     /// Whether it waits for its next request.
-    pub fn set_idle(&self, idle: bool) {
-        self.idle.store(idle, Ordering::Relaxed);
-    }
-
-    /// The response goes on in time, through this send buffer.
-    pub fn answers_with(&self, send_buffer: &Arc<SendBuffer>) {
-        *lock(&self.response) = Arc::downgrade(send_buffer);
-    }
-
-    /// The send buffer of that response, unless it is over.
-    pub fn response(&self) -> Option<Arc<SendBuffer>> {
-        lock(&self.response).upgrade()
-    }
-
-    /// The task that serves it.
-    pub fn wakes(&self, task: &Waker) {
-        self.task.get_or_init(|| task.clone());
-    }
-
-    fn is_idle(&self) -> bool {
-        self.idle.load(Ordering::Relaxed)
-    }
+    fn is_idle(&self) -> bool;
 
     /// Whether the application has ended the response, though all of it may not have left.
-    fn is_answered(&self) -> bool {
-        self.response()
-            .is_some_and(|send_buffer| send_buffer.has_ended())
-    }
+    fn is_answered(&self) -> bool;
+
+    /// Has it look at its deadlines.
+    fn wake(&self);
 }
 
 #[derive(Debug)]
 struct Entry {
     socket: Weak<Socket>,
-    /// The http server it came from and where it stands; websockets are never closed as idle.
-    http: Option<(u32, Arc<Standing>)>,
+    /// Websockets have none: they are never closed as idle.
+    http: Option<Arc<dyn HttpConnection>>,
 }
 
 /// All taken sockets of a runtime.
@@ -113,17 +83,11 @@ impl TakenSockets {
         lock(&self.sockets).insert(taken_id, entry);
     }
 
-    /// Remembers an HTTP connection of an installation.
-    pub fn add_http(
-        &self,
-        taken_id: u32,
-        socket: &Arc<Socket>,
-        installation: u32,
-        standing: Arc<Standing>,
-    ) {
+    /// Remembers an HTTP connection.
+    pub fn add_http(&self, taken_id: u32, socket: &Arc<Socket>, http: Arc<dyn HttpConnection>) {
         let entry = Entry {
             socket: Arc::downgrade(socket),
-            http: Some((installation, standing)),
+            http: Some(http),
         };
         lock(&self.sockets).insert(taken_id, entry);
     }
@@ -150,33 +114,31 @@ impl TakenSockets {
         socket.map_or(Traffic::default(), |socket| socket.traffic())
     }
 
-    /// The time limits of an http server have changed: its connections look at theirs again.
+    /// The time limits of an http server have changed: its connections look at their deadlines again.
     pub fn wake(&self, installation: u32) {
-        for entry in lock(&self.sockets).values() {
-            if let Some((of, standing)) = &entry.http
-                && *of == installation
-                && let Some(task) = standing.task.get()
-            {
-                task.wake_by_ref();
-            }
+        for (http, _) in self.of_installation(installation) {
+            http.wake();
         }
     }
 
     /// Ends the HTTP connections of an http server that wait for a request, at once or when the response
     /// has left that the application has ended already: to it that one is over.
     pub fn close_idle(&self, installation: u32) {
-        for entry in lock(&self.sockets).values() {
-            if let Some((of, standing)) = &entry.http
-                && *of == installation
-                && let Some(socket) = entry.socket.upgrade()
-            {
-                if standing.is_idle() {
-                    socket.shutdown();
-                } else if standing.is_answered() {
-                    // As if the client had closed its side: what is complete still goes to it.
-                    socket.shutdown_read();
-                }
+        for (http, socket) in self.of_installation(installation) {
+            if http.is_idle() {
+                socket.shutdown();
+            } else if http.is_answered() {
+                // As if the client had closed its side: what is complete still goes to it.
+                socket.shutdown_read();
             }
         }
+    }
+
+    fn of_installation(&self, installation: u32) -> Vec<(Arc<dyn HttpConnection>, Arc<Socket>)> {
+        lock(&self.sockets)
+            .values()
+            .filter_map(|entry| Some((entry.http.clone()?, entry.socket.upgrade()?)))
+            .filter(|(http, _)| http.installation() == installation)
+            .collect()
     }
 }
