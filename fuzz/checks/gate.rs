@@ -1,16 +1,12 @@
 //! The gate lets through what is exactly one plain request of ours, however much of what follows is there;
 //! everything else stays Node's.
 
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::OnceLock;
 
-use sockjs_rs::http::response_policy::{self, ResponsePolicy};
-use sockjs_rs::http::route::Router;
 use sockjs_rs::ingress::gate::{Verdict, judge};
 use sockjs_rs::ingress::installation::Installation;
-use sockjs_rs::protocol::session::Delays;
-use sockjs_rs::server::events::Waker;
-use sockjs_rs::server::{Options, Runtime, Service};
+use sockjs_rs::server::Runtime;
+use sockjs_rs::server::testing::{NoWaker, service};
 
 use super::input::Input;
 
@@ -66,51 +62,13 @@ const PARTS: [&str; 48] = [
     "0\r\n\r\n",
 ];
 
-struct NoWaker;
-
-impl Waker for NoWaker {
-    fn wake(&self) {}
-}
-
 /// An http server with a service under `/s`.
 pub fn installation() -> &'static Installation {
     static HOST: OnceLock<Installation> = OnceLock::new();
     HOST.get_or_init(|| {
-        let second = Duration::from_secs(1);
+        let runtime = Runtime::start(1, 1, Box::new(NoWaker)).expect("threads can be started");
         let installation = Installation::new(0);
-        installation.install(Arc::new(Service {
-            id: 0,
-            runtime: Runtime::start(1, 1, Box::new(NoWaker)).expect("threads can be started"),
-            registry: Arc::default(),
-            router: Router::new("/s", true).expect("it is a prefix"),
-            policy: ResponsePolicy::new(response_policy::Options {
-                disable_cors: false,
-                jsessionid: false,
-                cookie_needed: false,
-                websocket: None,
-                transports: None,
-                sockjs_url: String::new(),
-            }),
-            options: Options {
-                delays: Delays {
-                    heartbeat: second,
-                    disconnect: second,
-                    pong: second,
-                },
-                response_limit: 0,
-                max_message_size: 1 << 20,
-                max_frame_size: 1 << 20,
-                max_buffered: 1 << 20,
-                high_water_mark: None,
-                ping: None,
-                handshake_headers: Vec::new(),
-                base_url: None,
-                transports: None,
-                log: false,
-                needs_node: false,
-                info_needs_node: false,
-            },
-        }));
+        installation.install(service(&runtime));
         installation
     })
 }

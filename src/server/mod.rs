@@ -16,8 +16,8 @@ pub mod send_buffer;
 pub mod service;
 pub mod socket;
 pub mod taken_sockets;
-#[cfg(test)]
-pub(crate) mod testing;
+#[doc(hidden)]
+pub mod testing;
 pub mod timers;
 pub mod websocket_reader;
 

@@ -1,4 +1,4 @@
-//! What tests of the server need: a runtime that nobody listens to, and a service.
+//! What tests and fuzzing need: a runtime that nobody listens to, and a service.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,21 +9,26 @@ use crate::http::response_policy::{self, ResponsePolicy};
 use crate::http::route::Router;
 use crate::protocol::session::Delays;
 
+/// Nobody is notified.
 #[derive(Debug)]
-pub(crate) struct NoWaker;
+pub struct NoWaker;
 
 impl Waker for NoWaker {
     fn wake(&self) {}
 }
 
 /// A service under `/s`.
-pub(crate) fn service(runtime: &Arc<Runtime>) -> Arc<Service> {
+///
+/// # Panics
+///
+/// Never: the prefix is one.
+pub fn service(runtime: &Arc<Runtime>) -> Arc<Service> {
     let second = Duration::from_secs(1);
     Arc::new(Service {
         id: 0,
         runtime: runtime.clone(),
         registry: Arc::default(),
-        router: Router::new("/s", true).unwrap(),
+        router: Router::new("/s", true).expect("it is a prefix"),
         policy: ResponsePolicy::new(response_policy::Options {
             disable_cors: false,
             jsessionid: false,
