@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * `npm run build:release [-- target]`: builds the binary of a platform package into npm/; without a
- * target that of this machine. For Linux it is linked by Zig, against a C library as old as promised.
+ * `npm run build:release [-- target]`: builds the binary of a platform package into npm/; the default target is
+ * this machine's. For Linux, Zig links it against the oldest C library that is supported.
  */
 
 const { spawnSync } = require('node:child_process');
@@ -11,21 +11,21 @@ const path = require('node:path');
 const { binaryOf, hostTarget, platformOf } = require('./platforms');
 const { ROOT, isOlderThanSources, requireCargo, run } = require('./ready');
 
-/** The oldest glibc on which the gnu binaries load. */
+/** The oldest glibc with which the gnu binaries load. */
 const GLIBC = '2.17';
 
-/** Both are on PyPI as wheels: nothing has to be compiled. */
+/** PyPI has both as wheels, so that nothing has to be compiled. */
 const ZIG = ['cargo-zigbuild==0.24.0', 'ziglang==0.17.1'];
 
 const ZIG_FOLDER = path.join(ROOT, 'node_modules/.cache/sockjs-rs/zig');
 
-/** @returns {Promise<string>} the folder that holds cargo-zigbuild and the Python that has Zig */
+/** @returns {Promise<string>} the folder with cargo-zigbuild and with the Python in which Zig is installed */
 async function zig() {
   const bin = path.join(ZIG_FOLDER, 'bin');
   const wanted = ZIG.join('\n');
   const record = path.join(ZIG_FOLDER, 'installed');
   if (!fs.existsSync(record) || fs.readFileSync(record, 'utf8') !== wanted) {
-    await run('A folder for Zig', 'python3', ['-m', 'venv', '--clear', ZIG_FOLDER]);
+    await run('Creating a folder for Zig', 'python3', ['-m', 'venv', '--clear', ZIG_FOLDER]);
     const args = ['install', '--quiet', '--only-binary', ':all:', ...ZIG];
     await run('Installing Zig', path.join(bin, 'pip'), args);
     fs.writeFileSync(record, wanted);
@@ -35,7 +35,7 @@ async function zig() {
 
 /**
  * @param {string} file an ELF file
- * @returns {string} the highest version of glibc that it asks for, '0' if for none
+ * @returns {string} the highest version of glibc that it requires, or '0' if it requires none
  */
 function highestGlibc(file) {
   const { status, stdout, error } = spawnSync('readelf', ['-VW', file], { encoding: 'utf8' });
@@ -55,7 +55,7 @@ function isNewer(a, b) {
 
 /**
  * @param {string} target
- * @returns {Promise<string>} the library that cargo has made
+ * @returns {Promise<string>} the library that cargo has built
  */
 async function compile(target) {
   const args = ['--release', '--locked', '--lib', '--target'];
@@ -68,7 +68,7 @@ async function compile(target) {
   }
   env.PATH = `${await zig()}${path.delimiter}${process.env.PATH}`;
   if (target.endsWith('-musl')) {
-    // The C library is Node's; one linked into the addon would be a second.
+    // The process already has the C library of Node; one linked into the addon would be a second.
     env.RUSTFLAGS = `${process.env.RUSTFLAGS ?? ''} -C target-feature=-crt-static`;
   }
   const full = target.endsWith('-gnu') ? `${target}.${GLIBC}` : target;
@@ -86,13 +86,13 @@ async function buildRelease(target) {
   const library = await compile(target);
   const needs = target.endsWith('-gnu') ? highestGlibc(library) : '0';
   if (isNewer(needs, GLIBC)) throw new Error(`${library} needs glibc ${needs}, not ${GLIBC}.`);
-  // Moved over the old one, which may be in use.
+  // A running process may use the old file, so that it is replaced and not written to.
   fs.copyFileSync(library, `${binary}.new`);
   fs.renameSync(`${binary}.new`, binary);
   return binary;
 }
 
-/** Builds the binary of this machine's package if it is missing or older than its sources. */
+/** Builds the binary for this machine if it is missing or older than its sources. */
 async function ensureRelease() {
   const target = hostTarget();
   if (isOlderThanSources(binaryOf(platformOf(target)))) await buildRelease(target);

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * `npm run check:dependencies`: licences, sources and doubles of the crates (deny.toml), and known
- * vulnerabilities of crates and packages, as far as the databases of these can be reached.
+ * `npm run check:dependencies`: checks licences, sources and duplicate versions of the crates (deny.toml), and known
+ * vulnerabilities of crates and packages, if the databases of vulnerabilities can be reached.
  */
 
 const { spawnSync } = require('node:child_process');
@@ -11,10 +11,10 @@ const path = require('node:path');
 const { CACHE } = require('./nodes');
 const { ROOT, run } = require('./ready');
 
-/** Of cargo-deny. It is built without optimisation: that is half the time, and it runs for a second. */
+/** The version of cargo-deny. A debug build takes half the time, and cargo-deny runs for a second only. */
 const VERSION = '0.20.2';
 
-/** @returns {Promise<string>} the program, from a cache where the PATH has none */
+/** @returns {Promise<string>} the program: that of the PATH, or else one in a cache */
 async function cargoDeny() {
   if (spawnSync('cargo-deny', ['--version']).status === 0) return 'cargo-deny';
   const root = path.join(CACHE, `cargo-deny-${VERSION}`);
@@ -30,8 +30,8 @@ async function cargoDeny() {
  * @param {string} what
  * @param {string} command
  * @param {string[]} args
- * @param {RegExp} unreachable what it prints when its database cannot be reached
- * @throws {Error} when it ran and found something
+ * @param {RegExp} unreachable matches its output if its database cannot be reached
+ * @throws {Error} if it has found something
  */
 function consult(what, command, args, unreachable) {
   console.log(`\n— ${what}: ${command} ${args.join(' ')}`);

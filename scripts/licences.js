@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * `node scripts/licences.js [target]`: prints the licences of the crates that are linked into the addon for
- * a target, by default that of this machine. The platform packages carry them: most of them ask for it.
+ * `node scripts/licences.js [target]`: prints the licences of the crates that are linked into the addon for a
+ * target (default: this machine's). The platform packages contain this text, because most licences require it.
  */
 
 const { spawnSync } = require('node:child_process');
@@ -11,10 +11,10 @@ const path = require('node:path');
 const { hostTarget } = require('./platforms');
 const { ROOT } = require('./ready');
 
-/** Its name in the packages. */
+/** The name of the file in the packages. */
 const FILE = 'THIRD-PARTY-LICENSES';
 
-/** What crates call the files in which their terms stand. */
+/** Names of the files that contain the licence of a crate. */
 const TERMS = /^(un)?licen[cs]e|^copying|^notice|^copyright/i;
 
 const RULE = '-'.repeat(80);
@@ -44,7 +44,7 @@ function linkedCrates(target) {
   const { packages, resolve } = JSON.parse(stdout);
   const crates = new Map(packages.map((crate) => [crate.id, crate]));
   const nodes = new Map(resolve.nodes.map((node) => [node.id, node]));
-  // What a procedural macro depends on runs in the compiler; its own code may end up in ours.
+  // The dependencies of a procedural macro run in the compiler only; its own code may be copied into the addon.
   const isMacro = (id) => crates.get(id).targets.some(({ kind }) => kind.includes('proc-macro'));
   const linked = new Set();
   const queue = [resolve.root];
@@ -76,7 +76,7 @@ function termsOf({ manifest_path: manifest }) {
 
 /**
  * @param {string} target
- * @returns {string} every crate with its version and licence, and each text once, under those it is of
+ * @returns {string} each licence text once, below the names, versions and licences of its crates
  */
 function licencesOf(target) {
   const crates = linkedCrates(target);
@@ -96,7 +96,7 @@ function licencesOf(target) {
     `Crates that are linked into the binary of sockjs-rs for ${target}, and their licences.`,
     ...[...owners].map(([text, names]) => `${RULE}\n${names.join('\n')}\n${RULE}\n\n${text}`),
     ...(without.length > 0
-      ? [`${RULE}\nThese bring no file with their licence:\n\n${without.join('\n')}`]
+      ? [`${RULE}\nThese crates contain no licence file:\n\n${without.join('\n')}`]
       : []),
   ]
     .join('\n\n')

@@ -1,20 +1,19 @@
 'use strict';
 
 /**
- * @file Other versions of Node, as the npm package `node` ships them, and other runtimes, kept under
- * node_modules/.cache.
+ * @file Installs other versions of Node, from the npm package `node`, and other runtimes into node_modules/.cache.
  */
 
 const fs = require('node:fs');
 const path = require('node:path');
 const { ROOT, run } = require('./ready');
 
-/** The versions that are tested, by major number: the engines of package.json, one each. */
+/** The versions that are tested, by major number: one for each major version in the engines of package.json. */
 const VERSIONS = { 18: '18.20.8', 20: '20.20.2', 22: '22.23.3', 24: '24.21.0', 26: '26.9.0' };
 
 /**
- * The other runtimes that are tested: packages of npm, what puts the program into its place there, and how it
- * is told to run a script.
+ * The other runtimes that are tested: the npm package, the script that puts the program into its place, and the
+ * arguments that run a script.
  */
 const RUNTIMES = {
   bun: { version: '1.4.5', install: 'install.js', program: 'bin/bun.exe', args: [] },
@@ -24,14 +23,14 @@ const RUNTIMES = {
 const CACHE = path.join(ROOT, 'node_modules/.cache/sockjs-rs');
 
 /**
- * Installs a version of Node where it is missing.
+ * Installs a version of Node if it is missing.
  *
  * @param {string | number} major a key of VERSIONS
- * @returns {Promise<string>} the folder that holds its program, for PATH
+ * @returns {Promise<string>} the folder with its program, for PATH
  */
 async function nodeFolder(major) {
   const version = VERSIONS[major];
-  if (!version) throw new Error(`Node ${major} is none of ${Object.keys(VERSIONS).join(', ')}.`);
+  if (!version) throw new Error(`Node ${major} is not one of ${Object.keys(VERSIONS).join(', ')}.`);
   const folder = path.join(CACHE, `node-${version}`);
   const bin = path.join(folder, 'node_modules/node/bin');
   if (!fs.existsSync(path.join(bin, 'node'))) {
@@ -44,19 +43,19 @@ async function nodeFolder(major) {
 }
 
 /**
- * Installs another runtime where it is missing.
+ * Installs another runtime if it is missing.
  *
  * @param {string} name a key of RUNTIMES
  * @returns {Promise<string>} its program
  */
 async function runtimeProgram(name) {
   const runtime = RUNTIMES[name];
-  if (!runtime) throw new Error(`${name} is none of ${Object.keys(RUNTIMES).join(', ')}.`);
+  if (!runtime) throw new Error(`${name} is not one of ${Object.keys(RUNTIMES).join(', ')}.`);
   const { version, install } = runtime;
   const folder = path.join(CACHE, `${name}-${version}`);
   const cwd = path.join(folder, 'node_modules', name);
   const program = path.join(cwd, runtime.program);
-  // Written last: before, there may be something that only stands for the program.
+  // This file is written last; without it the program may still be a placeholder.
   const complete = path.join(folder, 'complete');
   if (!fs.existsSync(complete)) {
     await installPackage(folder, `${name}@${version}`);
@@ -67,7 +66,7 @@ async function runtimeProgram(name) {
 }
 
 /**
- * Without its scripts: npm may be told to run none, so that they are run here.
+ * Installs a package without running its scripts. npm may be configured to run none, so that they are run here.
  *
  * @param {string} folder
  * @param {string} name with its version

@@ -1,16 +1,17 @@
 'use strict';
 
 /**
- * `npm run pack [-- folder] [--all]`: packs what is published into a folder (`dist`): the main package, the
- * platform packages whose binary is there (--all: or it fails), and the package that builds from source.
- * It takes the binaries of `npm run build:release`. The names of packages that are on npm only once this
- * version is published are written here, not in the committed package.json: `npm ci` would fail on them.
+ * `npm run pack [-- folder] [--all]`: packs the published packages into a folder (default: `dist`). These are the
+ * main package, the packages that build from source, and each platform package whose binary `npm run
+ * build:release` has built; with --all a missing binary is an error. The optional dependencies are added here:
+ * they are on npm only after this version is published, and `npm ci` would fail on them in the committed package.json.
  */
 
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const { parseArgs } = require('node:util');
 const { SOURCE_PACKAGES } = require('../lib/load');
 const manifest = require('../package.json');
 const { FILE: LICENCES, licencesOf } = require('./licences');
@@ -19,20 +20,20 @@ const { ROOT, isOlderThanSources } = require('./ready');
 
 const { name, version } = manifest;
 
-/** Fields of the committed package.json that say nothing to those who install it. */
+/** Fields of the committed package.json that a user of the package does not need. */
 const OWN_FIELDS = ['devDependencies', 'jest', 'napi', 'prettier', 'scripts', 'tsd'];
 
-/** The binary of a clone, for copies of it that package managers make; published, it has a package of its own. */
+/** The binary of a clone, for package managers that copy the clone. The published binaries have their own packages. */
 const OWN_FILES = ['sockjs-rs.*.node'];
 
 const FILES = manifest.files.filter((file) => !OWN_FILES.includes(file));
 
-/** What README links to. */
+/** The documents that README links to. */
 const DOCUMENTS = ['README.md', 'CHANGELOG.md', 'docs', 'bench/results/chart.svg'];
 
 /**
- * Where the package that builds from source comes by itself: together, all machines that have no
- * prebuilt package. The first has no such bounds; nothing but a user asks for it.
+ * The platforms for which npm installs a package that builds from source: together, all that have no prebuilt
+ * package. The first has no such bounds, because only users install it.
  */
 const SOURCE_BOUNDS = {
   'sockjs-rs-source': {},
@@ -40,13 +41,13 @@ const SOURCE_BOUNDS = {
   'sockjs-rs-source-os': { os: ['!linux', '!darwin', '!win32'] },
 };
 
-/** What the crate is built from. */
+/** The files that the crate is built from. */
 const CRATE = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'src'];
 
 /**
- * @param {string} [url] of the public repository, such as https://github.com/someone/sockjs-rs. It is not
- *   in the committed package.json because whoever publishes knows it
- * @returns {object} the fields that say so
+ * @param {string} [url] of the public repository, such as https://github.com/someone/sockjs-rs. It is not in
+ *   the committed package.json, because it is known only when the package is published
+ * @returns {object} the fields of package.json that name the repository
  */
 function repositoryFields(url = process.env.SOCKJS_RS_REPOSITORY) {
   if (!url) return {};
@@ -57,7 +58,7 @@ function repositoryFields(url = process.env.SOCKJS_RS_REPOSITORY) {
   };
 }
 
-/** @returns {object} package.json as it is published */
+/** @returns {object} the published package.json of the main package */
 function mainManifest() {
   const published = { ...manifest };
   for (const field of OWN_FIELDS) delete published[field];
@@ -78,9 +79,9 @@ function mainManifest() {
  * @typedef {object} Package
  * @property {object} manifest its package.json
  * @property {string} from its folder, relative to the root
- * @property {string[]} files to take from there
- * @property {string[]} [rootFiles] to take from the root
- * @property {Record<string, string>} [texts] of files that are made for it
+ * @property {string[]} files that are copied from its folder
+ * @property {string[]} [rootFiles] files that are copied from the root
+ * @property {Record<string, string>} [texts] contents of generated files, by name
  */
 
 /**
@@ -120,7 +121,7 @@ function packages(platforms) {
  *
  * @param {Package} each
  * @param {string} folder absolute
- * @returns {object} what `npm pack --json` says of it
+ * @returns {object} the output of `npm pack --json` for it
  */
 function pack(each, folder) {
   const staged = fs.mkdtempSync(path.join(os.tmpdir(), 'sockjs-rs-pack-'));
@@ -151,9 +152,9 @@ function pack(each, folder) {
 }
 
 /**
- * @param {string} folder absolute; what was packed there before is removed
+ * @param {string} folder absolute; earlier packages in it are removed
  * @param {{ all?: boolean }} [options]
- * @returns {object[]} what npm says of each package, the main one last
+ * @returns {object[]} the output of npm for each package, the main one last
  */
 function packAll(folder, { all = false } = {}) {
   const here = (platform) => fs.existsSync(path.join(ROOT, binaryOf(platform)));
@@ -175,10 +176,13 @@ function packAll(folder, { all = false } = {}) {
 module.exports = { pack, packAll, platformManifest, repositoryFields };
 
 if (require.main === module) {
-  const args = process.argv.slice(2);
-  const folder = path.resolve(ROOT, args.find((arg) => !arg.startsWith('--')) ?? 'dist');
   try {
-    for (const { filename, size } of packAll(folder, { all: args.includes('--all') })) {
+    const { positionals, values } = parseArgs({
+      allowPositionals: true,
+      options: { all: { type: 'boolean' } },
+    });
+    const folder = path.resolve(ROOT, positionals[0] ?? 'dist');
+    for (const { filename, size } of packAll(folder, values)) {
       console.log(`${path.relative(ROOT, path.join(folder, filename))}  ${size} bytes`);
     }
   } catch (error) {

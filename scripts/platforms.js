@@ -1,12 +1,12 @@
 'use strict';
 
 /**
- * @file The platforms that get a prebuilt package, by the names that Rust and npm have for them.
+ * @file The platforms that have a prebuilt package, by their names in Rust and in npm.
  */
 
 const { napi } = require('../package.json');
 
-/** Rust's words for processors and systems, in Node's. */
+/** From Rust's names of processors and systems to Node's. */
 const ARCHITECTURES = { x86_64: 'x64', aarch64: 'arm64' };
 const SYSTEMS = {
   'unknown-linux-gnu': ['linux', 'gnu'],
@@ -34,7 +34,7 @@ function targetOf(platform) {
   return napi.targets.find((target) => platformOf(target) === platform);
 }
 
-/** @returns {string} the target of the machine that runs this */
+/** @returns {string} the target of this machine */
 function hostTarget() {
   const musl =
     process.platform === 'linux' && !process.report.getReport().header.glibcVersionRuntime;

@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * `node scripts/publish.js [-- options of npm publish]`: publishes the tarballs in dist/, the main package
- * last: when it can be found, what it depends on is there. What the registry has already is left out, so
- * that it can be started again after a failure. Prereleases become `next`, not `latest`.
+ * `node scripts/publish.js [-- options of npm publish]`: publishes the tarballs in dist/. The main package is the
+ * last, so that its dependencies can already be installed. A version that is already published is skipped, so that
+ * the script can be run again after a failure. Prereleases get the tag `next` instead of `latest`.
  */
 
 const { execFileSync, spawnSync } = require('node:child_process');
@@ -26,12 +26,12 @@ function packed() {
 /**
  * @param {string} spec such as sockjs-rs@0.3.100
  * @returns {boolean} whether the registry has it
- * @throws {Error} when it cannot say
+ * @throws {Error} if npm cannot tell
  */
 function isPublished(spec) {
   const args = ['view', spec, 'version', '--json'];
   const { status, stdout, stderr } = spawnSync('npm', args, { cwd: ROOT, encoding: 'utf8' });
-  // npm fails for a package that is not there, and prints nothing for a version that is not.
+  // npm fails if it does not find the package, and prints nothing if it does not find the version.
   if (status === 0) return stdout.trim() !== '';
   if (/\bE404\b/.test(stdout + stderr)) return false;
   throw new Error(`npm cannot tell whether ${spec} is published: ${stderr}`);
@@ -39,7 +39,7 @@ function isPublished(spec) {
 
 /**
  * @param {string} of a version
- * @returns {string} the tag that points to it
+ * @returns {string} the tag that it is published with
  */
 function tagOf(of) {
   return of.includes('-') ? 'next' : 'latest';
@@ -53,7 +53,7 @@ function publishAll() {
     if (isPublished(spec)) {
       console.log(`${spec} is published already`);
     } else {
-      // Without the dot npm takes it for a repository on GitHub.
+      // Without the leading dot npm reads the path as the name of a repository on GitHub.
       execFileSync('npm', ['publish', `./dist/${file}`, ...options, ...given], {
         cwd: ROOT,
         stdio: 'inherit',

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file Makes a fresh clone ready: packages and the release addon. Only Node's own modules are used,
- * since nothing else may be installed yet.
+ * @file Makes a fresh clone ready: installs the packages and builds the release addon. It uses Node's own modules
+ * only, because no others may be installed yet.
  */
 
 const { spawn, spawnSync } = require('node:child_process');
@@ -11,12 +11,12 @@ const path = require('node:path');
 
 const ROOT = path.join(__dirname, '..');
 
-/** What the addon is built from, relative to the root. */
+/** The files and folders that the addon is built from, relative to the root. */
 const SOURCES = ['src', 'build.rs', 'Cargo.toml', 'Cargo.lock'];
 
 /**
  * @param {string} file relative to the root
- * @returns {number} the newest modification time (ms) of a file or of all files in a folder; 0 for none
+ * @returns {number} the newest modification time (ms) of a file or of all files in a folder; 0 if there is none
  */
 function newest(file) {
   const full = path.join(ROOT, file);
@@ -28,7 +28,7 @@ function newest(file) {
 
 /**
  * @param {string} folder relative to the root
- * @returns {boolean} whether its node_modules are there and not older than its package-lock.json
+ * @returns {boolean} whether its node_modules exist and are not older than its package-lock.json
  */
 function installed(folder) {
   // npm writes this file at the end of every install.
@@ -44,7 +44,7 @@ function needsBuild() {
 
 /**
  * @param {string} addon relative to the root
- * @returns {boolean} whether it is missing or older than what it is built from
+ * @returns {boolean} whether it is missing or older than one of its sources
  */
 function isOlderThanSources(addon) {
   const built = newest(addon);
@@ -52,13 +52,13 @@ function isOlderThanSources(addon) {
 }
 
 /**
- * Runs a command with its output shown, passing on the signals that would end us.
+ * Runs a command, shows its output, and forwards the signals that would end this process.
  *
- * @param {string} what it is, in words
- * @param {string} command `npm` runs the npm that runs us, if one does
+ * @param {string} what description of the command
+ * @param {string} command `npm` runs the npm that has started this process, if there is one
  * @param {string[]} args
- * @param {import('node:child_process').SpawnOptions} [settings] in place of ours
- * @returns {Promise<void>} rejects when it fails
+ * @param {import('node:child_process').SpawnOptions} [settings] override the defaults
+ * @returns {Promise<void>} rejects if the command fails
  */
 function run(what, command, args, settings = {}) {
   const cli = command === 'npm' && process.env.npm_execpath;
@@ -84,7 +84,7 @@ function run(what, command, args, settings = {}) {
   });
 }
 
-/** @throws {Error} when there is no Rust to build with */
+/** @throws {Error} if cargo is not installed */
 function requireCargo() {
   if (spawnSync('cargo', ['--version'], { stdio: 'ignore' }).status === 0) return;
   throw new Error(
@@ -93,7 +93,7 @@ function requireCargo() {
   );
 }
 
-/** Installs and builds what is missing or older than what it is made from. */
+/** Installs the packages and builds the addon, if they are missing or out of date. */
 async function ready() {
   if (!installed('.')) await run('Installing the packages', 'npm', ['ci']);
   if (needsBuild()) {

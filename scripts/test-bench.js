@@ -1,6 +1,6 @@
 'use strict';
 
-/** `npm run test:bench`: lints and tests of the load generator, which must not believe a faulty server. */
+/** `npm run test:bench`: runs the lints and tests of the load generator, which must report every faulty server. */
 
 const path = require('node:path');
 const { ROOT, ready, run } = require('./ready');
@@ -12,7 +12,7 @@ async function main() {
   };
   await load('formatting', ['fmt', '--check']);
   await load('lints', ['clippy', '--locked', '--all-targets', '--', '-D', 'warnings']);
-  // Builds the program, too, that the next one runs.
+  // This also builds the program that the next command runs.
   await load('faulty raw websockets', ['test', '--locked', '--quiet']);
   await run('Load generator, faulty applications', 'node', ['--test', 'bench/faults.test.js']);
 }

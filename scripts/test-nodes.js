@@ -1,10 +1,10 @@
 'use strict';
 
 /**
- * `npm run test:nodes [-- 18 22 bun … --suites jest,dependents,examples]`: tests on other versions of Node and
- * on other runtimes. Without arguments: the Jest suite on each version that is supported but the one that runs
- * this, the other suites on the newest one only, and the short suite on each other runtime. With `--suites`,
- * these on each version that is named, or on all.
+ * `npm run test:nodes [-- 18 22 bun … --suites jest,dependents,examples]`: runs tests on other versions of Node and
+ * on other runtimes. Without arguments, the Jest suite runs on every supported version except the current one, the
+ * other suites on the newest version only, and the short suite on each other runtime. `--suites` chooses the suites
+ * for the given versions, or for all.
  */
 
 const path = require('node:path');
@@ -14,7 +14,7 @@ const { ready, run } = require('./ready');
 const { testRuntimes } = require('./test-runtimes');
 const { SUITES, testSuite } = require('./test-suite');
 
-/** Without what measures memory: that has been weighed for the Node that runs `npm test`. */
+/** Without the tests that measure memory: their bounds are for the Node that runs `npm test`. */
 const JEST = [
   'node_modules/jest/bin/jest.js',
   ...['--testPathIgnorePatterns', '/node_modules/', 'limits-memory', 'backpressure'],
@@ -32,7 +32,7 @@ function parseArguments() {
   const runtimes = positionals.filter((name) => name in RUNTIMES);
   const majors = positionals.filter((name) => !(name in RUNTIMES));
   for (const suite of suites ?? []) {
-    if (!ALL.includes(suite)) throw new Error(`${suite} is none of ${ALL.join(', ')}.`);
+    if (!ALL.includes(suite)) throw new Error(`${suite} is not one of ${ALL.join(', ')}.`);
   }
   if (positionals.length > 0) return { majors, runtimes, suites };
   const own = process.versions.node.split('.')[0];

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * `npm run test:package [-- files…]`: packs what is published, and runs the tests of __test__/package/ on it.
+ * `npm run test:package [-- files…]`: packs the published packages, and tests them with __test__/package/.
  */
 
 const fs = require('node:fs');
@@ -18,8 +18,8 @@ const FOLDER = path.join(ROOT, '__test__/package');
 const DIST = path.join(ROOT, 'dist');
 
 /**
- * Packs packages of other platforms without their binaries. They are never loaded here, but Yarn 1
- * fetches them.
+ * Packs the packages of other platforms without their binaries. This machine never loads them, but Yarn 1 fetches
+ * them.
  */
 function packStandIns(folder) {
   fs.rmSync(folder, { recursive: true, force: true });

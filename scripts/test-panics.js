@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * `npm run test:panics`: builds an addon that panics on demand, which a release build refuses, and runs the
- * tests that need it.
+ * `npm run test:panics`: builds an addon that panics on demand, and runs the tests that need it. Only a debug build
+ * can panic on demand.
  */
 
 const fs = require('node:fs');
@@ -19,7 +19,7 @@ async function main() {
   const target = path.join(ROOT, 'target');
   const library = LIBRARIES[process.platform] ?? 'libsockjs_rs.so';
   const addon = path.join(target, 'panics-on-demand.node');
-  // A new file: a process that still has the old one goes on with it.
+  // A new file, because a running process may still use the old one.
   fs.rmSync(addon, { force: true });
   fs.copyFileSync(path.join(target, 'debug', library), addon);
   process.env.PANICS_ADDON = addon;

@@ -1,18 +1,18 @@
 'use strict';
 
 /**
- * `npm run test:runtimes [-- bun deno]`: a short suite on other runtimes than Node, which it installs from npm.
- * Without arguments on all of them.
+ * `npm run test:runtimes [-- bun deno]`: runs a short suite on other runtimes than Node (default: all), which it
+ * installs from npm.
  */
 
 const path = require('node:path');
 const { RUNTIMES, runtimeProgram } = require('./nodes');
 const { ready, run } = require('./ready');
 
-/** Its clients need the Node of this process. */
+/** The clients of the suite run in the Node of this process. */
 const SUITE = path.join('__test__', 'runtimes', 'suite.js');
 
-/** @param {string[]} [names] keys of RUNTIMES; all, if there are none */
+/** @param {string[]} [names] keys of RUNTIMES (default: all) */
 async function testRuntimes(names = []) {
   for (const name of names.length > 0 ? names : Object.keys(RUNTIMES)) {
     const command = [await runtimeProgram(name), ...RUNTIMES[name].args];

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * `npm run test:dependents [-- files…]`, `npm run test:examples [-- files…]`: installs the packages that
- * the suite needs beside those of this one, where they are missing, and runs its tests.
+ * `npm run test:dependents [-- files…]`, `npm run test:examples [-- files…]`: installs the additional packages of
+ * the suite if they are missing, and runs its tests.
  */
 
 const fs = require('node:fs');
@@ -10,7 +10,7 @@ const path = require('node:path');
 const { ROOT, installed, run } = require('./ready');
 
 /**
- * Each suite: the folder of its tests, and the one whose package.json says what they need.
+ * For each suite, the folder of its tests and the folder whose package.json lists the packages that they need.
  *
  * @type {Record<string, {tests: string, packages: string}>}
  */
@@ -20,10 +20,10 @@ const SUITES = {
 };
 
 /**
- * Runs a suite with the `node` that the PATH finds first.
+ * Runs a suite with the first `node` of the PATH.
  *
  * @param {string} name
- * @param {string[]} [files] all, if there are none
+ * @param {string[]} [files] default: all
  * @param {NodeJS.ProcessEnv} [env]
  */
 async function testSuite(name, files = [], env = process.env) {

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * `npm run test:types`: the assertions about index.d.ts, and code that has to compile against it: in each
- * way of importing the package, and whatever compiles against @types/sockjs.
+ * `npm run test:types`: checks the assertions about index.d.ts, and compiles code against it: each way to import the
+ * package, and code that compiles against @types/sockjs.
  */
 
 const path = require('node:path');

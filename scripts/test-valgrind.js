@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * `npm run test:valgrind`: the Rust tests of everything that holds descriptors, under valgrind's memcheck: reads
- * and writes outside of what is allocated, use of what is freed, leaks, descriptors that are left open. Then Node
- * with the built addon, without its compiler (`--jitless`), for the same but the last two.
+ * `npm run test:valgrind`: runs the Rust tests of all modules that hold descriptors under valgrind's memcheck, which
+ * finds reads and writes outside of allocated memory, use after free, leaks, and descriptors that are left open. Then
+ * it runs Node with the built addon, without the JIT compiler (`--jitless`), to find the first two kinds.
  */
 
 const { spawnSync } = require('node:child_process');
@@ -11,7 +11,7 @@ const path = require('node:path');
 
 const ROOT = path.join(__dirname, '..');
 
-/** Tests by the modules they are in. */
+/** The modules whose tests run. */
 const TESTS = ['server::', 'ingress::', 'addon::'];
 
 const MEMCHECK = [
@@ -28,7 +28,7 @@ function main() {
   const options = { cwd: ROOT, encoding: 'utf8', maxBuffer: 1 << 28 };
   const run = spawnSync('valgrind', [...MEMCHECK, tests, '--test-threads=1', ...TESTS], options);
   const left = [...run.stderr.matchAll(/Open (?:file descriptor|AF_\w+ socket) (\d+)/g)];
-  // The standard three, and what this process has handed down.
+  // The three standard descriptors, and those that the tests inherit from this process.
   const leaked = left.filter(([line, number]) => !isInherited(run.stderr, line, number));
   console.log(run.stdout.trim());
   console.log(/ERROR SUMMARY:.*/.exec(run.stderr)?.[0], `— ${valgrind.stdout.trim()}`);
@@ -69,7 +69,7 @@ function testProgram() {
     stdio,
   });
   const messages = cargo.stdout.split('\n').filter((line) => line.includes('"executable":"'));
-  if (cargo.status !== 0 || messages.length === 0) throw new Error('the tests do not build');
+  if (cargo.status !== 0 || messages.length === 0) throw new Error('The Rust tests do not build.');
   return JSON.parse(messages.at(-1)).executable;
 }
 

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * `npm test`: makes a fresh clone ready, then runs formatting, lints, Rust tests, type tests and the
- * Jest suite, and ends at the first that fails. Only Node's own modules are used.
+ * `npm test`: makes a fresh clone ready, then checks formatting and lints, and runs the Rust tests, the type tests,
+ * the Jest suite and the differential test. It ends at the first failure. It uses Node's own modules only.
  */
 
 const { ready, run } = require('./ready');
@@ -11,9 +11,9 @@ async function main() {
   await ready();
   await run('formatting (Rust)', 'cargo', ['fmt', '--check']);
   await run('formatting and lints (JavaScript)', 'npm', ['run', '--silent', 'lint']);
-  // Without features the crate is its pure core: it must build without napi and tokio.
+  // Without features the crate is its pure core, which must build without napi and tokio.
   await run('the pure core alone', 'cargo', ['build', '--locked', '--no-default-features']);
-  // Windows has no descriptors to take: the bridge alone must build, too.
+  // On Windows sockets cannot be taken over, so that the addon must build with the bridge alone.
   const bridgeOnly = ['check', '--locked', '--no-default-features', '--features', 'addon'];
   await run('without takeover', 'cargo', bridgeOnly);
   const clippy = ['clippy', '--locked', '--all-targets', '--', '-D', 'warnings'];

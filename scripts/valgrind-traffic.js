@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * What `npm run test:valgrind` lets Node do: some of each transport, by a service that goes; the same again, and then
- * an end in the middle.
+ * The program that `npm run test:valgrind` runs in Node: a service serves some clients of each transport and is
+ * dropped; a second service does the same, and the process ends in the middle.
  */
 
 const assert = require('node:assert');
@@ -16,7 +16,7 @@ const sockjs = require('..');
 const WEBSOCKETS = 4;
 const MESSAGES = 20;
 const POLLERS = 5;
-/** Milliseconds, after which something is taken to be kept for good. */
+/** Milliseconds after which an object that is still there counts as leaked. */
 const TIMEOUT_MS = 60_000;
 
 v8.setFlagsFromString('--expose-gc');
@@ -33,10 +33,10 @@ async function serve(delay) {
 }
 
 /**
- * Plays one websocket whose messages become longer.
+ * Runs one websocket client whose messages become longer.
  *
  * @param {number} port
- * @returns {Promise<number>} how many came back
+ * @returns {Promise<number>} the number of messages that came back
  */
 function websocket(port) {
   return new Promise((resolve, reject) => {
@@ -85,7 +85,7 @@ async function play(server) {
   console.log(`${WEBSOCKETS * MESSAGES} messages, ${POLLERS} pollers`);
 }
 
-/** Lets a service and all its clients go, and waits until nothing is left of them. */
+/** Drops a service and all its clients, and waits until they have been garbage-collected. */
 async function playAndLetGo() {
   const server = await serve(5000);
   const gone = new WeakRef(server);
@@ -102,12 +102,12 @@ async function main() {
   const start = Date.now();
   while (gone.deref() && Date.now() - start < TIMEOUT_MS) {
     await new Promise((resolve) => setTimeout(resolve, 20));
-    // By itself: called from here V8 would look at the stack, uninitialised values and all.
+    // As a task of its own: called from here, V8 would scan the stack with its uninitialised values.
     await gc({ type: 'major', execution: 'async' });
   }
   assert.strictEqual(gone.deref(), undefined);
   await play(await serve(20_000));
-  // The sessions of the pollers wait for a client, so the environment ends with something in it.
+  // The sessions of the pollers still wait for a client, so that the environment ends with open sessions.
   process.exit();
 }
 
