@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file `Connection`: what an application holds of one client. Its session does the work.
+ * @file `Connection`: one client, as the application sees it. Its methods call those of its session.
  */
 
 const { randomUUID } = require('node:crypto');
@@ -17,12 +17,13 @@ const CLOSING = 2;
 const CLOSED = 3;
 
 /**
- * One client. A legacy stream, as in sockjs 0.3.24: `'data'`, `'end'`, `'close'`, `pipe` both ways. Its name
- * is the one that 0.3.24 shows in logs and debuggers. It is not set later: V8 (of Node 20) does not finish
- * compiling a derived class whose own properties were redefined, and begins again for ever.
+ * One client. A legacy stream, as in sockjs 0.3.24: it emits `'data'`, `'end'` and `'close'`, and `pipe` works in
+ * both directions. The name of the class is the one that 0.3.24 shows in logs and debuggers. The class is declared
+ * with this name, without `extends`: V8 (in Node 20) cannot finish compiling a derived class whose own properties
+ * are redefined later, and starts again for ever.
  *
- * Nothing is kept in private fields: an `Object.create(conn)`, a `Proxy` or a copy with the methods writes and
- * closes, too, as in 0.3.24.
+ * There are no private fields, so `write` and `close` also work on `Object.create(conn)`, on a `Proxy` and on a copy
+ * with the methods, as in 0.3.24.
  */
 class SockJSConnection {
   /** @param {import('./session').Session} session */
@@ -43,18 +44,18 @@ class SockJSConnection {
   }
 
   /**
-   * Sends one message, as a string. False once the connection is not open, or when more than
-   * `high_water_mark` bytes wait: `'drain'` follows.
+   * Sends one message, as a string.
    *
    * @param {unknown} message
-   * @returns {boolean}
+   * @returns {boolean} false if the connection is not open, or if more than `high_water_mark` bytes wait; in the
+   *   second case `'drain'` follows
    */
   write(message) {
     return this._session.send(message);
   }
 
   /**
-   * Sends a last message, if there is one, and closes.
+   * Sends a last message, unless it is falsy, and closes.
    *
    * @param {unknown} [message]
    */
@@ -98,25 +99,25 @@ class SockJSConnection {
     return this._session.readyState;
   }
 
-  /** Bytes that have been written and that the client has not taken. */
+  /** The number of bytes that the application has written and that have not been sent. */
   get bufferedAmount() {
     return this._session._buffered();
   }
 
-  /** Stops reading from the client; what has been read already waits here. */
+  /** Stops reading from the client. Messages that have been read already wait for `resume`. */
   pause() {
     this._session._pause();
     return this;
   }
 
-  /** Delivers what waits, unless a listener pauses again, and then goes on reading from the client. */
+  /** Delivers the messages that wait, until a listener pauses again. When none is left, reading continues. */
   resume() {
     this._session._resume();
     return this;
   }
 
   /**
-   * What a log shows.
+   * What `console.log` shows.
    *
    * @param {number} depth
    * @param {import('node:util').InspectOptions} options
@@ -131,7 +132,7 @@ class SockJSConnection {
 
 Object.setPrototypeOf(SockJSConnection.prototype, Stream.prototype);
 
-/** What 0.3.24 has in `for (const name in conn)` besides the properties of its own. */
+/** The inherited names that `for (const name in conn)` visits in 0.3.24. */
 const ENUMERATED = [
   ...['constructor', 'toString', 'write', 'end', 'close', 'destroy', 'destroySoon'],
   ...['readable', 'writable', 'readyState'],

@@ -1,8 +1,9 @@
 'use strict';
 
 /**
- * @file What other packages know as `conn._session.recv`: who receives now. Made when somebody asks, so that it
- * costs nothing otherwise. Classes, because packages put methods onto `recv.__proto__` and `recv.ws.__proto__`.
+ * @file The receiver of a session: the response or websocket that carries its messages to the client. Other packages
+ * read it as `conn._session.recv`. It is created when it is read, so it costs nothing otherwise. There are classes,
+ * because packages add methods to `recv.__proto__` and `recv.ws.__proto__`.
  */
 
 const { IncomingMessage } = require('node:http');
@@ -10,24 +11,27 @@ const { IncomingMessage } = require('node:http');
 class Receiver {
   /**
    * @param {import('./session').Session} session
-   * @param {number} number of this receiver, of those that the session has had
+   * @param {number} number counts the receivers of the session, from 1
    */
   constructor(session, number) {
     this.session = session;
     this.number = number;
-    this.protocol = session._fact('protocol');
+    this.protocol = session._infoOf('protocol');
     this.options = session._service.options;
-    /** The socket by which its request came. @type {any} */
+    /** The socket of its request. @type {any} */
     this.thingy = session._socket;
   }
 
-  /** Ends it, unless it is over. The session of a response waits for the next, that of a websocket ends. */
+  /**
+   * Ends this receiver, if it is still attached. The session of a response waits for the next request; the session of a
+   * websocket ends.
+   */
   didClose() {
     this.session._endReceiver(this.number);
   }
 }
 
-/** A response. */
+/** A response that receives. */
 class ResponseReceiver extends Receiver {
   /**
    * @param {import('./session').Session} session
@@ -35,7 +39,7 @@ class ResponseReceiver extends Receiver {
    */
   constructor(session, number) {
     super(session, number);
-    /** The request, or its text. */
+    /** The request; or its text, as `parse` reads it; or undefined. */
     this._request = session._engine.requestOf(session);
   }
 
@@ -46,7 +50,7 @@ class ResponseReceiver extends Receiver {
     return (this._request = known === undefined ? shownRequest(session) : parse(session, known));
   }
 
-  /** Node's response, as long as it lasts; on a taken connection, where there is none, only its socket. */
+  /** Node's response on the bridge, until it has ended; otherwise an object that has only its socket. */
   get response() {
     const { session, thingy } = this;
     const response = session._engine.pending.get(session._response)?.response;
@@ -62,7 +66,7 @@ class SocketView {
   }
 }
 
-/** A websocket. */
+/** A websocket that receives. */
 class WebSocketReceiver extends Receiver {
   /**
    * @param {import('./session').Session} session
@@ -80,7 +84,7 @@ class WebSocketReceiver extends Receiver {
   }
 }
 
-/** What is looked up on faye-websocket's object. */
+/** The properties of faye-websocket's object that other packages read. */
 class WebsocketView {
   /** @param {WebSocketReceiver} receiver */
   constructor(receiver) {
@@ -92,7 +96,8 @@ class WebsocketView {
 
 /**
  * @param {import('./session').Session} session
- * @param {string} text as `Head::whole` in `src/server/dispatch.rs` makes it
+ * @param {string} text the first line is method and target, the others are headers: see `Head::whole` in
+ *   `src/server/dispatch.rs`
  */
 function parse(session, text) {
   const [first, ...lines] = text.split('\n');
@@ -108,7 +113,7 @@ function parse(session, text) {
 
 /**
  * @param {import('./session').Session} session
- * @returns {IncomingMessage} with some of the headers
+ * @returns {IncomingMessage} a request with only the headers that the connection shows
  */
 function shownRequest(session) {
   const { protocol, target, headers } = session._requestInfo();
@@ -134,7 +139,7 @@ function makeRequest(session, method, target, rawHeaders) {
   const headers = {};
   for (let i = 0; i < rawHeaders.length; i += 2) headers[rawHeaders[i]] = rawHeaders[i + 1];
   request.headers = headers;
-  // Its body has been read, or it has none.
+  // There is no body, or it has been read already.
   request.complete = true;
   request.push(null);
   return request;

@@ -1,12 +1,12 @@
 'use strict';
 
 /**
- * @file What a connection shows of the requests that its client receives by.
+ * @file What a connection shows of its receiver's request: `headers`, `url`, `pathname`, `protocol` and addresses.
  */
 
 const { Socket } = require('node:net');
 
-/** Headers that 0.3.24 shows to the application, and `origin` (deviation 1). */
+/** The headers that 0.3.24 shows to the application, and `origin` (deviation 1). */
 const HEADERS = [
   'referer',
   'x-client-ip',
@@ -27,30 +27,30 @@ const HEADERS = [
 
 /** @param {import('node:http').IncomingHttpHeaders} all */
 function pickHeaders(all) {
-  /** @type {Record<string, any>} by reference: Primus puts an object into `via` */
+  /** @type {Record<string, any>} values are not copied: Primus assigns an object to `via` */
   const headers = {};
   for (const name of HEADERS) if (all[name]) headers[name] = all[name];
   return headers;
 }
 
-/** Where a socket keeps its local address, which Node forgets when the handle is gone. */
+/** The property of a socket that keeps its local address. Node cannot find it once the handle is gone. */
 const kLocalAddress = Symbol('local address');
 
 /**
- * Reads both addresses of a socket while it has them. Node itself keeps the remote one.
+ * Keeps both addresses of a socket while it has a handle. Node keeps the remote one itself, once it has been read.
  *
  * @param {any} socket
  */
 function keepAddresses(socket) {
   if (!(socket instanceof Socket) || socket[kLocalAddress] !== undefined) return;
   try {
-    // Either has Node ask the handle; a proxy protocol may have put something in the place of one.
+    // Each of these makes Node keep the remote address. A package for the PROXY protocol may have replaced one of them.
     void socket.remoteAddress;
     void socket.remotePort;
     socket[kLocalAddress] = socket.address();
     socket._getsockname = keptLocalAddress;
   } catch {
-    // In this version of Node it is another thing: what is not kept is unknown when the socket has closed.
+    // This version of Node does not allow it: an address that is not kept is unknown after the socket has closed.
   }
 }
 
@@ -60,7 +60,8 @@ function keptLocalAddress() {
 }
 
 /**
- * Shows the addresses of a socket. A unix socket has none: 0.3.24 leaves what is known then.
+ * Makes a connection show the addresses of a socket. A unix socket has none; then the connection keeps the addresses
+ * that it shows already, as in 0.3.24.
  *
  * @param {any} connection
  * @param {any} socket
@@ -73,13 +74,13 @@ function showAddresses(connection, socket) {
     connection.remotePort = socket.remotePort;
     connection.address = socket.address();
   } catch {
-    // Streams that an application has put in the place of a socket need not have any.
+    // An application may have replaced the socket with a stream without addresses.
   }
 }
 
 /**
- * Properties of every connection itself, as in 0.3.24, where copies of a connection and `Object.keys` see them.
- * They are looked up when somebody reads them. All connections share the functions, and so one hidden class.
+ * Own properties of every connection, as in 0.3.24: `Object.keys` lists them and copies of a connection have them.
+ * Their values are computed when they are read. All connections share the accessors, and therefore one hidden class.
  *
  * @type {Record<string, PropertyDescriptor>}
  */
@@ -90,9 +91,9 @@ for (const name of ['headers', 'url', 'pathname', 'protocol']) {
     enumerable: true,
     /** @this {any} */
     get() {
-      return this._session._fact(name);
+      return this._session._infoOf(name);
     },
-    /** Applications may assign these, as they can in 0.3.24; the next request overwrites it. @this {any} */
+    /** Applications may assign these, as in 0.3.24. The next receiver's request overwrites them. @this {any} */
     set(value) {
       this._session._requestInfo()[name] = value;
     },

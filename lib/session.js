@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file The session of a connection. Other packages know it as `conn._session`. Members without an underscore
+ * @file The session behind a connection. Other packages read it as `conn._session`. Members without an underscore
  * have the names of 0.3.24 (docs/compatibility.md, "Internals that other packages use").
  */
 
@@ -11,10 +11,10 @@ const { JSON, setImmediate, setTimeout } = require('./globals');
 const { PausedMessages } = require('./paused-messages');
 const { ResponseReceiver, WebSocketReceiver } = require('./receivers');
 
-/** The key of a session that has ended on the native side; none has it there. */
+/** The key of a session that has ended on the native side. No session has this key there. */
 const DEAD = 0xffffffff;
 
-/** Transports by their number in `src/transport/mod.rs`; all others are HTTP requests. */
+/** Numbers of transports, from `src/transport/mod.rs`. From XHR_POLLING on they use HTTP requests. */
 const WEBSOCKET = 0;
 const RAW = 1;
 const XHR_POLLING = 2;
@@ -22,42 +22,43 @@ const JSONP_POLLING = 6;
 
 class Session {
   /**
-   * With its first two arguments only, it is as the tests of other packages make it: it has no client, and is
-   * over after `disconnect_delay`.
+   * Tests of other packages pass only the first two arguments. Such a session has no client, and ends after
+   * `disconnect_delay`.
    *
    * @param {string | undefined} session_id
    * @param {any} server
    * @param {import('./engine').Engine} [engine]
-   * @param {number} [key] the native side's name for it
+   * @param {number} [key] the native side's number for the session
    * @param {import('./server').Service} [service]
-   * @param {number} [transport] of its first receiver, by its number in `src/transport/mod.rs`
-   * @param {any} [socket] that it came by
+   * @param {number} [transport] the transport of the first receiver, a number from `src/transport/mod.rs`
+   * @param {any} [socket] the socket of the first receiver
    */
   constructor(session_id, server, engine, key = DEAD, service, transport = XHR_POLLING, socket) {
     this.readyState = engine === undefined ? CONNECTING : OPEN;
-    this._engine = engine ?? NOBODY;
+    this._engine = engine ?? NO_ENGINE;
     this._service = service ?? { server, options: server.options, log() {} };
     this._key = key;
     this._transport = transport;
-    /** The request that receives now, or its facts as JSON text. @type {any} */
+    /** What the connection shows of the receiver's request: an object, or its JSON text. @type {any} */
     this._request = undefined;
     this._socket = socket;
-    /** What `recv` has answered; undefined before somebody has asked. @type {any} */
+    /** The last value of `recv`; undefined until it is read. @type {any} */
     this._recv = undefined;
-    /** How many receivers there have been, of those over HTTP. */
+    /** The number of receivers until now; a session over HTTP can have more than one. */
     this._receivers = 1;
     /** What waits while the connection is paused. @type {PausedMessages | undefined} */
     this._held = undefined;
     /** The session has ended, but messages are still held. */
     this._ended = false;
-    /** `'end'` and `'close'` have come, or are the business of somebody who replaced a method of the session. */
+    /** The session has emitted `'end'` and `'close'`, or has called the method of a package that should do so. */
     this._over = false;
+    /** The value of `engine.round` when the connection was announced. */
     this._round = 0;
-    /** The request on the bridge whose socket brings the messages; 0 for none. */
+    /** The id of the websocket on the bridge; 0 if there is none. */
     this._bridge = 0;
-    /** The response on the bridge that receives; 0 for none. */
+    /** The id of the response on the bridge that is the receiver; 0 if there is none. */
     this._response = 0;
-    /** Whether one message ends that response. */
+    /** Whether that response ends after one message. */
     this._polls = false;
     this.connection = new Connection(this);
     if (engine === undefined) {
@@ -66,7 +67,7 @@ class Session {
     }
   }
 
-  /** Whether somebody replaced `Session.prototype.decorateConnection`, as webpack-dev-server does. */
+  /** Whether a package has replaced `Session.prototype.decorateConnection`, as webpack-dev-server does. */
   static isPatched() {
     return Session.prototype.decorateConnection !== decorateConnection;
   }
@@ -83,17 +84,17 @@ class Session {
     return this._service.options.disconnect_delay;
   }
 
-  /** Its name in URLs. Websockets have none, as in 0.3.24. */
+  /** The name of the session in URLs; undefined for websockets, as in 0.3.24. */
   get session_id() {
-    if (this._engine === NOBODY) return this._name;
-    return this._isWebsocket() ? undefined : this._fact('pathname')?.split('/').at(-2);
+    if (this._engine === NO_ENGINE) return this._name;
+    return this._isWebsocket() ? undefined : this._infoOf('pathname')?.split('/').at(-2);
   }
 
-  /** What receives for it now, null if nothing does. Tests of other packages assign it. */
+  /** The current receiver, or null. Tests of other packages assign it. */
   get recv() {
     const known = this._recv;
     const number = this._receiver();
-    // One without a number stays: a test has assigned it, or the connection is being decorated.
+    // A receiver without a number stays: a test has assigned it, or `_redecorate` is running.
     if (known && (known.number ?? number) === number) return known;
     return (this._recv = number === 0 ? null : this._makeReceiver(number));
   }
@@ -103,9 +104,9 @@ class Session {
   }
 
   /**
-   * Called when the session of a SockJS transport has ended; others replace it.
+   * Ends a session of a SockJS transport. Other packages call and replace this method.
    *
-   * @throws {Error} as 0.3.24 does, when it is over already or somebody still receives
+   * @throws {Error} as in 0.3.24, if the session has ended already or still has a receiver
    */
   didTimeout() {
     if (this.readyState === CLOSED) throw new Error('INVALID_STATE_ERR');
@@ -114,13 +115,13 @@ class Session {
     this._finish();
   }
 
-  /** @param {unknown} message as if the client had sent it */
+  /** @param {unknown} message is emitted as if the client had sent it */
   didMessage(message) {
     if (this.readyState === OPEN) this.connection.emit('data', message);
   }
 
   /**
-   * What `conn.write` does.
+   * Implements `conn.write`.
    *
    * @param {unknown} message
    * @returns {boolean}
@@ -141,7 +142,7 @@ class Session {
   }
 
   /**
-   * What `conn.close` does.
+   * Implements `conn.close`.
    *
    * @param {number} [code]
    * @param {string} [reason]
@@ -151,7 +152,7 @@ class Session {
     if (this.readyState !== OPEN) return false;
     this.readyState = CLOSING;
     const raw = this._transport === RAW;
-    // The closing handshake has to be read; what waits is no longer delivered.
+    // Reading continues, because the client's part of the closing handshake must be read. Held messages are dropped.
     if (this._held) this._readOn();
     this._engine.close(this._key, raw, code ?? 1000, reason ?? 'Normal closure');
     if (this._transport === WEBSOCKET || this._key === DEAD) this._end();
@@ -161,19 +162,19 @@ class Session {
   }
 
   /**
-   * What `send` sends for a value. A client can send values that cannot be made a string, such as
-   * `{"toString":1}` or 100,000 arrays in each other, and by that it would end the process of an echo, as it
-   * does with 0.3.24 (deviation 3).
+   * Converts a message to a string. A client can send values that cannot be converted, such as `{"toString":1}` or
+   * 100,000 nested arrays. With 0.3.24 the exception ends the process of an echo server. Here such a value is logged
+   * and not sent (deviation 3).
    *
    * @param {unknown} message
-   * @returns {string | undefined} nothing for such a value
+   * @returns {string | undefined} undefined for such a value
    */
   _text(message) {
     try {
       return '' + message;
     } catch (error) {
-      const isClients = error instanceof TypeError || error instanceof RangeError;
-      if (typeof message !== 'object' || !isClients) throw error;
+      const failedToConvert = error instanceof TypeError || error instanceof RangeError;
+      if (typeof message !== 'object' || !failedToConvert) throw error;
       this._service.log(
         'error',
         `A message was not written, because it cannot be converted to a string: ${error.message}`,
@@ -182,12 +183,12 @@ class Session {
     }
   }
 
-  /** 1 if it keeps the process alive, as 0.3.24's timers do; raw websockets have none. */
+  /** 1 if the session keeps the process alive, as its timers do in 0.3.24; 0 for raw websockets, without timers. */
   _keepsAlive() {
     return this._transport === RAW ? 0 : 1;
   }
 
-  /** Whether it ends with the client's connection. */
+  /** Whether the session is a websocket, with or without SockJS frames. */
   _isWebsocket() {
     return this._transport <= RAW;
   }
@@ -219,7 +220,7 @@ class Session {
     try {
       while (this._held === held && !held.paused && !held.isEmpty()) this._emitData(held.take());
     } catch (error) {
-      // The exception is the process's; what is left follows if it lives on.
+      // The exception is thrown as an uncaught one. If the process survives it, the other messages follow.
       setImmediate(() => {
         throw error;
       });
@@ -231,13 +232,14 @@ class Session {
       held.delivering = false;
     }
     if (this._held !== held || held.paused) return;
-    // Not sooner: what a listener that pauses at each message reads meanwhile would have no bound.
+    // Reading continues only now. Otherwise the held messages of a listener that pauses at each message would have
+    // no bound.
     this._readOn();
     if (this._ended) this._end();
   }
 
   /**
-   * The request on the bridge brings messages while the connection is paused: it is answered later.
+   * Delays the answer to a request on the bridge that brings messages while the connection is paused.
    *
    * @param {() => void} answer
    */
@@ -246,7 +248,7 @@ class Session {
     else answer();
   }
 
-  /** Nothing waits any more: the client is read from again. */
+  /** Ends the pause: messages are no longer held, and the client is read from again. */
   _readOn() {
     const held = /** @type {PausedMessages} */ (this._held);
     this._held = undefined;
@@ -255,7 +257,7 @@ class Session {
   }
 
   /**
-   * A message has come. Nothing is delivered after the application has closed (0.3.24).
+   * Handles a message of the client. Messages after the application's `close` are dropped, as in 0.3.24.
    *
    * @param {unknown} message
    */
@@ -266,7 +268,7 @@ class Session {
   }
 
   /**
-   * Hands one message to the application.
+   * Emits one message.
    *
    * @param {unknown} message
    */
@@ -275,7 +277,7 @@ class Session {
       this.connection.emit('data', message);
       return;
     }
-    // 0.3.24 catches what a listener throws at a message of xhr_send or jsonp_send.
+    // As in 0.3.24, an exception that a listener throws for a message of xhr_send or jsonp_send is caught.
     try {
       this.connection.emit('data', message);
     } catch (error) {
@@ -284,9 +286,9 @@ class Session {
     }
   }
 
-  /** The client is gone. What waits because of `pause()` is delivered first, when it is resumed. */
+  /** The client has gone. If messages are held by `pause()`, the session ends after `resume()` has delivered them. */
   _clientGone() {
-    // The key will soon be another session's.
+    // The native side soon gives the key to another session.
     this._key = DEAD;
     if (this._held && !this._held.isEmpty() && this.readyState === OPEN) {
       this._ended = true;
@@ -294,14 +296,14 @@ class Session {
     } else this._end();
   }
 
-  /** It has ended. Packages that replaced its methods expect to be called, once. */
+  /** Ends the session, once, by the method that packages may have replaced. */
   _end() {
     if (this._over) return;
     this._over = true;
     this.didTimeout();
   }
 
-  /** `'end'` and `'close'`, once. */
+  /** Emits `'end'` and `'close'`, once. */
   _finish() {
     if (this.readyState === CLOSED) return;
     this._over = true;
@@ -312,9 +314,9 @@ class Session {
   }
 
   /**
-   * The receiver that is attached now, as far as JavaScript has been told.
+   * The receiver that is attached now. A receiver whose event has not been handled yet does not count.
    *
-   * @returns {number} its number, 0 for none
+   * @returns {number} its number; 0 if there is none
    */
   _receiver() {
     if (this._key === DEAD || this._over) return 0;
@@ -331,10 +333,10 @@ class Session {
   }
 
   /**
-   * What `recv.didClose()` does in 0.3.24: a websocket closes without a `c` frame, a response ends and the
-   * client is expected to come back.
+   * Implements `recv.didClose()`. As in 0.3.24, a websocket closes without a `c` frame, and a response ends, after
+   * which the session waits for the next one.
    *
-   * @param {number} number of the receiver that is meant
+   * @param {number} number the number of the receiver; if it is no longer attached, nothing happens
    */
   _endReceiver(number) {
     if (this.readyState !== OPEN || number !== this._receiver()) return;
@@ -345,7 +347,7 @@ class Session {
   }
 
   /**
-   * Another request on a taken connection receives.
+   * A later request, on a taken connection, has become the receiver.
    *
    * @param {string} info
    * @param {any} socket
@@ -356,12 +358,12 @@ class Session {
     this._polls = false;
     this._setSocket(socket);
     this._receivers++;
-    // Whoever has looked before is likely to look again, when the request is no longer there.
+    // An application that has read `recv` may read it again later, when the native side has dropped the request.
     if (this._recv !== undefined) this._recv = this._makeReceiver(this._receivers);
   }
 
   /**
-   * Shows the request that receives now.
+   * Stores what the connection shows of the receiver's request.
    *
    * @param {import('node:http').IncomingMessage} request
    * @param {string} protocol
@@ -377,13 +379,13 @@ class Session {
   }
 
   /**
-   * Lets others decorate the connection, too. As in 0.3.24 the receiver is there meanwhile, even one that its
-   * first frame ends, and the request has its path.
+   * Calls the `decorateConnection` of a package that has replaced it. As in 0.3.24, `recv` is set during the call,
+   * even if its first frame ends it, and the request has a `pathname`.
    *
    * @param {any} request
    */
   _redecorate(request) {
-    request.pathname = this._fact('pathname');
+    request.pathname = this._infoOf('pathname');
     const receiver = this._makeReceiver(this._receivers);
     const { number } = receiver;
     receiver.number = undefined;
@@ -395,7 +397,7 @@ class Session {
     }
   }
 
-  /** @param {any} socket by which the request came that receives now */
+  /** @param {any} socket the socket of the receiver's request */
   _setSocket(socket) {
     if (socket === this._socket) return;
     keepAddresses(socket);
@@ -404,7 +406,7 @@ class Session {
   }
 
   /**
-   * A response on the bridge receives.
+   * A response on the bridge has become the receiver.
    *
    * @param {number} id
    * @param {number} transport
@@ -414,7 +416,7 @@ class Session {
     this._polls = transport === XHR_POLLING || transport === JSONP_POLLING;
   }
 
-  /** The facts as text are only looked at when somebody asks. */
+  /** What the connection shows of the receiver's request. Its JSON text is parsed when it is first needed. */
   _requestInfo() {
     const info = this._request;
     if (typeof info !== 'string') return (this._request ??= { headers: {} });
@@ -424,7 +426,7 @@ class Session {
   }
 
   /** @param {string} name */
-  _fact(name) {
+  _infoOf(name) {
     const info = this._requestInfo();
     if (name === 'pathname' && info.pathname === undefined) {
       info.pathname = this._engine.native.pathname(info.target);
@@ -440,7 +442,7 @@ class RawSession extends Session {
     return this.recv.ws;
   }
 
-  /** Called when it has ended; others replace it. */
+  /** Ends the session. Other packages replace this method. */
   didClose() {
     if (this._key !== DEAD && !this._over) {
       this._engine.native.endReceiver(this._key);
@@ -455,14 +457,14 @@ class RawSession extends Session {
     this.didClose();
   }
 
-  /** As in 0.3.24 its receiver stays. */
+  /** As in 0.3.24, `recv` stays after the end of the session. */
   _receiver() {
     return 1;
   }
 }
 
-/** In the place of an engine, for a session without a client. */
-const NOBODY = /** @type {any} */ ({
+/** Replaces the engine in a session without a client. */
+const NO_ENGINE = /** @type {any} */ ({
   write: () => true,
   close() {},
   pause() {},
@@ -484,14 +486,14 @@ function openSession(engine, key, service, transport, socket) {
 }
 
 /**
- * Shows the application the request that receives now.
+ * Makes the connection show the receiver's request and socket.
  *
  * @this {Session}
  * @param {import('node:http').IncomingMessage} request
  */
 function decorateConnection(request) {
   this._setSocket(request.socket);
-  this._show(request, this.recv?.protocol ?? this._fact('protocol'));
+  this._show(request, this.recv?.protocol ?? this._infoOf('protocol'));
 }
 
 Session.prototype.decorateConnection = decorateConnection;
