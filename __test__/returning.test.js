@@ -274,6 +274,8 @@ describe.each(ingresses)('a connection with other requests on it, by the %s ingr
       ...{ pending: false, bufferSize: 0, readyState: 'open', connecting: false },
       destroyed: false,
     });
+    heard[0].setTimeout(60_000);
+    expect(heard[0].timeout).toBe(60_000);
     heard[0].destroy();
     await connection.end();
     expect([heard[0].pending, heard[0].bufferSize]).toEqual([true, undefined]);

@@ -97,6 +97,7 @@ function attachHandle(socket, fd, traffic) {
   socket.removeListener('finish', socket.destroy);
   Object.setPrototypeOf(socket, ReturnedSocket);
   socket._handle = handle;
+  if (taken.timer !== undefined) socket.setTimeout(socket.timeout);
   return true;
 }
 
@@ -237,6 +238,7 @@ const TakenSocket = Object.create(Socket.prototype, {
       const taken = this[kTaken];
       clearInterval(taken.timer);
       taken.timer = undefined;
+      this.timeout = milliseconds;
       if (callback) this.once('timeout', callback);
       if (!(milliseconds > 0) || taken.takenId === 0) return this;
       let seen = sum(this);
