@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::protocol::websocket_kind::WebsocketKind;
 use crate::server::Service;
 use crate::server::bodies::{Admission, BodyPlan};
 use crate::server::connection::{Attachment, Permit};
@@ -15,7 +16,7 @@ use crate::server::dispatch::{Head, Plan, Reply};
 use crate::server::events::RequestInfo;
 pub use crate::server::send_buffer::Take;
 use crate::server::send_buffer::{Destination, SendBuffer};
-use crate::server::websocket_reader::{Reader, WebsocketKind};
+use crate::server::websocket_reader::Reader;
 use crate::{catch_panic, may_panic};
 
 /// What JavaScript holds by number: responses and websockets that are under way.

@@ -19,6 +19,7 @@ use super::gate::{Gate, Verdict, judge};
 use super::http_conn::HttpConn;
 use super::http_conn_state::{End, Expired};
 use super::installation::Installation;
+use crate::protocol::websocket_kind::WebsocketKind;
 use crate::server::dispatch::{Head, Plan, Reply};
 use crate::server::events::{Event, RequestInfo};
 use crate::server::io::Io;
@@ -39,7 +40,7 @@ pub fn take_websocket(
     service: &Arc<Service>,
     fd: i32,
     taken_id: u32,
-    kind: websocket_reader::WebsocketKind,
+    kind: WebsocketKind,
     response: &[u8],
     head: &[u8],
 ) -> io::Result<()> {

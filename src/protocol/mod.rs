@@ -5,3 +5,4 @@ pub mod hixie;
 pub mod json;
 pub mod rfc6455;
 pub mod session;
+pub mod websocket_kind;

@@ -12,7 +12,6 @@ use super::connection::{Attachment, Connection};
 use super::events::RequestInfo;
 use super::send_buffer::{Destination, SendBuffer};
 use super::service::Service;
-use super::websocket_reader::WebsocketKind;
 use crate::http::names::written;
 use crate::http::query::callback;
 use crate::http::response::{self, HandshakeError};
@@ -21,6 +20,7 @@ use crate::http::target::parse_target;
 use crate::protocol::handshake::Handshake;
 use crate::protocol::hixie::{self, Challenge};
 use crate::protocol::json::quote_str;
+use crate::protocol::websocket_kind::WebsocketKind;
 use crate::transport::{Transport, Wrapper};
 
 /// The head of a request, from either ingress.

@@ -18,12 +18,12 @@ use super::events::{Event, Inbox, RequestInfo};
 use super::runtime::Runtime;
 use super::send_buffer::SendBuffer;
 use super::service::Service;
-use super::websocket_reader::WebsocketKind;
 use crate::protocol::json;
 use crate::protocol::rfc6455::{Opcode, encode};
 use crate::protocol::session::{
     Attach, BUSY_FRAME, Detach, Event as SessionEvent, Send, Session, State, Transmit,
 };
+use crate::protocol::websocket_kind::WebsocketKind;
 use crate::transport::Wrapper;
 use crate::{lock, may_panic};
 pub use pause::Permit;

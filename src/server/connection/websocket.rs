@@ -9,10 +9,10 @@ use crate::protocol::hixie;
 use crate::protocol::json;
 use crate::protocol::rfc6455::{Opcode, encode, encode_close, encode_with};
 use crate::protocol::session::Detach;
+use crate::protocol::websocket_kind::WebsocketKind;
 use crate::server::events::Event;
 use crate::server::runtime::Runtime;
 use crate::server::send_buffer::SendBuffer;
-use crate::server::websocket_reader::WebsocketKind;
 
 /// How a websocket ends from the client's side.
 #[derive(Debug)]
