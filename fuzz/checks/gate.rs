@@ -33,9 +33,9 @@ const PARTS: [&str; 48] = [
     " HTTP/1.1\r\n",
     " HTTP/1.0\r\n",
     " HTTP/1.1\n",
-    "Installation: h\r\n",
-    "installation:h\r\n",
-    "Installation: h\n",
+    "Host: h\r\n",
+    "host:h\r\n",
+    "Host: h\n",
     "Content-Length: 3\r\n",
     "Content-Length: 0\r\n",
     "Content-Length: +3\r\n",
@@ -64,8 +64,8 @@ const PARTS: [&str; 48] = [
 
 /// An http server with a service under `/s`.
 pub fn installation() -> &'static Installation {
-    static HOST: OnceLock<Installation> = OnceLock::new();
-    HOST.get_or_init(|| {
+    static INSTALLATION: OnceLock<Installation> = OnceLock::new();
+    INSTALLATION.get_or_init(|| {
         let runtime = Runtime::start(1, 1, Box::new(NoWaker)).expect("threads can be started");
         let installation = Installation::new(0);
         installation.install(service(&runtime));

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use std::io::{self, BufRead, BufWriter, Write};
 
 use serde_json::{Value, json};
-use sockjs_fuzz::gate::host;
+use sockjs_fuzz::gate::installation;
 use sockjs_fuzz::json::Element;
 use sockjs_fuzz::payloads::Inbox;
-use sockjs_rs::ingress::gate::{Verdict, judge};
 use sockjs_rs::http::target::parse_target;
+use sockjs_rs::ingress::gate::{Verdict, judge};
 use sockjs_rs::protocol::json::{decode_websocket, quote};
 
 fn main() -> io::Result<()> {
@@ -52,7 +52,7 @@ fn answer(kind: &str, bytes: &[u8]) -> Value {
             parse_target(&target).pathname.into()
         }
         // From a request to the number of its bytes that are ours, or to null.
-        "g" => match judge(bytes, host()) {
+        "g" => match judge(bytes, installation()) {
             Verdict::Ours(_, len) => len.into(),
             Verdict::Unknown | Verdict::Foreign => Value::Null,
         },
