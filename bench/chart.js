@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file Draws the chart of the README from the JSON of a run: how many times less server CPU a message
- * costs than with sockjs.
+ * @file Draws the chart of the README from the JSON of a run. It shows the ratio of the server CPU that a message
+ * costs with sockjs and with its alternatives.
  *
  *     node bench/chart.js [results.json] [chart.svg]
  *
@@ -30,7 +30,7 @@ const HEAD = 76;
 const FIGURE = 60;
 
 /**
- * Colours that are legible on white and on black; text and lines follow the scheme of the reader.
+ * Colours that are legible on white and on black. Text and lines follow the colour scheme of the reader.
  */
 const STYLE = `
   text { font: 12px system-ui, sans-serif; fill: #24292f }

@@ -1,4 +1,4 @@
-//! The pure core: quoting, decoding of client payloads, websocket frames, routing.
+//! Benchmarks of the pure core: quoting, decoding of client payloads, websocket frames, routing.
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use sockjs_rs::http::route::Router;
@@ -7,10 +7,10 @@ use sockjs_rs::protocol::json::{self, Messages};
 use sockjs_rs::protocol::rfc6455::{self, Decoder, Incoming, Opcode};
 use std::hint::black_box;
 
-/// Bytes of a message: one that fits a cache line, one of usual size, one of many reads.
+/// Bytes of a message: one that fits into a cache line, one of usual size, one that takes many reads.
 const SIZES: [usize; 3] = [32, 1024, 65536];
 
-/// Kinds of text, by what they cost: each is repeated to the size wanted.
+/// Texts that differ in their cost; each is repeated up to the wanted size.
 const TEXTS: [(&str, &str); 4] = [
     ("ascii", "The quick brown fox jumps over the lazy dog. "),
     (
@@ -64,7 +64,7 @@ fn quote(criterion: &mut Criterion) {
                 });
             });
         }
-        // Latin-1 messages and JSON come as UTF-8 and go another way.
+        // Latin-1 messages and JSON arrive as UTF-8 and take another path.
         let ascii = text(TEXTS[0].1, size);
         let mut out = Vec::new();
         group.throughput(bytes(ascii.len()));
@@ -78,7 +78,7 @@ fn quote(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Takes messages as the addon does, apart from making JavaScript strings of them.
+/// Receives messages as the addon does, but makes no JavaScript strings of them.
 #[derive(Default)]
 struct Sink {
     bytes: usize,
@@ -127,7 +127,7 @@ fn decode(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Counts what a decoder finds.
+/// Counts the messages of a decoder.
 #[derive(Default)]
 struct Frames(usize);
 
@@ -153,7 +153,7 @@ impl Incoming for Frames {
     }
 }
 
-/// Masked text frames, as one read brings them.
+/// Masked text frames, as they arrive with one read.
 fn client_frames(payload: &[u8], count: usize) -> Vec<u8> {
     const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
     let mut frames = Vec::new();
@@ -201,7 +201,7 @@ fn frames(criterion: &mut Criterion) {
                 rfc6455::encode(Opcode::Text, black_box(payload.as_bytes()), &mut out);
             });
         });
-        // What a write costs on a SockJS websocket: the length is known only after quoting.
+        // The cost of a write on a SockJS websocket, where the length is known only after quoting.
         group.bench_function(BenchmarkId::new("encode and quote", size), |bencher| {
             bencher.iter(|| {
                 out.clear();

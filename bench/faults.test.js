@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file The load generator must not believe a server, whatever the transport: every fault in an echo has to
- * end the run. Faults of raw websockets, and of what is below them, are in `load/tests/faults.rs`.
+ * @file On every transport, the load generator must report each fault in an echo, and end the run. The faults of raw
+ * websockets, and of the frames and connections below them, are in `load/tests/faults.rs`.
  *
  * `npm run test:bench` builds the load generator first.
  */
@@ -21,13 +21,13 @@ const TARGET = process.env.CARGO_TARGET_DIR ?? 'target';
 const LOAD = path.resolve(__dirname, 'load', TARGET, 'debug', 'load');
 
 /**
- * The message of each connection that is answered with a fault: over HTTP the second of the four that come
- * with one request.
+ * The number of the message, on each connection, that is answered with a fault. Over HTTP it is the second of the
+ * four in one request.
  */
 const FAULTY = 98;
 
 /**
- * What is done with that message, and what the load generator says of it.
+ * How the server answers that message, and the error of the load generator.
  *
  * @type {Record<string, {
  *   commit: (conn: import('..').Connection, message: string) => void,

@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * @file `npm run bench`: measures sockjs-rs beside its peers, prints the table, writes JSON.
+ * @file `npm run bench`: measures sockjs-rs and its peers, prints the table, and writes JSON.
  *
- * See README.md for what is measured and how.
+ * README.md describes what is measured, and how.
  */
 
 const { spawnSync } = require('node:child_process');
@@ -186,7 +186,7 @@ async function measure(group, settings) {
 function conclude(test, result) {
   for (const peer of test.peers) {
     const summary = summarise(result.rounds.filter((round) => round.peer === peer));
-    // A floor has no JavaScript.
+    // The floors have no JavaScript.
     if (PEERS[peer].floor) delete summary.js;
     result.summaries[peer] = summary;
   }
@@ -233,7 +233,7 @@ async function once(test, peer, settings) {
 
 /** Resident memory for each of many connections that do nothing. */
 async function memory({ load, pinned = true }, peer, target, { binaries }) {
-  // A few connections first, so that code and tables loaded by the first one are not counted.
+  // A few connections come first, so that the code and tables that they load are not counted.
   const hold = async (connections) => {
     const clients = startLoad(peer, { ...load, connections }, target, pinned, binaries);
     try {

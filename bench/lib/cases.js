@@ -1,30 +1,30 @@
 'use strict';
 
 /**
- * @file What is measured: the peers, and the cases with the bounds they must hold.
+ * @file The peers, and the cases with the bounds that they must meet.
  *
  * @typedef {object} Peer
  * @property {string} title
  * @property {string} [script] a file in `servers/`
  * @property {string} [floor] a mode of the Rust binary `floor`
  * @property {string[]} [args] of the server
- * @property {string} [websocket] the protocol it speaks where a case says `websocket`
+ * @property {string} [websocket] its protocol in the cases for `websocket`
  *
  * @typedef {object} Bound
  * @property {'cpu' | 'js' | 'rate' | 'p50' | 'bytes'} figure
  * @property {number} [atLeast] ratio to `than`, higher is better
  * @property {number} [atMost] of the figure itself
  * @property {string} [than] a peer; `sockjs` by default
- * @property {string} [peer] who must hold it; `sockjs-rs` by default
+ * @property {string} [peer] the peer that must meet it; `sockjs-rs` by default
  *
  * @typedef {object} Case
  * @property {string} name
  * @property {string[]} peers
  * @property {Record<string, string | number | boolean>} load arguments of the load generator
  * @property {string[]} [server] arguments of the servers
- * @property {number} [warmup] how many times longer than usual the warm-up is; at most, with `warmup-messages`
+ * @property {number} [warmup] factor on the usual duration of the warm-up; with `warmup-messages` an upper bound
  * @property {boolean} [pinned] server on CPU 0, load on CPU 1; true by default
- * @property {number} [timesRounds] how many times as many rounds as usual
+ * @property {number} [timesRounds] factor on the usual number of rounds
  * @property {Bound[]} bounds
  */
 
@@ -32,7 +32,7 @@
 const PEERS = {
   sockjs: { title: 'sockjs', script: 'sockjs.js' },
   'sockjs-rs': { title: 'sockjs-rs', script: 'sockjs-rs.js' },
-  // The same once more, for the A/A rows.
+  // The same peers once more, for the A/A rows.
   'sockjs-again': { title: 'sockjs again', script: 'sockjs.js' },
   'sockjs-rs-again': { title: 'sockjs-rs again', script: 'sockjs-rs.js' },
   'sockjs-rs-2': {
@@ -74,13 +74,13 @@ function load(protocol, connections, inFlight, size = 32) {
 }
 
 /**
- * Few messages a second are many calls of JavaScript each: until V8 has compiled them, sockjs costs several
- * times as much as later, which must not count in our favour.
+ * Where sockjs handles few messages a second, each of them is many calls of JavaScript. Before V8 has compiled them,
+ * sockjs costs several times as much as later, which must not count in favour of sockjs-rs.
  *
  * @param {Record<string, string | number | boolean>} parameters
  */
 function slowToWarmUp(parameters) {
-  // Over TLS so many messages take twice as long.
+  // Over TLS the same number of messages takes twice as long.
   return { load: { ...parameters, 'warmup-messages': 40000 }, warmup: parameters.tls ? 8 : 4 };
 }
 
@@ -253,7 +253,7 @@ const CASES = [
     peers: BOTH,
     load: {
       ...load('xhr-polling', 1, 1, mebibytes * 1024 * 1024),
-      // Counted, not timed: sockjs takes seconds for the largest.
+      // It sends a fixed number of messages, because sockjs takes seconds for the largest.
       messages: 64 / mebibytes,
       seconds: 60,
       'warmup-messages': 2,
@@ -265,9 +265,9 @@ const CASES = [
 ];
 
 /**
- * Costs that must grow in proportion: between the cases of a group, the CPU time of sockjs-rs for one
- * unit differs by no more than `atMost`. Quadratic cost would be a factor of 16 in the second group,
- * where caches alone make one of 2.
+ * Costs that must grow in proportion: between the cases of a group, the CPU time of sockjs-rs for one unit differs
+ * by no more than the factor `atMost`. In the second group, quadratic cost would be a factor of 16, and the caches
+ * alone cause a factor of 2.
  */
 const GROWTH = [
   {

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file The processes of a run: servers and load generators, pinned, and ended with the runner.
+ * @file The processes of a run: servers and load generators. They are pinned to CPUs, and end with the runner.
  */
 
 const { spawn } = require('node:child_process');
@@ -37,7 +37,7 @@ class Child {
     this.process.stderr.setEncoding('utf8').on('data', (text) => {
       this.errors = (this.errors + text).slice(-4000);
     });
-    // A child that has exited cannot be written to; its exit says why.
+    // The child has exited; the handler of its exit reports why.
     this.process.stdin.on('error', () => {});
     this.lines = readline.createInterface({ input: this.process.stdout })[Symbol.asyncIterator]();
     this.exited = new Promise((resolve, reject) => {
@@ -50,7 +50,7 @@ class Child {
         resolve(code ?? signal);
       });
     });
-    // Whoever waits for a line or the exit gets the error; nobody may be waiting.
+    // A caller that waits for a line or the exit gets the error. There may be no caller.
     this.exited.catch(() => {});
   }
 
@@ -93,7 +93,7 @@ async function within(promise, what) {
 }
 
 /**
- * Starts the server of a peer; resolves when it listens.
+ * Starts the server of a peer, and waits until it listens.
  *
  * @param {string} peer
  * @param {string[]} args
@@ -137,14 +137,14 @@ function startLoad(peer, parameters, { server, port }, pinned, binaries) {
 }
 
 /**
- * Runs the load to its end.
+ * Runs the load generator to its end.
  *
  * @returns {Promise<any>} its report
  */
 async function runLoad(...args) {
   const load = startLoad(...args);
   try {
-    // Not bounded here: the load generator bounds itself, in time and in count.
+    // There is no time limit here, because the load generator has limits of its own.
     const { value, done } = await load.lines.next();
     const code = await load.exited;
     if (done || code !== 0) {
@@ -157,7 +157,7 @@ async function runLoad(...args) {
 }
 
 /**
- * Resident bytes of a process, without pages of files.
+ * The resident bytes of a process, without the pages of files.
  *
  * @param {number} pid
  */
@@ -172,7 +172,7 @@ function killChildren() {
 }
 
 /**
- * Runs a command to its end with its output shown.
+ * Runs a command to its end, and shows its output.
  *
  * @param {string[]} command
  * @param {import('node:child_process').SpawnOptions} options

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file From rounds to figures: medians, spreads, ratios, bounds, and the table.
+ * @file Computes the figures of the rounds: medians, spreads, ratios, bounds, and the table.
  */
 
 const { CASES, GROWTH, PEERS } = require('./cases');
@@ -28,7 +28,7 @@ function median(values) {
 }
 
 /**
- * Figures of one peer in one case.
+ * The figures of one peer in one case.
  *
  * @param {{ disturbed: boolean, report: any }[]} rounds
  */
@@ -49,7 +49,7 @@ function summarise(rounds) {
 }
 
 /**
- * How much better `peer` is than `than`; above 1 is better.
+ * The ratio by which `peer` is better than `than`: above 1 it is better.
  *
  * @param {Record<string, any>} summaries by peer
  * @param {string} figure
@@ -63,7 +63,7 @@ function ratio(summaries, figure, peer, than) {
 }
 
 /**
- * What became of the bounds of a case.
+ * The results of the bounds of a case.
  *
  * @param {import('./cases').Case} test
  * @param {Record<string, any>} summaries
@@ -82,7 +82,7 @@ function checks(test, summaries) {
     results.push({
       bound: `${who}${FIGURES[figure].title} ${limit}`,
       value,
-      // A figure that is missing holds nothing.
+      // A missing figure meets no bound.
       ok: value !== null && (atMost === undefined ? value >= atLeast : value <= atMost),
     });
   }
@@ -90,7 +90,7 @@ function checks(test, summaries) {
 }
 
 /**
- * What became of the bounds between cases.
+ * The results of the bounds between cases.
  *
  * @param {any[]} cases with their summaries
  */
@@ -102,7 +102,7 @@ function growth(cases) {
     const costs = group.map((test) => {
       return (test.summaries['sockjs-rs']?.cpu?.median ?? NaN) / unit(test.load);
     });
-    // Larger loads may cost less each, but not more. The cases come in order of their size.
+    // With a larger load, one unit may cost less, but not more. The cases are in the order of their size.
     const value = Math.max(...costs.map((cost, at) => cost / Math.min(...costs.slice(0, at + 1))));
     const apart = Math.max(...costs) / Math.min(...costs);
     return [{ bound: `${name} ≤ ${atMost}`, value, ok: value <= atMost, apart }];

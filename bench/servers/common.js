@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file What the echo servers share: an http or https server on a free port, the service of the two
- * SockJS packages, and the runner's commands.
+ * @file Shared by the echo servers: an http or https server on a free port, the service of the two SockJS packages,
+ * and the commands of the runner.
  *
  * Arguments: `--tls`, `--fan-out`, `--io-threads N`. The environment variable PORT defaults to 0; the
  * first line printed is the port. SIGUSR2 collects garbage and prints `collected`; the end of standard
@@ -48,7 +48,7 @@ function notFound(req, res) {
 }
 
 /**
- * Listens, prints the port and obeys the runner.
+ * Listens, prints the port, and carries out the commands of the runner.
  *
  * @param {import('node:http').Server} server
  */
@@ -57,7 +57,7 @@ function listen(server) {
     console.log(server.address().port);
   });
   process.on('SIGUSR2', () => {
-    // What the first collection finalises, the second frees.
+    // The second collection frees the objects that the first one has finalised.
     globalThis.gc();
     setImmediate(() => {
       globalThis.gc();

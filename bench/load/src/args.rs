@@ -1,4 +1,4 @@
-//! What one run does: the command line.
+//! The command line of a run.
 
 use crate::payload::Kind;
 use clap::{Parser, ValueEnum};
@@ -19,10 +19,10 @@ pub struct Args {
     /// Connections (sessions, for the HTTP transports).
     #[arg(long, default_value_t = 100)]
     pub connections: usize,
-    /// Messages under way on each connection; over HTTP they travel in one `xhr_send`.
+    /// Messages under way on each connection; over HTTP one `xhr_send` carries them all.
     #[arg(long, default_value_t = 1)]
     pub in_flight: usize,
-    /// Fan-out only: how many of the connections send.
+    /// Fan-out only: the number of connections that send.
     #[arg(long, default_value_t = 10)]
     pub senders: usize,
     /// Bytes of one message in UTF-8.
@@ -34,25 +34,25 @@ pub struct Args {
     /// next message at once.
     #[arg(long)]
     pub rate: Option<f64>,
-    /// The measurement ends after so many seconds …
+    /// The measurement ends after this number of seconds …
     #[arg(long, default_value_t = 2.0)]
     pub seconds: f64,
-    /// … or after so many messages, whichever comes first.
+    /// … or after this number of messages, whichever comes first.
     #[arg(long, default_value_t = u64::MAX)]
     pub messages: u64,
-    /// The warm-up ends after so many seconds …
+    /// The warm-up ends after this number of seconds …
     #[arg(long, default_value_t = 0.5)]
     pub warmup_seconds: f64,
-    /// … or after so many messages, whichever comes first.
+    /// … or after this number of messages, whichever comes first.
     #[arg(long, default_value_t = u64::MAX)]
     pub warmup_messages: u64,
-    /// Give up when nothing arrives for so many seconds.
+    /// Give up when nothing arrives for this number of seconds.
     #[arg(long, default_value_t = 10.0)]
     pub stall_seconds: f64,
     /// Process id of the server, whose CPU time is sampled at both ends of the measurement.
     #[arg(long)]
     pub pid: Option<u32>,
-    /// Never sleep, for a CPU of its own: waking the load generator is then no part of the server's work.
+    /// Never sleep, on a CPU of its own, so that the server's kernel does not have to wake the load generator.
     #[arg(long)]
     pub spin: bool,
     /// Speak TLS. The certificate is not checked.
@@ -60,14 +60,14 @@ pub struct Args {
     pub tls: bool,
 }
 
-/// What is spoken on the wire.
+/// The protocol on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Protocol {
     /// `SockJS` websocket.
     Websocket,
-    /// Messages as they are, on `<prefix>/websocket`.
+    /// Raw messages, on `<prefix>/websocket`.
     RawWebsocket,
-    /// socket.io 5 over runtime.io 4, websocket only.
+    /// socket.io 5 over engine.io 4, websocket only.
     SocketIo,
     XhrPolling,
     XhrStreaming,
@@ -76,11 +76,11 @@ pub enum Protocol {
     Info,
 }
 
-/// What is done with the connections.
+/// How the connections are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Scenario {
     Echo,
-    /// Each connection is made anew for every message: connect, handshake, one echo, close.
+    /// A new connection for every message: connect, handshake, one echo, close.
     Churn,
     /// The server writes every message to all connections; a delivery counts as a message.
     FanOut,
@@ -89,7 +89,7 @@ pub enum Scenario {
 }
 
 impl Args {
-    /// Refuses what makes no sense together.
+    /// Refuses options that contradict each other.
     pub fn check(&self) -> anyhow::Result<()> {
         use anyhow::ensure;
         ensure!(

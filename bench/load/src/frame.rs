@@ -7,11 +7,11 @@ pub const CLOSE: u8 = 8;
 pub const PING: u8 = 9;
 pub const PONG: u8 = 10;
 
-/// Length bytes that say how many bytes of length follow.
+/// Values of the length byte after which two or eight bytes of length follow.
 const TWO_BYTES: u8 = 126;
 const EIGHT_BYTES: u8 = 127;
 
-/// The mask of every frame that is sent. A server cannot know that it is always the same.
+/// The mask of every frame that is sent. A server cannot rely on its being constant.
 pub const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 /// Appends the header of a final, masked frame.
@@ -31,7 +31,7 @@ pub fn header(opcode: u8, len: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(&MASK);
 }
 
-/// Masks a payload from its first byte on.
+/// Masks a payload, beginning with its first byte.
 pub fn mask(payload: &mut [u8]) {
     for (byte, mask) in payload.iter_mut().zip(MASK.iter().cycle()) {
         *byte ^= mask;
@@ -46,7 +46,7 @@ pub fn push(opcode: u8, payload: &[u8], out: &mut Vec<u8>) {
     mask(&mut out[start..]);
 }
 
-/// A frame of the server.
+/// A frame from the server.
 pub struct Frame<'a> {
     pub opcode: u8,
     pub payload: &'a [u8],
@@ -54,7 +54,7 @@ pub struct Frame<'a> {
     pub len: usize,
 }
 
-/// The frame that `bytes` begin with; `None` when it is not complete.
+/// The frame at the beginning of `bytes`; `None` if it is incomplete.
 pub fn parse(bytes: &[u8]) -> Result<Option<Frame<'_>>> {
     let [first, second, rest @ ..] = bytes else {
         return Ok(None);

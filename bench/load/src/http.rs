@@ -8,7 +8,7 @@ pub struct Reader {
     state: State,
 }
 
-/// What a response consists of, in this order.
+/// The parts of a response, in this order.
 #[derive(Clone, Copy)]
 pub enum Part<'a> {
     /// The status, and whether the server will close the connection after this response.
@@ -24,10 +24,10 @@ pub enum Part<'a> {
 enum State {
     #[default]
     Head,
-    /// So many bytes of a body of known length are missing.
+    /// The number of bytes that are missing of a body of known length.
     Length(usize),
     ChunkSize,
-    /// So many bytes of a chunk are missing.
+    /// The number of bytes that are missing of a chunk.
     Chunk(usize),
     ChunkEnd,
     Trailer,
@@ -39,7 +39,7 @@ impl Reader {
         self.state == State::Head
     }
 
-    /// Reads as far as it can and returns how many of `bytes` are done with.
+    /// Reads as far as possible, and returns the number of `bytes` that are consumed.
     pub fn read(
         &mut self,
         bytes: &[u8],

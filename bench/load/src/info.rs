@@ -98,7 +98,7 @@ impl Info {
     }
 }
 
-/// Takes what sockjs 0.3.24 answers: all but the entropy is fixed.
+/// Accepts the answer of sockjs 0.3.24, in which everything except the entropy is fixed.
 fn check(body: &[u8]) -> Result<()> {
     let entropy = body
         .strip_prefix(br#"{"websocket":true,"origins":["*:*"],"cookie_needed":false,"entropy":"#)

@@ -1,7 +1,7 @@
 //! The load generator: opens connections to one server, keeps messages under way, checks every echo.
 //!
 //! One thread, one epoll, no allocation per message. The phases of a run: open all connections, warm up,
-//! measure (sampling the server's CPU time at both ends), wait for what is under way, report.
+//! measure (the server's CPU time is sampled at both ends), wait for the messages under way, report.
 
 mod args;
 mod frame;
@@ -67,7 +67,7 @@ fn raise_descriptor_limit(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// What is printed: one line of JSON.
+/// The report, printed as one line of JSON.
 #[derive(Serialize)]
 struct Report {
     /// Messages within the measurement.
@@ -101,7 +101,7 @@ struct Load {
     pacer: Option<Pacer>,
 }
 
-/// Sends at a fixed rate, going round the connections.
+/// Sends at a fixed rate over all connections in turn.
 struct Pacer {
     /// Nanoseconds between two messages.
     gap: f64,
@@ -223,7 +223,7 @@ impl Load {
         })
     }
 
-    /// Runs for so many seconds or messages, whichever comes first.
+    /// Runs until it has taken `seconds` or finished `messages`, whichever comes first.
     fn run_for(&mut self, seconds: f64, messages: u64) -> Result<()> {
         let started = self.shared.now;
         let first = self.shared.stats.finished;
@@ -241,7 +241,7 @@ impl Load {
         }
     }
 
-    /// Waits for the messages under way: none may be lost.
+    /// Waits for the messages under way, none of which may be lost.
     fn drain(&mut self) -> Result<()> {
         let mut stall = Stall::new(&self.shared, self.shared.stats.finished);
         while self.shared.stats.under_way > 0 {
@@ -256,7 +256,7 @@ impl Load {
 
     /// Waits for events and handles them.
     fn turn(&mut self) -> Result<()> {
-        // Whoever has to be on time does not sleep: an epoll timeout is too coarse.
+        // With a fixed rate it does not sleep, because the timeout of epoll is too coarse.
         let pacing = self.shared.sending && self.pacer.is_some();
         let timeout = if pacing || self.shared.args.spin {
             Duration::ZERO
@@ -271,7 +271,7 @@ impl Load {
         }
         self.shared.tick();
         for event in &self.events {
-            let (index, channel) = (event.taken_id().0 / 2, event.taken_id().0 % 2);
+            let (index, channel) = (event.token().0 / 2, event.token().0 % 2);
             self.shared.tick();
             match &mut self.clients[index] {
                 Client::Websocket(client) => client.on_event(event, &mut self.shared),
@@ -284,7 +284,7 @@ impl Load {
         self.pace()
     }
 
-    /// The senders whose message has reached everybody send the next.
+    /// Sends the next message of each sender whose last one has reached all connections.
     fn continue_fan_out(&mut self) -> Result<()> {
         while let Some(sender) = self.shared.fan_out.done.pop() {
             if let (true, Client::Websocket(client)) =
@@ -296,7 +296,7 @@ impl Load {
         Ok(())
     }
 
-    /// Sends what the rate asks for by now. A connection without room is passed over.
+    /// Sends the messages that the rate requires up to now. A connection without room is skipped.
     fn pace(&mut self) -> Result<()> {
         let Some(pacer) = self.pacer.as_mut().filter(|_| self.shared.sending) else {
             return Ok(());

@@ -1,25 +1,25 @@
-//! The messages: their text, the forms it takes on the wire, and the check of what comes back.
+//! The messages: their text, its forms on the wire, and the check of the echoes.
 //!
-//! All messages of a run are equal but for 16 hexadecimal digits: the connection in the first four, the
+//! All messages of a run are equal except for 16 hexadecimal digits: the connection in the first four, the
 //! number of the message on it in the rest. So a message is made by copying a template, and checked by
 //! one comparison with what sockjs 0.3.24 would have written.
 
 use clap::ValueEnum;
 use std::fmt::Write;
 
-/// What the text is made of.
+/// The characters of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
     /// Letters and digits.
     Ascii,
-    /// JSON text, as most applications send: every `"` has to be escaped.
+    /// JSON text, which most applications send: every `"` has to be escaped.
     Json,
     /// Two-, three- and four-byte sequences.
     Multibyte,
 }
 
 impl Kind {
-    /// Bytes that the smallest message of this kind has.
+    /// The size of the smallest message of this kind, in bytes.
     pub fn least_size(self) -> usize {
         match self {
             Self::Ascii | Self::Multibyte => ID_LEN,
@@ -59,7 +59,7 @@ impl Kind {
     }
 }
 
-/// The text of the messages, with a placeholder where the id goes.
+/// The text of the messages, with a placeholder for the id.
 pub struct Text(String);
 
 impl Text {
@@ -77,7 +77,7 @@ impl Text {
         quote(&self.0, |_| false)
     }
 
-    /// As sockjs 0.3.24 writes it (`utils.quote`): some characters are escaped besides.
+    /// As sockjs 0.3.24 writes it (`utils.quote`): it escapes more characters.
     pub fn sockjs(&self) -> String {
         quote(&self.0, |unit| {
             matches!(unit,
@@ -86,11 +86,11 @@ impl Text {
     }
 }
 
-/// Bytes of the wire that hold one message, and where its id stands in them.
+/// The bytes of one message on the wire, and the position of its id in them.
 pub struct Form {
     bytes: Vec<u8>,
     id_at: usize,
-    /// With what the digits of the id are combined by exclusive or: the mask of a websocket frame, or zeros.
+    /// The digits of the id are combined with it by exclusive or: the mask of a websocket frame, or zeros.
     mask: [u8; ID_LEN],
 }
 
@@ -143,7 +143,7 @@ impl Form {
         bytes.starts_with(&self.bytes)
     }
 
-    /// The id of the message that `bytes` begin with, if they may be one.
+    /// The id of the message at the beginning of `bytes`, if there can be one.
     pub fn id(&self, bytes: &[u8]) -> Option<u64> {
         let digits = bytes.get(self.id_at..self.id_at + ID_LEN)?;
         u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
@@ -157,7 +157,7 @@ pub fn id(connection: usize, sequence: u64) -> u64 {
 
 /// The connection and the number of a message.
 pub fn split_id(id: u64) -> (usize, u64) {
-    // Sixteen bits fit.
+    // The connection has sixteen bits.
     let connection = usize::try_from(id >> SEQUENCE_BITS).unwrap_or(usize::MAX);
     (connection, id & ((1 << SEQUENCE_BITS) - 1))
 }
@@ -201,7 +201,7 @@ fn quote(text: &str, extra: fn(u16) -> bool) -> String {
 const ID_LEN: usize = 16;
 const SEQUENCE_BITS: u32 = 48;
 const HEX: &[u8; 16] = b"0123456789abcdef";
-/// No text has it elsewhere: `g` is no hexadecimal digit.
+/// No text contains it elsewhere, and `g` is not a hexadecimal digit.
 const PLACEHOLDER: &str = "gggggggggggggggg";
 const ASCII: &str = "The quick brown fox jumps over the lazy dog 0123456789; ";
 const WORDS: &str = "Grüße, Привет, Γειά, 世界に, שלום, 안녕 😀 – ";

@@ -1,4 +1,4 @@
-//! CPU time and memory of processes, from `/proc`.
+//! CPU times of processes and of the machine, from `/proc`.
 
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
@@ -10,7 +10,7 @@ pub struct Sample {
     /// The server's threads by thread id.
     server: BTreeMap<u32, Thread>,
     own: u64,
-    /// What all CPUs have spent other than idle, and what the hypervisor took.
+    /// The time in which the CPUs were not idle, and the time that the hypervisor took.
     busy: u64,
     stolen: u64,
 }
@@ -28,10 +28,10 @@ pub struct Usage {
     pub server_ns: u64,
     /// Its main thread, which runs JavaScript.
     pub server_main_ns: u64,
-    /// Nanoseconds by name of thread, for those that did anything.
+    /// Nanoseconds by name of thread, without the threads that did nothing.
     pub server_threads_ns: BTreeMap<String, u64>,
     pub load_ns: u64,
-    /// What the machine's CPUs did apart from the server and the load.
+    /// The time that the machine's CPUs spent on other processes.
     pub others_ns: u64,
     pub stolen_ns: u64,
 }
@@ -50,7 +50,7 @@ impl Sample {
         })
     }
 
-    /// What was spent from `self` to `later`; `server` is the process id, that of its main thread.
+    /// The usage from `self` to `later`. `server` is the process id, which is also the id of its main thread.
     pub fn until(&self, later: &Self, server: Option<u32>) -> Usage {
         let mut by_name = BTreeMap::new();
         let mut main = 0;
@@ -85,7 +85,7 @@ fn threads(process: u32) -> Result<BTreeMap<u32, Thread>> {
     let mut threads = BTreeMap::new();
     for entry in fs::read_dir(&folder).with_context(|| format!("no process {process}"))? {
         let path = entry?.path();
-        // A thread may end while we look.
+        // A thread may have ended since it was listed.
         let (Ok(stat), Ok(name)) = (
             fs::read_to_string(path.join("schedstat")),
             fs::read_to_string(path.join("comm")),
@@ -102,7 +102,7 @@ fn threads(process: u32) -> Result<BTreeMap<u32, Thread>> {
         let name = name.trim_end().to_owned();
         threads.insert(id, Thread { name, nanoseconds });
     }
-    ensure!(!threads.is_empty(), "{folder} tells no CPU times");
+    ensure!(!threads.is_empty(), "{folder} has no CPU times");
     Ok(threads)
 }
 
@@ -115,8 +115,8 @@ fn machine() -> Result<(u64, u64)> {
         .skip(1)
         .filter_map(|field| field.parse().ok())
         .collect();
-    // proc(5): user nice system idle iowait irq softirq steal guest guest_nice; a guest's time is in
-    // user already. A tick is 1/100 s on every Linux (USER_HZ).
+    // proc(5): user nice system idle iowait irq softirq steal guest guest_nice; the time of
+    // guests is part of the user time. A tick is 1/100 s on every Linux (USER_HZ).
     let [user, nice, system, _, _, irq, softirq, steal, ..] = ticks[..] else {
         anyhow::bail!("an unknown /proc/stat");
     };

@@ -15,22 +15,22 @@ pub struct Session {
     sender: Option<Connection>,
     sender_http: Reader,
     inbox: Inbox,
-    /// Whether an `xhr_send` has not been answered.
+    /// Whether the answer to an `xhr_send` is missing.
     posting: bool,
     sent: u64,
     post_head: Vec<u8>,
 }
 
-/// The receiving side, apart from its connection.
+/// The receiving side, without its connection.
 struct Inbox {
     index: usize,
-    /// The request that is made anew whenever a response has ended.
+    /// The request that is sent again after each response.
     request: Vec<u8>,
     open: bool,
-    /// A line that has not ended yet.
+    /// A line whose end has not arrived.
     line: Vec<u8>,
     received: u64,
-    /// Messages of the current `xhr_send` that have not come back.
+    /// Messages of the current `xhr_send` whose echo is missing.
     missing: usize,
     sent_at: u64,
     /// The server will close the connection after this response.
@@ -69,8 +69,8 @@ impl Session {
     }
 
     pub fn open(&mut self, shared: &mut Shared) -> Result<()> {
-        let taken_id = self.inbox.index * 2;
-        self.sender = Some(shared.dialer.dial(Token(taken_id + 1))?);
+        let token = self.inbox.index * 2;
+        self.sender = Some(shared.dialer.dial(Token(token + 1))?);
         self.dial_receiver(shared)
     }
 
@@ -257,6 +257,6 @@ fn post(path: &str, len: usize) -> String {
 
 /// Bytes of the first line of `xhr_streaming`.
 const PRELUDE: usize = 2048;
-/// What a browser sends, shortened.
+/// The headers of a browser, shortened.
 pub const HEADERS: &str = "Host: localhost\r\nOrigin: http://localhost\r\n\
     User-Agent: sockjs-load\r\nAccept: */*\r\n";

@@ -1,4 +1,4 @@
-//! What all clients of a run share: the wire forms of the message, the clock, the counts.
+//! Shared by all clients of a run: the wire forms of the message, the clock, the counts.
 
 use crate::args::{Args, Protocol};
 use crate::payload::{Form, Text};
@@ -10,7 +10,7 @@ use std::time::Instant;
 pub struct Shared {
     pub args: Args,
     pub dialer: Dialer,
-    /// Reads of all connections go here.
+    /// The buffer for the reads of all connections.
     pub buffer: Vec<u8>,
     /// One message as the client sends it.
     pub outgoing: Form,
@@ -18,7 +18,7 @@ pub struct Shared {
     pub incoming: Form,
     pub stats: Stats,
     pub fan_out: FanOut,
-    /// Whether a finished message is followed by the next.
+    /// Whether the next message follows a finished one.
     pub sending: bool,
     /// Connections or sessions that are open.
     pub ready: usize,
@@ -27,7 +27,7 @@ pub struct Shared {
     pub now: u64,
 }
 
-/// What has been counted.
+/// The counts.
 pub struct Stats {
     /// Whether messages count for the report.
     pub measuring: bool,
@@ -36,15 +36,15 @@ pub struct Stats {
     pub latencies: Histogram<u64>,
     /// All messages since the start.
     pub finished: u64,
-    /// Messages sent whose echo has not come.
+    /// Messages that were sent and whose echo is missing.
     pub under_way: usize,
 }
 
-/// Where each sender of a fan-out is.
+/// The progress of each sender of a fan-out.
 #[derive(Default)]
 pub struct FanOut {
     pub senders: Vec<Sender>,
-    /// Senders whose message has reached everybody.
+    /// Senders whose message has reached all connections.
     pub done: Vec<usize>,
 }
 
@@ -100,16 +100,16 @@ impl Shared {
 
     /// Reads the clock.
     pub fn tick(&mut self) {
-        // 584 years fit.
+        // It holds 584 years.
         self.now = u64::try_from(self.clock.elapsed().as_nanos()).unwrap_or(u64::MAX);
     }
 
-    /// Whether an echo is answered by the next message at once.
+    /// Whether each echo is answered by the next message at once.
     pub fn closed_loop(&self) -> bool {
         self.sending && self.args.rate.is_none()
     }
 
-    /// Counts a message that began at `since`.
+    /// Counts a message that was sent at `since`.
     pub fn finish(&mut self, since: u64) {
         self.stats.finished += 1;
         if self.stats.measuring {
@@ -131,7 +131,7 @@ impl Shared {
     }
 }
 
-/// Calls `on_message` at each message of `[…,…]`; it answers the message's length.
+/// Calls `on_message` with each message of `[…,…]`; it returns the message's length.
 pub fn each_message(
     array: &[u8],
     mut on_message: impl FnMut(&[u8]) -> Result<usize>,
@@ -149,7 +149,7 @@ pub fn each_message(
     }
 }
 
-/// The beginning of what the server sent, for an error message.
+/// The beginning of the bytes that the server sent, for an error message.
 pub fn excerpt(bytes: &[u8]) -> String {
     let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]);
     format!("{shown:?} ({} bytes)", bytes.len())
@@ -157,8 +157,8 @@ pub fn excerpt(bytes: &[u8]) -> String {
 
 /// Significant digits of a latency: it is less than one per cent off.
 const DIGITS: u8 = 2;
-/// In nanoseconds: the longest latency that is told from longer ones.
+/// The longest latency that is recorded, in nanoseconds; longer ones count as this one.
 const HOUR: u64 = 3_600_000_000_000;
 
-/// Enough for a short read to be the rule.
+/// Large enough that most reads do not fill it.
 const READ_BUFFER: usize = 256 * 1024;

@@ -1,4 +1,4 @@
-//! One connection to the server, plain or TLS, that never blocks.
+//! One non-blocking connection to the server, plain or TLS.
 
 use anyhow::{Context, Result, bail};
 use mio::net::TcpStream;
@@ -11,7 +11,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Where connections go, and how.
+/// The server's address, and how to connect to it.
 pub struct Dialer {
     pub registry: Registry,
     pub target: SocketAddr,
@@ -19,11 +19,11 @@ pub struct Dialer {
 }
 
 impl Dialer {
-    pub fn dial(&self, taken_id: Token) -> Result<Connection> {
+    pub fn dial(&self, token: Token) -> Result<Connection> {
         let mut socket = TcpStream::connect(self.target).context("connect")?;
         socket.set_nodelay(true)?;
         self.registry
-            .register(&mut socket, taken_id, Interest::READABLE | Interest::WRITABLE)?;
+            .register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
         let stream = match &self.tls {
             None => Stream::Plain(socket),
             Some(config) => {
@@ -44,9 +44,9 @@ impl Dialer {
 /// A connection and its buffers. Dropping it closes it.
 pub struct Connection {
     stream: Stream,
-    /// Bytes received that do not yet make a whole.
+    /// Received bytes that are not complete yet.
     partial: Vec<u8>,
-    /// Bytes to send, of which `sent` are gone.
+    /// Bytes to send; the first `sent` have left.
     out: Vec<u8>,
     sent: usize,
 }
@@ -57,12 +57,12 @@ enum Stream {
 }
 
 impl Connection {
-    /// What is to be sent by the next [`flush`](Self::flush).
+    /// The bytes for the next [`flush`](Self::flush).
     pub fn out(&mut self) -> &mut Vec<u8> {
         &mut self.out
     }
 
-    /// Sends as much as the kernel takes; the rest goes when the socket is writable again.
+    /// Sends as much as the kernel accepts; the rest is sent when the socket is writable again.
     pub fn flush(&mut self) -> Result<()> {
         while self.sent < self.out.len() {
             match self.stream.writer().write(&self.out[self.sent..]) {
@@ -88,8 +88,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads once what has arrived into `buffer` and gives it to `take`, which answers how many bytes
-    /// it is done with. The rest is kept and given again with what follows.
+    /// Reads once into `buffer` and passes the bytes to `take`, which returns the number of bytes that it has
+    /// consumed. The rest is kept, and passed again with the next bytes.
     pub fn read(
         &mut self,
         buffer: &mut [u8],
@@ -119,12 +119,12 @@ impl Connection {
     }
 }
 
-/// What a read tells about the next.
+/// Whether another read makes sense.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
     /// There may be more to read.
     More,
-    /// The next event will tell.
+    /// There is nothing to read before the next event.
     Drained,
     /// The server has ended the connection.
     Closed,
@@ -146,7 +146,7 @@ impl Stream {
     }
 }
 
-/// A TLS configuration that takes any certificate: the server is our own child on this machine.
+/// A TLS configuration that accepts any certificate, because the server is a child process on this machine.
 pub fn tls_config() -> Result<Arc<ClientConfig>> {
     let provider = Arc::new(ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider.clone())

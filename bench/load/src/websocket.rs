@@ -14,7 +14,7 @@ pub struct Websocket {
     peer: Peer,
 }
 
-/// All but the connection, so that both can be borrowed.
+/// Everything except the connection, so that both can be borrowed.
 struct Peer {
     index: usize,
     state: State,
@@ -31,12 +31,12 @@ struct Peer {
 enum State {
     Closed,
     Handshake,
-    /// Waiting for the protocol's own greeting.
+    /// Waiting for the first frame that the protocol defines.
     Greeting,
     Open,
     /// We have sent a close frame.
     Closing,
-    /// The server has answered it; its end of the TCP connection is to follow.
+    /// The server has answered the close frame; it has to end the TCP connection next.
     CloseAnswered,
 }
 
@@ -101,7 +101,7 @@ impl Websocket {
         }
     }
 
-    /// Whether one more message may be under way.
+    /// Whether another message may be sent.
     pub fn has_room(&self) -> bool {
         self.peer.sent - self.peer.received < self.peer.sent_at.len() as u64
     }
@@ -132,7 +132,7 @@ impl Websocket {
                 connection.read(&mut buffer, |bytes, out| self.peer.take(bytes, out, shared));
             match progress {
                 Ok(Progress::More) => {}
-                // The end is there already: it has no event of its own.
+                // The end has arrived with the last bytes, so that no event will report it.
                 Ok(Progress::Drained) if event.is_read_closed() => {}
                 other => break other,
             }
@@ -164,7 +164,7 @@ impl Websocket {
 impl Peer {
     fn send(&mut self, out: &mut Vec<u8>, shared: &mut Shared) {
         let slot = self.sent % self.sent_at.len() as u64;
-        // Below the length of a slice.
+        // It is less than the length of a slice.
         self.sent_at[usize::try_from(slot).unwrap_or(0)] = shared.now;
         shared
             .outgoing
@@ -183,7 +183,7 @@ impl Peer {
         }
     }
 
-    /// Takes whole frames; answers how many bytes they were.
+    /// Reads complete frames, and returns their length in bytes.
     fn take(&mut self, bytes: &[u8], out: &mut Vec<u8>, shared: &mut Shared) -> Result<usize> {
         let mut rest = bytes;
         if self.state == State::Handshake {
@@ -247,7 +247,7 @@ impl Peer {
         Ok(())
     }
 
-    /// Checks the message that `bytes` begin with; answers its length.
+    /// Checks the message at the beginning of `bytes`, and returns its length.
     fn message(&mut self, bytes: &[u8], out: &mut Vec<u8>, shared: &mut Shared) -> Result<usize> {
         ensure!(
             self.state == State::Open,
@@ -280,7 +280,7 @@ impl Peer {
         Ok(len)
     }
 
-    /// Checks one copy of somebody's message.
+    /// Checks one copy of a sender's message.
     fn delivery(&mut self, bytes: &[u8], shared: &mut Shared) -> Result<usize> {
         let sender = shared.incoming.id(bytes).map(|id| payload::split_id(id).0);
         let sender = sender

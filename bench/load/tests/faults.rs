@@ -1,14 +1,14 @@
-//! The load generator must not believe a server: every fault in an echo has to end the run.
+//! The load generator must report every fault in an echo, and end the run.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Output};
 use std::thread;
 use tungstenite::{Message, WebSocket};
 
-/// How the 100th message is answered.
+/// The answer to the 100th message.
 type Fault = fn(&mut WebSocket<TcpStream>, String);
 
-/// An echo server on raw websockets that commits one fault.
+/// An echo server on raw websockets that makes one fault.
 fn serve(fault: Fault) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -34,7 +34,7 @@ fn serve(fault: Fault) -> SocketAddr {
     address
 }
 
-/// The load generator notices what this is about by the content alone.
+/// The load generator can only detect this fault by the content of the message.
 fn send(socket: &mut WebSocket<TcpStream>, text: String) {
     let _ = socket.send(Message::text(text));
 }

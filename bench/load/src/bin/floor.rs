@@ -1,4 +1,4 @@
-//! Echo servers without JavaScript: what Rust can do on this machine with the usual crates.
+//! Echo servers without JavaScript, with the usual crates: the lower bound for the cost on this machine.
 //!
 //! `floor tungstenite` speaks raw websocket and `SockJS` framing, `floor hyper` answers `/info` and
 //! xhr-polling. Both listen on a free port, print it, and run on one thread until they are killed.
@@ -13,7 +13,7 @@ fn main() -> Result<()> {
     }
 }
 
-/// tungstenite over one epoll: everything that has arrived on a connection is answered by one write.
+/// tungstenite with one epoll. One write answers everything that one read has brought.
 mod websocket {
     use anyhow::{Context, Result, anyhow};
     use mio::net::{TcpListener, TcpStream};
@@ -47,7 +47,7 @@ mod websocket {
         loop {
             poll.poll(&mut events, None)?;
             for event in &events {
-                if event.taken_id() == LISTENER {
+                if event.token() == LISTENER {
                     while let Ok((mut stream, _)) = listener.accept() {
                         stream.set_nodelay(true)?;
                         let interest = Interest::READABLE | Interest::WRITABLE;
@@ -58,8 +58,8 @@ mod websocket {
                     }
                     continue;
                 }
-                let key = event.taken_id().0;
-                // An error ends its connection; the load generator notices.
+                let key = event.token().0;
+                // An error ends its connection; the load generator reports it.
                 if connections
                     .get_mut(&key)
                     .is_some_and(|connection| ready(connection, event.is_readable()).is_err())
@@ -93,7 +93,7 @@ mod websocket {
         clippy::result_large_err,
         reason = "tungstenite's callback has this type"
     )]
-    /// The request has come in one piece, so it is read at once or not at all.
+    /// The load generator sends the request in one piece, so that it is read at once or not at all.
     fn handshake(stream: TcpStream) -> Result<Connection> {
         let mut raw = true;
         let path = |request: &Request, response: Response| {
@@ -147,7 +147,7 @@ mod http {
     use tokio::net::TcpListener;
     use tokio::sync::oneshot;
 
-    /// A session of xhr-polling: what waits for the client, or the client that waits.
+    /// A session of xhr-polling: the messages that wait for a poll, or the poll that waits for messages.
     #[derive(Default)]
     struct Session {
         messages: Vec<String>,
@@ -174,7 +174,7 @@ mod http {
                         let sessions = sessions.clone();
                         async move { Ok::<_, Infallible>(answer(request, sessions).await) }
                     });
-                    // An error ends its connection; the load generator notices.
+                    // An error ends its connection; the load generator reports it.
                     let _ = hyper::server::conn::http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service)
                         .await;
