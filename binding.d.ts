@@ -39,10 +39,9 @@ export declare class NativeEngine {
   /** The body of the answer that has just been given. */
   bridgeWholeBody(): Buffer
   /**
-   * Puts what is to be written to the client of `id` next into `to`, of a response one frame, and says how
-   * many bytes that is; when nothing follows, `id` is over, and the number is below zero by one more than
-   * that. The least number says that the client has been given up, the one after it that the next frame
-   * is larger than `to`.
+   * Puts the next bytes for the client of `id` into `to`; of a response, one frame. Returns n >= 0: n bytes;
+   * -(n + 1): n bytes, nothing follows and `id` is over; `i32::MIN`: the client has been given up;
+   * `i32::MIN + 1`: the next frame is larger than `to`.
    */
   bridgeTake(id: number, to: Buffer): number
   /** How many bytes the frame has that is too large for where [`Engine::bridge_take`] was to put it. */
@@ -91,7 +90,7 @@ export declare class NativeEngine {
   installationAdd(installation: number, service: number): void
   /** Takes a service off an installation. The event `Left` follows when no request for it is under way there. */
   installationRemove(installation: number, service: number): void
-  /** Whether connections of the installation keep to Node. */
+  /** Whether connections of the installation stay in Node, or return to it with their next request. */
   installationWithdraw(installation: number, withdrawn: boolean): void
   /** Follows the http server's limits. */
   installationConfigure(installation: number, limits: InstallationLimits): void
@@ -120,7 +119,7 @@ export declare class NativeEngine {
   close(key: number, frame: string): void
   /** Closes a raw websocket; without a reason it is closing and no frame is sent. */
   closeRaw(key: number, code: number, reason?: Uint8Array | undefined | null): void
-  /** What came before the end of a client has been handled. */
+  /** JavaScript has handled all events before [`ClientClose`](crate::server::events::Event::ClientClose): closes. */
   finishClientClose(key: number): void
   /** Ends the response that receives for a session, or its websocket without a `c` frame. */
   endReceiver(key: number): void

@@ -51,20 +51,23 @@ for (const [way, leave] of Object.entries(ways)) {
       expect(peer.events).toEqual([...messages.map((text) => ['data', text]), ['end'], ['close']]);
     }
 
-    test.each(every)('before the head of %s is complete is nobody', async (_, transport) => {
-      const listener = jest.fn();
-      const server = await startService(ingress, NEVER, listener);
-      const { wire } = server.connect();
-      wire.write(half(transport));
-      await untilRead(server);
-      leave(wire.socket);
-      if (way === 'that ends its side only') expect(await wire.end()).toBe(BAD_REQUEST);
-      await untilLeft(server);
-      expect(listener).not.toHaveBeenCalled();
-    });
+    test.each(every)(
+      'before the head of %s is complete is never announced',
+      async (_, transport) => {
+        const listener = jest.fn();
+        const server = await startService(ingress, NEVER, listener);
+        const { wire } = server.connect();
+        wire.write(half(transport));
+        await untilRead(server);
+        leave(wire.socket);
+        if (way === 'that ends its side only') expect(await wire.end()).toBe(BAD_REQUEST);
+        await untilLeft(server);
+        expect(listener).not.toHaveBeenCalled();
+      },
+    );
 
     test.each(requests)(
-      'before the head of a later request, %s, is complete is nobody',
+      'before the head of a later request, %s, is complete is never announced',
       async (_, transport) => {
         const listener = jest.fn();
         const server = await startService(ingress, NEVER, listener);

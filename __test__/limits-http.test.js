@@ -26,13 +26,13 @@ const [MAJOR, MINOR] = process.versions.node.split('.').map(Number);
 const HAS_BUFFER = MAJOR > 22 || (MAJOR === 22 && MINOR >= 9) || (MAJOR === 20 && MINOR >= 18);
 const KEEP_ALIVE_BUFFER = HAS_BUFFER ? 1000 : 0;
 
-/** @returns {string} a request whose head has so many bytes */
+/** @returns {string} a request whose head has this number of bytes */
 function request(length) {
   const rest = HEAD.length + 'X: \r\n\r\n'.length;
   return `${HEAD}X: ${'x'.repeat(length - rest)}\r\n\r\n`;
 }
 
-/** So many headers that are all different. */
+/** This number of headers, all with different names. */
 const headers = (count) => Array.from({ length: count }, (_, i) => `X-${i}: ${i}\r\n`).join('');
 
 /** Whether it is the first request of its connection or one that follows. */
@@ -221,13 +221,13 @@ describe.each(ingresses)("the http server's limits, by the %s ingress", (ingress
     expect((await sender.response()).status).toBe(204);
   });
 
-  test('no limit is one: all of them 0', async () => {
+  test('a limit of 0 is no limit', async () => {
     const server = await start({ keepAliveTimeout: 0, headersTimeout: 0, requestTimeout: 0 });
     const connection = server.connect();
     for (const path of ['/s/info', '/s/']) {
       const response = await connection.request('GET', path);
       expect(response.status).toBe(200);
-      // As Node says it when there is nothing to say about the time.
+      // As Node does without a keepAliveTimeout.
       expect(response.headers.connection).toBe('keep-alive');
       expect(response.headers).not.toHaveProperty('keep-alive');
     }

@@ -12,7 +12,7 @@ const { OPCODE, encodeFrame } = require('./support/websocket-client');
 const LIMIT = 1000;
 const TOO_LARGE = [1009, 'WebSocket frame length too large'];
 
-/** A payload of so many bytes that is one message. */
+/** One message whose payload has this number of bytes. */
 const payloads = {
   websocket: (length) => `["${'x'.repeat(length - 4)}"]`,
   'websocket-raw': (length) => 'x'.repeat(length),

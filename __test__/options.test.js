@@ -59,7 +59,7 @@ describe.each(ingresses)('options, by the %s ingress', (ingress) => {
     expect(peer.messages).toEqual(['a']);
   });
 
-  test('maxLength may be text, and without end', async () => {
+  test('maxLength may be a string of digits, or Infinity', async () => {
     for (const [maxLength, taken] of [
       ['10', 0],
       [Infinity, 1],

@@ -71,7 +71,7 @@ class BridgeOutput {
   }
 
   /**
-   * Writes the first bytes, which leave when the tick ends: as with 0.3.24 there are none when Node destroys the
+   * Writes the first bytes. They leave at the end of the tick. As in 0.3.24, nothing leaves if Node destroys the
    * socket because of what follows the request.
    */
   flushFirst() {
@@ -149,17 +149,17 @@ class BridgeOutput {
 /** Where the native side puts bytes for a client, before they become a Buffer of their own. */
 const scratch = Buffer.allocUnsafeSlow(64 * 1024);
 
-/** For who asks only whether the client has been given up. */
+/** Passed to ask only whether the client has been given up. */
 const NO_ROOM = Buffer.alloc(0);
-/** What `bridgeTake` answers when the client has been given up. */
+/** The answer of `bridgeTake` if the client has been given up. */
 const GIVEN_UP = -(2 ** 31);
-/** And when the next frame is larger than the room for it. */
+/** The answer of `bridgeTake` if the next frame is larger than the buffer. */
 const LARGE = GIVEN_UP + 1;
 
 /**
- * @param {Buffer} buffer where bytes have just been put
- * @param {number} length how many
- * @returns {Buffer} so many bytes that are nobody else's
+ * @param {Buffer} buffer the bytes begin it; the next call may overwrite the shared one
+ * @param {number} length of the bytes
+ * @returns {Buffer} the bytes in memory that is not shared
  */
 function copy(buffer, length) {
   if (buffer !== scratch) return buffer.subarray(0, length);

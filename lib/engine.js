@@ -269,10 +269,10 @@ class Engine {
   }
 
   /**
-   * Handles all events that wait. Never throws: the exception of a listener is the process's, by way of
-   * `rethrow`. Within a callback of Node's http parser a tick would be too soon: the parser takes what a tick
-   * throws then for a failure of its own, and its connection, which may be anybody's, is dead. Who is called by
-   * the native side or the event loop says `process.nextTick`: nothing comes before the exception, as in 0.3.24.
+   * Handles all events that wait. Never throws: `rethrow` makes the exception of a listener an uncaught one.
+   * Within a callback of Node's http parser it must not be `process.nextTick`: the parser would take the
+   * exception for a failure of its own and end its connection, which may be unrelated. Callers in the event loop
+   * or on the native side pass `process.nextTick`, so that nothing happens before the exception, as in 0.3.24.
    *
    * @param {(callback: () => void) => void} [rethrow]
    */
@@ -322,8 +322,8 @@ class Engine {
   }
 
   /**
-   * @returns {boolean} false when the rest has to wait: promises that a 'connection' listener waits for
-   *   run before the first message of its connection, and others than our clients want the event loop
+   * @returns {boolean} false if the rest must wait: promises that a 'connection' listener awaits resolve before
+   *   the first message of its connection, and other work needs the event loop
    */
   handleAll() {
     const { table, values } = this;

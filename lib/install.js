@@ -173,7 +173,7 @@ class Installation {
     return may;
   }
 
-  /** @param {boolean} withdrawn whether connections keep to Node */
+  /** @param {boolean} withdrawn whether connections stay in Node, or return to it with their next request */
   withdraw(withdrawn) {
     if (withdrawn === this.withdrawn) return;
     this.withdrawn = withdrawn;

@@ -129,7 +129,7 @@ const NODES_LISTENERS = {
 };
 
 /**
- * Whether somebody listens to what comes and goes on a socket, or replaced its methods.
+ * Whether anything but Node listens to the bytes of a socket, or has replaced its methods.
  *
  * @param {any} socket
  * @param {'request' | 'upgrade'} event what Node has just emitted for it

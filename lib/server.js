@@ -32,7 +32,7 @@ class Server extends EventEmitter {
   }
 
   /**
-   * A listener with these options, which are laid over those of the server.
+   * Makes a listener. Its options override those of the server.
    *
    * @param {Record<string, any>} [options]
    */

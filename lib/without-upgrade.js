@@ -42,10 +42,10 @@ function closeAfterUpgrade(request, response) {
 }
 
 /**
- * Answers a request that Node has upgraded already. It has left the body on the socket, or (from version 25
- * on) reads it into the request, and hands over a stream of its own then as long as it is not complete.
+ * Answers a request that Node has already upgraded. Node leaves the body on the socket. From version 25 on it
+ * reads the body into the request, and until the body is complete `socket` is a stream of Node's own.
  *
- * @param {import('./server').Service | undefined} service nobody's request is the http server's
+ * @param {import('./server').Service | undefined} service undefined: no service claims the request
  * @param {import('node:http').IncomingMessage} request
  * @param {any} socket
  * @param {Buffer} head

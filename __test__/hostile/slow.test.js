@@ -127,7 +127,7 @@ const silent = Object.entries(openings).flatMap(([what, opening]) =>
 );
 
 /**
- * So many of each kind at once, while healthy clients are served.
+ * Opens many connections of each kind at once, and checks that healthy clients are served meanwhile.
  *
  * @param {[string, (client: import('../support/client').Client) => Promise<void>][]} table
  */

@@ -221,10 +221,9 @@ impl NativeEngine {
         std::mem::take(&mut self.bridge_state.body).into()
     }
 
-    /// Puts what is to be written to the client of `id` next into `to`, of a response one frame, and says how
-    /// many bytes that is; when nothing follows, `id` is over, and the number is below zero by one more than
-    /// that. The least number says that the client has been given up, the one after it that the next frame
-    /// is larger than `to`.
+    /// Puts the next bytes for the client of `id` into `to`; of a response, one frame. Returns n >= 0: n bytes;
+    /// -(n + 1): n bytes, nothing follows and `id` is over; `i32::MIN`: the client has been given up;
+    /// `i32::MIN + 1`: the next frame is larger than `to`.
     #[napi(catch_unwind)]
     pub fn bridge_take(&mut self, id: u32, mut to: BufferSlice<'_>) -> i32 {
         let number = |len| i32::try_from(len).unwrap_or(i32::MAX);

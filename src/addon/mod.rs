@@ -279,7 +279,7 @@ impl NativeEngine {
         Ok(())
     }
 
-    /// Whether connections of the installation keep to Node.
+    /// Whether connections of the installation stay in Node, or return to it with their next request.
     #[napi(catch_unwind)]
     pub fn installation_withdraw(&self, installation: u32, withdrawn: bool) -> Result<()> {
         self.installations.get(installation)?.withdraw(withdrawn);
@@ -404,7 +404,7 @@ impl NativeEngine {
         self.with_connection(key, (), |connection| connection.close_raw(code, reason));
     }
 
-    /// What came before the end of a client has been handled.
+    /// JavaScript has handled all events before [`ClientClose`](crate::server::events::Event::ClientClose): closes.
     #[napi(catch_unwind)]
     pub fn finish_client_close(&self, key: u32) {
         self.with_connection(key, (), Connection::finish_client_close);

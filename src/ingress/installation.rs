@@ -70,7 +70,7 @@ impl Installation {
         drop(removed);
     }
 
-    /// Whether connections keep to Node; those taken go back with their next request.
+    /// Whether connections stay in Node. Those in Rust return to Node with their next request.
     pub fn withdraw(&self, withdrawn: bool) {
         self.withdrawn.store(withdrawn, Ordering::Relaxed);
     }

@@ -126,7 +126,7 @@ enum State {
     Text,
     /// Inside the length of a frame: what it is so far.
     Length(usize),
-    /// So many bytes of a frame are still to be skipped.
+    /// The number of bytes of a frame that are still to be skipped.
     Skip(usize),
     /// Whatever follows is dropped.
     Closed,

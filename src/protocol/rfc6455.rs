@@ -9,8 +9,8 @@ use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 /// What the decoder finds. Payloads are borrowed from the bytes that were fed.
 pub trait Incoming {
-    /// A complete text message, not yet known to be UTF-8. Answers whether it was taken, which has to mean
-    /// that it is ASCII: who looks at all its bytes anyway saves the decoder from doing so.
+    /// A complete text message that has not been checked as UTF-8. Returns true if it was ASCII and has been
+    /// handled; then the decoder does not check it again.
     fn ascii(&mut self, _text: &[u8]) -> bool {
         false
     }
@@ -145,7 +145,7 @@ impl Decoder {
         }
     }
 
-    /// So many bytes of a payload that is too long have come.
+    /// Counts `dropped` bytes of a payload that is too long.
     fn drop_payload(&mut self, frame: Frame, dropped: usize) {
         let len = frame.len - dropped;
         self.frame = (len > 0).then_some(Frame { len, ..frame });

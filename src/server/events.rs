@@ -201,8 +201,8 @@ impl EventBatch {
         self.since = None;
     }
 
-    /// Bytes of memory that this batch stands for, but an event weighs [`LEAST`] at least: whoever comes after
-    /// them waits until JavaScript has handled them all.
+    /// Bytes of memory for this batch. An event counts as [`LEAST`] bytes or more, because later events wait until
+    /// JavaScript has handled it.
     fn weight(&self) -> usize {
         let events = self.events.len() * LEAST + self.held;
         self.bytes.len() + 2 * self.wide.len() + events

@@ -247,11 +247,11 @@ impl Io {
     }
 }
 
-/// How long what has been written may wait for a busy thread, at least; and how often that is looked at.
+/// Bytes that have waited for a busy thread for this time are sent; also the period of this check.
 const OVERDUE: Duration = Duration::from_millis(1);
-/// So many looks in a row that find nothing are the last.
+/// After this many checks in a row that find nothing, the checks stop.
 const QUIET: u32 = 4;
-/// A response of some megabytes needs several turns, since other tasks have theirs between them.
+/// Maximum number of rounds: a response of some megabytes needs several, because other tasks run in between.
 const TURNS: u32 = 16;
 /// How long the end of a process waits for an I/O thread at most.
 const LAST_WAIT: Duration = Duration::from_millis(500);

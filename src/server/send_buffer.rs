@@ -37,22 +37,22 @@ pub struct SendBuffer {
 #[derive(Debug, Default)]
 struct State {
     out: Vec<u8>,
-    /// What left last was much, and so will be what comes next.
+    /// The last flush was large: use a large buffer again.
     large: bool,
     /// Bytes at the start of `out` that have left.
     sent: usize,
-    /// Bytes that the destination has taken last, and that it may still have.
+    /// Bytes that the destination has taken and may not have sent yet.
     taken: usize,
-    /// Where some writes to a websocket begin in `out`, a step apart at least: it may be truncated there.
+    /// Positions in `out` at which writes to a websocket begin, at least [`STEP`] apart: it may be truncated there.
     boundaries: Vec<usize>,
-    /// What a response body has left: each write is a frame.
+    /// The frames of a response body in `out`: each write is one.
     frames: Frames,
     end: End,
     /// In somebody's list of send buffers to flush.
     marked: bool,
     /// The socket's buffer is full, and the reactor tells when it no longer is.
     blocked: bool,
-    /// Whom to tell when `out` has become small.
+    /// The connection to notify when all bytes have left.
     drain: Option<Weak<Connection>>,
     waker: Option<Waker>,
 }
@@ -64,18 +64,18 @@ enum End {
     NotYet,
     /// Nothing follows.
     Reached,
-    /// The client was given up with what was left for it.
+    /// The client was given up, and the waiting bytes were dropped.
     Aborted,
-    /// So it was, because of a panic.
+    /// Like `Aborted`, because of a panic.
     Failed,
 }
 
 /// What [`SendBuffer::take`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Take {
-    /// So many bytes; 0 when nothing waits now.
+    /// This many bytes; 0 if nothing waits now.
     Bytes(usize),
-    /// So many bytes, and nothing follows.
+    /// This many bytes, and nothing follows.
     Last(usize),
     /// The next frame has no room there: [`SendBuffer::next_frame`] says how much it needs.
     Large,
@@ -374,7 +374,7 @@ impl SendBuffer {
         lock(&self.state).frames.first().unwrap_or(0)
     }
 
-    /// JavaScript has taken so many bytes.
+    /// JavaScript has taken `len` bytes.
     fn leave(&self, state: &mut State, len: usize) {
         if self.is_body() {
             state.frames.pop();

@@ -50,7 +50,7 @@ const LENGTHS = [
   [6, [4 * KIBIBYTE, 32 * KIBIBYTE]],
 ];
 
-/** So many texts, and a few that are large. */
+/** This number of texts; a few of them are large. */
 const TEXTS = 160;
 const LARGE = [64 * KIBIBYTE, 128 * KIBIBYTE, 1024 * KIBIBYTE];
 

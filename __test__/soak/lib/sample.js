@@ -61,7 +61,7 @@ function median(numbers) {
 
 /**
  * How much a figure may grow from the first half of the samples to the second, both taken after the
- * warm-up, which is the first third: so many bytes, or this part of it, whatever is more.
+ * warm-up, which is the first third: the larger of `bytes` and `part` of the figure.
  *
  * @type {Record<string, { bytes: number, part: number }>}
  */
