@@ -183,7 +183,7 @@ impl<S: Clone, R> HttpConnState<S, R> {
         self.service = Some(service);
     }
 
-    /// So many bytes of the request have passed.
+    /// This number of bytes of the request have passed.
     pub(super) fn passed(&mut self, bytes: usize) {
         if let Phase::Request { left, .. } = &mut self.phase {
             *left -= bytes;
