@@ -11,6 +11,7 @@ use napi::bindgen_prelude::*;
 use napi::sys;
 
 use super::state::State;
+use crate::protocol::closing::Cause;
 use crate::server::connection::{Outgoing, Sent};
 use crate::server::events::{Event, Form, RequestInfo};
 use crate::server::socket::Traffic;
@@ -169,7 +170,7 @@ fn fail(state: &RefCell<State>, key: Option<u32>) {
     let _ = catch_panic(|| {
         let state = state.borrow();
         if let Some(connection) = key.and_then(|key| state.connection(key)) {
-            connection.fail();
+            connection.end(Cause::Panic);
         }
     });
 }

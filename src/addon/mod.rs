@@ -27,6 +27,7 @@ use crate::http::route::Router;
 use crate::http::target::parse_target;
 use crate::ingress::installation::{Installation, Timeouts};
 use crate::ingress::takeover;
+use crate::protocol::closing::{Cause, CloseFrame};
 use crate::protocol::session::Delays;
 use crate::protocol::websocket_kind::WebsocketKind;
 use crate::server;
@@ -394,14 +395,17 @@ impl NativeEngine {
     pub fn close(&self, key: u32, frame: String) {
         self.with_connection(key, (), |connection| {
             may_panic("close");
-            connection.close(frame.as_bytes());
+            connection.end(Cause::ApplicationClosed(frame.into_bytes()));
         });
     }
 
     /// Closes a raw websocket; without a reason it is closing and no frame is sent.
     #[napi(catch_unwind)]
     pub fn close_raw(&self, key: u32, code: u16, reason: Option<&[u8]>) {
-        self.with_connection(key, (), |connection| connection.close_raw(code, reason));
+        self.with_connection(key, (), |connection| {
+            let frame = reason.map(|reason| CloseFrame::new(code, reason));
+            connection.end(Cause::ApplicationClosedRaw(frame));
+        });
     }
 
     /// JavaScript has handled all events before [`ClientClose`](crate::server::events::Event::ClientClose): closes.
@@ -413,7 +417,7 @@ impl NativeEngine {
     /// Ends the response that receives for a session, or its websocket without a `c` frame.
     #[napi(catch_unwind)]
     pub fn end_receiver(&self, key: u32) {
-        self.with_connection(key, (), Connection::end_receiver);
+        self.with_connection(key, (), |connection| connection.end(Cause::ReceiverDone));
     }
 
     /// The response that receives now, by its number among those of the session; 0 for none.
@@ -425,7 +429,9 @@ impl NativeEngine {
     /// Ends a session that nobody receives for.
     #[napi(catch_unwind)]
     pub fn end_session(&self, key: u32) {
-        self.with_connection(key, (), Connection::end_session);
+        self.with_connection(key, (), |connection| {
+            connection.end(Cause::SessionAbandoned);
+        });
     }
 
     /// The whole request behind the event in this row of the table, while JavaScript handles that.
@@ -469,7 +475,7 @@ impl NativeEngine {
             return nothing;
         };
         catch_panic(|| run(&connection)).unwrap_or_else(|| {
-            let _ = catch_panic(|| connection.fail());
+            let _ = catch_panic(|| connection.end(Cause::Panic));
             nothing
         })
     }

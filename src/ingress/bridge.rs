@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::protocol::closing::Cause;
 use crate::protocol::websocket_kind::WebsocketKind;
 use crate::server::Service;
 use crate::server::bodies::{Admission, BodyPlan};
@@ -158,7 +159,7 @@ impl Bridge {
                 reader.feed(&mut bytes.to_vec());
             });
             if fed.is_none() {
-                reader.connection().fail();
+                reader.connection().end(Cause::Panic);
             }
         }
     }

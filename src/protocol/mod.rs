@@ -1,5 +1,6 @@
 //! The SockJS and websocket protocols: deterministic, without clock, socket, lock or thread.
 
+pub mod closing;
 pub mod handshake;
 pub mod hixie;
 pub mod json;

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout_at;
 
 use super::connection::Connection;
+use crate::protocol::closing::Cause;
 use crate::{catch_panic, lock};
 
 /// Deadlines in order. A connection has at most one entry; it may fire early and is then renewed, so
@@ -65,7 +66,7 @@ impl Timers {
                 && catch_panic(|| connection.handle_timeout(now)).is_none()
             {
                 // A panic costs its connection; the others have their timers.
-                let _ = catch_panic(|| connection.fail());
+                let _ = catch_panic(|| connection.end(Cause::Panic));
             }
         }
     }

@@ -10,6 +10,7 @@ use super::io::{Io, with_read_buffer};
 use super::send_buffer::{Destination, SendBuffer};
 use super::service::Service;
 use super::socket::{Socket, Source};
+use crate::protocol::closing::{Cause, CloseFrame};
 use crate::protocol::hixie;
 use crate::protocol::json::{self, Messages};
 use crate::protocol::rfc6455::{self, Incoming};
@@ -77,13 +78,13 @@ impl Reader {
 
     /// The client's connection ended.
     pub fn end(&mut self) {
-        self.connection.handle_end();
+        self.connection.end(Cause::ClientGone);
     }
 }
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        self.connection.handle_end();
+        self.connection.end(Cause::ClientGone);
     }
 }
 
@@ -99,7 +100,7 @@ impl Receiver<'_> {
             .connection
             .receive(|inbox| json::decode_websocket(text, as_array, inbox));
         if decoded.is_err() {
-            self.connection.handle_broken_framing();
+            self.connection.end(Cause::BrokenFraming);
         }
     }
 }
@@ -151,11 +152,13 @@ impl Incoming for Receiver<'_> {
     }
 
     fn violation(&mut self, code: u16, reason: &str) {
-        self.connection.handle_violation(code, reason);
+        let frame = CloseFrame::new(code, reason.as_bytes());
+        self.connection.end(Cause::Violation(frame));
     }
 
     fn close(&mut self, code: u16, reason: &str) {
-        self.connection.handle_close(code, reason);
+        let frame = CloseFrame::new(code, reason.as_bytes());
+        self.connection.end(Cause::ClientClosed(frame));
     }
 }
 
@@ -313,7 +316,7 @@ impl TakenWebsocket {
     fn end(&self, reading: &mut Reading) {
         if let Some(reader) = reading.reader.take() {
             if self.send_buffer.has_failed() {
-                reader.connection.fail();
+                reader.connection.end(Cause::Panic);
             }
             self.io.reactor().remove(&self.socket);
             drop(reader);
@@ -356,7 +359,7 @@ impl Source for TakenWebsocket {
         // Under the lock, or who reads would see the end of the socket first and take it for the client's.
         let mut reading = lock(&self.reading);
         if let Some(reader) = &reading.reader {
-            reader.connection.fail();
+            reader.connection.end(Cause::Panic);
         }
         self.socket.shutdown();
         self.end(&mut reading);

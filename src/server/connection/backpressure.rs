@@ -5,15 +5,15 @@ use std::time::Instant;
 
 use super::{Connection, Inner, Sent};
 use crate::lock;
+use crate::protocol::closing::Cause;
 use crate::server::events::Event;
 use crate::server::send_buffer::SendBuffer;
-use crate::transport::Transport;
 
 impl Connection {
     /// Bounds what waits for the client and says whether the application should pause.
     pub(super) fn after_send(self: &Arc<Self>, inner: &mut Inner, buffered: usize) -> Sent {
         if buffered > self.service.options.max_buffered {
-            self.overflow(inner);
+            self.end_locked(inner, Cause::TooSlow, Instant::now());
             return Sent::Taken;
         }
         match self.service.options.high_water_mark {
@@ -26,29 +26,6 @@ impl Connection {
                 Sent::Full
             }
             _ => Sent::Taken,
-        }
-    }
-
-    /// What waits is dropped at once, but for the writes that have begun to leave: a client that reads
-    /// nothing does not get them anyhow, and one that reads again gets the close frame after them.
-    pub(super) fn overflow(self: &Arc<Self>, inner: &mut Inner) {
-        if !inner.session.is_open() {
-            return;
-        }
-        self.service.log("error", || {
-            format!(
-                "Session closed: its client has left {} bytes unread",
-                inner.buffered()
-            )
-        });
-        inner.overflowed = true;
-        for send_buffer in inner.send_buffers() {
-            send_buffer.truncate_at_boundary();
-        }
-        inner.session.overflow();
-        self.settle(inner, Instant::now());
-        if inner.session.receiver() == Some(Transport::WebsocketRaw) {
-            self.close_websocket(inner, 1008, Some(b"Client too slow"));
         }
     }
 

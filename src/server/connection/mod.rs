@@ -4,9 +4,10 @@
 //! `settle`, which carries out what the protocol core decided.
 
 mod backpressure;
+mod ending;
 mod pause;
 mod request_interest;
-mod websocket;
+mod websocket_sender;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, Weak};
@@ -18,6 +19,7 @@ use super::events::{Event, Inbox, RequestInfo};
 use super::runtime::Runtime;
 use super::send_buffer::SendBuffer;
 use super::service::Service;
+use crate::protocol::closing::Cause;
 use crate::protocol::json;
 use crate::protocol::rfc6455::{Opcode, encode};
 use crate::protocol::session::{
@@ -28,9 +30,7 @@ use crate::transport::Wrapper;
 use crate::{lock, may_panic};
 pub use pause::Permit;
 use request_interest::RequestInterest;
-use websocket::{
-    ClientClose, NORMAL_CLOSURE, Phase, Websocket, frame_message, frame_payload, frame_text,
-};
+use websocket_sender::{WebsocketSender, frame_message, frame_payload, frame_text};
 
 /// One session of a service.
 #[derive(Debug)]
@@ -59,14 +59,12 @@ struct Inner {
     overflowed: bool,
     /// Names the receivers one after the other, so that a late abort hits none but its own.
     last_receiver: u64,
-    websocket: Option<Websocket>,
+    /// The sending side of the websocket, if the client came by one.
+    websocket: Option<WebsocketSender>,
     /// The entry in the timer queue.
     scheduled: Option<Instant>,
     /// The application was told "no more" by `write()` and waits for `'drain'`.
     wants_drain: bool,
-    /// How the client has ended its websocket, until the application has handled what came before; each
-    /// at most once.
-    client_closes: Vec<ClientClose>,
 }
 
 /// The response, or the websocket, that frames go to.
@@ -79,7 +77,8 @@ enum Receiver {
         written: u64,
         limit: Option<u64>,
     },
-    Websocket(Arc<SendBuffer>, WebsocketKind),
+    /// Its sending side is in [`Inner::websocket`].
+    Websocket,
 }
 
 /// What the application wants to send.
@@ -119,7 +118,7 @@ impl Attachment {
 
 impl Drop for Attachment {
     fn drop(&mut self) {
-        self.connection.abort(self.receiver);
+        self.connection.end(Cause::ResponseAborted(self.receiver));
     }
 }
 
@@ -140,7 +139,6 @@ impl Connection {
                 websocket: None,
                 scheduled: None,
                 wants_drain: false,
-                client_closes: Vec::new(),
             }),
             paused: AtomicBool::new(false),
             resumed: Notify::new(),
@@ -182,7 +180,8 @@ impl Connection {
                     .send_buffer()
                     .is_some_and(|send_buffer| send_buffer.is_client_gone()) =>
             {
-                self.detach(&mut inner, now, Detach::Aborted);
+                inner.detach(now, Detach::Aborted);
+                self.settle(&mut inner, now);
                 return None;
             }
             Attach::Busy => {
@@ -231,8 +230,8 @@ impl Connection {
         if kind == WebsocketKind::Hixie76 {
             inner.session.beat_without_pings();
         }
-        inner.receiver = Some(Receiver::Websocket(send_buffer.clone(), kind));
-        inner.websocket = Some(Websocket::new(
+        inner.receiver = Some(Receiver::Websocket);
+        inner.websocket = Some(WebsocketSender::new(
             send_buffer,
             kind,
             now,
@@ -249,7 +248,9 @@ impl Connection {
     ) -> Result<(), E> {
         // The lock is held while the events are queued: that keeps them before a later `Closed`.
         let inner = lock(&self.inner);
-        let open = inner.session.is_open() && inner.client_closes.is_empty();
+        let websocket = inner.websocket.as_ref();
+        let open = inner.session.is_open()
+            && websocket.is_none_or(|websocket| websocket.closing.can_receive());
         self.runtime().events.push_messages(self.key, open, decode)
     }
 
@@ -265,10 +266,14 @@ impl Connection {
                 }
             }),
             Send::Direct => match &inner.receiver {
-                Some(Receiver::Websocket(send_buffer, kind)) => {
+                Some(Receiver::Websocket) => {
+                    let Some(websocket) = &inner.websocket else {
+                        return Sent::Refused;
+                    };
                     // Nothing else waits: the queue is empty, or it would have been queued.
-                    let buffered =
-                        send_buffer.write(self.runtime(), |out| frame_message(message, *kind, out));
+                    let buffered = websocket.send_buffer.write(self.runtime(), |out| {
+                        frame_message(message, websocket.kind, out);
+                    });
                     return self.after_send(inner, buffered);
                 }
                 Some(Receiver::Response { .. }) => {
@@ -288,75 +293,19 @@ impl Connection {
         self.after_send(inner, buffered)
     }
 
-    /// The application closes with this `c` frame.
-    pub fn close(self: &Arc<Self>, frame: &[u8]) {
-        let mut inner = lock(&self.inner);
-        if inner.session.close(frame) {
-            self.settle(&mut inner, Instant::now());
-        }
-    }
-
-    /// The application closes a raw websocket.
-    pub fn close_raw(self: &Arc<Self>, code: u16, reason: Option<&[u8]>) {
-        let mut inner = lock(&self.inner);
-        if inner.session.close(&[]) {
-            self.close_websocket(&mut inner, code, reason);
-        }
-    }
-
-    /// Ends the receiver as if it had all it gets: a response ends, a websocket closes without a `c` frame.
-    pub fn end_receiver(self: &Arc<Self>) {
-        let mut inner = lock(&self.inner);
-        let now = Instant::now();
-        self.finish(&mut inner, now);
-        self.settle(&mut inner, now);
-    }
-
     /// The response that receives now, by its number among those that the session has had; 0 if none does.
     /// Whoever asks may look at its request, and at those that follow.
     pub fn receiver(&self) -> u32 {
         self.request_interest.asked();
         match &lock(&self.inner).receiver {
             Some(Receiver::Response { id, .. }) => u32::try_from(*id).unwrap_or(0),
-            Some(Receiver::Websocket(..)) | None => 0,
+            Some(Receiver::Websocket) | None => 0,
         }
     }
 
     /// The application has been told of the connection.
     pub fn announced(&self) {
         self.request_interest.told();
-    }
-
-    /// The application has given up a session that nobody receives for.
-    pub fn end_session(self: &Arc<Self>) {
-        let mut inner = lock(&self.inner);
-        if inner.receiver.is_none() {
-            inner.session.end();
-            self.settle(&mut inner, Instant::now());
-        }
-    }
-
-    /// The client of this response went away in the middle.
-    fn abort(self: &Arc<Self>, receiver: u64) {
-        let mut inner = lock(&self.inner);
-        if matches!(&inner.receiver, Some(Receiver::Response { id, .. }) if *id == receiver) {
-            self.detach(&mut inner, Instant::now(), Detach::Aborted);
-        }
-    }
-
-    /// Something has gone wrong that should not: the connection ends at once, in whatever state it is.
-    pub fn fail(self: &Arc<Self>) {
-        let mut inner = lock(&self.inner);
-        if inner.session.state() == State::Closed {
-            return;
-        }
-        self.service.log_fault();
-        if let Some(send_buffer) = inner.send_buffer() {
-            send_buffer.abort(self.runtime());
-        }
-        inner.receiver = None;
-        inner.session.end();
-        self.settle(&mut inner, Instant::now());
     }
 
     /// A deadline may have come.
@@ -378,15 +327,11 @@ impl Connection {
         }
         inner.session.handle_timeout(now);
         if let Some(websocket) = &mut inner.websocket {
-            websocket.handle_timeout(now, self.service.options.ping, self.runtime());
+            websocket.ping(now, self.service.options.ping, self.runtime());
+            let steps = websocket.closing.handle_timeout(now);
+            self.carry_out(&mut inner, &steps, now);
         }
         self.settle(&mut inner, now);
-    }
-
-    fn detach(self: &Arc<Self>, inner: &mut Inner, now: Instant, why: Detach) {
-        inner.receiver = None;
-        inner.session.detach(now, why);
-        self.settle(inner, now);
     }
 
     /// A receiver has attached: the application learns of a new connection, or of the new request.
@@ -471,31 +416,23 @@ impl Connection {
                     self.finish(inner, now);
                 }
             }
-            Some(Receiver::Websocket(send_buffer, kind)) => {
-                send_buffer.write(self.runtime(), |out| frame_payload(frame, *kind, out));
+            Some(Receiver::Websocket) => {
+                if let Some(websocket) = &inner.websocket {
+                    websocket.send_buffer.write(self.runtime(), |out| {
+                        frame_payload(frame, websocket.kind, out);
+                    });
+                }
             }
             None => {}
         }
     }
 
-    /// The receiver has all it gets.
-    fn finish(self: &Arc<Self>, inner: &mut Inner, now: Instant) {
-        match inner.receiver.take() {
-            Some(Receiver::Response { send_buffer, .. }) => {
-                send_buffer.end(self.runtime());
-                inner.leaves(&send_buffer);
-            }
-            Some(Receiver::Websocket(..)) => {
-                self.close_websocket(inner, NORMAL_CLOSURE.0, Some(NORMAL_CLOSURE.1));
-            }
-            None => return,
-        }
-        inner.session.detach(now, Detach::Done);
-    }
-
     /// Keeps the one entry in the timer queue no later than the next deadline.
     fn schedule(self: &Arc<Self>, inner: &mut Inner) {
-        let websocket = inner.websocket.as_ref().and_then(Websocket::poll_timeout);
+        let websocket = inner
+            .websocket
+            .as_ref()
+            .and_then(WebsocketSender::poll_timeout);
         let next = match (inner.session.poll_timeout(), websocket) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -522,20 +459,10 @@ impl Connection {
 impl Inner {
     fn send_buffer(&self) -> Option<&Arc<SendBuffer>> {
         match &self.receiver {
-            Some(Receiver::Response { send_buffer, .. } | Receiver::Websocket(send_buffer, _)) => {
-                Some(send_buffer)
-            }
+            Some(Receiver::Response { send_buffer, .. }) => Some(send_buffer),
+            Some(Receiver::Websocket) => Some(&self.websocket.as_ref()?.send_buffer),
             None => None,
         }
-    }
-
-    fn has_client_close(&self, is_meant: impl Fn(&ClientClose) -> bool) -> bool {
-        self.client_closes.iter().any(is_meant)
-    }
-
-    fn is_websocket(&self, phase: Phase) -> bool {
-        let websocket = self.websocket.as_ref();
-        websocket.is_some_and(|websocket| websocket.phase == phase)
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use super::Connection;
+use crate::protocol::closing::Cause;
 use crate::server::Runtime;
 use crate::server::dispatch::{Head, Plan, Reply};
 use crate::server::events::{Event, EventBatch, RequestInfo};
@@ -103,15 +104,15 @@ fn whole_requests_are_copied_for_those_who_ask() {
     let connection = connection.unwrap();
     assert_eq!(request.unwrap(), b"POST /s/0/a/xhr_streaming");
     // The application may be about to ask.
-    connection.end_receiver();
+    connection.end(Cause::ReceiverDone);
     let second = receives(&service, &near);
     assert!(next(&runtime).1.is_some());
     connection.announced();
-    connection.end_receiver();
+    connection.end(Cause::ReceiverDone);
     let third = receives(&service, &near);
     assert!(next(&runtime).1.is_none());
     assert_eq!(connection.receiver(), 3);
-    connection.end_receiver();
+    connection.end(Cause::ReceiverDone);
     assert_eq!(connection.receiver(), 0);
     let fourth = receives(&service, &near);
     assert!(next(&runtime).1.is_some());
