@@ -1,10 +1,10 @@
 'use strict';
 
 /**
- * @file What the native side knows by number, as long as somebody here holds the object that it stands for.
+ * @file Numbers of services, registries and installations. The native side knows these objects only by number.
  */
 
-/** Gives numbers back whose objects are garbage, and finds services by theirs. */
+/** Releases the number of an object when the object is garbage, and finds services by number. */
 class Ids {
   /** @param {import('./engine').Engine} engine */
   constructor(engine) {
@@ -12,7 +12,7 @@ class Ids {
     /** @type {Map<number, WeakRef<import('./server').Service>>} */
     this.services = new Map();
     /**
-     * Listeners that have been taken off an http server: requests for them may be under way there.
+     * Services that have been removed from an http server, where requests for them may still be under way.
      *
      * @type {Map<number, import('./server').Service>}
      */
@@ -20,7 +20,7 @@ class Ids {
     /** @type {FinalizationRegistry<() => void>} */
     this.garbage = new FinalizationRegistry((release) => {
       release();
-      // An installation says goodbye to its services.
+      // The release of an installation may have queued a `LEFT` event for each of its services.
       engine.drainSoon();
     });
   }
@@ -52,16 +52,18 @@ class Ids {
   }
 
   /**
+   * Finds the service that an event names.
+   *
    * @param {number} id
-   * @returns {import('./server').Service | undefined} of an event that is about it: there for sure as long as a
-   *   request or a connection of it is
+   * @returns {import('./server').Service | undefined} never undefined while the service has a connection, or a request
+   *   under way
    */
   service(id) {
     return this.services.get(id)?.deref();
   }
 
   /**
-   * A service is taken off an http server.
+   * Removes a service from an installation, and holds the service until no request for it is under way there.
    *
    * @param {number} installation
    * @param {import('./server').Service} service
@@ -75,7 +77,7 @@ class Ids {
   }
 
   /**
-   * No request is under way for it any more where it was taken off.
+   * Handles a `LEFT` event: no request for the removed service is under way any more.
    *
    * @param {number} id
    */

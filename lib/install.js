@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file An http server with services on it: who sees a request first, and by which ingress it goes.
+ * @file The services on an http server. Finds the service of each request, and chooses its ingress: takeover or bridge.
  */
 
 const { EventEmitter } = require('node:events');
@@ -16,25 +16,26 @@ const { closeAfterUpgrade, declineUpgrade, serveWithoutUpgrade } = require('./wi
 const [MAJOR, MINOR] = process.versions.node.split('.').map(Number);
 
 /**
- * The listener functions that installations have put on http servers.
+ * The installations of http servers, by their listener function.
  *
  * @type {WeakMap<Function, Installation>}
  */
 const installations = new WeakMap();
 
 /**
- * All installations on an http server; more than one when others listened in between.
+ * All installations on an http server. There is more than one if the application added a listener between two
+ * services.
  *
  * @type {WeakMap<import('node:http').Server, Installation[]>}
  */
 const byHttpServer = new WeakMap();
 
-/** Bun and Deno call themselves a Node, but have other things in its sockets. */
+/** Bun and Deno also have `process.versions.node`, but their sockets lack the internals of Node's. */
 const IS_NODE = process.versions.bun === undefined && process.versions.deno === undefined;
 
 const IS_WINDOWS = process.platform === 'win32';
 
-/** The services that were put on one http server and share one listener on each of its events. */
+/** Services on one http server that share one listener for `request` and one for `upgrade`. */
 class Installation {
   /**
    * @param {import('node:http').Server} httpServer
@@ -43,12 +44,12 @@ class Installation {
   constructor(httpServer, engine) {
     this.httpServer = httpServer;
     this.engine = engine;
-    /** The native side's number for the http server. */
+    /** The native side's number for this installation. */
     this.id = engine.native.createInstallation();
     engine.ids.addInstallation(this);
     /** Newest first. @type {import('./server').Service[]} */
     this.services = [];
-    /** What was last said to the native side about the http server. */
+    /** The limits of the http server that the native side has, as text. */
     this.settings = '';
     this.withdrawn = false;
     this.bridgeOnly = process.env.SOCKJS_RS_DOOR === 'bridge' || !IS_NODE || IS_WINDOWS;
@@ -61,17 +62,17 @@ class Installation {
       }
       return true;
     });
-    /** Whether somebody else listened for upgrades before. */
-    this.othersUpgrade = httpServer.listenerCount('upgrade') > 0;
+    /** Whether the http server had listeners for upgrades before. They are called for requests of no service. */
+    this.hadUpgradeListeners = httpServer.listenerCount('upgrade') > 0;
     this.onUpgrade = this.intercept('upgrade', (request, socket, head) => {
       const service = this.find(request.url);
       if (service !== undefined) {
         serveUpgrade(service, request, socket, head, takeUpgrade(this));
-      } else if (this.othersUpgrade || !this.isAloneFor('upgrade', this.onUpgrade)) {
+      } else if (this.hadUpgradeListeners || !this.isAloneFor('upgrade', this.onUpgrade)) {
         return false;
       } else {
-        // Node upgrades because of our listener only. A socket that nobody looks after would stay for ever,
-        // and an error of it would end the process.
+        // Node has upgraded only because of this listener. Without an answer, the socket would stay open for ever, and
+        // an 'error' event on it would end the process.
         serveWithoutUpgrade(undefined, request, socket, head, httpServer);
       }
       return true;
@@ -89,7 +90,7 @@ class Installation {
   }
 
   /**
-   * Takes the services of a server away.
+   * Removes the services of a server.
    *
    * @param {import('./server').Server} server
    */
@@ -107,19 +108,19 @@ class Installation {
   }
 
   /**
-   * Puts itself in the place of the listeners of an event, which it calls with what is not ours.
+   * Replaces the listeners of an event with one, which calls them if the event is not for a service.
    *
    * @param {string} event
-   * @param {(...args: any[]) => boolean} handle
+   * @param {(...args: any[]) => boolean} handle returns whether it has handled the event
    */
   intercept(event, handle) {
     const { httpServer } = this;
-    const others = httpServer.listeners(event).slice();
+    const replaced = httpServer.listeners(event).slice();
     httpServer.removeAllListeners(event);
     /** @this {unknown} */
     const listener = function (...args) {
       if (handle(...args)) return true;
-      for (const other of others) other.apply(this, args);
+      for (const original of replaced) original.apply(this, args);
       return false;
     };
     installations.set(listener, this);
@@ -128,20 +129,21 @@ class Installation {
   }
 
   /**
-   * Whether nobody else sees the requests of the http server, neither by listening nor by having
-   * replaced its `emit`. Only then connections may leave Node.
+   * Whether nothing else needs to see the requests of the http server: no listener for `request` was added later, and
+   * no package has replaced `emit` or `decorateConnection`. Only then may connections leave Node. Always false where
+   * all requests take the bridge.
    */
   isAlone() {
     return (
       !this.bridgeOnly &&
       this.isAloneFor('request', this.onRequest) &&
-      // A patched one wants to see the request.
+      // A replaced `decorateConnection` needs Node's request.
       !Session.isPatched()
     );
   }
 
   /**
-   * Whether an event of the http server reaches our listener only.
+   * Whether a listener is the only one that an event of the http server reaches.
    *
    * @param {string} event
    * @param {Function} listener
@@ -157,7 +159,7 @@ class Installation {
   }
 
   /**
-   * Whether a connection may leave Node now. When none may, those that have been taken go back with their next
+   * Whether a connection may leave Node now. If not, connections that have been taken return to Node with their next
    * request.
    */
   mayTake() {
@@ -165,7 +167,7 @@ class Installation {
     const may =
       this.isAlone() &&
       !watchAll() &&
-      // What these do, and whom they call, cannot be seen from here.
+      // The native side has no equivalent of these.
       !(httpServer.timeout > 0) &&
       !(httpServer.maxRequestsPerSocket > 0) &&
       httpServer.listenerCount('timeout') === 0;
@@ -180,7 +182,7 @@ class Installation {
     this.engine.native.installationWithdraw(this.id, withdrawn);
   }
 
-  /** When somebody else begins to listen, connections that were taken go back with their next request. */
+  /** Withdraws when a listener for `request` or `timeout` is added, and checks again when one is removed. */
   followOtherListeners() {
     const { httpServer } = this;
     httpServer.on('newListener', (event) => {
@@ -191,7 +193,7 @@ class Installation {
     });
   }
 
-  /** Node reads its settings at each request: a change of one reaches connections that were taken before. */
+  /** Node reads its settings at each request, so a change must also reach connections that have been taken. */
   followSettings() {
     if (this.bridgeOnly) return;
     const follow = () => {
@@ -202,8 +204,9 @@ class Installation {
   }
 
   /**
-   * Node upgrades every request that asks for it because we listen for upgrades. Where it can be told that one
-   * is no handshake of ours, it is; an application's own answer to that counts more.
+   * Because of our listener, Node upgrades every request that asks for it. Versions with `shouldUpgradeCallback` are
+   * told not to upgrade a request that is neither a handshake for a service nor for an earlier listener. If the
+   * application's own callback has refused the request already, that stands.
    */
   followUpgrades() {
     const { httpServer } = this;
@@ -212,16 +215,18 @@ class Installation {
     const { onUpgrade } = this;
     httpServer.shouldUpgradeCallback = (/** @type {any} */ request) => {
       if (!original.call(httpServer, request)) return false;
-      // Others may think otherwise of it, or rewrite its target.
+      // Another listener may serve the request, or rewrite its target.
       if (!this.isAloneFor('upgrade', onUpgrade)) return true;
       const service = this.find(request.url);
-      if (service === undefined ? this.othersUpgrade : isHandshake(service, request)) return true;
+      if (service === undefined ? this.hadUpgradeListeners : isHandshake(service, request)) {
+        return true;
+      }
       declineUpgrade(request);
       return false;
     };
   }
 
-  /** `closeIdleConnections`, which `close` calls on Node 19 and later, reaches taken connections too. */
+  /** Makes `closeIdleConnections`, which `close` calls from Node 19 on, reach taken connections too. */
   followIdleConnections() {
     const { httpServer, engine, id } = this;
     const original = httpServer.closeIdleConnections;
@@ -232,7 +237,7 @@ class Installation {
     };
   }
 
-  /** Tells the native side about the http server's limits, when they have changed. */
+  /** Tells the native side the http server's limits, if they have changed. */
   configure() {
     const { httpServer } = this;
     const keepAlive = limit(httpServer.keepAliveTimeout);
@@ -243,9 +248,9 @@ class Installation {
     const limits = {
       keepAlive,
       idle,
-      // Node 18 stops its timer for idle connections at the first byte, later versions when a head is complete.
+      // Node 18 stops the timer of an idle connection at the first byte, later versions when a head is complete.
       stalled: MAJOR > 18 ? idle : 0,
-      // As Node does it when the second has become less than the first.
+      // Node, too, swaps the two if `headersTimeout` is larger than `requestTimeout`.
       headers: areSwapped ? request : headers,
       request: areSwapped ? headers : request,
       maxHeaderSize: httpServer.maxHeaderSize || require('node:http').maxHeaderSize,
@@ -258,25 +263,25 @@ class Installation {
 }
 
 /**
- * @param {any} value of a property that applications set
- * @returns {number} milliseconds; 0 for none
+ * @param {any} value the value of a property that applications set
+ * @returns {number} milliseconds; 0 for no limit
  */
 function limit(value) {
   return value > 0 ? Number(value) : 0;
 }
 
-/** Properties of an http server that matter to connections which are open. */
+/** The properties of an http server that affect open connections. */
 const SETTINGS = [
   ...['keepAliveTimeout', 'keepAliveTimeoutBuffer', 'headersTimeout', 'requestTimeout'],
   ...['timeout', 'maxRequestsPerSocket'],
 ];
 
 /**
- * Makes an accessor of a property, which is otherwise as it was.
+ * Replaces a property with an accessor that behaves in the same way and reports changes.
  *
  * @param {any} object
  * @param {string} name
- * @param {() => void} changed is called when it has been set
+ * @param {() => void} changed is called after each assignment
  */
 function followProperty(object, name, changed) {
   const own = Object.getOwnPropertyDescriptor(object, name);
@@ -295,8 +300,8 @@ function followProperty(object, name, changed) {
 }
 
 /**
- * Milliseconds that Node leaves an idle connection open after the time that it has announced, because the next
- * request of a client may be on its way.
+ * Milliseconds for which Node keeps an idle connection open beyond `keepAliveTimeout`, the time that it announces to
+ * the client. The next request of the client may already be on its way.
  *
  * @param {import('node:http').Server & { keepAliveTimeoutBuffer?: number }} httpServer
  */
@@ -305,11 +310,13 @@ function keepAliveBuffer({ keepAliveTimeoutBuffer: buffer }) {
   return Number.isFinite(buffer) && buffer >= 0 ? buffer : 1000;
 }
 
-/** In versions of Node without a property for it: none before 20.18 and 22.9, then a second. */
+/** The same in versions of Node without a property for it: 1000 from 20.18 and 22.9 on, 0 before. */
 const KEEP_ALIVE_BUFFER =
   MAJOR > 22 || (MAJOR === 22 && MINOR >= 9) || (MAJOR === 20 && MINOR >= 18) ? 1000 : 0;
 
 /**
+ * Adds a service to the installation that listens on an http server, or to a new one. Newer services come first.
+ *
  * @param {import('node:http').Server} httpServer
  * @param {import('./server').Service} service
  */
@@ -330,6 +337,8 @@ function install(httpServer, service) {
 }
 
 /**
+ * Removes the services of a server from an http server.
+ *
  * @param {import('node:http').Server} httpServer
  * @param {import('./server').Server} server
  */

@@ -8,11 +8,11 @@ class PausedMessages {
   constructor() {
     this.paused = true;
     this.delivering = false;
-    /** Messages that had been read already. @type {unknown[]} */
+    /** Messages that have been read. @type {unknown[]} */
     this.messages = [];
-    /** How many of them have been delivered. */
+    /** The number of them that have been delivered; they are at the front. */
     this.delivered = 0;
-    /** What answers requests on the bridge that bring more. @type {(() => void)[]} */
+    /** Functions that answer requests on the bridge with more messages. @type {(() => void)[]} */
     this.senders = [];
   }
 
@@ -20,7 +20,7 @@ class PausedMessages {
     return this.delivered === this.messages.length;
   }
 
-  /** The next message. Delivered ones are let go of in large steps, so that all of it is linear. */
+  /** The next message. Delivered messages are removed in large steps, so that the time for all of them is linear. */
   take() {
     const message = this.messages[this.delivered++];
     if (this.delivered > this.messages.length / 2) {

@@ -1,4 +1,4 @@
-//! What the application has to be told, queued in batches until the JavaScript thread drains it.
+//! Events for the application, queued in batches until the JavaScript thread drains them.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,38 +13,38 @@ use crate::lock;
 use crate::protocol::json::Messages;
 use crate::transport::Transport;
 
-/// The request by which a client receives, as far as `Connection` shows it to the application.
+/// The request by which a client receives: what `Connection` shows of it to the application.
 #[derive(Debug)]
 pub enum RequestInfo {
     /// JavaScript has the request object.
     Node {
-        /// Under this number.
+        /// Its number in JavaScript.
         id: u32,
-        /// How it receives.
+        /// The transport of the request.
         transport: Transport,
     },
     /// The request was read here.
     Request {
-        /// The taken socket that it came by.
+        /// The taken socket on which it came.
         taken_id: u32,
-        /// `{url, pathname, protocol, headers}`, for JavaScript to parse if somebody looks at it.
+        /// `{url, pathname, protocol, headers}`. JavaScript parses it when the application reads one of them.
         json: String,
         /// The request with all of its headers, in latin1 ([`super::dispatch::Head::whole`]), if JavaScript may
-        /// ask for it. It is gone with the event.
+        /// ask for it, which it can only while it handles the event.
         whole: Option<Vec<u8>>,
     },
 }
 
-/// A message, whose text is in the batch that it came with.
+/// A message. Its contents are in the buffers of its batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Message {
-    /// The connection's.
+    /// The key of its connection.
     pub key: u32,
-    /// What it is and where.
+    /// Its form, which says in which buffer it is.
     pub form: Form,
-    /// Where it begins there.
+    /// The index in that buffer where it begins.
     pub start: usize,
-    /// Where it ends.
+    /// The index after its end.
     pub end: usize,
 }
 
@@ -55,13 +55,13 @@ pub enum Form {
     Ascii,
     /// Any other string, in `EventBatch::wide`.
     Wide,
-    /// No string: JSON text in `EventBatch::bytes`.
+    /// A value that is not a string: JSON text in `EventBatch::bytes`.
     Value,
     /// Binary, in `EventBatch::bytes`.
     Binary,
 }
 
-/// One thing that happened. `key` is the connection's.
+/// One thing that happened. A `key` names a connection.
 #[derive(Debug)]
 pub enum Event {
     /// A session opened.
@@ -73,24 +73,24 @@ pub enum Event {
     },
     /// Another request receives for the session.
     Attached {
-        /// Whose.
+        /// The connection of the session.
         key: u32,
         /// The request.
         request_info: RequestInfo,
     },
     /// The client has sent something.
     Message(Message),
-    /// The client has ended its websocket; `Connection::finish_client_close` is due.
+    /// The client has ended its websocket. JavaScript has to call `Connection::finish_client_close`.
     ClientClose(u32),
     /// The server began to close the session by itself.
     Closing(u32),
     /// The session is over. The key is free once this has been handled.
     Closed(u32),
-    /// Enough has left for more to be written.
+    /// All bytes that waited for the client have left, so the application may write more.
     Drain(u32),
-    /// Bytes wait in a send buffer that JavaScript writes.
+    /// Bytes wait in the send buffer with this id, which JavaScript writes.
     Output(u32),
-    /// A taken socket has ended: its socket in JavaScript is to be destroyed.
+    /// A taken socket has ended. JavaScript has to destroy its own socket object.
     Ended {
         /// Its id.
         taken_id: u32,
@@ -99,9 +99,9 @@ pub enum Event {
     },
     /// A taken HTTP connection goes back to Node.
     Returned(Returned),
-    /// A service has been taken off an http server, and no request that came to it there is under way.
+    /// A service was removed from an http server, and its last request there is over.
     Left(u32),
-    /// A line for the listener's `log`.
+    /// A line for the service's `log` function.
     Log {
         /// The service that logs.
         service: u32,
@@ -113,7 +113,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// The connection that it is about, if it is about one.
+    /// The key of the connection that the event is about, if it is about one.
     pub fn key(&self) -> Option<u32> {
         match self {
             Self::Open { connection, .. } => Some(connection.key()),
@@ -131,7 +131,7 @@ impl Event {
         }
     }
 
-    /// Bytes that it holds besides its own size.
+    /// Bytes that the event holds on the heap.
     fn held(&self) -> usize {
         match self {
             Self::Open { request_info, .. } | Self::Attached { request_info, .. } => {
@@ -149,7 +149,7 @@ impl Event {
     }
 }
 
-/// Events in order, with the text of the messages in two shared buffers.
+/// Events in order, with the contents of the messages in two shared buffers.
 #[derive(Debug, Default)]
 pub struct EventBatch {
     /// In the order in which they happened.
@@ -158,23 +158,24 @@ pub struct EventBatch {
     pub bytes: Vec<u8>,
     /// UTF-16 messages.
     pub wide: Vec<u16>,
-    /// Bytes that the events hold themselves.
+    /// Bytes that the events hold on the heap.
     held: usize,
     /// When the first of the events came.
     since: Option<Instant>,
-    /// How often in a row each of the three buffers was emptied without having needed the room it has.
+    /// For each of the three buffers: how many times in a row it was much larger than needed.
     unneeded: [usize; 3],
 }
 
-/// Bytes up to which an emptied buffer stays as it is.
+/// Capacity in bytes that an emptied buffer keeps even if it is not needed.
 const KEEP_CAPACITY: usize = 1 << 20;
-/// So often in a row may up to [`LARGE`] go unused before it is given back. Batches differ in size, and new
-/// room costs more than the copying into it.
-const PATIENCE: usize = 16;
-/// More bytes than this are given back the first time: they were for a burst, or for one huge message.
+/// A buffer of up to [`LARGE`] bytes shrinks when it was not needed more times in a row than this. Batches
+/// differ in size, and to allocate again costs more than to copy the messages.
+const MAX_UNNEEDED: usize = 16;
+/// A buffer of more bytes shrinks the first time that it was not needed: it grew for a burst, or for one huge
+/// message.
 const LARGE: usize = 4 << 20;
 
-/// Empties a buffer, and gives back what it did not need.
+/// Empties a buffer, and shrinks it if it was not needed. A quarter in use counts as needed.
 fn empty<T>(buffer: &mut Vec<T>, unneeded: &mut usize) {
     let room = buffer.capacity() * size_of::<T>();
     let is_used = buffer.len() >= buffer.capacity() / 4;
@@ -184,7 +185,7 @@ fn empty<T>(buffer: &mut Vec<T>, unneeded: &mut usize) {
         return;
     }
     *unneeded += 1;
-    if room > LARGE || *unneeded > PATIENCE {
+    if room > LARGE || *unneeded > MAX_UNNEEDED {
         *unneeded = 0;
         buffer.shrink_to(KEEP_CAPACITY / size_of::<T>());
     }
@@ -204,7 +205,7 @@ impl EventBatch {
     /// Bytes of memory for this batch. An event counts as [`LEAST`] bytes or more, because later events wait until
     /// JavaScript has handled it.
     fn weight(&self) -> usize {
-        let events = self.events.len() * LEAST + self.held;
+        let events = self.events.len() * EVENT_WEIGHT + self.held;
         self.bytes.len() + 2 * self.wide.len() + events
     }
 
@@ -284,19 +285,19 @@ pub struct EventQueue {
     batch: Mutex<EventBatch>,
     len: AtomicUsize,
     weight: AtomicUsize,
-    /// Rung and not yet answered.
+    /// The waker has been called, and JavaScript has not drained the queue since.
     notified: AtomicBool,
     waker: Box<dyn Waker>,
     drained: Notify,
 }
 
-/// Rings at this many events even when the I/O thread does not come to rest.
-const RING_AT: usize = 256;
-/// Above this many bytes the I/O threads stop reading from clients, and answering their requests, until
-/// JavaScript has caught up.
+/// This many events wake JavaScript even while the I/O thread is busy.
+const WAKE_AT: usize = 256;
+/// While more bytes than this wait, the I/O threads do not read from clients and do not answer their requests.
 const FULL_AT: usize = 16 << 20;
-/// So that there are never much more than 16,384 of them.
-const LEAST: usize = 1 << 10;
+/// Bytes that each event counts for, besides those that it holds. So not many more than 16,384 events wait:
+/// JavaScript has to handle all of them before it gets to a new one.
+const EVENT_WEIGHT: usize = 1 << 10;
 
 impl EventQueue {
     /// An empty queue.
@@ -311,7 +312,8 @@ impl EventQueue {
         }
     }
 
-    /// Adds one event. JavaScript is woken when the I/O thread comes to rest.
+    /// Adds one event. JavaScript is woken when the I/O thread is about to sleep, or when [`WAKE_AT`] events
+    /// wait.
     pub fn push(&self, event: Event) {
         let mut batch = lock(&self.batch);
         batch.held += event.held();
@@ -319,8 +321,7 @@ impl EventQueue {
         self.pushed(&mut batch);
     }
 
-    /// Adds messages for the connection `key`; all of them, or none when `fill` fails or they are not
-    /// `wanted`.
+    /// Adds messages for the connection `key`. Adds none of them if `fill` fails, or if they are not `wanted`.
     pub fn push_messages<E>(
         &self,
         key: u32,
@@ -346,18 +347,18 @@ impl EventQueue {
         }
         self.len.store(batch.events.len(), Ordering::Relaxed);
         self.weight.store(batch.weight(), Ordering::Relaxed);
-        if batch.events.len() >= RING_AT {
+        if batch.events.len() >= WAKE_AT {
             self.wake();
         }
     }
 
-    /// Whether anything waits.
+    /// Whether no events wait.
     pub fn is_empty(&self) -> bool {
         self.len.load(Ordering::Relaxed) == 0
     }
 
-    /// Rings when something waits and nobody has been called yet.
-    pub fn ring_if_waiting(&self) {
+    /// Wakes JavaScript if events wait and it has not been woken for them yet.
+    pub fn wake_if_waiting(&self) {
         if !self.is_empty() {
             self.wake();
         }
@@ -369,10 +370,10 @@ impl EventQueue {
         }
     }
 
-    /// Takes what waits in exchange for an empty batch.
+    /// Moves all waiting events to `into`, whose own buffers, emptied, then take the next events.
     pub fn drain(&self, into: &mut EventBatch) {
         into.clear();
-        // Before the swap: what is pushed after it has to wake it again.
+        // Before the swap, because an event that is pushed after the swap has to wake JavaScript again.
         self.notified.store(false, Ordering::Release);
         let mut batch = lock(&self.batch);
         std::mem::swap(&mut *batch, into);
@@ -390,7 +391,7 @@ impl EventQueue {
         since.is_some_and(|since| now.saturating_duration_since(since) > limit)
     }
 
-    /// Waits while JavaScript is so far behind that no more should be read from clients.
+    /// Waits while more than [`FULL_AT`] bytes wait for JavaScript: nothing should be read from clients then.
     pub async fn room(&self) {
         while self.weight.load(Ordering::Relaxed) > FULL_AT {
             let drained = self.drained.notified();
@@ -433,26 +434,26 @@ mod tests {
     }
 
     #[test]
-    fn one_ring_announces_any_number_of_events() {
+    fn javascript_is_woken_once_for_any_number_of_events() {
         let (queue, waker) = queue();
         say(&queue, "a");
         say(&queue, "b");
         assert_eq!(waker.0.load(Ordering::Relaxed), 0);
-        queue.ring_if_waiting();
-        queue.ring_if_waiting();
+        queue.wake_if_waiting();
+        queue.wake_if_waiting();
         assert_eq!(waker.0.load(Ordering::Relaxed), 1);
         let mut batch = EventBatch::default();
         queue.drain(&mut batch);
         assert_eq!(batch.events.len(), 2);
         assert_eq!(batch.bytes, b"ab");
-        queue.ring_if_waiting();
+        queue.wake_if_waiting();
         assert_eq!(waker.0.load(Ordering::Relaxed), 1);
     }
 
     #[test]
-    fn a_busy_thread_still_rings_after_a_while() {
+    fn a_busy_io_thread_wakes_javascript_when_many_events_wait() {
         let (queue, waker) = queue();
-        for _ in 0..RING_AT {
+        for _ in 0..WAKE_AT {
             say(&queue, "x");
         }
         assert_eq!(waker.0.load(Ordering::Relaxed), 1);
@@ -460,7 +461,7 @@ mod tests {
 
     #[test]
     fn a_broken_payload_leaves_nothing_behind() {
-        let (queue, _bell) = queue();
+        let (queue, _waker) = queue();
         say(&queue, "before");
         let broken = queue.push_messages(1, true, |inbox| {
             inbox.text("half");
@@ -475,13 +476,13 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_goes_when_it_was_not_needed_for_a_while() {
+    fn a_buffer_shrinks_when_it_was_not_needed_for_a_while() {
         let mut batch = EventBatch {
             bytes: vec![0; LARGE],
             ..EventBatch::default()
         };
         batch.clear();
-        for _ in 0..PATIENCE {
+        for _ in 0..MAX_UNNEEDED {
             assert_eq!(batch.bytes.capacity(), LARGE);
             batch.bytes.push(0);
             batch.clear();
@@ -493,7 +494,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_buffer_goes_as_soon_as_it_is_not_needed() {
+    fn a_large_buffer_shrinks_as_soon_as_it_is_not_needed() {
         let mut batch = EventBatch {
             wide: vec![0; LARGE],
             ..EventBatch::default()
@@ -506,7 +507,7 @@ mod tests {
 
     #[test]
     fn reading_stops_while_javascript_is_far_behind() {
-        let (queue, _bell) = queue();
+        let (queue, _waker) = queue();
         say(&queue, &"x".repeat(FULL_AT + 1));
         assert!(queue.is_full());
         queue.drain(&mut EventBatch::default());

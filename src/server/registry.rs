@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use super::connection::Connection;
 use crate::lock;
 
-/// Sessions are shared by all listeners of one `Server` with the same prefix, and by nobody else.
+/// The services of one `Server` that have the same prefix share one registry. Others do not see its sessions.
 #[derive(Debug, Default)]
 pub struct Registry {
-    // A std Mutex: never held across an await, and never while a connection's lock is waited for.
+    // A std Mutex: never held across an await, nor while waiting for a connection's lock.
     sessions: Mutex<HashMap<Box<str>, Arc<Connection>>>,
 }
 
@@ -19,7 +19,7 @@ impl Registry {
         lock(&self.sessions).get(id).cloned()
     }
 
-    /// The session of this name, made if it is not there.
+    /// The session of this name. `make` creates it if it does not exist.
     pub fn get_or_insert(
         &self,
         id: &str,
@@ -34,7 +34,7 @@ impl Registry {
         connection
     }
 
-    /// Forgets the session `id` if it still is the connection `key`.
+    /// Removes the session `id` if it is still the one with this `key`.
     pub fn remove(&self, id: &str, key: u32) {
         let mut sessions = lock(&self.sessions);
         if sessions
@@ -45,9 +45,9 @@ impl Registry {
         }
     }
 
-    /// Lets go of all sessions, at the end of the environment.
+    /// Removes all sessions, at the end of the environment.
     pub fn clear(&self) {
-        // Connections may end with the last who holds them: not under the lock.
+        // Dropping the last reference to a connection may end it, so this happens without the lock.
         let sessions = std::mem::take(&mut *lock(&self.sessions));
         drop(sessions);
     }
@@ -57,7 +57,7 @@ impl Registry {
         lock(&self.sessions).len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no sessions.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

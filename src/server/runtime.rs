@@ -13,11 +13,11 @@ use crate::lock;
 
 /// One per Node environment and copy of `lib/`; nothing is global to the process.
 pub struct Runtime {
-    /// For JavaScript.
+    /// Events for JavaScript.
     pub events: Arc<EventQueue>,
     /// Deadlines of all connections.
     pub timers: Arc<Timers>,
-    /// Names of connections.
+    /// Numbers that name connections.
     pub keys: Keys,
     /// Sockets taken from Node.
     pub taken: TakenSockets,
@@ -25,8 +25,8 @@ pub struct Runtime {
     /// How many of them serve websockets.
     websocket_ios: usize,
     next_io: AtomicUsize,
-    /// Counted apart: with one counter, clients that ask for `/info` and then open a websocket would all go to
-    /// every other thread.
+    /// A counter of its own: with one for both, clients that request `/info` and then open a websocket would
+    /// use only every second thread.
     next_websocket_io: AtomicUsize,
     threads: Mutex<Vec<IoThread>>,
     registries: Mutex<Vec<Weak<Registry>>>,
@@ -41,8 +41,8 @@ impl std::fmt::Debug for Runtime {
 }
 
 impl Runtime {
-    /// Starts `io_threads` threads, of which `websocket_threads` serve websockets too (at least one each).
-    /// They end with [`Runtime::stop`].
+    /// Starts `io_threads` I/O threads, at least one. `websocket_threads` of them, at least one, serve
+    /// websockets too. They run until [`Runtime::stop`].
     pub fn start(
         io_threads: usize,
         websocket_threads: usize,
@@ -55,7 +55,7 @@ impl Runtime {
         for number in 0..io_threads.max(1) {
             let at_rest = events.clone();
             let (io, thread) = Io::start(&format!("sockjs-io-{number}"), move || {
-                at_rest.ring_if_waiting();
+                at_rest.wake_if_waiting();
             })?;
             ios.push(io);
             threads.push(thread);
@@ -75,7 +75,7 @@ impl Runtime {
         }))
     }
 
-    /// A place for the sessions of one `Server` and prefix.
+    /// A new registry, for the sessions of one `Server` and prefix.
     pub fn registry(&self) -> Arc<Registry> {
         let registry = Arc::new(Registry::default());
         let mut registries = lock(&self.registries);
@@ -99,27 +99,28 @@ impl Runtime {
         take_turns(&self.ios[..self.websocket_ios], &self.next_websocket_io)
     }
 
-    /// Sends what can be sent at once, ends the threads and waits for them. Connections are cut.
+    /// Sends what can be sent at once, ends the threads and waits for them. Open connections end.
     pub fn stop(&self) {
         self.flush_last();
         lock(&self.threads).clear();
         for io in &self.ios {
             io.reactor().clear();
         }
-        // A session without a receiver holds its service, which holds the registry that has it.
+        // Breaks a cycle of references: a session without a receiver holds its service, the service holds its
+        // registry, and the registry holds the session.
         for registry in lock(&self.registries).iter().filter_map(Weak::upgrade) {
             registry.clear();
         }
         // Events hold connections, which hold the runtime.
         self.events.drain(&mut EventBatch::default());
-        // The tasks that ended with their threads have left the ends of their connections to send.
+        // Tasks that were dropped with their threads have ended their connections: this sends those ends.
         for io in &self.ios {
             io.flush_last();
         }
     }
 }
 
-/// Small numbers that name connections; a number is used again after it was given back.
+/// Small numbers that name connections. A number that was given back is used again.
 #[derive(Debug, Default)]
 pub struct Keys {
     pool: Mutex<(u32, Vec<u32>)>,
@@ -153,7 +154,7 @@ mod tests {
     use crate::server::testing::NoWaker;
 
     #[test]
-    fn websockets_that_each_follow_a_request_go_to_all_their_threads() {
+    fn websockets_use_all_their_threads_even_if_a_request_precedes_each() {
         let runtime = Runtime::start(2, 2, Box::new(NoWaker)).unwrap();
         let mut served = [0, 0];
         for _client in 0..4 {

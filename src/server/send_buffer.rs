@@ -1,4 +1,4 @@
-//! Bytes on their way to one client: written by any thread, sent by the one that owns the socket.
+//! Bytes that wait for one client. Any thread may write them, and any thread may flush them.
 
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Waker};
@@ -13,16 +13,16 @@ use super::runtime::Runtime;
 use super::socket::Socket;
 use crate::{lock, may_panic};
 
-/// Who carries the bytes away.
+/// Where the bytes go.
 #[derive(Debug)]
 pub enum Destination {
     /// A websocket on a taken socket.
     Socket(Arc<Socket>, Arc<Io>),
     /// A response body that hyper polls, and the socket that it is for.
     Body(Arc<Socket>, Arc<Io>),
-    /// JavaScript, which knows the send buffer of a websocket by this id.
+    /// JavaScript, which writes to the websocket of this id.
     Node(u32),
-    /// JavaScript, which knows that of a response body by this id.
+    /// JavaScript, which writes the response body of this id.
     NodeBody(u32),
 }
 
@@ -48,16 +48,16 @@ struct State {
     /// The frames of a response body in `out`: each write is one.
     frames: Frames,
     end: End,
-    /// In somebody's list of send buffers to flush.
+    /// A flush is due: the I/O thread has this in its list, or an `Event::Output` is in the event queue.
     marked: bool,
-    /// The socket's buffer is full, and the reactor tells when it no longer is.
+    /// The socket's buffer is full. The reactor reports when the socket can be written again.
     blocked: bool,
     /// The connection to notify when all bytes have left.
     drain: Option<Weak<Connection>>,
     waker: Option<Waker>,
 }
 
-/// Whether anything follows `out`.
+/// Whether more bytes may follow `out`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum End {
     #[default]
@@ -77,17 +77,17 @@ pub enum Take {
     Bytes(usize),
     /// This many bytes, and nothing follows.
     Last(usize),
-    /// The next frame has no room there: [`SendBuffer::next_frame`] says how much it needs.
+    /// The next frame does not fit: [`SendBuffer::next_frame`] returns its length.
     Large,
     /// The client was given up.
     Aborted,
 }
 
-/// A send buffer lets go of an emptied buffer larger than this.
+/// Capacity in bytes that an emptied buffer may keep. A larger one goes to the pool, or is freed.
 const KEEP_CAPACITY: usize = 4096;
-/// Bytes between two boundaries, if the writes are not larger.
+/// About this many bytes lie between two boundaries; more if a single write is larger.
 const STEP: usize = 64 << 10;
-/// Bytes of a response body that its destination gets at once, unless a single frame has more.
+/// Bytes of a response body that its destination gets at once. A single frame may be larger.
 const BATCH: usize = 64 << 10;
 
 impl SendBuffer {
@@ -99,7 +99,7 @@ impl SendBuffer {
         })
     }
 
-    /// Appends bytes and marks the send buffer for the next flush. Nothing is added after the end. Answers how
+    /// Appends bytes and marks the send buffer for the next flush; after the end it does nothing. Returns how
     /// many bytes have not left.
     pub fn write(self: &Arc<Self>, runtime: &Runtime, append: impl FnOnce(&mut Vec<u8>)) -> usize {
         let mut state = lock(&self.state);
@@ -123,8 +123,8 @@ impl SendBuffer {
         state.waiting()
     }
 
-    /// Drops what waits for a client that takes nothing, but for what has begun to leave and some more up to
-    /// a boundary between two writes.
+    /// Drops bytes that wait for a client that takes nothing. The first ones stay: for a websocket those up to
+    /// the next boundary, so that no write is cut; for a response body whole frames of up to [`BATCH`] bytes.
     pub fn truncate_at_boundary(&self) {
         let mut state = lock(&self.state);
         let sent = state.sent;
@@ -148,7 +148,7 @@ impl SendBuffer {
         }
     }
 
-    /// Says that nothing follows. Idempotent.
+    /// Marks the end: nothing follows. Idempotent.
     pub fn end(self: &Arc<Self>, runtime: &Runtime) {
         let mut state = lock(&self.state);
         if !state.has_ended() {
@@ -157,7 +157,7 @@ impl SendBuffer {
         }
     }
 
-    /// Gives up what has not left, and the client with it.
+    /// Gives up the client, and drops the bytes that have not left.
     pub fn abort(self: &Arc<Self>, runtime: &Runtime) {
         let mut state = lock(&self.state);
         self.reset(&mut state);
@@ -174,7 +174,7 @@ impl SendBuffer {
         }
     }
 
-    /// A panic has cost this client.
+    /// Gives up the client because of a panic.
     pub fn fail(&self) {
         let mut state = lock(&self.state);
         let waker = state.waker.take();
@@ -184,7 +184,7 @@ impl SendBuffer {
         };
         drop(state);
         if let Destination::Socket(socket, _) = &self.destination {
-            // Whoever reads it sees its end and lets go of it.
+            // The reader of the socket sees the end and drops the socket.
             socket.shutdown();
         }
         if let Some(waker) = waker {
@@ -210,17 +210,18 @@ impl SendBuffer {
         }
     }
 
-    /// Bytes that have not left, with those that their destination has taken and not sent.
+    /// Bytes that have not left, including those that the destination has taken but not sent.
     pub fn buffered(&self) -> usize {
         lock(&self.state).waiting()
     }
 
-    /// Whether [`SendBuffer::end`] has been called.
+    /// Whether nothing can be added any more: the end was marked, the client was given up, or the socket is
+    /// gone.
     pub fn has_ended(&self) -> bool {
         lock(&self.state).has_ended()
     }
 
-    /// Has [`Connection::drained`] called when the bytes have left. False if they have.
+    /// Calls [`Connection::drained`] later, when all bytes have left. Returns false if none wait.
     pub fn notify_drain(&self, connection: &Arc<Connection>) -> bool {
         let mut state = lock(&self.state);
         let waits = !state.has_drained();
@@ -230,7 +231,8 @@ impl SendBuffer {
         waits
     }
 
-    /// Whether the client of a response on a taken socket has left: who reads the socket may not know yet.
+    /// Whether the client of a response on a taken socket has left. The reader of the socket may not have
+    /// noticed yet.
     pub fn is_client_gone(&self) -> bool {
         matches!(&self.destination, Destination::Body(socket, _) if socket.has_ended())
     }
@@ -242,7 +244,8 @@ impl SendBuffer {
         )
     }
 
-    /// Lets the bytes go: one `send` for a socket, a wake-up for a response body.
+    /// Sends what a websocket's socket takes, or wakes the task that writes a response body. Does nothing for
+    /// JavaScript, which calls [`SendBuffer::take`].
     pub fn flush(&self) {
         let mut state = lock(&self.state);
         state.marked = false;
@@ -283,7 +286,8 @@ impl SendBuffer {
         matches!(lock(&self.state).end, End::Aborted | End::Failed)
     }
 
-    /// Next frames of a response body: `None` at its end. There are none before [`SendBuffer::has_sent`].
+    /// The next frames of a response body; `None` at its end. Pending until the previous frames have been sent
+    /// ([`SendBuffer::has_sent`]).
     pub fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<FrameBatch>> {
         let mut state = lock(&self.state);
         if state.taken == 0
@@ -293,7 +297,7 @@ impl SendBuffer {
         }
         let is_over = match state.end {
             End::NotYet => false,
-            // It leaves together with the last frames unless they are large.
+            // Reported without waiting for the last frames to be sent, unless they are large.
             End::Reached => state.out.is_empty() && state.taken <= BATCH,
             End::Aborted | End::Failed => true,
         };
@@ -306,7 +310,7 @@ impl SendBuffer {
         Poll::Pending
     }
 
-    /// hyper has sent what it had taken. Answers whether it gets something when it asks again.
+    /// hyper has sent what it took. Returns whether it gets frames or the end when it asks again.
     pub fn has_sent(&self) -> bool {
         let mut state = lock(&self.state);
         state.taken = 0;
@@ -323,7 +327,7 @@ impl SendBuffer {
         state.out.is_empty() && !state.has_ended()
     }
 
-    /// Waits until there is something to take, or nothing will follow.
+    /// Waits until there is something to take, or until the end.
     pub fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = lock(&self.state);
         if state.has_ended() || !state.out.is_empty() {
@@ -333,8 +337,9 @@ impl SendBuffer {
         Poll::Pending
     }
 
-    /// Moves what JavaScript has to write into `to`: one frame of a response body, or what of a websocket's
-    /// bytes has room there. What was taken before has left then. Without room there is nothing to take.
+    /// Moves bytes that JavaScript has to write into `to`: one frame of a response body, or as many bytes of a
+    /// websocket as fit. By calling this, JavaScript also says that it has written what it took before. If `to`
+    /// is empty, it takes nothing and says nothing.
     pub fn take(&self, to: &mut [u8]) -> Take {
         let mut state = lock(&self.state);
         state.marked = false;
@@ -356,7 +361,7 @@ impl SendBuffer {
         };
         to.copy_from_slice(&left[..len]);
         self.leave(&mut state, len);
-        // The end of a large frame is awaited: it counts until it has left.
+        // A large frame counts as waiting until JavaScript has written it; only then the end is reported.
         let is_last = state.out.is_empty() && state.has_ended() && len <= BATCH;
         state.taken = if is_last { 0 } else { len };
         let drain = state.take_drain();
@@ -369,7 +374,7 @@ impl SendBuffer {
         }
     }
 
-    /// How many bytes the next frame of a response body has.
+    /// Bytes of the next frame of a response body.
     pub fn next_frame(&self) -> usize {
         lock(&self.state).frames.first().unwrap_or(0)
     }
@@ -387,7 +392,7 @@ impl SendBuffer {
         }
     }
 
-    /// Sends what the socket takes now.
+    /// Sends as much as the socket takes now.
     fn send(&self, state: &mut State, socket: &Socket) {
         while state.sent < state.out.len() {
             match socket.try_write(&state.out[state.sent..]) {
@@ -408,12 +413,12 @@ impl SendBuffer {
         }
         self.reset(state);
         if state.has_ended() {
-            // Whoever reads the socket sees its end and lets go of it.
+            // The reader of the socket sees the end and drops the socket.
             socket.shutdown();
         }
     }
 
-    /// Nothing is left in the buffer: an idle client should cost little.
+    /// Empties the buffer, and frees it if it is large: an idle client should cost little.
     fn reset(&self, state: &mut State) {
         state.large = state.out.len() > KEEP_CAPACITY;
         state.out.clear();
@@ -434,12 +439,12 @@ impl State {
         self.end != End::NotYet
     }
 
-    /// What has not left.
+    /// The bytes that have not left.
     fn left(&self) -> &[u8] {
         &self.out[self.sent..]
     }
 
-    /// How much that is, with what the destination may still have.
+    /// The number of these, plus the bytes that the destination may not have sent yet.
     fn waiting(&self) -> usize {
         self.left().len() + self.taken
     }
@@ -448,7 +453,7 @@ impl State {
         self.out.is_empty() && self.taken == 0
     }
 
-    /// Remembers that a write began at `start`, now that it has been appended.
+    /// Remembers `start`, where the write that was just appended began, if the last boundary is a step away.
     fn mark_boundary(&mut self, start: usize) {
         let last = self.boundaries.last().copied().unwrap_or(0);
         if self.out.len() - last >= STEP {
@@ -456,7 +461,8 @@ impl State {
         }
     }
 
-    /// Lets go of what has left: linear even when a slow client takes a large buffer in small pieces.
+    /// Removes the bytes that have left, once they are more than half: so the cost stays linear when a slow
+    /// client takes a large buffer in small pieces.
     fn compact(&mut self) {
         let sent = self.sent;
         if sent > self.out.len() / 2 {
