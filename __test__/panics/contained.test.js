@@ -102,7 +102,7 @@ const CASES = [
   {
     what: 'in a turn of the reactor on the I/O thread',
     ingress: 'takeover',
-    panic: 'watch:1,read:1',
+    panic: 'poll:1,read:1',
     thread: IO_THREAD,
     victim: sending('a'),
   },
@@ -131,7 +131,7 @@ const CASES = [
   {
     what: 'in the flusher of the I/O thread',
     ingress: 'takeover',
-    panic: 'watch:1,flush:5',
+    panic: 'poll:1,flush:5',
     thread: IO_THREAD,
     victim: crowd,
   },

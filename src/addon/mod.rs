@@ -359,7 +359,7 @@ impl NativeEngine {
     #[napi(catch_unwind)]
     pub fn start_polling(&self, env: Env, listener: Function<'_, (), ()>) {
         let uv_poll = catch_panic(|| {
-            may_panic("uv_poll");
+            may_panic("poll");
             UvPoll::start(&env, &listener, &self.state, self.runtime.ios())
         });
         self.state.borrow_mut().uv_poll = uv_poll.flatten();
