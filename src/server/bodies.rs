@@ -1,4 +1,4 @@
-//! Requests that bring messages, `xhr_send` and `jsonp_send`, once their body is there.
+//! Answers `xhr_send` and `jsonp_send` after their body has arrived.
 
 use http::{HeaderMap, header};
 
@@ -11,7 +11,7 @@ use crate::http::payload::{
 use crate::http::response::{self, Refusal};
 use crate::protocol::json::Messages;
 
-/// `xhr_send` or `jsonp_send`, waiting for its body.
+/// An `xhr_send` or `jsonp_send` request whose body is awaited.
 #[derive(Debug)]
 pub struct BodyPlan {
     pub(super) jsonp: bool,
@@ -24,17 +24,18 @@ pub struct BodyPlan {
 /// Whether a body may be delivered.
 #[derive(Debug)]
 pub enum Admission {
-    /// Now.
+    /// It may be delivered now.
     Now,
-    /// When the application has resumed the connection.
+    /// It has to wait until the application resumes the connection.
     Wait(Permit),
-    /// Too many wait for that already.
+    /// Too many bodies already wait for that.
     TooManyWaiting,
 }
 
 impl BodyPlan {
-    /// Answers when the body is there; `None` is a body longer than `max_message_size`. Waits while
-    /// the application has paused the connection or is far behind: that holds the client back.
+    /// Delivers the body and answers the request. `None` means that the body is longer than
+    /// `max_message_size`. Waits while the application has paused the connection or is far behind, so that the
+    /// client does not send more.
     pub async fn finish(self, service: &Service, body: Option<&[u8]>) -> Reply {
         if body.is_some()
             && let Some(connection) = service.registry.get(&self.session)
@@ -49,7 +50,7 @@ impl BodyPlan {
         self.finish_now(service, body)
     }
 
-    /// What a body has to wait for; one that is too long waits for nothing.
+    /// Whether the body has to wait. Not to be called for a body that is too long: it never waits.
     pub fn admit(&self, service: &Service) -> Admission {
         match service.registry.get(&self.session) {
             Some(connection) if connection.is_paused() => connection
@@ -59,12 +60,12 @@ impl BodyPlan {
         }
     }
 
-    /// Refuses a body because too many wait already.
+    /// Refuses the body because too many already wait.
     pub fn too_many_waiting(self, service: &Service) -> Reply {
         self.reply(service, &Err(Failure::TooManyWaiting))
     }
 
-    /// [`BodyPlan::finish`] for those who cannot wait.
+    /// [`BodyPlan::finish`] without waiting. For the bridge, which waits in JavaScript.
     pub fn finish_now(self, service: &Service, body: Option<&[u8]>) -> Reply {
         let delivered = match body {
             None => Err(Failure::TooLarge),
@@ -114,7 +115,7 @@ impl From<Refusal> for Failure {
     }
 }
 
-/// Delivers a body's messages. 0.3.24 judges the body (500) before it looks for the session (404).
+/// Delivers the messages of a body. As in 0.3.24, the body is checked (500) before the session is looked up (404).
 fn deliver(
     service: &Service,
     jsonp: bool,
@@ -134,14 +135,14 @@ fn deliver(
     if let Some(connection) = service.registry.get(session) {
         return Ok(connection.receive(|inbox| payload.deliver(inbox))?);
     }
-    payload.deliver(&mut Nobody)?;
+    payload.deliver(&mut Discard)?;
     Err(Failure::NoSession)
 }
 
-/// Judges messages without keeping them.
-struct Nobody;
+/// Drops messages: their payload is only checked.
+struct Discard;
 
-impl Messages for Nobody {
+impl Messages for Discard {
     fn ascii(&mut self, _text: &[u8]) {}
     fn wide(&mut self, _fill: &mut dyn FnMut(&mut Vec<u16>)) {}
     fn value(&mut self, _json: &str) {}

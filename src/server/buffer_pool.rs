@@ -1,5 +1,5 @@
-//! Large buffers between two uses: connections that write much in a batch fill the same few again and
-//! again, instead of growing one each.
+//! Large buffers that are not in use. Connections that write much in a batch reuse the same few, so that not
+//! each of them has to grow its own.
 
 use std::sync::Mutex;
 
@@ -26,7 +26,7 @@ const ROOM: usize = 4 << 20;
 const LARGEST: usize = 64 << 10;
 
 impl BufferPool {
-    /// An empty buffer, with room if there is one.
+    /// An empty buffer: a kept one if there is one, else one without capacity.
     pub fn take(&self) -> Vec<u8> {
         let mut kept = lock(&self.kept);
         let buffer = kept.buffers.pop().unwrap_or_default();
@@ -34,7 +34,7 @@ impl BufferPool {
         buffer
     }
 
-    /// The buffer is not used any more.
+    /// Takes back a buffer that is no longer used. It is freed if it is too large, or if the pool is full.
     pub fn give(&self, mut buffer: Vec<u8>) {
         let room = buffer.capacity();
         if room == 0 || room > LARGEST {
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_bounded() {
+    fn the_pool_is_bounded() {
         let buffer_pool = BufferPool::default();
         buffer_pool.give(vec![0; LARGEST + 1]);
         assert_eq!(buffer_pool.take().capacity(), 0);

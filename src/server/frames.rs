@@ -1,5 +1,5 @@
-//! Frames that lie one behind the other in a buffer, and where each ends: each is an HTTP chunk of its own, as
-//! in sockjs 0.3.24.
+//! The lengths of frames that follow each other in one buffer. Each frame becomes an HTTP chunk of its own, as in
+//! sockjs 0.3.24.
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,7 @@ use bytes::Bytes;
 pub struct Frames(VecDeque<u32>);
 
 impl Frames {
-    /// Another one behind the last; nothing is no frame. One of 4 GiB or more becomes several.
+    /// Adds a frame at the end. One of length 0 is ignored; one of 4 GiB or more becomes several.
     pub fn push(&mut self, len: usize) {
         let mut left = len;
         while left > 0 {
@@ -21,17 +21,17 @@ impl Frames {
         }
     }
 
-    /// The length of the first.
+    /// The length of the first frame.
     pub fn first(&self) -> Option<usize> {
         self.0.front().copied().map(bytes)
     }
 
-    /// The first is gone.
+    /// Removes the first frame, and returns its length.
     pub fn pop(&mut self) -> Option<usize> {
         self.0.pop_front().map(bytes)
     }
 
-    /// How many of the first have `max` bytes at most together, and how many that is.
+    /// How many of the first frames have at most `max` bytes together, and how many bytes these have.
     pub fn within(&self, max: usize) -> (usize, usize) {
         let mut sum = 0;
         for (index, len) in self.0.iter().copied().map(bytes).enumerate() {
@@ -43,14 +43,14 @@ impl Frames {
         (self.0.len(), sum)
     }
 
-    /// The first `count`, which are gone from here.
+    /// Removes the first `count` frames, and returns them.
     #[must_use]
     pub fn split_first(&mut self, count: usize) -> Self {
         let rest = self.0.split_off(count);
         Self(std::mem::replace(&mut self.0, rest))
     }
 
-    /// Forgets all but the first `count`.
+    /// Removes all but the first `count` frames.
     pub fn truncate(&mut self, count: usize) {
         self.0.truncate(count);
         self.0.shrink_to_fit();
@@ -62,7 +62,7 @@ fn bytes(len: u32) -> usize {
     usize::try_from(len).unwrap_or(usize::MAX)
 }
 
-/// Frames that were taken together, given out one by one.
+/// Frames that were taken together. The iterator returns them one by one.
 #[derive(Debug)]
 pub struct FrameBatch {
     bytes: Bytes,
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_frames_are_counted_as_far_as_they_fit() {
+    fn the_first_frames_are_counted_as_long_as_they_fit() {
         assert_eq!(frames(&[]).within(10), (0, 0));
         assert_eq!(frames(&[3, 4, 5]).within(6), (1, 3));
         assert_eq!(frames(&[3, 4, 5]).within(7), (2, 7));
@@ -117,14 +117,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_no_frame_and_one_of_4_gib_is_several() {
+    fn an_empty_frame_is_ignored_and_one_of_4_gib_becomes_several() {
         assert_eq!(frames(&[0]).first(), None);
         #[cfg(target_pointer_width = "64")]
         assert_eq!(frames(&[(4 << 30) + 1]).0, [u32::MAX, 2]);
     }
 
     #[test]
-    fn a_batch_gives_its_frames_one_by_one() {
+    fn a_batch_returns_its_frames_one_by_one() {
         let mut batch = FrameBatch::new(Bytes::from_static(b"hhho\na[]"), frames(&[3, 2, 3]));
         assert_eq!(batch.next().as_deref(), Some(b"hhh".as_slice()));
         assert_eq!(batch.next().as_deref(), Some(b"o\n".as_slice()));

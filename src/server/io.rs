@@ -18,8 +18,8 @@ use crate::{catch_panic, lock};
 
 const READ_BUFFER: usize = 64 << 10;
 
-/// Lends the thread's read buffer: one for all its connections, because what a read brings is decoded
-/// or copied before the next. Not to be nested.
+/// Lends the thread's read buffer to `read`. All connections of the thread share it, because the bytes of one
+/// read are decoded or copied before the next read. Calls must not be nested.
 pub fn with_read_buffer<R>(read: impl FnOnce(&mut [u8]) -> R) -> R {
     BUFFER.with_borrow_mut(|buffer| read(buffer))
 }
@@ -28,29 +28,29 @@ thread_local! {
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BUFFER]);
     /// Set on threads that call [`Runtime::flush`] themselves at the end of a batch.
     static DEFERS_FLUSH: Cell<bool> = const { Cell::new(false) };
-    /// Set while it will do so at once.
+    /// Set on such a thread while it runs [`Runtime::flush_after`], which flushes at once.
     static FLUSHES_NOW: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Declares that this thread flushes by itself: marking a send buffer then wakes nobody.
+/// Declares that this thread flushes by itself: marking a send buffer on it then does not wake the I/O thread.
 pub fn defer_flushes() {
     DEFERS_FLUSH.set(true);
 }
 
-/// One I/O thread. A connection belongs to one of them for life.
+/// One I/O thread. A connection stays on the same one until it ends.
 #[derive(Debug)]
 pub struct Io {
     handle: Handle,
     /// Send buffers with something to send.
     marked: Mutex<Marked>,
     wake: Notify,
-    /// Whether [`Io::flush_overdue`] looks at what is marked.
+    /// Whether [`Io::flush_overdue`] is checking `marked`.
     is_watched: AtomicBool,
     watch: Notify,
     buffer_pool: BufferPool,
-    /// The websockets of this thread.
+    /// Reports which websockets of this thread are ready.
     reactor: Reactor,
-    /// Whether somebody else takes the turns of the reactor.
+    /// Whether the JavaScript thread polls the reactor instead of this thread.
     driven_by_js: AtomicBool,
     returned: Notify,
 }
@@ -58,24 +58,24 @@ pub struct Io {
 #[derive(Debug, Default)]
 struct Marked {
     send_buffers: Vec<Arc<SendBuffer>>,
-    /// When the first of them was marked, if a thread did it that flushes by itself.
+    /// When a thread that flushes by itself first marked one of them.
     since: Option<Instant>,
 }
 
-/// Owner of a running I/O thread.
+/// Owner of a running I/O thread. Dropping it ends the thread and waits for it.
 #[derive(Debug)]
 pub struct IoThread {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// With so few send buffers to flush the calling thread sends by itself: waking another would cost more.
+/// The calling thread flushes up to this many send buffers itself: to wake the I/O thread would cost more.
 const DIRECT: usize = 2;
-/// The same for a thread that has the reactor, because the I/O thread sleeps then.
+/// The same for a thread that polls the reactor: the I/O thread sleeps meanwhile.
 const DIRECT_WITH_REACTOR: usize = 16;
 
 impl Io {
-    /// Starts a thread. `runtime` is reached through the closure because it is made together with it.
+    /// Starts a thread. It calls `on_rest` each time before it sleeps.
     pub fn start(
         name: &str,
         on_rest: impl Fn() + Send + Sync + 'static,
@@ -103,7 +103,7 @@ impl Io {
                 tokio.spawn(io.clone().flush_forever());
                 tokio.spawn(io.clone().flush_overdue());
                 tokio.spawn(io.serve_reactor());
-                // An error means that the sender is gone, which is the same order to stop.
+                // An error means that the sender was dropped: the thread has to stop then, too.
                 let _ = tokio.block_on(stopped);
             })?;
         Ok((
@@ -115,12 +115,12 @@ impl Io {
         ))
     }
 
-    /// Where tasks of this thread are spawned.
+    /// Spawns tasks on this thread.
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
 
-    /// What waits for the websockets of this thread.
+    /// The reactor for the websockets of this thread.
     pub fn reactor(&self) -> &Reactor {
         &self.reactor
     }
@@ -130,13 +130,13 @@ impl Io {
         &self.buffer_pool
     }
 
-    /// Whether another thread takes the turns of the reactor.
+    /// Whether the JavaScript thread polls the reactor.
     pub fn is_driven_by_js(&self) -> bool {
         self.driven_by_js.load(Ordering::Acquire)
     }
 
-    /// From now on the caller takes the turns of the reactor, whenever it has something to do; or, with
-    /// `false`, this thread does so again.
+    /// With `true`, the caller promises to poll the reactor whenever a socket is ready. With `false`, this thread
+    /// polls it again.
     pub fn set_driven_by_js(&self, driven: bool) {
         self.driven_by_js.store(driven, Ordering::Release);
         if !driven {
@@ -151,7 +151,7 @@ impl Io {
         }
     }
 
-    /// Remembers a send buffer for the next flush.
+    /// Adds a send buffer to the next flush.
     pub fn mark(&self, send_buffer: Arc<SendBuffer>) {
         let mut marked = lock(&self.marked);
         marked.send_buffers.push(send_buffer);
@@ -168,7 +168,7 @@ impl Io {
         }
     }
 
-    /// Flushes what is marked: directly when it is little, else on the I/O thread.
+    /// Flushes the marked send buffers: on the calling thread if they are few, else on the I/O thread.
     pub fn flush_from_outside(&self) {
         let mut marked = lock(&self.marked);
         if marked.send_buffers.is_empty() {
@@ -191,7 +191,7 @@ impl Io {
         }
     }
 
-    /// Sends what can be sent without waiting, from any thread; used when the environment ends.
+    /// Sends what can be sent without waiting. For the end of the environment; may be called on any thread.
     pub(super) fn flush_last(&self) {
         for send_buffer in std::mem::take(&mut *lock(&self.marked)).send_buffers {
             flush(&send_buffer);
@@ -212,8 +212,8 @@ impl Io {
         }
     }
 
-    /// Sends what a thread that flushes by itself has left for longer than [`OVERDUE`], because it is busy
-    /// with something else. Looks at it only while something is being written, every millisecond.
+    /// Sends what a thread that flushes by itself has left unsent for [`OVERDUE`] or longer, because it is busy.
+    /// Checks this every millisecond, but only while something is being written.
     async fn flush_overdue(self: Arc<Self>) {
         loop {
             self.watch.notified().await;
@@ -227,21 +227,21 @@ impl Io {
                 }
             }
             self.is_watched.store(false, Ordering::Release);
-            // Something may have been marked just before that.
+            // A send buffer may have been marked between the last check and this store.
             if lock(&self.marked).since.is_some() && !self.is_watched.swap(true, Ordering::AcqRel) {
                 self.watch.notify_one();
             }
         }
     }
 
-    /// Says when the tasks that [`Io::flush_last`] has woken have had their turn: they write to their sockets
-    /// in it, as far as the kernel takes it.
+    /// Sends on `done` after the tasks that [`Io::flush_last`] has woken have run: they write to their sockets
+    /// as much as the kernel takes.
     fn let_tasks_write(&self, done: mpsc::Sender<()>) {
         self.handle.spawn(async move {
             for _ in 0..TURNS {
                 tokio::task::yield_now().await;
             }
-            // Nobody waits any longer if this fails.
+            // Fails only if nobody waits for it any longer.
             let _ = done.send(());
         });
     }
@@ -253,10 +253,10 @@ const OVERDUE: Duration = Duration::from_millis(1);
 const QUIET: u32 = 4;
 /// Maximum number of rounds: a response of some megabytes needs several, because other tasks run in between.
 const TURNS: u32 = 16;
-/// How long the end of a process waits for an I/O thread at most.
+/// The end of a process waits no longer than this for its I/O threads.
 const LAST_WAIT: Duration = Duration::from_millis(500);
 
-/// Flushes one send buffer of several: a panic costs its client, not those that come after it.
+/// Flushes one send buffer of several. A panic ends only its own client.
 fn flush(send_buffer: &SendBuffer) {
     if catch_panic(|| send_buffer.flush()).is_none() {
         send_buffer.fail();
@@ -274,7 +274,7 @@ impl Drop for IoThread {
 }
 
 impl Runtime {
-    /// Reads what is there for threads that have a reactor and may be busy with something else.
+    /// Reads what has arrived from the websockets whose reactor the JavaScript thread polls: it may be busy.
     pub fn read_for_others(&self) {
         for io in self.ios() {
             if io.is_driven_by_js() {
@@ -283,8 +283,8 @@ impl Runtime {
         }
     }
 
-    /// Hands all that has been written to the kernel, as far as it takes it at once, and returns when that is
-    /// done: the process, or its environment, is about to end.
+    /// Sends everything that has been written, as far as the kernel takes it at once. Returns when that is done,
+    /// after [`LAST_WAIT`] at the latest. For the end of the process or of its environment.
     pub fn flush_last(&self) {
         let (done, all_done) = mpsc::channel();
         for io in self.ios() {
@@ -295,15 +295,15 @@ impl Runtime {
         let end = Instant::now() + LAST_WAIT;
         for _ in self.ios() {
             let left = end.saturating_duration_since(Instant::now());
-            // An I/O thread that has no time is not waited for.
+            // An I/O thread is too busy: the end does not wait for it any longer.
             if all_done.recv_timeout(left).is_err() {
                 return;
             }
         }
     }
 
-    /// Lets the only message of a batch be answered: what `write` writes leaves before this returns. There is
-    /// nothing to gather, and so nobody has to watch that it leaves in time.
+    /// Runs `write` and flushes. For the first answer to the only event of a batch: to wait for more bytes would
+    /// gain nothing. As the bytes leave at once, [`Io::flush_overdue`] need not be started for them.
     pub fn flush_after<R>(&self, write: impl FnOnce() -> R) -> R {
         struct Reset;
         impl Drop for Reset {
@@ -318,7 +318,7 @@ impl Runtime {
         written
     }
 
-    /// Flushes what has been written since the last call. For threads that [`defer_flushes`].
+    /// Flushes what has been written since the last call. For threads that have called [`defer_flushes`].
     pub fn flush(&self) {
         for io in self.ios() {
             io.flush_from_outside();

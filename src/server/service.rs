@@ -1,4 +1,4 @@
-//! One listener: a prefix with its options, answering for one `Server` object.
+//! One service: a prefix and its options. It answers requests for one `Server` object.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -26,17 +26,17 @@ pub struct Options {
     pub max_frame_size: usize,
     /// Bytes that may wait for one client before its session is closed.
     pub max_buffered: usize,
-    /// Bytes above which `write()` answers false; `None` for never.
+    /// Bytes above which `write()` returns false; `None` for never.
     pub high_water_mark: Option<usize>,
     /// Period of `faye_server_options.ping`.
     pub ping: Option<Duration>,
-    /// `faye_server_options.headers`, for the handshake's answer.
+    /// `faye_server_options.headers`, for the answer to the handshake.
     pub handshake_headers: Vec<(String, String)>,
-    /// What `/info` says of `base_url`: JSON text.
+    /// The value of `base_url` in `/info`: JSON text.
     pub base_url: Option<String>,
     /// The transports that are served; `None` for all.
     pub transports: Option<Vec<Transport>>,
-    /// Whether anybody listens to `log`.
+    /// Whether lines for `log` are wanted.
     pub log: bool,
     /// Whether all HTTP requests need Node's request and response objects (a `jsessionid` function).
     pub needs_node: bool,
@@ -53,30 +53,31 @@ impl Options {
     }
 }
 
-/// A listener. Services of one `Server` with the same prefix share a registry.
+/// A service. Services of one `Server` with the same prefix share a registry.
 #[derive(Debug)]
 pub struct Service {
-    /// Its name in events.
+    /// Its number in events.
     pub id: u32,
-    /// The environment it runs in.
+    /// The runtime of its environment.
     pub runtime: Arc<Runtime>,
     /// Its sessions.
     pub registry: Arc<Registry>,
-    /// Which requests are for whom.
+    /// Finds the routes of requests.
     pub router: Router,
-    /// What its HTTP answers say.
+    /// The headers and contents of HTTP answers that depend on options.
     pub policy: ResponsePolicy,
     /// The rest of the options.
     pub options: Options,
 }
 
-/// A service on an http server, held by that and by each of its requests there that is under way. JavaScript
-/// keeps the listener of one that was taken off until the last of them is over.
+/// A service on an http server. The server holds it, and so does each unfinished request that came to the
+/// service there. When the last of them drops it, [`Event::Left`] tells JavaScript, which keeps its own service
+/// until then.
 #[derive(Debug)]
 pub struct ServiceInUse(Arc<Service>);
 
 impl ServiceInUse {
-    /// The service comes to an http server.
+    /// Puts the service on an http server.
     pub fn new(service: Arc<Service>) -> Arc<Self> {
         Arc::new(Self(service))
     }
@@ -97,7 +98,7 @@ impl Drop for ServiceInUse {
 }
 
 impl Service {
-    /// Passes a line to the listener's `log`, if it has one.
+    /// Passes a line to the service's `log` function, if lines are wanted.
     pub fn log(&self, severity: &'static str, line: impl FnOnce() -> String) {
         if self.options.log {
             let line = line();
@@ -109,14 +110,14 @@ impl Service {
         }
     }
 
-    /// Tells the listener's `log` that a panic has cost a connection.
+    /// Tells the service's `log` function that a panic has ended a connection.
     pub fn log_fault(&self) {
         self.log("error", || {
             "Connection ended by a fault in sockjs-rs, which stderr describes".into()
         });
     }
 
-    /// Whether this request is one that a `jsessionid` function is called for.
+    /// Whether a `jsessionid` function is called for this request.
     pub fn has_cookie(&self, method: &str, target: &str) -> bool {
         match self.router.resolve(method, &parse_target(target).pathname) {
             Resolved::Found(route) => ResponsePolicy::has_cookie(&route),
@@ -124,7 +125,7 @@ impl Service {
         }
     }
 
-    /// Whether the answer to this request waits for its body.
+    /// Whether this request is answered only after its body has arrived.
     pub fn reads_body(&self, method: &str, target: &str) -> bool {
         let is_send = |endpoint| matches!(endpoint, Endpoint::XhrSend | Endpoint::JsonpSend);
         match self.router.resolve(method, &parse_target(target).pathname) {
@@ -133,8 +134,8 @@ impl Service {
         }
     }
 
-    /// Whether a request for this target, which the router claims, can only be answered with Node's
-    /// own objects.
+    /// Whether a request for this target, which the router claims, needs an option's function in JavaScript, and
+    /// so has to stay in Node.
     pub fn needs_node(&self, target: &str) -> bool {
         self.options.needs_node || (self.options.info_needs_node && target.contains("/info"))
     }

@@ -11,8 +11,8 @@ use super::connection::Connection;
 use crate::protocol::closing::Cause;
 use crate::{catch_panic, lock};
 
-/// Deadlines in order. A connection has at most one entry; it may fire early and is then renewed, so
-/// that a deadline which moves later costs nothing.
+/// Deadlines in order. A connection has at most one entry. If its deadline moves to a later time, the entry stays:
+/// it fires early, and the connection then adds a new one. So moving a deadline costs nothing.
 #[derive(Debug, Default)]
 pub struct Timers {
     // A std Mutex: never held across an await.
@@ -34,7 +34,7 @@ impl Timers {
         }
     }
 
-    /// Forgets an entry, so that a connection which is gone does not wait here for its deadline.
+    /// Removes an entry, so that a connection that has ended does not wait here for its deadline.
     pub fn remove(&self, at: Instant, key: u32) {
         lock(&self.queue).remove(&(at, key));
     }
@@ -46,7 +46,7 @@ impl Timers {
             let earlier = self.earlier.notified();
             match next {
                 None => earlier.await,
-                // Either an earlier deadline came or the time of this one: look again.
+                // An earlier deadline was added, or this one has come.
                 Some(at) => drop(timeout_at(at.into(), earlier).await),
             }
             self.fire(Instant::now());
