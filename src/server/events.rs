@@ -202,7 +202,7 @@ impl EventBatch {
         self.since = None;
     }
 
-    /// Bytes of memory for this batch. An event counts as [`LEAST`] bytes or more, because later events wait until
+    /// Bytes of memory for this batch. An event counts as [`EVENT_WEIGHT`] bytes or more, because later events wait until
     /// JavaScript has handled it.
     fn weight(&self) -> usize {
         let events = self.events.len() * EVENT_WEIGHT + self.held;
