@@ -14,7 +14,7 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
  * that lets go of it, or with the environment.
  */
 export declare class NativeEngine {
-  /** Serves an accepted websocket whose bytes come by [`Engine::bridge_feed`]. */
+  /** Serves an accepted websocket whose bytes come by [`NativeEngine::bridge_feed`]. */
   bridgeWebsocket(service: number, id: number, kind: number, response: Uint8Array): void
   /** Bytes from the client of a bridged websocket. */
   bridgeFeed(id: number, chunk: Uint8Array): void
@@ -44,7 +44,7 @@ export declare class NativeEngine {
    * `i32::MIN + 1`: the next frame is larger than `to`.
    */
   bridgeTake(id: number, to: Buffer): number
-  /** How many bytes the frame has that is too large for where [`Engine::bridge_take`] was to put it. */
+  /** How many bytes the frame has that is too large for where [`NativeEngine::bridge_take`] was to put it. */
   bridgeNextFrame(id: number): number
   /** The client of `id` is gone before it had everything. */
   bridgeEnd(id: number): void
@@ -64,7 +64,7 @@ export declare class NativeEngine {
   constructor(ioThreads: number, websocketThreads: number)
   /** Something is in use from now on: `listener` is called when events wait. True when some wait already. */
   wake(listener: () => void): boolean
-  /** Nothing is in use any more, so nothing happens until [`Engine::wake`]. */
+  /** Nothing is in use any more, so nothing happens until [`NativeEngine::wake`]. */
   rest(): void
   /** Puts the raw functions `drain` and `write` on an object. */
   installFastPath(target: object): void
@@ -201,10 +201,10 @@ export interface Upgrade {
   verdict: string
   response?: Buffer
   /**
-   * Where the verdict is `accept`: a number for [`Engine::take_websocket`] and
-   * [`Engine::bridge_websocket`].
+   * Where the verdict is `accept`: a number for [`NativeEngine::take_websocket`] and
+   * [`NativeEngine::bridge_websocket`].
    */
   kind?: number
-  /** Where the third key of Hixie-76 is to be answered first: for [`Engine::answer_key`]. */
+  /** Where the third key of Hixie-76 is to be answered first: for [`NativeEngine::answer_key`]. */
   challenge?: Array<number>
 }

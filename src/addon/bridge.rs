@@ -31,8 +31,8 @@ mod answer {
     pub(super) const OPENED: u32 = 1 << 10;
     /// This is all of the response but for its body, if it has one.
     pub(super) const WHOLE: u32 = 1 << 11;
-    /// The body of a whole response waits in [`Engine::bridge_whole_body`](super::Engine), or the first
-    /// bytes of another one in [`Engine::bridge_take`](super::Engine).
+    /// The body of a whole response waits in [`NativeEngine::bridge_whole_body`](super::NativeEngine), or the first
+    /// bytes of another one in [`NativeEngine::bridge_take`](super::NativeEngine).
     pub(super) const BODY: u32 = 1 << 12;
     /// The headers are new under their number.
     pub(super) const NEW_HEADERS: u32 = 1 << 13;
@@ -116,7 +116,7 @@ impl HeaderBlocks {
 
 #[napi]
 impl NativeEngine {
-    /// Serves an accepted websocket whose bytes come by [`Engine::bridge_feed`].
+    /// Serves an accepted websocket whose bytes come by [`NativeEngine::bridge_feed`].
     #[napi(catch_unwind)]
     pub fn bridge_websocket(
         &mut self,
@@ -235,7 +235,7 @@ impl NativeEngine {
         }
     }
 
-    /// How many bytes the frame has that is too large for where [`Engine::bridge_take`] was to put it.
+    /// How many bytes the frame has that is too large for where [`NativeEngine::bridge_take`] was to put it.
     #[napi(catch_unwind)]
     pub fn bridge_next_frame(&self, id: u32) -> u32 {
         u32::try_from(self.bridge_state.bridge.next_frame(id)).unwrap_or(u32::MAX)

@@ -170,7 +170,7 @@ impl NativeEngine {
         Ok(!self.runtime.events.is_empty())
     }
 
-    /// Nothing is in use any more, so nothing happens until [`Engine::wake`].
+    /// Nothing is in use any more, so nothing happens until [`NativeEngine::wake`].
     #[napi(catch_unwind)]
     pub fn rest(&self, env: Env) {
         self.waker.stop(&env);

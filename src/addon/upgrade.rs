@@ -19,10 +19,10 @@ pub struct Upgrade {
     /// `Upgrade`).
     pub verdict: String,
     pub response: Option<Buffer>,
-    /// Where the verdict is `accept`: a number for [`Engine::take_websocket`] and
-    /// [`Engine::bridge_websocket`].
+    /// Where the verdict is `accept`: a number for [`NativeEngine::take_websocket`] and
+    /// [`NativeEngine::bridge_websocket`].
     pub kind: Option<u32>,
-    /// Where the third key of Hixie-76 is to be answered first: for [`Engine::answer_key`].
+    /// Where the third key of Hixie-76 is to be answered first: for [`NativeEngine::answer_key`].
     pub challenge: Option<Vec<u32>>,
 }
 
