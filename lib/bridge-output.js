@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file What the native side writes through a stream of Node's.
+ * @file Writes the output of the native side to a stream of Node.
  */
 
 const { Buffer, nextTick } = require('./globals');
@@ -9,13 +9,13 @@ const { Buffer, nextTick } = require('./globals');
 /** Milliseconds after which the kernel probes an idle connection, as in 0.3.24. */
 const KEEP_ALIVE_DELAY = 5000;
 
-/** A response, or the socket of a websocket, that the native side knows by number. */
+/** The output of one response or websocket. The native side knows it by number. */
 class BridgeOutput {
   /**
    * @param {import('./engine').Engine} engine
    * @param {import('./server').Service} service
    * @param {any} request
-   * @param {any} stream where the bytes go
+   * @param {any} stream to which the bytes are written
    */
   constructor(engine, service, request, stream) {
     this.engine = engine;
@@ -28,12 +28,12 @@ class BridgeOutput {
     this.blocked = false;
     /** Whether the native side holds something under this number. */
     this.held = false;
-    /** Whether the native side has more to say about it in the course of time. */
+    /** Whether the native side will have more output later. */
     this.waits = false;
     this.id = engine.remember(this);
   }
 
-  /** The rest comes in the course of time. Node's socket keeps the process alive meanwhile. */
+  /** The rest of the output comes later. Node's socket keeps the process alive until then. */
   await() {
     this.waits = true;
     this.engine.hold(1, 0);
@@ -50,18 +50,18 @@ class BridgeOutput {
   /** Writes what waits, as far as the client takes it. */
   flush() {
     const { engine, stream } = this;
-    // Somebody else has ended it. That it is closed comes later.
+    // The application has ended it. Its 'close' event comes later.
     if (stream.writableEnded) return this.end();
-    // When the process ends, nobody will write on once the client has taken what its stream holds.
+    // When the process exits there is no later write.
     if (this.blocked && !engine.exiting) {
-      // A client that takes nothing is given up in the end.
+      // The native side gives up a client that takes nothing for too long.
       if (engine.native.bridgeTake(this.id, NO_ROOM) === GIVEN_UP) stream.destroy();
       return;
     }
-    // TLS takes no second write before the first has left, which it has not when the process ends.
+    // A TLS socket delays a second write until the first has left, which is too late when the process exits.
     const socket = engine.exiting ? (stream.socket ?? stream) : this.corked();
-    // Each frame of a response is a chunk of its own, and they leave together. Node would make one chunk of
-    // those of a tick (from 26 on), and hold them back until it ends, which somebody may have the socket do.
+    // Each frame of a response is a chunk of its own, and they leave together. Node 26 would make one chunk of
+    // all writes of a tick, and hold them back until its end. The socket may be destroyed before that.
     socket?.cork?.();
     try {
       this.writeOn();
@@ -84,7 +84,7 @@ class BridgeOutput {
     }
   }
 
-  /** Somebody else ends the stream: what waits leaves first. */
+  /** Writes what waits, because the stream is about to end. */
   flushLast() {
     this.flush();
   }
@@ -110,7 +110,7 @@ class BridgeOutput {
 
   /**
    * @param {number} length what `bridgeTake` answered
-   * @param {Buffer} buffer where it has put the bytes
+   * @param {Buffer} buffer which has the bytes
    */
   finish(length, buffer) {
     const { stream } = this;
@@ -127,7 +127,7 @@ class BridgeOutput {
     this.stream.once('drain', () => {
       this.blocked = false;
       this.flush();
-      // That all of it has left is an event, too.
+      // 'drain' of the connection may be due.
       this.engine.drainSoon();
     });
   }
@@ -140,13 +140,13 @@ class BridgeOutput {
     return undefined;
   }
 
-  /** The client is gone, or has everything. */
+  /** The client is gone, or has received everything. */
   end() {
-    throw new Error('every kind of it ends in its own way');
+    throw new Error('subclasses define end()');
   }
 }
 
-/** Where the native side puts bytes for a client, before they become a Buffer of their own. */
+/** The native side fills this; the bytes are copied before they are written. */
 const scratch = Buffer.allocUnsafeSlow(64 * 1024);
 
 /** Passed to ask only whether the client has been given up. */

@@ -18,31 +18,31 @@ const KEY_TIMEOUT = 60_000;
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Answers the third key, when it is there, and calls on. If the client does not send it, there was no
+ * Answers the third key when it has arrived, and then calls `then`. A client that does not send it gets no
  * websocket.
  *
  * @param {import('./engine').Engine} engine
  * @param {any} socket
  * @param {Buffer} head what has been read past the head of the request
  * @param {{ kind: number, response: Buffer, challenge: number[] }} judged
- * @param {(judged: { kind: number, response: Buffer }, head: Buffer) => void} then gets what is still to be
- *   written, and what follows the key
+ * @param {(judged: { kind: number, response: Buffer }, head: Buffer) => void} then gets the bytes that are still
+ *   to be written, and the bytes after the key
  */
 function answerKey(engine, socket, head, { kind, response, challenge }, then) {
-  /** @param {Buffer} read the key, and what follows it */
+  /** @param {Buffer} read the key and the bytes after it */
   const open = (read, unwritten) => {
     const answer = engine.native.answerKey(challenge, read.subarray(0, KEY_LENGTH));
     then({ kind, response: Buffer.concat([unwritten, answer]) }, read.subarray(KEY_LENGTH));
   };
   if (head.length >= KEY_LENGTH) return open(head, response);
-  // The context of the request is that of its connection, too.
+  // The connection has the async context of its request.
   return readKey(socket, head, response, AsyncResource.bind(open));
 }
 
 /**
  * @param {any} socket
  * @param {Buffer} head
- * @param {Buffer} response leaves at once
+ * @param {Buffer} response is written at once
  * @param {(read: Buffer, unwritten: Buffer) => void} open
  */
 function readKey(socket, head, response, open) {
@@ -61,7 +61,7 @@ function readKey(socket, head, response, open) {
     socket.removeListener('close', stop);
   };
   const timeout = peek(peek(socket, 'server'), 'headersTimeout');
-  // The socket keeps the process alive, if it is to.
+  // The socket alone decides whether the process stays alive.
   const timer = setTimeout(() => socket.destroy(), timeout > 0 ? timeout : KEY_TIMEOUT).unref();
   socket.setTimeout?.(0);
   socket.setNoDelay?.(true);
@@ -69,7 +69,7 @@ function readKey(socket, head, response, open) {
   socket.on('end', leave);
   socket.on('close', stop);
   socket.write(response);
-  // It may have been over before we were asked.
+  // The socket may have ended before this call.
   if (socket.readableEnded) leave();
 }
 

@@ -1,18 +1,18 @@
 'use strict';
 
 /**
- * @file For how long the native side may call, and what keeps the process alive.
+ * @file When the native side may call JavaScript, and what keeps the process alive.
  */
 
 const { offExit, onExit } = require('./exit');
 const { setTimeout } = require('./globals');
 
-/** Milliseconds for which a handle stays open that nobody uses: less than tools wait that look for open ones. */
+/** Milliseconds for which an unused handle stays open. Tools that look for open handles wait longer. */
 const REST_DELAY = 20;
 
 /**
- * Counts what the native side may have something to say about. While there is nothing, no handle of ours is open
- * and Node does not hold the engine: one that nobody else holds is garbage.
+ * Counts the objects that the native side may call about. While there is none, no handle is open and Node does not
+ * hold the engine: without a service it is garbage.
  */
 class Liveness {
   /** @param {import('./engine').Engine} engine */
@@ -22,7 +22,7 @@ class Liveness {
     /** How many of those keep the process alive, and whether the native side has been told so. */
     this.refs = 0;
     this.kept = false;
-    /** Whether the native side may call, and whether it soon may not any more. */
+    /** Whether the native side may call, and whether a timer will soon end that. */
     this.awake = false;
     this.resting = false;
     this.restIfUnused = () => {
@@ -53,7 +53,7 @@ class Liveness {
     if (engine.native.wake(engine.drainLater)) engine.drainSoon();
   }
 
-  /** A client alone comes and goes without a new handle each time. */
+  /** Delayed, so that a single client which comes and goes does not need a new handle each time. */
   restSoon() {
     if (this.resting) return;
     this.resting = true;

@@ -1,25 +1,25 @@
 'use strict';
 
 /**
- * @file Streams of Node's that something of ours is written to. They may be ended by others: the client, the
- * http server, or the application, in the very tick in which something has been written.
+ * @file Streams of Node to which this package writes. The client, the http server or the application may end one
+ * of them in the same tick in which something has been written.
  */
 
 /**
- * What is written to a stream of Node's, or by way of it.
+ * A writer to a stream of Node.
  *
  * @typedef {object} Writer
- * @property {() => void} flushLast writes what waits, because somebody ends the stream
- * @property {() => void} end the stream is over
+ * @property {() => void} flushLast writes what waits, because the stream is about to end
+ * @property {() => void} end is called when the stream is over
  * @property {import('./server').Service} service
  */
 
-/** Who attends to which stream. @type {WeakMap<object, Attendant>} */
+/** The attendant of each stream that has writers. @type {WeakMap<object, Attendant>} */
 const attendants = new WeakMap();
 
 /**
- * From now on, until `leave`: a writer is told when the stream is over. What it has to write leaves before
- * somebody ends or destroys the stream, as in 0.3.24, which writes at once.
+ * Until `leave`, the writer is told when the stream is over. Before the stream ends or is destroyed, the writer
+ * writes what waits: 0.3.24 writes at once.
  *
  * @param {any} stream
  * @param {Writer} writer
@@ -43,14 +43,14 @@ function leave(stream, writer) {
   if (attendant.writers.size === 0) attendant.rest();
 }
 
-/** Attends to one stream for all that is written to it: a client may pipeline as many requests as it likes. */
+/** Follows one stream for all of its writers. There may be many: a client may pipeline requests. */
 class Attendant {
   /** @param {any} stream */
   constructor(stream) {
     this.stream = stream;
     /** @type {Set<Writer>} */
     this.writers = new Set();
-    /** What was there in the place of the stream's own methods. */
+    /** Methods that the stream had as own properties before ours. */
     this.own = METHODS.map(([name]) => (Object.hasOwn(stream, name) ? stream[name] : undefined));
     this.flushing = false;
     this.over = () => {
@@ -61,11 +61,11 @@ class Attendant {
     try {
       for (const [name, method] of METHODS) stream[name] = method;
     } catch {
-      // It is not to be changed: what waits when somebody ends it is lost.
+      // The stream cannot be changed. What waits when it ends is lost.
     }
   }
 
-  /** Somebody calls a method that loses what has not been written. */
+  /** Is called before a method that would lose what has not been written. */
   flush() {
     this.flushing = true;
     for (const writer of this.writers) {
@@ -79,7 +79,7 @@ class Attendant {
     this.flushing = false;
   }
 
-  /** Nothing is left to attend to: the stream is as it was, unless somebody has built upon what it is. */
+  /** No writer is left. Restores the stream, unless the application has replaced the methods again. */
   rest() {
     const { stream, own } = this;
     if (METHODS.some(([name, method]) => stream[name] !== method)) return;
@@ -93,13 +93,13 @@ class Attendant {
   }
 }
 
-/** Functions that all streams share: an idle client should cost little. @type {[string, Function][]} */
+/** All streams share these functions, so that an idle client costs little. @type {[string, Function][]} */
 const METHODS = ['end', 'destroy'].map((name, index) => [
   name,
   /** @this {any} */
   function flushFirst(...args) {
     const attendant = attendants.get(this);
-    // What somebody has put on top may call this again.
+    // A method that an application has put before this one may call it again.
     const isFirst = attendant !== undefined && !attendant.flushing;
     if (isFirst && attendant.writers.size > 0) attendant.flush();
     const own = isFirst ? attendant.own[index] : undefined;

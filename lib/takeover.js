@@ -9,13 +9,11 @@ const { closeSync } = require('node:fs');
 const { getSystemErrorName } = require('node:util');
 
 const { coded } = require('./errors');
+const { KEEP_ALIVE_DELAY } = require('./bridge-output');
 const { keepAddresses } = require('./request-info');
 const { Buffer } = require('./globals');
 const { watchRequest, watchSocket } = require('./observers');
 const { attachHandle, detachHandle, hasPlainHandle } = require('./taken-socket');
-
-/** Milliseconds after which the kernel probes an idle connection, as in 0.3.24. */
-const KEEP_ALIVE_DELAY = 5000;
 
 /**
  * Takes the connection of a request, if nobody but us can miss it.

@@ -76,7 +76,7 @@ const READS_BODIES = Number(process.versions.node.split('.')[0]) >= 25;
 
 /**
  * @param {any} request
- * @returns {any} the http server that it came to, if it is known
+ * @returns {any} the http server of the request, if it is known
  */
 function serverOf(request) {
   const server = peek(request.socket, 'server');
@@ -101,13 +101,13 @@ function readAgain(request, socket, head, httpServer) {
   declineUpgrade(request);
   socket.unshift(Buffer.concat([Buffer.from(`${text}\r\n`, 'latin1'), head]));
   connect(httpServer, socket);
-  // It may have been paused, which a listener to its bytes does not end.
+  // A paused socket stays paused when a 'data' listener is added.
   socket.resume();
 }
 
 /**
- * Has Node read requests from a socket that the application knows already: only Node's own listener hears of it,
- * where that can be found.
+ * Lets Node read requests from a socket that the application knows already. Only Node's own listener of the event
+ * is called, where it can be found.
  *
  * @param {any} httpServer
  * @param {any} socket
@@ -122,7 +122,7 @@ function connect(httpServer, socket) {
 /**
  * @param {import('node:http').IncomingMessage} request
  * @param {any} socket
- * @returns {http.ServerResponse | undefined} nothing where this version of Node has the socket busy in another way
+ * @returns {http.ServerResponse | undefined} undefined where this version of Node uses the socket for something else
  */
 function responseTo(request, socket) {
   const response = new http.ServerResponse(request);
@@ -136,7 +136,7 @@ function responseTo(request, socket) {
 }
 
 /**
- * The request has its body, or will have it: only a response was missing. What comes behind it is dropped.
+ * Answers a request whose body Node reads: only a response was missing. Bytes after the request are dropped.
  *
  * @param {import('./server').Service | undefined} service
  * @param {import('node:http').IncomingMessage} request
@@ -152,7 +152,7 @@ function answer(service, request, response, socket, httpServer) {
   });
   socket.on('drain', () => response.emit('drain'));
   socket.on('timeout', () => socket.destroy());
-  // Reading on is how a client is seen to go. Node's own stream reads the body away when it is read itself.
+  // Only reading shows that a client has gone. Node's own stream reads the rest of the body when it is read.
   socket.on('end', end);
   if (request.complete) socket.resume();
   else request.once('end', () => socket.resume());
@@ -164,15 +164,15 @@ function answer(service, request, response, socket, httpServer) {
 }
 
 /**
- * Calls on when the response that a connection is busy with has been written; if the client goes before that,
- * never. What comes meanwhile is read: that is how it is seen to go, which Node no longer looks for, unless
- * it still reads a body.
+ * Calls `then` when the earlier response of the connection has been written, or never if the client goes before.
+ * Until then the bytes of the client are read, because Node no longer notices that it has gone, unless Node still
+ * reads a body.
  *
  * @param {import('node:http').ServerResponse} earlier
  * @param {import('node:http').IncomingMessage} request
  * @param {any} socket
  * @param {Buffer} head what has been read already
- * @param {(read: Buffer) => void} then gets that and what has come since
+ * @param {(read: Buffer) => void} then gets these bytes and those that came since
  */
 function afterResponse(earlier, request, socket, head, then) {
   const read = [head];
