@@ -48,6 +48,40 @@ export declare class NativeEngine {
   bridgeNextFrame(id: number): number
   /** The client of `id` is gone before it had everything. */
   bridgeEnd(id: number): void
+  /** Sends bytes over a raw websocket: 0 refused, 1 taken, 2 taken and full. */
+  writeBinary(key: number, bytes: Uint8Array): number
+  /** Closes a session with this `c` frame. */
+  close(key: number, frame: string): void
+  /** Closes a raw websocket; without a reason it is closing and no frame is sent. */
+  closeRaw(key: number, code: number, reason?: Uint8Array | undefined | null): void
+  /** JavaScript has handled all events before [`ClientClose`](crate::server::events::Event::ClientClose): closes. */
+  finishClientClose(key: number): void
+  /** Ends the response that receives for a session, or its websocket without a `c` frame. */
+  endReceiver(key: number): void
+  /** The response that receives now, by its number among those of the session; 0 for none. */
+  receiver(key: number): number
+  /** Ends a session that nobody receives for. */
+  endSession(key: number): void
+  /** The whole request behind the event in this row of the table, while JavaScript handles that. */
+  wholeRequest(row: number): string | null
+  /** Stops or restarts reading from the client. */
+  pause(key: number, paused: boolean): void
+  /** Bytes that the client has not taken. */
+  buffered(key: number): number
+  /** An http server. */
+  createInstallation(): number
+  /** JavaScript has let go of the http server, which has no connections then. */
+  releaseInstallation(installation: number): void
+  /** Puts a service in front of those that the installation has. */
+  installationAdd(installation: number, service: number): void
+  /** Takes a service off an installation. The event `Left` follows when no request for it is under way there. */
+  installationRemove(installation: number, service: number): void
+  /** Whether connections of the installation stay in Node, or return to it with their next request. */
+  installationWithdraw(installation: number, withdrawn: boolean): void
+  /** Follows the http server's limits. */
+  installationConfigure(installation: number, limits: InstallationLimits): void
+  /** Ends the connections of the installation that wait for a request. */
+  installationCloseIdle(installation: number): void
   /**
    * Judges an upgrade request that the service claims; `headers` is name, value,
    * name, value… of those that matter; `secure` says that its socket is encrypted.
@@ -82,20 +116,6 @@ export declare class NativeEngine {
   createService(registry: number, options: ServiceOptions): number
   /** JavaScript has let go of the listener; what it has under way goes on. */
   releaseService(service: number): void
-  /** An http server. */
-  createInstallation(): number
-  /** JavaScript has let go of the http server, which has no connections then. */
-  releaseInstallation(installation: number): void
-  /** Puts a service in front of those that the installation has. */
-  installationAdd(installation: number, service: number): void
-  /** Takes a service off an installation. The event `Left` follows when no request for it is under way there. */
-  installationRemove(installation: number, service: number): void
-  /** Whether connections of the installation stay in Node, or return to it with their next request. */
-  installationWithdraw(installation: number, withdrawn: boolean): void
-  /** Follows the http server's limits. */
-  installationConfigure(installation: number, limits: InstallationLimits): void
-  /** Ends the connections of the installation that wait for a request. */
-  installationCloseIdle(installation: number): void
   /** The prefix of a service, if it is no expression. */
   literalPrefix(service: number): string | null
   /** Whether a request for this target is the service's. */
@@ -113,26 +133,6 @@ export declare class NativeEngine {
   abandon(takenId: number): void
   /** How many bytes a taken socket has read and written since it was taken. */
   traffic(takenId: number): Array<number>
-  /** Sends bytes over a raw websocket: 0 refused, 1 taken, 2 taken and full. */
-  writeBinary(key: number, bytes: Uint8Array): number
-  /** Closes a session with this `c` frame. */
-  close(key: number, frame: string): void
-  /** Closes a raw websocket; without a reason it is closing and no frame is sent. */
-  closeRaw(key: number, code: number, reason?: Uint8Array | undefined | null): void
-  /** JavaScript has handled all events before [`ClientClose`](crate::server::events::Event::ClientClose): closes. */
-  finishClientClose(key: number): void
-  /** Ends the response that receives for a session, or its websocket without a `c` frame. */
-  endReceiver(key: number): void
-  /** The response that receives now, by its number among those of the session; 0 for none. */
-  receiver(key: number): number
-  /** Ends a session that nobody receives for. */
-  endSession(key: number): void
-  /** The whole request behind the event in this row of the table, while JavaScript handles that. */
-  wholeRequest(row: number): string | null
-  /** Stops or restarts reading from the client. */
-  pause(key: number, paused: boolean): void
-  /** Bytes that the client has not taken. */
-  buffered(key: number): number
 }
 
 /** The limits of an http server: times in milliseconds, of which 0 is none. */

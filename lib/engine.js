@@ -4,51 +4,12 @@
  * @file The native side of this Node environment: its events come in here, in batches.
  */
 
-const { closeSync } = require('node:fs');
-
-const { CLOSED, CLOSING } = require('./connection');
-const { keepAddresses } = require('./request-info');
+const { MESSAGE, VALUE, handleEvent } = require('./event-handlers');
 const { JSON, nextTick, now, queueMicrotask, setImmediate } = require('./globals');
 const { Liveness } = require('./liveness');
 const { startNative } = require('./native');
 const { Ids } = require('./ids');
 const { checkRawCode, rawReason } = require('./raw-close');
-const { Session, openSession } = require('./session');
-const { giveBack } = require('./takeover');
-const { endTaken } = require('./taken-socket');
-
-/** Kinds of events; `src/addon/fast_path.rs` has the same list. */
-const OPEN_NODE = 0;
-const OPEN = 1;
-const ATTACHED_NODE = 2;
-const ATTACHED = 3;
-const MESSAGE = 4;
-const VALUE = 5;
-const CLOSING_BY_SERVER = 6;
-const ENDED_SESSION = 7;
-const DRAIN = 8;
-const OUTPUT = 9;
-const ENDED_SOCKET = 10;
-const RETURNED = 11;
-const LOG = 12;
-const CLIENT_CLOSE = 13;
-const LEFT = 14;
-
-/** Names of transports by their number in Rust (`src/transport/mod.rs`). */
-const PROTOCOLS = [
-  'websocket',
-  'websocket-raw',
-  'xhr-polling',
-  'xhr-streaming',
-  'eventsource',
-  'htmlfile',
-  'jsonp-polling',
-];
-
-/** Any transport over HTTP requests. */
-const XHR_POLLING = PROTOCOLS.indexOf('xhr-polling');
-
-const SEVERITIES = ['debug', 'info', 'error'];
 
 /** Numbers per event, and events per call of `drain`. */
 const COLUMNS = 4;
@@ -99,14 +60,14 @@ class Engine {
     /** Events that `drain` may handle before it looks at the clock, and when it has to end. */
     this.untilLook = EVENTS_PER_LOOK;
     this.drainEnd = Infinity;
-    /** @type {(Session | undefined)[]} */
+    /** @type {(import('./session').Session | undefined)[]} */
     this.sessions = [];
     this.ids = new Ids(this);
     /** @type {Map<number, Pending>} */
     this.pending = new Map();
     /** Requests to forget when all events have been handled. @type {Set<number>} */
     this.retired = new Set();
-    /** The session that was last told of a request, and by what that can be had. @type {Session | undefined} */
+    /** The session that was last told of a request, and by what that can be had. @type {import('./session').Session | undefined} */
     this.received = undefined;
     /** The request, or the row of its event. @type {import('node:http').IncomingMessage | number | undefined} */
     this.receivedBy = undefined;
@@ -218,7 +179,7 @@ class Engine {
   }
 
   /**
-   * @param {Session} session
+   * @param {import('./session').Session} session
    * @param {boolean} paused
    */
   pause(session, paused) {
@@ -342,7 +303,7 @@ class Engine {
       } else {
         const value = values[this.handled];
         values[this.handled++] = undefined;
-        this.handle(kind, table[row + 1], table[row + 2], table[row + 3], value);
+        handleEvent(this, kind, table[row + 1], table[row + 2], table[row + 3], value);
       }
     }
     return true;
@@ -357,134 +318,20 @@ class Engine {
   }
 
   /**
-   * @param {number} kind
-   * @param {number} subject
-   * @param {number} a
-   * @param {number} b
-   * @param {any} value
+   * The event that is being handled has brought a request for this session.
+   *
+   * @param {import('./session').Session} session
    */
-  handle(kind, subject, a, b, value) {
-    switch (kind) {
-      case OPEN_NODE:
-        return this.openWithRequest(subject, a, value, b);
-      case OPEN: {
-        const taken = this.pending.get(b);
-        const session = this.open(subject, a, XHR_POLLING, taken?.socket);
-        session._request = value;
-        this.received = session;
-        this.receivedBy = this.handled - 1;
-        return this.announce(session, taken?.resource);
-      }
-      case ATTACHED_NODE: {
-        const request = this.pending.get(a)?.request;
-        const session = this.sessions[subject];
-        if (session === undefined) return;
-        session._receivers++;
-        session._receives(a, b);
-        if (request) {
-          session._setSocket(request.socket);
-          this.decorate(session, request, PROTOCOLS[b]);
-        }
-        return;
-      }
-      case ATTACHED: {
-        const session = this.sessions[subject];
-        if (session === undefined) return;
-        this.received = session;
-        this.receivedBy = this.handled - 1;
-        session._attached(value, this.pending.get(b)?.socket);
-        return;
-      }
-      case CLOSING_BY_SERVER: {
-        const session = this.sessions[subject];
-        if (session !== undefined && session.readyState < CLOSING) session.readyState = CLOSING;
-        return;
-      }
-      case CLIENT_CLOSE:
-        return this.native.finishClientClose(subject);
-      case ENDED_SESSION:
-        return this.end(subject);
-      case DRAIN: {
-        const session = this.sessions[subject];
-        if (session !== undefined && session.readyState !== CLOSED) {
-          session.connection.emit('drain');
-        }
-        return;
-      }
-      case OUTPUT:
-        return this.pending.get(subject)?.flush?.();
-      case ENDED_SOCKET:
-        return this.endSocket(subject, value ? value[0] : a, value ? value[1] : b);
-      case RETURNED: {
-        const taken = this.release(subject);
-        // Somebody may have destroyed the socket meanwhile.
-        if (taken) giveBack(taken, a, b, value);
-        else closeSync(a);
-        return;
-      }
-      case LOG:
-        return this.ids.service(subject)?.log(SEVERITIES[a], value);
-      case LEFT:
-        return this.ids.left(subject);
-    }
-  }
-
-  /**
-   * @param {number} key
-   * @param {number} id of the service
-   * @param {number} transport
-   * @param {any} socket
-   */
-  open(key, id, transport, socket) {
-    const service = /** @type {import('./server').Service} */ (this.ids.service(id));
-    const session = openSession(this, key, service, transport, socket);
-    this.hold(1, session._keepsAlive());
-    this.sessions[key] = session;
-    return session;
-  }
-
-  /**
-   * @param {number} key
-   * @param {number} service
-   * @param {number} id
-   * @param {number} transport
-   */
-  openWithRequest(key, service, id, transport) {
-    const pending = this.pending.get(id);
-    const resource = pending?.resource;
-    const socket = pending?.request?.socket;
-    keepAddresses(socket);
-    const session = this.open(key, service, transport, socket);
-    if (pending?.pause) session._bridge = id;
-    else if (transport >= XHR_POLLING) session._receives(id, transport);
-    if (pending?.request) {
-      this.received = session;
-      this.receivedBy = pending.request;
-      this.decorate(session, pending.request, PROTOCOLS[transport]);
-    }
-    if (pending) {
-      // A taken socket lives long; what it came with is no longer needed.
-      pending.resource = undefined;
-      if (pending.server) pending.request = undefined;
-    }
-    this.announce(session, resource);
-  }
-
-  /**
-   * @param {Session} session
-   * @param {import('node:http').IncomingMessage} request
-   * @param {string} protocol
-   */
-  decorate(session, request, protocol) {
-    session._show(request, protocol);
-    if (Session.isPatched()) session._redecorate(request);
+  receivedWithEvent(session) {
+    this.received = session;
+    this.receivedBy = this.handled - 1;
   }
 
   /**
    * The request that receives for a session: on the bridge as long as it lasts, else until all events that
    * came together with it have been handled.
    *
-   * @param {Session} session
+   * @param {import('./session').Session} session
    * @returns {import('node:http').IncomingMessage | string | undefined} text as `Head::whole` makes it
    */
   requestOf(session) {
@@ -494,38 +341,6 @@ class Engine {
     const { receivedBy } = this;
     if (typeof receivedBy !== 'number') return receivedBy;
     return this.native.wholeRequest(receivedBy) ?? undefined;
-  }
-
-  /**
-   * @param {Session} session
-   * @param {import('node:async_hooks').AsyncResource | undefined} resource
-   */
-  announce(session, resource) {
-    session._round = this.round;
-    const { server } = session._service;
-    if (resource) resource.runInAsyncScope(server._announce, server, session.connection);
-    else server._announce(session.connection);
-  }
-
-  /** @param {number} key */
-  end(key) {
-    const session = this.sessions[key];
-    this.sessions[key] = undefined;
-    if (session === undefined) return;
-    this.hold(-1, -session._keepsAlive());
-    session._clientGone();
-  }
-
-  /**
-   * The native side has ended a taken socket.
-   *
-   * @param {number} takenId
-   * @param {number} read bytes since it was taken
-   * @param {number} written
-   */
-  endSocket(takenId, read, written) {
-    const taken = this.release(takenId);
-    if (taken) endTaken(taken.socket, { read, written });
   }
 
   /**

@@ -435,34 +435,6 @@ class Session {
   }
 }
 
-/** The session of a raw websocket. */
-class RawSession extends Session {
-  /** faye-websocket's object in 0.3.24. */
-  get ws() {
-    return this.recv.ws;
-  }
-
-  /** Ends the session. Other packages replace this method. */
-  didClose() {
-    if (this._key !== DEAD && !this._over) {
-      this._engine.native.endReceiver(this._key);
-      this._engine.scheduleFlush();
-    }
-    this._finish();
-  }
-
-  _end() {
-    if (this._over) return;
-    this._over = true;
-    this.didClose();
-  }
-
-  /** As in 0.3.24, `recv` stays after the end of the session. */
-  _receiver() {
-    return 1;
-  }
-}
-
 /** Replaces the engine in a session without a client. */
 const NO_ENGINE = /** @type {any} */ ({
   write: () => true,
@@ -472,18 +444,6 @@ const NO_ENGINE = /** @type {any} */ ({
   requestOf() {},
   native: { buffered: () => 0, pathname: () => undefined },
 });
-
-/**
- * @param {import('./engine').Engine} engine
- * @param {number} key
- * @param {import('./server').Service} service
- * @param {number} transport
- * @param {any} socket
- */
-function openSession(engine, key, service, transport, socket) {
-  const Class = transport === RAW ? RawSession : Session;
-  return new Class(undefined, undefined, engine, key, service, transport, socket);
-}
 
 /**
  * Makes the connection show the receiver's request and socket.
@@ -498,4 +458,4 @@ function decorateConnection(request) {
 
 Session.prototype.decorateConnection = decorateConnection;
 
-module.exports = { Session, openSession };
+module.exports = { DEAD, RAW, Session };
