@@ -178,8 +178,9 @@ function beginning(parser, { method, url }) {
 }
 
 /**
- * Why a connection comes back for good, by the number that the native side gives: below 0 what reading has failed
- * with, 0 for its next request.
+ * Why a connection comes back, by the number that the native side gives (`Fault::code` in
+ * `src/server/taken_sockets.rs`): 0 for a request that is Node's, 1 for a request that took too long, 2 for a client
+ * that ended in the middle of a body, below 0 the system's number of a failed read.
  */
 const REQUEST_TIMEOUT = 1;
 

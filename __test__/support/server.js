@@ -29,7 +29,7 @@ const running = new Set();
 /** @type {Set<object>} connections whose 'close' has not come */
 const open = new Set();
 
-/** Rings when a connection has closed. */
+/** Notified when a connection has closed. */
 const closed = new Condition();
 
 /** A connection as the application sees it, and all that it was told, in order. */
