@@ -55,6 +55,7 @@ describe.each(ingresses)('a worker thread, by the %s ingress', (ingress) => {
     await cycle(ingress, end);
     const before = countDescriptors();
     for (let round = 0; round < 3; round++) expect(await cycle(ingress, end)).toBe(code);
-    expect(countDescriptors()).toBe(before);
+    // Jest runs several files in one process: descriptors of an earlier one may close meanwhile.
+    expect(countDescriptors()).toBeLessThanOrEqual(before);
   });
 });
