@@ -115,12 +115,12 @@ it('names the platform', () => {
 it('names every file and package that was tried, in their order', () => {
   expect(tried(requireIt({ platform: 'darwin', arch: 'arm64' }))).toEqual([
     `${copy}/sockjs-rs.darwin-universal.node: no such file`,
-    `sockjs-rs-darwin-universal: no such package in reach of ${copy}`,
+    `sockjs-rs-darwin-universal: no such package, searched from ${copy}`,
     `${copy}/sockjs-rs.darwin-arm64.node: no such file`,
-    `sockjs-rs-darwin-arm64: no such package in reach of ${copy}`,
-    `sockjs-rs-source: no such package in reach of ${copy}`,
-    `sockjs-rs-source-cpu: no such package in reach of ${copy}`,
-    `sockjs-rs-source-os: no such package in reach of ${copy}`,
+    `sockjs-rs-darwin-arm64: no such package, searched from ${copy}`,
+    `sockjs-rs-source: no such package, searched from ${copy}`,
+    `sockjs-rs-source-cpu: no such package, searched from ${copy}`,
+    `sockjs-rs-source-os: no such package, searched from ${copy}`,
   ]);
 });
 
@@ -209,7 +209,7 @@ describe('where Node loads no addon', () => {
   });
 
   for (const option of PERMISSION) {
-    const allow = `let Node load native addons: --allow-addons beside ${option}`;
+    const allow = `let Node load native addons: --allow-addons in addition to ${option}`;
 
     it(`names --allow-addons where there is ${option}`, () => {
       const error = requireIt({ node: [option, '--allow-fs-read=*'] });

@@ -20,7 +20,7 @@ function coded(Base, code, message) {
 }
 
 /**
- * For an option whose value cannot work.
+ * The error for an option whose value cannot work.
  *
  * @param {string} name
  * @param {string} expected
@@ -35,7 +35,7 @@ function invalidOption(name, expected, value) {
 }
 
 /**
- * For an option that is a number out of its range.
+ * The error for an option that is a number out of its range.
  *
  * @param {string} name
  * @param {string} expected
@@ -50,7 +50,7 @@ function optionOutOfRange(name, expected, value) {
 }
 
 /**
- * For an argument of the wrong kind.
+ * The error for an argument of the wrong kind.
  *
  * @param {string} name
  * @param {string} expected
@@ -65,10 +65,10 @@ function invalidArgument(name, expected, value) {
 }
 
 /**
- * For a process that has no thread or descriptor left for an I/O thread. Nothing has changed, so a later call may
- * succeed.
+ * The error for a process that has no thread or file descriptor left for an I/O thread. Nothing has changed, so a later
+ * call may succeed.
  *
- * @param {any} error of the system
+ * @param {any} error the native side's error, which has the message of the operating system
  */
 function noResources(error) {
   return coded(

@@ -1,11 +1,11 @@
 'use strict';
 
 /**
- * @file What has to be done when the process ends, with one listener for all copies of the package: Node warns of
- * more than ten.
+ * @file Calls functions when the process exits. All copies of the package in a process share one listener for `'exit'`,
+ * because Node prints a warning if an event has more than ten listeners.
  */
 
-/** Where the copies that are loaded in one process find it. */
+/** The property of `process` that all copies share. Each environment has a `process` object of its own. */
 const kShared = Symbol.for('sockjs-rs.exit');
 
 /**
@@ -17,24 +17,20 @@ const kShared = Symbol.for('sockjs-rs.exit');
 /** @type {{ [kShared]?: Shared } & NodeJS.Process} */
 const host = process;
 
-/**
- * Calls a function when the process ends.
- *
- * @param {() => void} callback
- */
+/** @param {() => void} callback is called when the process exits */
 function onExit(callback) {
   const { callbacks, listener } = (host[kShared] ??= share());
   callbacks.add(callback);
-  // An application may have removed it.
+  // An application may have removed the listener.
   if (!process.listeners('exit').includes(listener)) process.on('exit', listener);
 }
 
-/** @param {() => void} callback one that `onExit` was given */
+/** @param {() => void} callback a function that was passed to `onExit` */
 function offExit(callback) {
   const shared = host[kShared];
   if (!shared?.callbacks.delete(callback) || shared.callbacks.size > 0) return;
   process.removeListener('exit', shared.listener);
-  // It would keep the copy that has made it.
+  // Its functions would keep the copy of the package that created it in memory.
   delete host[kShared];
 }
 

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file The globals that this package calls, as they were when it was loaded: test frameworks replace them
- * later, by clocks that stand still. Files of `lib/` take them from here (`eslint.config.js`).
+ * @file The globals that this package uses, as they were when it was loaded. Test frameworks replace them later, for
+ * example by timers that never fire. ESLint requires that files of `lib/` import them from here.
  */
 
 const { performance } = require('node:perf_hooks');
@@ -18,7 +18,7 @@ const { queueMicrotask } = globalThis;
 const { nextTick } = process;
 const { parse, stringify } = JSON;
 
-/** Milliseconds since the process has started. */
+/** Milliseconds of a clock that never goes back. */
 const now = performance.now.bind(performance);
 
 module.exports = {

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file Loads the native binary, or says in one error what was tried and what to do.
+ * @file Loads the native binary. If none loads, throws one error that lists what was tried and what to do.
  */
 
 const fs = require('node:fs');
@@ -11,22 +11,22 @@ const { coded } = require('./errors');
 const ROOT = path.join(__dirname, '..');
 
 /**
- * Packages that build the addon where they are installed: the first is asked for by name, the others
- * come by themselves where there is no prebuilt package.
+ * Packages that build the addon when they are installed. Users install the first one by its name. npm installs one of the
+ * others on a platform that has no prebuilt package.
  */
 const SOURCE_PACKAGES = ['sockjs-rs-source', 'sockjs-rs-source-cpu', 'sockjs-rs-source-os'];
 
-/** What binding.js looks for in any package, and ours never has. */
+/** binding.js, which napi-rs generates, also looks for a WASI build. There never is one for this package. */
 const WASI = /^Cannot find module '[^']*\bwasi\b/;
 
-/** What a runtime says that does not let us load or read a binary; binding.js passes on no codes. */
-const REFUSED = {
+/** Messages of a runtime that does not allow a binary to be loaded or read. binding.js drops the codes of its errors. */
+const DENIALS = {
   addons: /^Cannot load native addon because loading addons is disabled/,
   reading: /^Access to this API has been restricted/,
   deno: /--allow-ffi\b/,
 };
 
-/** @returns {any} the binding that napi-rs generates, or that a source package has built */
+/** @returns {any} the exports of the native binary: a prebuilt one, or one that a source package has built */
 function loadBinding() {
   let missing;
   try {
@@ -42,14 +42,14 @@ function loadBinding() {
       tried.push(describe(error));
     }
   }
-  // Its causes are all in the message; what napi-rs advises on top is for packages of another kind.
+  // The message has all causes. The advice of binding.js is left out, because it is not true for this package.
   throw coded(Error, 'ERR_SOCKJS_NO_BINARY', explain([...new Set(tried)]));
 }
 
 /**
  * @param {string} name one of SOURCE_PACKAGES
- * @returns {any} its binding
- * @throws {Error} when it is not there, has built nothing, or belongs to another version
+ * @returns {any} the exports of the binary that it has built
+ * @throws {Error} if the package is not installed, has built nothing, or has another version
  */
 function requireSource(name) {
   const { version } = require('../package.json');
@@ -59,8 +59,8 @@ function requireSource(name) {
 }
 
 /**
- * @param {any} error of binding.js, whose causes lead from the last failure to the first
- * @returns {string[]} one line each, in the order in which they happened
+ * @param {any} error the error of binding.js. Its chain of causes begins with the last failure
+ * @returns {string[]} a line for each failure, the first failure first
  */
 function failures(error) {
   const lines = [];
@@ -72,75 +72,75 @@ function failures(error) {
 
 /**
  * @param {any} error
- * @returns {string} its first line; of a file or package that is missing, which
+ * @returns {string} the first line of its message, or which file or package is missing
  */
 function describe(error) {
   const line = String(error?.message ?? error).split('\n')[0];
   const [, wanted] = /^Cannot find module '([^']+)'$/.exec(line) ?? [];
   if (wanted === undefined) return line;
   if (/^\.{0,2}[/\\]|^\w:/.test(wanted)) return `${path.resolve(ROOT, wanted)}: no such file`;
-  return `${wanted.replace(/\/package\.json$/, '')}: no such package in reach of ${ROOT}`;
+  return `${wanted.replace(/\/package\.json$/, '')}: no such package, searched from ${ROOT}`;
 }
 
 /**
  * @param {string[]} tried
- * @returns {string} the message for whoever has to mend it
+ * @returns {string} the message of the error
  */
 function explain(tried) {
   const libc = process.platform === 'linux' ? ` (${libcName()})` : '';
   const platform = `${process.platform}-${process.arch}${libc}, Node ${process.version}`;
-  const permissions = waysToBeAllowed(tried);
-  // Where the runtime refuses, another binary would not load either.
-  const [heading, ways] =
-    permissions.length > 0 ? ['What to do:', permissions] : ['What to do, one of:', waysOut()];
+  const permissions = missingPermissions(tried);
+  // If the runtime does not allow native addons, another binary would not load either.
+  const [heading, steps] =
+    permissions.length > 0 ? ['What to do:', permissions] : ['What to do, one of:', remedies()];
   return [
     `sockjs-rs has no native binary that loads on this machine: ${platform}.`,
     'What was tried:',
     ...tried.map((line) => `  - ${line}`),
     heading,
-    ...ways.map((line) => `  - ${line}`),
+    ...steps.map((line) => `  - ${line}`),
   ].join('\n');
 }
 
 /**
  * @param {string[]} tried
- * @returns {string[]} all that has to be done where the runtime refuses; else none
+ * @returns {string[]} the permissions that the runtime needs, all of them; empty if it has denied nothing
  */
-function waysToBeAllowed(tried) {
-  const is = (kind) => tried.some((line) => REFUSED[kind].test(line));
-  const ways = is('addons') ? waysToHaveAddons() : [];
-  if (is('reading')) {
-    ways.push(
+function missingPermissions(tried) {
+  const isDenied = (kind) => tried.some((line) => DENIALS[kind].test(line));
+  const steps = isDenied('addons') ? waysToAllowAddons() : [];
+  if (isDenied('reading')) {
+    steps.push(
       'let Node read the package with the binary, which is installed beside this one: ' +
         '--allow-fs-read with all of node_modules',
     );
   }
-  if (is('deno')) ways.push('let Deno load native addons: --allow-ffi');
-  return ways;
+  if (isDenied('deno')) steps.push('let Deno load native addons: --allow-ffi');
+  return steps;
 }
 
-/** @returns {string[]} by the options that Node was started with; both, if none of them says it */
-function waysToHaveAddons() {
+/** @returns {string[]} what the options of Node require; both possible causes if none of the options explains it */
+function waysToAllowAddons() {
   const options = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(/\s+/)];
   const permission = options.find((option) => /^--(experimental-)?permission$/.test(option));
-  const allow = `let Node load native addons: --allow-addons beside ${permission ?? '--permission'}`;
+  const allow = `let Node load native addons: --allow-addons in addition to ${permission ?? '--permission'}`;
   const enable =
-    'start Node without --no-addons, which may stand on its command line, in NODE_OPTIONS, or in ' +
+    'start Node without --no-addons, which may be on its command line, in NODE_OPTIONS, or in ' +
     'the execArgv of a worker';
-  const ways = [];
-  if (permission && !options.includes('--allow-addons')) ways.push(allow);
-  if (options.includes('--no-addons')) ways.push(enable);
-  return ways.length > 0 ? ways : [allow, enable];
+  const steps = [];
+  if (permission && !options.includes('--allow-addons')) steps.push(allow);
+  if (options.includes('--no-addons')) steps.push(enable);
+  return steps.length > 0 ? steps : [allow, enable];
 }
 
-/** @returns {string[]} */
-function waysOut() {
+/** @returns {string[]} ways to get a binary that loads; each of them is enough */
+function remedies() {
   const override = process.env.NAPI_RS_NATIVE_LIBRARY_PATH;
   const named = override
     ? `correct or unset NAPI_RS_NATIVE_LIBRARY_PATH, now ${override}: while it is set, no other binary is tried`
     : 'name a binary that you have: NAPI_RS_NATIVE_LIBRARY_PATH=/path/to/sockjs-rs.node in the environment ' +
-      '(other packages made with napi-rs read it, too)';
-  const ways = waysFor(require('../package.json'));
+      '(other packages made with napi-rs read it too)';
+  const ways = waysToInstall(require('../package.json'));
   return override ? [named, ...ways] : [...ways, named];
 }
 
@@ -148,15 +148,16 @@ function waysOut() {
  * @param {any} manifest our package.json
  * @returns {string[]}
  */
-function waysFor(manifest) {
-  // A clone has the sources, and a copy that a package manager has made of it has its package.json still.
+function waysToInstall(manifest) {
+  // Only a clone has Cargo.toml. The published package.json has no `napi`, but a copy of a clone, which a package
+  // manager makes of a folder, has the package.json of the clone.
   if (isThere('Cargo.toml')) return waysInClone();
   return manifest.napi ? waysInCopy(manifest) : waysInPackage(manifest);
 }
 
 /**
  * @param {string} file relative to the root
- * @returns {boolean} false, too, where Node must not look: existsSync of Node 20 throws then
+ * @returns {boolean} also false if Node may not read there: then `existsSync` of Node 20 throws
  */
 function isThere(file) {
   try {

@@ -11,7 +11,8 @@ const { loadBinding } = require('./load');
 
 /**
  * @param {number} ioThreads
- * @returns {any} the class NativeEngine of `src/addon/mod.rs`
+ * @returns {any} a `NativeEngine`, see `src/addon/mod.rs`
+ * @throws {Error} `ERR_SOCKJS_NO_RESOURCES`
  */
 function startNative(ioThreads) {
   const binding = loadBinding();
@@ -23,8 +24,8 @@ function startNative(ioThreads) {
 }
 
 /**
- * Websockets are served by fewer threads than the process has processors: one more would take time from
- * JavaScript and bring it half as much at a time (`docs/performance.md`).
+ * The number of I/O threads that may serve websockets: one processor is left to JavaScript. With as many threads as
+ * processors, JavaScript is called more often, with fewer messages each time (docs/performance.md).
  */
 function websocketThreads() {
   // Node 18.0 to 18.13 have no `availableParallelism`.

@@ -1,7 +1,8 @@
 'use strict';
 
 /**
- * @file What a raw websocket's `close(code, reason)` takes: whatever faye-websocket takes, and its errors.
+ * @file The arguments of `close(code, reason)` on a raw websocket. As in 0.3.24, faye-websocket's rules decide what is
+ * accepted and which errors are thrown.
  */
 
 const { Buffer } = require('./globals');
@@ -9,7 +10,7 @@ const { Buffer } = require('./globals');
 /** @param {any} code */
 function checkRawCode(code) {
   if (code !== 1000 && (code < 3000 || code > 4999)) {
-    // The words of faye-websocket, which applications may have met.
+    // The text of faye-websocket, which applications may compare.
     throw new Error(
       "Failed to execute 'close' on WebSocket: " +
         'The code must be either 1000, or between 3000 and 4999. ' +
@@ -19,8 +20,8 @@ function checkRawCode(code) {
 }
 
 /**
- * The reason of a raw websocket's close frame, from what faye-websocket takes for one. At all other
- * values it throws what Node says to faye's next steps, and so does this.
+ * Converts the reason of a raw websocket's close frame as faye-websocket does. faye-websocket does not check its type.
+ * For a value without `length` and `copy`, the calls below throw the same exceptions of Node as there.
  *
  * @param {any} reason
  * @returns {Buffer}

@@ -1,15 +1,15 @@
 'use strict';
 
 /**
- * @file What Node's streams and sockets say of themselves, and those that only look like them.
+ * @file Helpers for streams and sockets of Node, and for objects that applications pass in their place.
  */
 
 /**
- * A property of Node's that is none of its documented ones.
+ * Reads a property that Node does not document.
  *
  * @param {any} object
  * @param {string} name
- * @returns {any} undefined where it is missing or cannot be read
+ * @returns {any} undefined if there is no such property, or if reading it throws
  */
 function peek(object, name) {
   try {
@@ -20,9 +20,9 @@ function peek(object, name) {
 }
 
 /**
- * Whether nothing can be written any more: the client has gone, or somebody has ended it.
+ * Whether nothing can be written any more: the client has disconnected, or the stream has been ended.
  *
- * @param {any} stream a socket, a response, or what HTTP/2 has in its place
+ * @param {any} stream a socket or a response; a response of HTTP/2 has no `destroyed` of its own
  */
 function isOver(stream) {
   const { destroyed, writableEnded } = stream;
@@ -30,7 +30,7 @@ function isOver(stream) {
 }
 
 /**
- * Ends a connection when what was written has left, whatever its client still has to say.
+ * Ends a connection when all that was written has been sent. It does not wait for the client to end its side.
  *
  * @param {any} stream a socket, or another Duplex
  */

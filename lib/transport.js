@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file What other packages reach as `require('sockjs/lib/transport')`.
+ * @file The module that other packages load as `sockjs/lib/transport`, under the name of 0.3.24.
  */
 
 const { Connection, CONNECTING, OPEN, CLOSING, CLOSED } = require('./connection');

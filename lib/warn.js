@@ -1,20 +1,20 @@
 'use strict';
 
 /**
- * @file Warnings of the process, because an application may ignore its `log`.
+ * @file Process warnings, for applications that do not read the log.
  */
 
 /** @type {Set<string>} */
-const said = new Set();
+const emitted = new Set();
 
 /**
- * Warns once in a process that an option has no effect.
+ * Emits a process warning about an option that has no effect, unless the same warning was emitted before.
  *
  * @param {string} line
  */
 function warnOnce(line) {
-  if (said.has(line)) return;
-  said.add(line);
+  if (emitted.has(line)) return;
+  emitted.add(line);
   process.emitWarning(`sockjs-rs: ${line}`, { code: 'SOCKJS_NO_EFFECT' });
 }
 
