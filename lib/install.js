@@ -7,7 +7,7 @@
 const { EventEmitter } = require('node:events');
 
 const { serveRequest } = require('./bridge');
-const { watchAll } = require('./observers');
+const { areRequestsObserved } = require('./observers');
 const { Session } = require('./session');
 const { takeRequest, takeUpgrade } = require('./takeover');
 const { isHandshake, serveUpgrade } = require('./upgrade');
@@ -166,7 +166,7 @@ class Installation {
     const { httpServer } = this;
     const may =
       this.isAlone() &&
-      !watchAll() &&
+      !areRequestsObserved() &&
       // The native side has no equivalent of these.
       !(httpServer.timeout > 0) &&
       !(httpServer.maxRequestsPerSocket > 0) &&

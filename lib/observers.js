@@ -1,8 +1,9 @@
 'use strict';
 
 /**
- * @file Who would miss a request, or the bytes of a socket, that do not go through Node's own objects. Where there
- * is anybody, the connection stays with Node.
+ * @file Finds out whether anything besides Node observes requests or the bytes of a socket: monitoring agents, packages
+ * that replace methods, or listeners. If so, the connection stays in Node, because they see only what passes through
+ * Node's own objects.
  */
 
 const diagnostics = require('node:diagnostics_channel');
@@ -10,19 +11,18 @@ const { EventEmitter } = require('node:events');
 const { IncomingMessage, OutgoingMessage, Server, ServerResponse } = require('node:http');
 const { Socket } = require('node:net');
 
-/** Subscribers of these channels want to hear of every request. */
+/** Node publishes something on each of these channels for every request. */
 const channels = [
   'http.server.request.start',
   'http.server.response.created',
   'http.server.response.finish',
 ].map((name) => diagnostics.channel(name));
 
-/** The symbol under which Node keeps what a performance observer of 'http' entries will be told. */
+/** The description of the symbol that a response has if Node will report a performance entry of type 'http' for it. */
 const STATISTICS = 'ServerResponseStatistics';
 
 /**
- * Methods of Node that packages replace to see requests and bytes go by, as they were when this module was
- * loaded.
+ * Methods of Node that packages replace to observe requests, as they were when this module was loaded.
  *
  * @type {[any, string, Function][]}
  */
@@ -35,27 +35,30 @@ const methods = [
   ...methodsOf(EventEmitter, ['emit']),
 ];
 
-/** Methods of a socket that it has from the streams: somebody has put others before them. */
+/** Methods that `Socket.prototype` inherits. If it has one of its own, a package has added it. */
 const INHERITED = ['emit', 'push', 'write', 'destroy'];
 
-/** One was replaced before: libraries that do so mark their functions, and those of others have other names. */
-const werePatched =
+/**
+ * Whether a method had been replaced before this module was loaded. Libraries that replace methods mark their
+ * functions; most other replacements have another name than Node's function.
+ */
+const replacedBefore =
   methods.some(
     ([, name, method]) =>
       '__original' in method ||
       '__wrapped' in method ||
       '__unwrap' in method ||
-      isOthers(name, method),
+      isRenamed(name, method),
   ) ||
   INHERITED.some((name) => Object.hasOwn(Socket.prototype, name)) ||
-  isOthers('setStreamTimeout', Socket.prototype.setTimeout);
+  isRenamed('setStreamTimeout', Socket.prototype.setTimeout);
 
 /**
- * @param {string} name of Node's own function
+ * @param {string} name the name of Node's function
  * @param {Function} method
  */
-function isOthers(name, method) {
-  // Those that streams have are without a name.
+function isRenamed(name, method) {
+  // Node's own `read` and `push` have no name.
   return method.name !== name && !['read', 'push'].includes(name);
 }
 
@@ -69,33 +72,33 @@ function methodsOf({ prototype }, names) {
   return known.map((name) => [prototype, name, prototype[name]]);
 }
 
-/** Whether somebody replaced one of Node's methods for all requests, or subscribed to them. */
-function watchAll() {
+/** Whether all requests of the process are observed: a method was replaced, or a channel has subscribers. */
+function areRequestsObserved() {
   return (
-    werePatched ||
+    replacedBefore ||
     channels.some((channel) => channel.hasSubscribers) ||
     methods.some(([prototype, name, method]) => prototype[name] !== method)
   );
 }
 
 /**
- * Whether the objects of a request are others than Node's own, or Node measures them.
+ * Whether one request is observed: its objects have classes other than Node's own, or Node traces or measures it.
  *
  * @param {any} request
  * @param {any} response
  */
-function watchRequest(request, response) {
+function isRequestObserved(request, response) {
   return (
     Object.getPrototypeOf(request) !== IncomingMessage.prototype ||
     Object.getPrototypeOf(response) !== ServerResponse.prototype ||
-    // Of the trace events of category node.http.
+    // Node sets this if trace events of the category node.http are on.
     response._traceEventId !== undefined ||
     Object.getOwnPropertySymbols(response).some((symbol) => symbol.description === STATISTICS)
   );
 }
 
 /**
- * Methods that somebody replaces on a socket, or for all sockets, to see bytes go by.
+ * Methods that packages replace, on one socket or on all, to observe the bytes.
  *
  * @type {[string, Function | undefined][]}
  */
@@ -105,11 +108,11 @@ const socketMethods = [
 ].map((name) => [name, /** @type {any} */ (Socket.prototype)[name]]);
 
 /**
- * How many listeners Node itself has on a socket: of these events nobody else hears when it is taken.
+ * The number of listeners that Node itself adds to a socket. On a taken socket, other listeners would miss events.
  *
  * @type {Record<'request' | 'upgrade', [string, number][]>}
  */
-const NODES_LISTENERS = {
+const OWN_LISTENERS = {
   request: [
     ['data', 1],
     ['readable', 0],
@@ -129,16 +132,16 @@ const NODES_LISTENERS = {
 };
 
 /**
- * Whether anything but Node listens to the bytes of a socket, or has replaced its methods.
+ * Whether a socket is observed: a method was replaced, or there are listeners besides Node's.
  *
  * @param {any} socket
- * @param {'request' | 'upgrade'} event what Node has just emitted for it
+ * @param {'request' | 'upgrade'} event the event that Node has just emitted for it
  */
-function watchSocket(socket, event) {
+function isSocketObserved(socket, event) {
   return (
     socketMethods.some(([name, method]) => socket[name] !== method) ||
-    NODES_LISTENERS[event].some(([name, count]) => socket.listenerCount(name) !== count)
+    OWN_LISTENERS[event].some(([name, count]) => socket.listenerCount(name) !== count)
   );
 }
 
-module.exports = { watchAll, watchRequest, watchSocket };
+module.exports = { areRequestsObserved, isRequestObserved, isSocketObserved };

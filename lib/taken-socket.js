@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file A net.Socket whose connection the native side has. It stays what Node, and whoever has seen it, knows the
- * connection by: it is counted, and destroying it ends the connection.
+ * @file The `net.Socket` of a connection that the native side has taken. Node and other packages still hold it: Node's
+ * server counts it, and destroying it ends the connection. If the connection comes back, it gets a handle again.
  */
 
 const { closeSync } = require('node:fs');
@@ -10,28 +10,29 @@ const { Socket } = require('node:net');
 
 const { clearInterval, setImmediate, setInterval } = require('./globals');
 
-/** What is known of a taken socket, and of one that was taken before. */
+/** The property of a socket that is or was taken; see `Taken`. */
 const kTaken = Symbol('taken');
 
-/** @typedef {{ read: number, written: number }} Traffic bytes */
+/** @typedef {{ read: number, written: number }} Traffic numbers of bytes */
 
 /**
  * @typedef {object} Taken
  * @property {import('./engine').Engine} engine
- * @property {number} takenId its number on the native side; 0 when it is no longer there
- * @property {Traffic} before what it had read and written before it was taken
- * @property {ReturnType<typeof setInterval> | undefined} timer looks at its traffic
+ * @property {number} takenId the native side's number for it; 0 when the native side no longer has it
+ * @property {Traffic} before the traffic until it was taken; if takenId is 0, until the native side gave it up
+ * @property {ReturnType<typeof setInterval> | undefined} timer the timer of `setTimeout`
  */
 
 /**
- * The symbol under which a handle knows its socket, once it has been found.
+ * The symbol of the property in which a handle has its socket. It is found on the first handle.
  *
  * @type {symbol | undefined}
  */
 let kOwner;
 
 /**
- * Whether the handle of a socket can be taken off and another one be put in its place.
+ * Whether the handle of a socket can be removed now, and replaced later: the socket has the properties that are known
+ * from Node.
  *
  * @param {any} socket
  */
@@ -47,7 +48,7 @@ function hasPlainHandle(socket) {
 }
 
 /**
- * The socket loses its handle without closing the connection.
+ * Takes the handle from a socket. The native side has a descriptor of its own, so the connection stays open.
  *
  * @param {import('./engine').Engine} engine
  * @param {any} socket
@@ -61,39 +62,39 @@ function detachHandle(engine, socket, takenId) {
   handle.onread = ignore;
   handle.close();
   socket[kTaken] = { engine, takenId, before: { read, written }, timer: undefined };
-  // What all taken sockets share: an idle client should cost little.
+  // Own functions for each socket would need almost a kilobyte for an idle client.
   Object.setPrototypeOf(socket, TakenSocket);
   socket.on('finish', socket.destroy);
 }
 
 /**
- * The connection has come back: the socket goes on as it was.
+ * Gives a taken socket a handle again, because the connection has come back.
  *
  * @param {any} socket
- * @param {number} fd a descriptor of the connection, which is the socket's from now on
- * @param {Traffic} traffic what went over it meanwhile
- * @returns {boolean} false when it cannot be; the connection is closed then
+ * @param {number} fd a descriptor of the connection, which the socket owns from now on
+ * @param {Traffic} traffic the bytes that the native side has read and written
+ * @returns {boolean} false if it failed; then the descriptor is closed
  */
 function attachHandle(socket, fd, traffic) {
-  let carrier;
+  let temporary;
   try {
-    // Makes the handle for a descriptor; it does not begin to read.
-    carrier = new Socket({ fd, manualStart: true, allowHalfOpen: true });
+    // Only this makes a handle of the right kind from a descriptor. It does not begin to read.
+    temporary = new Socket({ fd, manualStart: true, allowHalfOpen: true });
   } catch {
-    // Not even a handle could be made, for want of memory.
+    // Node cannot make a handle, for example because memory is exhausted.
     closeSync(fd);
     return false;
   }
   if (socket.destroyed) {
-    carrier.destroy();
+    temporary.destroy();
     return false;
   }
   const taken = socket[kTaken];
-  const handle = carrier._handle;
-  carrier._handle = null;
+  const handle = temporary._handle;
+  temporary._handle = null;
   handle[/** @type {symbol} */ (kOwner)] = socket;
   clearInterval(taken.timer);
-  count(taken, traffic);
+  addTraffic(taken, traffic);
   socket.removeListener('finish', socket.destroy);
   Object.setPrototypeOf(socket, ReturnedSocket);
   socket._handle = handle;
@@ -102,27 +103,27 @@ function attachHandle(socket, fd, traffic) {
 }
 
 /**
- * Node has the final say on a connection that the native side has ended.
+ * Destroys the socket of a connection that the native side has ended.
  *
  * @param {any} socket
- * @param {Traffic} traffic
+ * @param {Traffic} traffic the bytes that the native side has read and written
  */
 function endTaken(socket, traffic) {
-  count(socket[kTaken], traffic);
+  addTraffic(socket[kTaken], traffic);
   socket.destroy();
 }
 
 /**
- * @param {Taken} taken
+ * @param {Taken} taken the native side no longer has it
  * @param {Traffic} traffic
  */
-function count(taken, { read, written }) {
+function addTraffic(taken, { read, written }) {
   taken.takenId = 0;
   taken.before = { read: taken.before.read + read, written: taken.before.written + written };
 }
 
 /**
- * The socket is destroyed, by us or by somebody else.
+ * Ends the connection of a socket that is being destroyed, unless the native side has ended it already.
  *
  * @param {any} socket
  */
@@ -131,14 +132,14 @@ function abandon(socket) {
   const { engine, takenId, timer } = taken;
   clearInterval(timer);
   if (takenId === 0) return;
-  // As in 0.3.24, what was written in this tick leaves before.
+  // As in 0.3.24, what was written in this tick is sent first.
   engine.flushWritten();
   const [read, written] = engine.native.traffic(takenId);
-  count(taken, { read, written });
+  addTraffic(taken, { read, written });
   if (engine.release(takenId)) engine.native.abandon(takenId);
 }
 
-/** What Node closes in the place of a handle, so that all else happens as with one. */
+/** Stands in for the handle while Node destroys the socket, so that Node does all that it does with a handle. */
 class ClosedHandle {
   /** @param {Traffic} traffic */
   constructor({ read, written }) {
@@ -155,10 +156,10 @@ class ClosedHandle {
 
 function ignore() {}
 
-/** How often in a period the traffic is looked at. */
-const LOOKS = 4;
+/** How many times `setTimeout` checks the traffic in its period. */
+const CHECKS = 4;
 
-/** What a taken socket does in another way than Node's. */
+/** The prototype of taken sockets: the members that need a handle in Node's sockets. */
 const TakenSocket = Object.create(Socket.prototype, {
   bytesRead: {
     configurable: true,
@@ -196,7 +197,7 @@ const TakenSocket = Object.create(Socket.prototype, {
       Socket.prototype._destroy.call(this, error, callback);
     },
   },
-  /** There is no handle to reset: the client sees an end. */
+  /** There is no handle that could be reset, so the client sees a normal end. */
   resetAndDestroy: {
     configurable: true,
     writable: true,
@@ -204,7 +205,7 @@ const TakenSocket = Object.create(Socket.prototype, {
       return this.destroy();
     },
   },
-  /** `end()`, with which hapi's `stop()` and others end connections, would find no handle to shut down. */
+  /** `end()` calls this, with which hapi's `stop()` and others end connections. Node's method needs a handle. */
   _final: {
     configurable: true,
     writable: true,
@@ -228,8 +229,8 @@ const TakenSocket = Object.create(Socket.prototype, {
     },
   },
   /**
-   * As Meteor calls it: the traffic is on the native side, so its counter is looked at four times in the
-   * period, and `'timeout'` comes when it has not moved for all of it.
+   * Meteor calls this. Node's timer restarts with each read and write, which happen on the native side. So the traffic
+   * is checked four times in a period, and `'timeout'` is emitted when it has not changed in four checks.
    */
   setTimeout: {
     configurable: true,
@@ -241,16 +242,16 @@ const TakenSocket = Object.create(Socket.prototype, {
       this.timeout = milliseconds;
       if (callback) this.once('timeout', callback);
       if (!(milliseconds > 0) || taken.takenId === 0) return this;
-      let seen = sum(this);
-      let quiet = 0;
-      const look = () => {
-        const now = sum(this);
-        quiet = now === seen ? quiet + 1 : 0;
-        seen = now;
-        // Once: Node's timer begins anew with the next byte only.
-        if (quiet === LOOKS) this.emit('timeout');
+      let last = totalBytes(this);
+      let unchanged = 0;
+      const check = () => {
+        const bytes = totalBytes(this);
+        unchanged = bytes === last ? unchanged + 1 : 0;
+        last = bytes;
+        // Not at later checks: Node's timer too restarts only with the next byte.
+        if (unchanged === CHECKS) this.emit('timeout');
       };
-      taken.timer = setInterval(look, milliseconds / LOOKS).unref();
+      taken.timer = setInterval(check, milliseconds / CHECKS).unref();
       return this;
     },
   },
@@ -269,7 +270,7 @@ function total(socket) {
 
 /**
  * @param {any} socket
- * @param {boolean} kept whether the process stays alive for it
+ * @param {boolean} kept whether it keeps the process alive
  */
 function keepAlive(socket, kept) {
   const { engine, takenId } = socket[kTaken];
@@ -278,23 +279,23 @@ function keepAlive(socket, kept) {
 }
 
 /** @param {any} socket */
-function sum(socket) {
+function totalBytes(socket) {
   const { read, written } = total(socket);
   return read + written;
 }
 
 /**
  * @param {string} name
- * @returns {(() => number) | undefined} what reads it of a socket that has a handle
+ * @returns {(() => number) | undefined} Node's getter of this property
  */
 function getterOf(name) {
   return Object.getOwnPropertyDescriptor(Socket.prototype, name)?.get;
 }
 
-/** Whether sockets are known to count what goes over them. */
+/** Whether this version of Node counts the traffic in getters of the prototype. */
 const COUNTS_TRAFFIC = ['bytesRead', 'bytesWritten'].every((name) => getterOf(name) !== undefined);
 
-/** A socket that has a handle again: a handle counts from 0. */
+/** The prototype of sockets that came back: their new handle counts from 0, so the traffic before it is added. */
 const ReturnedSocket = Object.create(Socket.prototype, {
   bytesRead: counter('bytesRead', 'read'),
   bytesWritten: counter('bytesWritten', 'written'),
@@ -302,15 +303,15 @@ const ReturnedSocket = Object.create(Socket.prototype, {
 
 /**
  * @param {'bytesRead' | 'bytesWritten'} name
- * @param {'read' | 'written'} way
+ * @param {'read' | 'written'} direction
  * @returns {PropertyDescriptor}
  */
-function counter(name, way) {
+function counter(name, direction) {
   const get = getterOf(name);
   return {
     configurable: true,
     get() {
-      return this[kTaken].before[way] + (get?.call(this) ?? 0);
+      return this[kTaken].before[direction] + (get?.call(this) ?? 0);
     },
   };
 }

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file The takeover, as far as it is JavaScript's: connections leave Node and come back.
+ * @file The takeover, on the JavaScript side: moves connections from Node to the native side, and back.
  */
 
 const { AsyncResource } = require('node:async_hooks');
@@ -12,17 +12,17 @@ const { coded } = require('./errors');
 const { KEEP_ALIVE_DELAY } = require('./bridge-output');
 const { keepAddresses } = require('./request-info');
 const { Buffer } = require('./globals');
-const { watchRequest, watchSocket } = require('./observers');
+const { isRequestObserved, isSocketObserved } = require('./observers');
 const { attachHandle, detachHandle, hasPlainHandle } = require('./taken-socket');
 
 /**
- * Takes the connection of a request, if nobody but us can miss it.
+ * Takes the connection of a request, if nothing else needs it in Node.
  *
  * @param {import('./install').Installation} installation
  * @param {import('./server').Service} service
  * @param {import('node:http').IncomingMessage} request
  * @param {import('node:http').ServerResponse} response
- * @returns {boolean} false leaves everything as it was
+ * @returns {boolean} whether it was taken; if not, nothing has changed
  */
 function takeRequest(installation, service, request, response) {
   const { httpServer, engine } = installation;
@@ -30,13 +30,13 @@ function takeRequest(installation, service, request, response) {
   if (
     typeof service.options.jsessionid === 'function' ||
     !installation.mayTake() ||
-    !works(() => isPlain(socket, 'request') && isFirst(httpServer, request, response))
+    !works(() => isPlain(socket, 'request') && isRestorable(httpServer, request, response))
   ) {
     return false;
   }
   const { parser } = socket;
-  const read = beginning(parser, request);
-  if (read === undefined) return false;
+  const chunk = currentChunk(parser, request);
+  if (chunk === undefined) return false;
   installation.configure();
   socket.setKeepAlive(true, KEEP_ALIVE_DELAY);
   keepAddresses(socket);
@@ -51,11 +51,11 @@ function takeRequest(installation, service, request, response) {
     kept: true,
   };
   const takenId = engine.remember(taken);
-  if (!engine.native.takeHttp(installation.id, socket._handle.fd, takenId, read)) {
+  if (!engine.native.takeHttp(installation.id, socket._handle.fd, takenId, chunk)) {
     engine.pending.delete(takenId);
     return false;
   }
-  // It will read from another handle when the connection comes back; it could not read from two.
+  // When the connection comes back, the parser reads from another handle, which it cannot do before it leaves this one.
   if (works(() => parser.unconsume() === undefined)) parser._consumed = false;
   else taken.response = undefined;
   detachHandle(engine, socket, takenId);
@@ -63,9 +63,10 @@ function takeRequest(installation, service, request, response) {
 }
 
 /**
- * How the upgrades of an installation are taken.
+ * Makes the function that takes the upgrades of an installation.
  *
  * @param {import('./install').Installation} installation
+ * @returns undefined if all its requests take the bridge
  */
 function takeUpgrade(installation) {
   if (installation.bridgeOnly) return undefined;
@@ -75,13 +76,13 @@ function takeUpgrade(installation) {
    * @param {any} socket
    * @param {Buffer} head
    * @param {{ kind: number, response: Buffer }} accepted
-   * @returns {boolean} false leaves everything as it was
+   * @returns {boolean} whether the socket was taken; if not, nothing has changed
    */
   return (service, request, socket, head, accepted) => {
     const { engine } = service;
-    // Listeners that were added later get the socket too, and may answer on it or end it.
+    // A listener that was added later also gets the socket, and may answer on it or end it.
     if (installation.httpServer.listenerCount('upgrade') > 1) return false;
-    // An earlier request may still be being answered: its response needs the socket.
+    // The response to an earlier request may still need the socket.
     if (!works(() => isPlain(socket, 'upgrade') && !socket._httpMessage)) return false;
     socket.setTimeout(0);
     socket.setNoDelay(true);
@@ -103,8 +104,7 @@ function takeUpgrade(installation) {
 }
 
 /**
- * Whether a check of things that are private to Node succeeds. In a version where they are different it may even
- * throw.
+ * Runs a check that uses private properties of Node. Another version of Node may have others, so the check may throw.
  *
  * @param {() => boolean} check
  */
@@ -117,8 +117,7 @@ function works(check) {
 }
 
 /**
- * Whether a socket is one of Node's own, with a descriptor, nothing on its way in either direction, and nobody
- * who listens to its bytes.
+ * Whether a socket is one of Node's own, with a descriptor, empty buffers in both directions, and no observer.
  *
  * @param {any} socket
  * @param {'request' | 'upgrade'} event
@@ -129,69 +128,70 @@ function isPlain(socket, event) {
     hasPlainHandle(socket) &&
     socket.writableLength === 0 &&
     socket.readableLength === 0 &&
-    !watchSocket(socket, event)
+    !isSocketObserved(socket, event)
   );
 }
 
 /**
- * Whether a request is the one that its socket is busy with, by Node's own objects, in a state that can be
- * restored when the connection comes back.
+ * Whether `restore` can bring back the state of Node's objects: the socket has this request and no other, and its
+ * parser reads from the handle itself.
  *
  * @param {import('node:http').Server} httpServer
  * @param {any} request
  * @param {any} response
  */
-function isFirst(httpServer, request, response) {
+function isRestorable(httpServer, request, response) {
   const { socket } = request;
   const { parser } = socket;
   return (
     socket._httpMessage === response &&
-    // Else another server has accepted it, whose limits hold, and passes its requests on.
+    // Otherwise another server has accepted the connection and passes its requests on. The limits of that server apply.
     socket.server === httpServer &&
-    // What this does cannot be seen from here.
+    // The application has set a timeout, which notices only bytes that pass through Node.
     !(socket.timeout > 0) &&
     typeof parser.getCurrentBuffer === 'function' &&
     typeof parser.consume === 'function' &&
     typeof parser.unconsume === 'function' &&
     parser._consumed === true &&
-    // Node's own, which frees the socket for the next request.
+    // Node's own listener, which makes the socket free for the next request.
     response.listenerCount('finish') === 1 &&
-    !watchRequest(request, response)
+    !isRequestObserved(request, response)
   );
 }
 
 /**
- * What the parser is at, if that begins with a request.
+ * The chunk that a parser of Node is parsing.
  *
  * @param {any} parser
  * @param {import('node:http').IncomingMessage} request
- * @returns {Buffer | undefined}
+ * @returns {Buffer | undefined} undefined if the chunk does not begin with this request
  */
-function beginning(parser, { method, url }) {
+function currentChunk(parser, { method, url }) {
   const line = `${method} ${url} `;
-  let read;
+  let chunk;
   const begins = works(() => {
-    read = parser.getCurrentBuffer();
-    return Buffer.isBuffer(read) && read.subarray(0, line.length).latin1Slice() === line;
+    chunk = parser.getCurrentBuffer();
+    return Buffer.isBuffer(chunk) && chunk.subarray(0, line.length).latin1Slice() === line;
   });
-  return begins ? read : undefined;
+  return begins ? chunk : undefined;
 }
 
 /**
- * Why a connection comes back, by the number that the native side gives (`Fault::code` in
- * `src/server/taken_sockets.rs`): 0 for a request that is Node's, 1 for a request that took too long, 2 for a client
- * that ended in the middle of a body, below 0 the system's number of a failed read.
+ * One of the reasons why a connection comes back (`Fault::code` in `src/server/taken_sockets.rs`). The others are: 0,
+ * Node handles the next request; 2, the client has ended in the middle of a body; below 0, the error number of a failed
+ * read.
  */
 const REQUEST_TIMEOUT = 1;
 
 /**
- * A taken HTTP connection comes back, because its next request is Node's, or something is wrong with it that
- * Node reports. Where Node is not as it was known to be, the connection ends.
+ * Gives a taken HTTP connection back to Node, which handles its next request or reports its fault. If Node's objects
+ * are no longer as expected, the connection ends.
  *
  * @param {{ socket: any, response: any, kept: boolean }} taken
  * @param {number} fd
  * @param {number} fault
- * @param {[number, number, Buffer]} value bytes read and written meanwhile, and those that are Node's to parse
+ * @param {[number, number, Buffer]} value the numbers of bytes read and written meanwhile, and the bytes for Node to
+ *   parse
  */
 function giveBack({ socket, response, kept }, fd, fault, [read, written, bytes]) {
   if (socket.destroyed || response === undefined) {
@@ -214,11 +214,11 @@ function giveBack({ socket, response, kept }, fd, fault, [read, written, bytes])
  * @param {number} fault
  */
 function restore(socket, response, fault) {
-  // The request with which it was taken has been answered.
+  // The native side has answered the request with which the connection was taken.
   response.emit('finish');
   if (fault !== 0) return true;
   const { parser, _handle: handle } = socket;
-  // It reads from the handle itself, unless somebody listens to 'data' by now.
+  // The parser reads from the handle itself, unless a listener for 'data' has been added meanwhile.
   if (socket.listenerCount('data') === 1 && works(() => parser.consume(handle) === undefined)) {
     parser._consumed = true;
     handle._consumed = true;
@@ -228,7 +228,7 @@ function restore(socket, response, fault) {
 }
 
 /**
- * Has Node do what it does at such an error: `'clientError'`, or an answer and the end.
+ * Lets Node handle a fault as it does itself: it emits `'clientError'`, or answers and ends the connection.
  *
  * @param {any} socket
  * @param {number} fault
@@ -252,7 +252,7 @@ function report(socket, fault) {
 
 /**
  * @param {number} errno
- * @returns {Error} what Node makes of it
+ * @returns {Error} the same error as Node's
  */
 function readError(errno) {
   const code = getSystemErrorName(errno);
