@@ -1,6 +1,6 @@
 'use strict';
 
-/** The demo as a person meets it: a server of its own process, and its page in Chromium. */
+/** The demo: its server in a process of its own, and its page in Chromium. */
 
 const assert = require('node:assert/strict');
 const path = require('node:path');
@@ -11,7 +11,7 @@ const { ingresses, launch } = require('./support.js');
 
 const DEMO = path.join(__dirname, '../../examples/demo/server.js');
 
-/** Transport on the page → what the page says it got, on the demo's own origin. */
+/** Transport selected on the page → transport that the page then shows, on the demo's own origin. */
 const TRANSPORTS = {
   websocket: 'websocket',
   'xhr-streaming': 'xhr-streaming',
@@ -51,7 +51,7 @@ async function startDemo(ingress, port = 0) {
 
 /**
  * @param {NodeJS.ProcessEnv} env
- * @returns {Promise<{code: number, errors: string}>} how a demo that cannot start ends
+ * @returns {Promise<{code: number, errors: string}>} exit code and stderr of a demo that cannot start
  */
 async function failToStart(env) {
   const child = new Child(DEMO, { env });
@@ -62,7 +62,7 @@ async function failToStart(env) {
 /**
  * @param {import('playwright-core').Page} page
  * @param {string} state as in the page's `data-state`
- * @param {string} [title] the words the person reads
+ * @param {string} [title] the text that the user sees
  */
 async function waitForState(page, state, title) {
   await page.waitForSelector(`body[data-state="${state}"]`);
@@ -71,7 +71,7 @@ async function waitForState(page, state, title) {
 
 /**
  * @param {import('playwright-core').Page} page
- * @param {number} [count] echoes that the page must have seen
+ * @param {number} [count] how many echoes the page must have received
  */
 async function waitForEchoes(page, count = 3) {
   await page.waitForFunction(
@@ -88,9 +88,9 @@ const waitForChat = (page) => page.waitForSelector('#say:not([disabled])');
  * @param {import('playwright-core').Page} page
  * @param {string} text
  */
-const waitForWords = (page, text) =>
+const waitForText = (page, text) =>
   page.waitForFunction(
-    (words) => document.querySelector('#chat-log').innerText.includes(words),
+    (expected) => document.querySelector('#chat-log').innerText.includes(expected),
     text,
   );
 
@@ -126,11 +126,10 @@ for (const ingress of ingresses) {
     scenario('loads without errors, connects and shows round-trip times', async (context) => {
       const page = await context.newPage();
       const errors = [];
-      const note = (text) => errors.push(text);
-      page.on('pageerror', (error) => note(String(error)));
-      page.on('console', (message) => message.type() === 'error' && note(message.text()));
+      page.on('pageerror', (error) => errors.push(String(error)));
+      page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
       page.on('response', (response) => {
-        if (response.status() >= 400) note(`${response.status()} ${response.url()}`);
+        if (response.status() >= 400) errors.push(`${response.status()} ${response.url()}`);
       });
       await page.goto(demo.url);
       await waitForState(page, 'open', 'Connected');
@@ -140,7 +139,7 @@ for (const ingress of ingresses) {
       assert.deepEqual(errors, []);
     });
 
-    scenario('echoes a burst and what the person typed', async (_, visit) => {
+    scenario('echoes a burst, and the text that the user typed', async (_, visit) => {
       const page = await visit();
       await waitForState(page, 'open');
       await page.selectOption('#size', '10240');
@@ -155,24 +154,24 @@ for (const ingress of ingresses) {
       );
     });
 
-    scenario('lets two tabs chat', async (context) => {
-      const chat = await startDemo(ingress); // of its own, without the visitors of other tests
+    scenario('two tabs chat with each other', async (context) => {
+      const chat = await startDemo(ingress); // a server of its own: no visitors from other tests
       try {
         const [ann, bob] = [await context.newPage(), await context.newPage()];
         await Promise.all([ann.goto(chat.url), bob.goto(chat.url)]);
         await Promise.all([waitForChat(ann), waitForChat(bob)]);
         await ann.fill('#name', 'Ann');
         await ann.press('#name', 'Tab');
-        await waitForWords(bob, 'is now Ann.');
+        await waitForText(bob, 'is now Ann.');
         await ann.fill('#chat-text', 'Hello, <i>Bob</i>');
         await ann.press('#chat-text', 'Enter');
-        await waitForWords(bob, 'Hello, <i>Bob</i>');
+        await waitForText(bob, 'Hello, <i>Bob</i>');
         await bob.fill('#chat-text', 'Hello yourself');
         await bob.click('#say');
-        await waitForWords(ann, 'Hello yourself');
+        await waitForText(ann, 'Hello yourself');
         assert.equal(await ann.textContent('#people'), '2 people here');
         await bob.close();
-        await waitForWords(ann, 'left.');
+        await waitForText(ann, 'left.');
         assert.equal(await ann.textContent('#people'), 'You are alone here');
       } finally {
         await context.close();
@@ -180,7 +179,7 @@ for (const ingress of ingresses) {
       }
     });
 
-    scenario('reconnects over each transport that the person picks', async (_, visit) => {
+    scenario('reconnects over each transport that the user selects', async (_, visit) => {
       const page = await visit();
       await waitForState(page, 'open');
       for (const [transport, actual] of Object.entries(TRANSPORTS)) {
@@ -191,12 +190,12 @@ for (const ingress of ingresses) {
         await waitForChat(page);
         await page.fill('#chat-text', `Over ${transport}`);
         await page.click('#say');
-        await waitForWords(page, `Over ${transport}`);
+        await waitForText(page, `Over ${transport}`);
       }
     });
 
     scenario(
-      'speaks to a server of another origin and says what cannot',
+      'connects to a server of another origin, and says when it cannot',
       async (context, visit) => {
         const other = await startDemo(ingress);
         try {
@@ -220,7 +219,7 @@ for (const ingress of ingresses) {
     );
 
     for (const transport of ['websocket', 'xhr-streaming', 'xhr-polling', 'websocket-raw']) {
-      scenario(`tells the person that the server stopped (${transport})`, async (context) => {
+      scenario(`shows that the server stopped, and reconnects (${transport})`, async (context) => {
         let server = await startDemo(ingress);
         const page = await context.newPage();
         await page.goto(server.url);
@@ -247,9 +246,9 @@ for (const ingress of ingresses) {
       });
     }
 
-    if (ingress !== ingresses[0]) return; // what follows is about the page alone
+    if (ingress !== ingresses[0]) return; // the tests below are about the page alone
 
-    scenario('asks nothing of other servers', async (context) => {
+    scenario('sends no request to another server', async (context) => {
       const page = await context.newPage();
       const foreign = [];
       page.on('request', (request) => {
@@ -262,7 +261,7 @@ for (const ingress of ingresses) {
       assert.deepEqual(foreign, []);
     });
 
-    scenario('closes and reconnects at the press of a button', async (_, visit) => {
+    scenario('the buttons disconnect and reconnect', async (_, visit) => {
       const page = await visit();
       await waitForState(page, 'open');
       await page.click('#disconnect');
@@ -278,22 +277,25 @@ for (const ingress of ingresses) {
       [768, 1024],
       [1280, 900],
     ]) {
-      scenario(`fits a screen ${width} px wide, and stays where it is`, async (_, visit) => {
-        const page = await visit();
-        await page.setViewportSize({ width, height });
-        const measure = () =>
-          page.evaluate(() => ({
-            overflow: document.documentElement.scrollWidth - window.innerWidth,
-            height: document.documentElement.scrollHeight,
-          }));
-        await waitForState(page, 'open');
-        await waitForEchoes(page);
-        const open = await measure();
-        assert.ok(open.overflow <= 0, `${open.overflow} px too wide`);
-        await page.click('#disconnect');
-        await waitForState(page, 'off');
-        assert.deepEqual(await measure(), open);
-      });
+      scenario(
+        `fits a screen ${width} px wide, and keeps its size when it disconnects`,
+        async (_, visit) => {
+          const page = await visit();
+          await page.setViewportSize({ width, height });
+          const measure = () =>
+            page.evaluate(() => ({
+              overflow: document.documentElement.scrollWidth - window.innerWidth,
+              height: document.documentElement.scrollHeight,
+            }));
+          await waitForState(page, 'open');
+          await waitForEchoes(page);
+          const open = await measure();
+          assert.ok(open.overflow <= 0, `${open.overflow} px too wide`);
+          await page.click('#disconnect');
+          await waitForState(page, 'off');
+          assert.deepEqual(await measure(), open);
+        },
+      );
     }
 
     it('says in one line that the port is in use', async () => {
@@ -304,7 +306,7 @@ for (const ingress of ingresses) {
   });
 }
 
-it('says in one line that PORT is no port', async () => {
+it('says in one line that PORT is not a number', async () => {
   const { code, errors } = await failToStart({ PORT: 'eighty' });
   assert.equal(code, 1);
   assert.match(errors, /^PORT must be a number[^\n]+"eighty"\.\n$/);

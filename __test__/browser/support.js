@@ -1,6 +1,6 @@
 'use strict';
 
-/** What the browser tests share: the browser, the library under test, servers on free ports. */
+/** For all browser tests: Chromium, the library under test, and servers on free ports. */
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -30,7 +30,7 @@ const executablePath = findChromium();
 
 const CLIENT = require.resolve('sockjs-client/dist/sockjs.min.js');
 
-/** The pages the servers below give out: an empty one, with what it loads. */
+/** The files that the servers below serve: an empty page and its scripts. */
 const FILES = {
   '/': [path.join(__dirname, 'page/index.html'), 'text/html; charset=utf-8'],
   '/client.js': [path.join(__dirname, 'page/client.js'), 'text/javascript; charset=utf-8'],
@@ -39,7 +39,7 @@ const FILES = {
 };
 
 /**
- * Ends the process, saying how to install it, where there is none.
+ * If there is no Chromium, says how to install it, and ends the process.
  *
  * @returns {string} the path of the system's Chromium or Chrome
  */
@@ -49,8 +49,8 @@ function findChromium() {
   if (found) return found;
   console.error(
     given
-      ? `CHROMIUM is set to ${given}, where there is no file.`
-      : 'The browser tests need Chromium, and none was found.\n' +
+      ? `CHROMIUM is set to ${given}. There is no such file.`
+      : 'The browser tests need Chromium. It was not found.\n' +
           'Install it (Debian and Ubuntu: apt-get install chromium), or set CHROMIUM to its path.',
   );
   return process.exit(1);
@@ -77,7 +77,7 @@ async function startServer(ingress, options) {
   const errors = [];
   const service = sockjs.createServer({
     sockjs_url: '/sockjs.min.js',
-    // Short, because a browser cannot abort a waiting jsonp poll: the next heartbeat ends it.
+    // Short, because a browser cannot abort a waiting jsonp poll. The next heartbeat ends it.
     heartbeat_delay: 1000,
     disconnect_delay: 2000,
     log: (severity, line) => severity === 'error' && errors.push(line),

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Every transport that the real sockjs-client offers in a modern browser, forced one at a time, with
- * the page on the SockJS server's origin and on another one, through both ingresses of the server.
+ * Each transport that sockjs-client offers in a modern browser, with the page on the SockJS server's
+ * origin and on another one, through both ingresses of the server.
  */
 
 const assert = require('node:assert/strict');
@@ -19,8 +19,8 @@ const TRANSPORTS = {
   eventsource: 'eventsource',
   htmlfile: 'htmlfile',
   'jsonp-polling': 'jsonp-polling',
-  // The iframe transports check nothing but postMessage, so they are offered for any origin; the
-  // frame comes from the server and speaks to it as to its own origin.
+  // sockjs-client requires only postMessage for the iframe transports, so it offers them for any
+  // origin. The iframe comes from the SockJS server, so its requests are same-origin.
   'iframe-eventsource': 'eventsource',
   'iframe-htmlfile': 'htmlfile',
   'iframe-xhr-polling': 'xhr-polling',
@@ -28,19 +28,19 @@ const TRANSPORTS = {
 };
 
 /**
- * What sockjs-client refuses before it sends anything. htmlfile without an iframe works in modern
- * browsers (it needs ActiveX only in name: a hidden frame does), but the frame calls into the page,
- * so only on one origin. The xdr transports need Internet Explorer's XDomainRequest.
+ * Transports that sockjs-client refuses before it sends anything. htmlfile works in modern browsers,
+ * in a hidden iframe in place of ActiveX. This iframe calls a function of the page, so both must have
+ * the same origin. The xdr transports need Internet Explorer's XDomainRequest.
  */
 const REFUSED = {
   'same-origin': ['xdr-streaming', 'xdr-polling'],
   'cross-origin': ['htmlfile', 'xdr-streaming', 'xdr-polling'],
 };
 
-/** Tests of one suite that run at the same time, each with servers and a profile of its own. */
+/** How many tests of one suite run at the same time, each with servers and a profile of its own. */
 const concurrency = 5;
 
-/** Milliseconds after which a test has failed; the slowest takes about ten seconds. */
+/** Milliseconds. The slowest test takes about ten seconds. */
 const timeout = 45000;
 
 let browser;
@@ -50,7 +50,7 @@ before(async () => {
 after(() => browser?.close());
 
 /**
- * Opens the test page against a fresh SockJS server, and closes everything afterwards.
+ * Opens the test page with a new SockJS server, and closes both after the test.
  *
  * @param {{ingress: string, origin: string, options?: object}} setting
  * @param {(page: import('playwright-core').Page, url: string, service: object) => Promise<void>} test
@@ -73,10 +73,11 @@ async function withPage({ ingress, origin, options }, test) {
 
 /**
  * @param {string} protocol `conn.protocol`
- * @returns {{surrogates: boolean, markup: boolean}} what its messages may hold; `</script>` ends the
- *   script of an htmlfile frame of sockjs 0.3.24, so that the message never arrives
+ * @returns {{surrogates: boolean, markup: boolean}} which messages the transport can carry, for
+ *   `makeMessages`. 0.3.24: `</script>` in a message ends the script of an htmlfile frame, and the
+ *   message never arrives
  */
-const speakable = (protocol) => ({
+const carries = (protocol) => ({
   surrogates: protocol !== 'websocket-raw',
   markup: !(isOracle && protocol === 'htmlfile'),
 });
@@ -84,7 +85,7 @@ const speakable = (protocol) => ({
 /**
  * @param {import('playwright-core').Page} page
  * @param {object} what see `makeMessages`
- * @returns {Promise<string[]>} what came back changed
+ * @returns {Promise<string[]>} a description of each message that came back changed
  */
 const echoMessages = (page, what) => page.evaluate((kind) => window.echoMessages(kind), what);
 
@@ -115,7 +116,7 @@ for (const ingress of ingresses) {
 
               const arrived = [];
               conn.on('data', (message) => arrived.push(message));
-              const what = speakable(protocol);
+              const what = carries(protocol);
               assert.deepEqual(await echoMessages(page, what), []);
               assert.deepEqual(arrived, makeMessages(what));
 
@@ -143,7 +144,7 @@ for (const ingress of ingresses) {
       }
 
       for (const transport of REFUSED[origin]) {
-        it(`${transport} is not offered by the client`, { timeout }, async () => {
+        it(`sockjs-client does not offer ${transport}`, { timeout }, async () => {
           await withPage(setting, async (page, url, service) => {
             service.on('connection', () => assert.fail('a connection came'));
             assert.deepEqual(await openSession(page, url, transport), {
@@ -155,29 +156,29 @@ for (const ingress of ingresses) {
         });
       }
 
-      it('picks websocket when nothing is forced', { timeout }, async () => {
+      it('sockjs-client selects websocket when no transport is given', { timeout }, async () => {
         await withPage(setting, async (page, url) => {
           assert.deepEqual(await openSession(page, url), { transport: 'websocket' });
         });
       });
 
       it(
-        'falls back to xhr-streaming where the server has websockets turned off',
+        'sockjs-client falls back to xhr-streaming when the server has websockets turned off',
         { timeout },
         async () => {
           await withPage({ ...setting, options: { websocket: false } }, async (page, url) => {
             assert.deepEqual(await openSession(page, url), { transport: 'xhr-streaming' });
-            assert.deepEqual(await echoMessages(page, speakable('xhr-streaming')), []);
+            assert.deepEqual(await echoMessages(page, carries('xhr-streaming')), []);
           });
         },
       );
 
-      it('goes on over many responses when each may hold little', { timeout }, async () => {
+      it('a small response_limit loses no message', { timeout }, async () => {
         const options = { response_limit: 512 };
         await withPage({ ...setting, options }, async (page, url) => {
           for (const transport of ['xhr-streaming', 'eventsource', 'iframe-htmlfile']) {
             assert.deepEqual(await openSession(page, url, transport), { transport });
-            assert.deepEqual(await echoMessages(page, speakable(TRANSPORTS[transport])), []);
+            assert.deepEqual(await echoMessages(page, carries(TRANSPORTS[transport])), []);
             await page.evaluate(() => window.closeSession());
           }
         });

@@ -1,12 +1,12 @@
 'use strict';
 
 /**
- * @file `npm run test:protocol`: the official SockJS protocol test suite against `examples/test_server`, by
- * one ingress after the other.
+ * @file `npm run test:protocol`: the official SockJS protocol test suite against `examples/test_server`,
+ * through one ingress after the other.
  *
- *     --suite DIR      where the suite is; else SOCKJS_PROTOCOL, else __test__/conformance/sockjs-protocol
- *     --python PATH    its Python 2.7; else PYTHON2, pyenv's, or one on the path
- *     --if-possible    without the suite or a Python, says so and succeeds
+ *     --suite DIR      the suite's folder; by default SOCKJS_PROTOCOL or __test__/conformance/sockjs-protocol
+ *     --python PATH    a Python 2.7; by default PYTHON2, pyenv's, or one on the PATH
+ *     --if-possible    if the suite or Python 2.7 is missing, says so and exits with 0
  */
 
 const fs = require('node:fs');
@@ -20,12 +20,12 @@ const { ensureEnvironment, findPython, isPython27, lookForPython } = require('./
 
 const SUITE = path.join(__dirname, 'sockjs-protocol');
 const PROGRAM = 'sockjs-protocol.py';
-/** Milliseconds that a run may take; it takes a second. */
+/** Milliseconds. A run takes about one second. */
 const TIMEOUT_MS = 120_000;
 
 const HOW_TO_GET = [
-  'To get it: git clone https://github.com/sockjs/sockjs-protocol __test__/conformance/sockjs-protocol',
-  'or name a clone that you have: --suite DIR, or SOCKJS_PROTOCOL=DIR.',
+  'Clone it: git clone https://github.com/sockjs/sockjs-protocol __test__/conformance/sockjs-protocol',
+  'Or give the folder of a clone: --suite DIR, or SOCKJS_PROTOCOL=DIR.',
 ].join('\n');
 
 async function main() {
@@ -40,11 +40,11 @@ async function main() {
   const hasSuite = fs.existsSync(path.join(suite, PROGRAM));
   if (values['if-possible']) {
     const missing = [
-      ...(hasSuite ? [] : [`no SockJS protocol suite in ${path.relative(ROOT, suite)}`]),
+      ...(hasSuite ? [] : [`no ${PROGRAM} in ${path.relative(ROOT, suite)}`]),
       ...(values.python || lookForPython() ? [] : ['no Python 2.7']),
     ];
     if (missing.length > 0) {
-      console.log(`The SockJS protocol suite is left out: there is ${missing.join(' and ')}.`);
+      console.log(`The SockJS protocol suite is skipped: there is ${missing.join(' and ')}.`);
       return;
     }
   }
@@ -52,7 +52,7 @@ async function main() {
     throw new Error(`There is no ${PROGRAM} in ${path.relative(ROOT, suite)}.\n${HOW_TO_GET}`);
   }
   if (values.python && !isPython27(values.python)) {
-    throw new Error(`${values.python} is no Python 2.7.`);
+    throw new Error(`${values.python} is not Python 2.7.`);
   }
   const python = values.python ?? findPython('The SockJS protocol suite');
   const requirements = path.join(__dirname, 'requirements-protocol.txt');
@@ -92,7 +92,7 @@ async function runThrough(ingress, suite, python) {
 
 /**
  * @param {string} ingress
- * @param {number | null} code with which the suite ended
+ * @param {number | null} code the suite's exit code
  * @param {string} output
  * @returns {boolean} whether all tests passed
  */

@@ -1,6 +1,6 @@
 'use strict';
 
-/** @file Finds a Python 2.7, which both test suites need, and puts packages into environments of its own. */
+/** @file Finds a Python 2.7, which both test suites need, and makes virtual environments with packages. */
 
 const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -12,8 +12,8 @@ const HOME = path.join(__dirname, '.venv');
 const VIRTUALENV = 'virtualenv==20.15.1';
 
 const HOW_TO_GET = [
-  'What was looked for: PYTHON2, python2.7 and python2 on the path, ~/.pyenv/versions/2.7.*. To get it: install',
-  'pyenv (https://github.com/pyenv/pyenv), then `pyenv install 2.7.18`; or name one you have: PYTHON2=/path.',
+  'Searched: PYTHON2, ~/.pyenv/versions/2.7.*, python2.7 and python2 on the PATH. To install it: install',
+  'pyenv (https://github.com/pyenv/pyenv), then `pyenv install 2.7.18`. Or give its path: PYTHON2=/path.',
 ].join('\n');
 
 /** @returns {string | undefined} a Python 2.7 */
@@ -46,23 +46,23 @@ function isPython27(file) {
 }
 
 /**
- * @param {string} suite what needs it
- * @returns {string} a Python 2.7; throws where there is none, and says how to get it
+ * @param {string} suite the name of the suite that needs it, for the error
+ * @returns {string} a Python 2.7; throws if there is none, with a message that says how to install it
  */
 function findPython(suite) {
   const python = lookForPython();
   if (python === undefined) {
-    throw new Error(`${suite} needs Python 2.7, and there is none here.\n${HOW_TO_GET}`);
+    throw new Error(`${suite} needs Python 2.7. It was not found.\n${HOW_TO_GET}`);
   }
   return python;
 }
 
 /**
- * Makes an environment with some packages, unless it is there.
+ * Makes a virtual environment with the packages of a requirements file, unless it exists.
  *
  * @param {string} name
  * @param {string} python
- * @param {string} requirements a file
+ * @param {string} requirements path of the file
  * @returns {string} the folder of its programs
  */
 function ensureEnvironment(name, python, requirements) {
@@ -71,7 +71,7 @@ function ensureEnvironment(name, python, requirements) {
   const ready = path.join(home, 'ready');
   const wanted = fs.readFileSync(requirements, 'utf8');
   if (fs.existsSync(ready) && fs.readFileSync(ready, 'utf8') === wanted) return programs;
-  console.log(`— installing what the suite needs into __test__/conformance/.venv/${name}`);
+  console.log(`— installing the suite's packages into __test__/conformance/.venv/${name}`);
   fs.rmSync(home, { recursive: true, force: true });
   const bootstrap = path.join(home, 'bootstrap');
   const run = (file, args, env = {}) => {

@@ -1,12 +1,12 @@
 'use strict';
 
 /**
- * @file `npm run test:autobahn`: the Autobahn test suite against a raw websocket, through both ingresses, and
- * its verdicts compared with the committed ones.
+ * @file `npm run test:autobahn`: runs the Autobahn test suite against raw websockets, through both
+ * ingresses, and compares its verdicts with the committed ones.
  *
- *     --cases '1.*,7.*'   only these cases; else all of GROUPS
- *     --write             writes the verdicts of a full run to expected.json, whose reasons stay
- *     --if-possible       where there is no Python 2.7, says so and succeeds
+ *     --cases '1.*,7.*'   only these cases; by default all of GROUPS
+ *     --write             writes the verdicts to expected.json and keeps its reasons
+ *     --if-possible       if Python 2.7 is missing, says so and exits with 0
  *
  * SOCKJS_ORACLE=1 runs it against 0.3.24.
  */
@@ -23,11 +23,11 @@ const { ensureEnvironment, findPython, lookForPython } = require('./python');
 const EXPECTED = path.join(__dirname, 'expected.json');
 const REPORTS = path.join(__dirname, 'reports');
 const INGRESSES = ['takeover', 'bridge'];
-/** Groups 12 and 13 are about compression, which there is not. */
+/** Groups 12 and 13 are about compression, which is not implemented. */
 const GROUPS = ['1.*', '2.*', '3.*', '4.*', '5.*', '6.*', '7.*', '9.*', '10.*'];
 
 /**
- * What the suite says of one case: how the server behaved, how it closed, and with which code.
+ * The suite's verdict on one case: behaviour, closing behaviour and close code.
  *
  * @typedef {string} Verdict such as `OK, OK, 1000`
  */
@@ -41,7 +41,7 @@ async function main() {
     },
   });
   if (values['if-possible'] && lookForPython() === undefined) {
-    console.log('No Python 2.7 here: the Autobahn test suite is left out.');
+    console.log('The Autobahn test suite is skipped: there is no Python 2.7.');
     return;
   }
   const cases = values.cases?.split(',') ?? GROUPS;
@@ -118,11 +118,12 @@ function readVerdicts() {
 }
 
 /**
- * What differs from the committed verdicts, a line each.
+ * Compares verdicts with the committed ones.
  *
  * @param {{ reasons: Record<string, string>, verdicts: Record<string, Record<string, Verdict>> }} expected
  * @param {Record<string, Record<string, Verdict>>} found
- * @param {boolean} isFull whether every expected case has to be there
+ * @param {boolean} isFull whether every expected case must have run
+ * @returns {string[]} a line for each difference
  */
 function compare(expected, found, isFull) {
   const lines = [];

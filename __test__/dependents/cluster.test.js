@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file Workers of a cluster behind one port. The one that has the first client stops to listen, so
- * that the next client is another's.
+ * @file Two workers of a cluster on one port. The worker that gets the first client stops listening,
+ * so that the other worker gets the next client.
  */
 
 const assert = require('node:assert');
@@ -24,7 +24,7 @@ async function start(t, ingress, policy) {
   return { child, client, pids: workers.map(([, pid]) => pid).sort() };
 }
 
-/** A websocket to one of the workers, which may be asked things. */
+/** A websocket to one of the workers. `ask` sends a message and returns the answer. */
 async function openWebsocket(client) {
   const ws = await client.websocket(`${client.session('/echo')}/websocket`);
   assert.strictEqual(await ws.message(), 'o');
@@ -37,7 +37,7 @@ async function openWebsocket(client) {
   };
 }
 
-/** A polling session whose requests all go over one connection, and so to one of the workers. */
+/** A polling session. Its requests share one connection, so they reach the same worker. */
 async function openPolling(client) {
   const session = client.session('/echo');
   const connection = client.connect();
@@ -51,7 +51,7 @@ async function openPolling(client) {
       const polled = await connection.request('POST', `${session}/xhr`);
       return JSON.parse(polled.body.slice(1))[0];
     },
-    /** What the application beside SockJS says on this connection. */
+    /** The answer of the worker's own application on this connection. */
     async application() {
       return (await connection.request('GET', '/app')).body;
     },
@@ -59,7 +59,7 @@ async function openPolling(client) {
   };
 }
 
-/** Workers that were told to go end by themselves, and the primary after them. */
+/** Checks that the workers exit by themselves when the primary disconnects them, and the primary then. */
 async function checkEnd(child, pids) {
   child.tell('end');
   assert.deepStrictEqual(await child.exit(), { code: 0, signal: null });
@@ -94,7 +94,7 @@ for (const ingress of ingresses) {
       await checkEnd(child, pids);
     });
 
-    test(`workers wait for their clients, policy ${policy}, ${ingress}`, async (t) => {
+    test(`a worker exits after its last client has left, policy ${policy}, ${ingress}`, async (t) => {
       const { child, client, pids } = await start(t, ingress, policy);
       const ws = await openWebsocket(client);
       const pid = await ws.ask('who');

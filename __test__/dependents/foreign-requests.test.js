@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file Requests of the application and of SockJS on the same connection. SEED=n plays one
- * interleaving only.
+ * @file Requests for the application and for SockJS on the same connection. SEED=n runs only the
+ * interleaving of this seed.
  */
 
 const assert = require('node:assert');
@@ -26,7 +26,7 @@ const {
 
 const SEEDS = process.env.SEED ? [Number(process.env.SEED)] : [1, 2, 3, 4, 5, 6, 7, 8];
 
-/** An application that answers with what it has seen of a request. */
+/** An application that answers with a report of the request. */
 async function application(request, response) {
   const { method, url, rawHeaders } = request;
   if (url.startsWith('/unread')) return void response.end(`unread ${url}`);
@@ -58,7 +58,7 @@ async function start(t, ingress, app = application) {
 }
 
 /**
- * A request as bytes, and what its answer has to be.
+ * A request as bytes, and the check of its answer.
  *
  * @typedef {object} Exchange
  * @property {Buffer} bytes
@@ -68,7 +68,7 @@ async function start(t, ingress, app = application) {
 /**
  * @param {string} line
  * @param {[string, string][]} headers
- * @param {Buffer} [body] as it is sent
+ * @param {Buffer} [body] in its transfer coding
  */
 function encode(line, headers, body = Buffer.alloc(0)) {
   const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`);
@@ -78,7 +78,7 @@ function encode(line, headers, body = Buffer.alloc(0)) {
 /**
  * @param {Random} random
  * @param {Buffer} body
- * @returns {Buffer} in chunks
+ * @returns {Buffer} the body in HTTP chunks
  */
 function encodeChunks(random, body) {
   const parts = [];
@@ -93,11 +93,14 @@ function encodeChunks(random, body) {
   return Buffer.concat([...parts, Buffer.from('0\r\n\r\n')]);
 }
 
-/** SockJS's body of a 404. */
+/** The body of a 404 of SockJS. */
 const NOT_FOUND = '404 Error: Page not found\n';
 
-/** @param {Random} random */
-function someBytes(random) {
+/**
+ * @param {Random} random
+ * @returns {Buffer} a body that contains requests, which nothing may mistake for requests
+ */
+function randomBody(random) {
   const length = random.weighted([
     [2, 0],
     [5, random.int(1, 500)],
@@ -112,7 +115,7 @@ function someBytes(random) {
  * A request for the application.
  *
  * @param {Random} random
- * @param {number} number that the answer has to repeat
+ * @param {number} number a part of the URL; the report in the answer repeats it
  * @returns {Exchange}
  */
 function foreign(random, number) {
@@ -125,15 +128,15 @@ function foreign(random, number) {
     ['PATCH', 'chunked'],
     ['DELETE', 'none'],
   ]);
-  const body = framing === 'none' ? Buffer.alloc(0) : someBytes(random);
+  const body = framing === 'none' ? Buffer.alloc(0) : randomBody(random);
   const route = random.pick(['/app', '/streamed', '/echoes', '/echo?x=', '/unread']);
   const url = `${route}/${number}`;
   const headers = [['Host', 'localhost']];
   if (random.chance(0.3)) headers.push(['X-Odd-CASE', 'Value'], ['x-odd-case', 'again']);
   if (random.chance(0.2)) headers.push(['Cookie', 'a=b']);
   if (random.chance(0.2)) headers.push(['Connection', 'keep-alive']);
-  const waits = framing !== 'none' && random.chance(0.2);
-  if (waits) headers.push(['Expect', '100-continue']);
+  const expects = framing !== 'none' && random.chance(0.2);
+  if (expects) headers.push(['Expect', '100-continue']);
   if (framing === 'length') headers.push(['Content-Length', `${body.length}`]);
   if (framing === 'chunked') headers.push(['Transfer-Encoding', 'chunked']);
   const sent = framing === 'chunked' ? encodeChunks(random, body) : body;
@@ -148,7 +151,7 @@ function foreign(random, number) {
   return {
     bytes: encode(`${method} ${url}`, headers, sent),
     async check(connection) {
-      if (waits) assert.strictEqual((await connection.response()).status, 100);
+      if (expects) assert.strictEqual((await connection.response()).status, 100);
       const response = await connection.response();
       assert.strictEqual(response.status, 200);
       if (method === 'HEAD') return;
@@ -160,7 +163,7 @@ function foreign(random, number) {
 /**
  * @param {string} line
  * @param {number} status
- * @param {string | undefined} answer undefined where a HEAD has none
+ * @param {string | undefined} answer undefined: the answer has no body
  * @param {object} [options]
  * @param {[string, string][]} [options.headers]
  * @param {Buffer} [options.body]
@@ -181,7 +184,7 @@ function own(line, status, answer, { headers = [], body } = {}) {
 const withLength = (body) => ({ headers: [['Content-Length', `${body.length}`]], body });
 
 /**
- * Requests for SockJS, of which each needs the ones before it.
+ * Requests for SockJS. Each depends on the previous ones.
  *
  * @param {Random} random
  * @param {string} session
@@ -212,7 +215,7 @@ function ownInOrder(random, session) {
 /**
  * @param {Random} random
  * @param {Exchange[][]} groups
- * @returns {Exchange[]} all of them, those of each group in their order
+ * @returns {Exchange[]} all exchanges; those of each group keep their order
  */
 function interleave(random, groups) {
   const left = groups.map((group) => [...group]);
@@ -226,7 +229,7 @@ function interleave(random, groups) {
 }
 
 /**
- * Sends bytes in pieces, which are cut most often where a head or a body begins.
+ * Sends the requests in pieces. Many cuts are near the beginning of a request.
  *
  * @param {Random} random
  * @param {import('../support/http-client').HttpConnection} connection
@@ -249,12 +252,12 @@ async function sendInPieces(random, connection, exchanges) {
   }
 }
 
-/** As many bursts of requests as are played on one connection. */
+/** How many bursts of requests each connection carries. */
 const BURSTS = 6;
 
 for (const ingress of ingresses) {
   for (const seed of SEEDS) {
-    test(`every answer is right and in order, seed ${seed}, ${ingress}`, async (t) => {
+    test(`answers are correct and in order, seed ${seed}, ${ingress}`, async (t) => {
       const { server, client } = await start(t, ingress);
       const random = new Random(seed);
       const connection = client.connect();
@@ -278,7 +281,7 @@ for (const ingress of ingresses) {
     });
   }
 
-  test(`a request of the application arrives whole byte by byte, ${ingress}`, async (t) => {
+  test(`a request that is sent byte by byte reaches the application complete, ${ingress}`, async (t) => {
     const { client } = await start(t, ingress);
     const connection = client.connect();
     assert.strictEqual((await connection.request('GET', '/echo/')).status, 200);
@@ -293,7 +296,7 @@ for (const ingress of ingresses) {
     assert.deepStrictEqual(report.rawHeaders, headers.flat());
   });
 
-  test(`a body of 8 MB behind a SockJS request arrives whole, ${ingress}`, async (t) => {
+  test(`a body of 8 MiB after a SockJS request arrives complete, ${ingress}`, async (t) => {
     const { client } = await start(t, ingress);
     const connection = client.connect();
     const body = Buffer.alloc(8 << 20, 'large body ');
@@ -326,7 +329,7 @@ for (const ingress of ingresses) {
     assert.strictEqual((await connection.response()).status, 500);
   });
 
-  test(`a 'checkContinue' listener decides about requests of its own, ${ingress}`, async (t) => {
+  test(`a 'checkContinue' listener gets requests of the application, ${ingress}`, async (t) => {
     const { server, client } = await start(t, ingress);
     server.on('checkContinue', (request, response) => {
       response.writeHead(417);
@@ -340,7 +343,7 @@ for (const ingress of ingresses) {
     assert.deepStrictEqual([response.status, await response.rest()], [417, '/app/expect']);
   });
 
-  test(`the application sees its client go in the middle of a body, ${ingress}`, async (t) => {
+  test(`the application notices that its client disconnects within a body, ${ingress}`, async (t) => {
     const changed = new Condition();
     let seen = '';
     let gone;
@@ -370,7 +373,7 @@ for (const ingress of ingresses) {
     assert.deepStrictEqual(gone, { complete: false });
   });
 
-  test(`the application sees its client go in the middle of an answer, ${ingress}`, async (t) => {
+  test(`the application notices that its client disconnects within an answer, ${ingress}`, async (t) => {
     let closed;
     const { client } = await start(t, ingress, (request, response) => {
       response.write('begun');
@@ -384,7 +387,7 @@ for (const ingress of ingresses) {
     await closed;
   });
 
-  test(`a session lives through requests of the application on its connection, ${ingress}`, async (t) => {
+  test(`a session stays open through application requests on its connection, ${ingress}`, async (t) => {
     const { client } = await start(t, ingress);
     const connection = client.connect();
     const session = client.session('/echo');
@@ -400,7 +403,7 @@ for (const ingress of ingresses) {
     }
   });
 
-  test(`a websocket opens on a connection that has carried both, ${ingress}`, async (t) => {
+  test(`a websocket opens on a connection that has carried requests of both kinds, ${ingress}`, async (t) => {
     const { client } = await start(t, ingress);
     const connection = client.connect();
     for (const target of ['/echo/', '/app', '/echo/', '/app', '/app']) {
@@ -413,7 +416,7 @@ for (const ingress of ingresses) {
     assert.strictEqual(await ws.message(), 'a["a"]');
   });
 
-  test(`an upgrade of the application gets every byte behind a SockJS request, ${ingress}`, async (t) => {
+  test(`the application's upgrade after a SockJS request gets every byte, ${ingress}`, async (t) => {
     const { server, client } = await start(t, ingress);
     server.removeAllListeners('upgrade');
     server.on('upgrade', (request, socket, head) => {

@@ -18,10 +18,10 @@ const {
   throughIngress,
 } = require('./support');
 
-/** The application's own answer that streams. */
+/** The parts of the application's answer that is streamed. */
 const PARTS = ['one ', 'two ', 'three'];
 
-/** Gives the parts one by one, each in a turn of its own. */
+/** Yields the parts, each in an iteration of the event loop of its own. */
 async function* parts() {
   for (const part of PARTS) {
     await new Promise(setImmediate);
@@ -34,13 +34,13 @@ async function* parts() {
  *
  * @typedef {object} Host an application with two routes: `POST /digest`, `GET /parts`
  * @property {http.Server} server its http server
- * @property {() => unknown} [start] its own way to listen, instead of `server.listen()`
- * @property {() => unknown} [stop] its own way to end
+ * @property {() => unknown} [start] the framework's function for `server.listen()`
+ * @property {() => unknown} [stop] the framework's function for `server.close()`
  */
 
 /**
- * How an application is made with each framework. With a `handler`, what that answers true to is
- * left to it.
+ * Makes an application with each framework. A `handler` gets each request first; the application
+ * ignores the requests for which it returns true.
  *
  * @type {Record<string, {since?: number, make: (handler?: Handler) => Host}>}
  */
@@ -130,7 +130,7 @@ function supported(name) {
 
 const BODY = Buffer.alloc(300_000, 'some bytes of a body ');
 
-/** What the application answers on this connection. */
+/** Checks the application's answers on a connection. */
 async function checkApplication(connection) {
   const headers = { 'Content-Type': 'application/x-bytes' };
   const digest = await connection.request('POST', '/digest', { headers, body: BODY });
@@ -151,7 +151,7 @@ async function start(t, { server, start: begin, stop }) {
   return clientOf(t, server, stop);
 }
 
-/** Talks to an application that has its routes and an echo. */
+/** Checks an application with its own routes and an echo service, on one connection and several. */
 async function checkBoth(t, host) {
   const client = await start(t, host);
   const connection = client.connect();
@@ -186,7 +186,7 @@ for (const [name, { make }] of Object.entries(frameworks)) {
     );
 
     test(
-      `${name}: all go on where SockJS is installed after the first request, ${ingress}`,
+      `${name}: SockJS can be installed after the first request, ${ingress}`,
       supported(name),
       async (t) => {
         const host = make();
@@ -219,7 +219,7 @@ for (const [name, { make }] of Object.entries(frameworks)) {
 }
 
 for (const ingress of ingresses) {
-  test(`an application that is added later sees all requests, ${ingress}`, async (t) => {
+  test(`a 'request' listener that is added after SockJS gets all requests, ${ingress}`, async (t) => {
     const [app] = makeExpress(require('express')).server.listeners('request');
     const server = http.createServer();
     throughIngress(ingress, () => echoService().installHandlers(server));
@@ -233,7 +233,7 @@ for (const ingress of ingresses) {
     assert.ok(seen.includes('/echo/nothing'));
   });
 
-  test(`hapi 21: stop() ends websockets, streams and polls, ${ingress}`, async (t) => {
+  test(`hapi 21: stop() ends websockets, streams, polls and idle connections, ${ingress}`, async (t) => {
     const host = makeHapi();
     throughIngress(ingress, () => echoService().installHandlers(host.server));
     const client = await start(t, host);

@@ -12,23 +12,23 @@ const { connect, next, receive, startServer } = require('./support-sockjs-client
 
 const TRANSPORTS = ['websocket', 'xhr-streaming', 'eventsource', 'xhr-polling'];
 
-/** Milliseconds that a client's first try may take; its own guess fails on a busy machine. */
+/** Milliseconds that a client's first attempt may take. The default is too short on a busy machine. */
 const TIMEOUT_MS = 20000;
 
-/** Milliseconds after which a test has failed. */
+/** Milliseconds after which a test fails. */
 const timeout = 45000;
 
 /** @type {http.RequestListener} */
 const app = (req, res) => res.end(`the application's ${req.url}`);
 
 /**
- * Runs a test with a server that has an application and a Primus whose sparks echo.
+ * Runs a test with a server that has an application and a Primus with an echo.
  *
  * @param {object} options of Primus
  * @param {(setting: {primus: Primus, server: http.Server, origin: string, open:
  *   (transport: string, options?: object) => Promise<{client: object, spark: object}>}) =>
  *   Promise<void>} test
- * @param {(server: http.Server) => void} [prepare] what the server is told before Primus is there
+ * @param {(server: http.Server) => void} [prepare] called before Primus is installed
  */
 async function withPrimus(options, test, prepare = () => {}) {
   let primus;
@@ -43,14 +43,14 @@ async function withPrimus(options, test, prepare = () => {}) {
   const clients = [];
 
   const open = async (transport, more) => {
-    const announced = heard(primus, 'connection');
+    const connected = nextEvent(primus, 'connection');
     const client = new Socket(`${origin}/?who=${transport}`, {
       timeout: TIMEOUT_MS,
       transport: { transports: transport, timeout: TIMEOUT_MS, ...more },
     });
     clients.push(client);
-    const opened = heard(client, 'open');
-    const spark = await announced;
+    const opened = nextEvent(client, 'open');
+    const spark = await connected;
     await opened;
     return { client, spark };
   };
@@ -67,13 +67,14 @@ async function withPrimus(options, test, prepare = () => {}) {
 /**
  * @param {object} emitter a client, spark or Primus
  * @param {string} name
- * @returns {Promise<unknown>} the first argument of its next event; an error before it is no matter
+ * @returns {Promise<unknown>} the first argument of its next event. Unlike `events.once`, it does not
+ *   reject at an 'error' event.
  */
-const heard = (emitter, name) => new Promise((resolve) => emitter.once(name, resolve));
+const nextEvent = (emitter, name) => new Promise((resolve) => emitter.once(name, resolve));
 
 /**
  * @param {string} url
- * @returns {Promise<string>} what it answers
+ * @returns {Promise<string>} the body of the answer
  */
 async function get(url) {
   const [res] = await once(http.get(url, { agent: false }), 'response');
@@ -88,14 +89,14 @@ async function get(url) {
  * @param {unknown} message
  */
 async function echo(client, message) {
-  const echoed = heard(client, 'data');
+  const echoed = nextEvent(client, 'data');
   client.write(message);
-  assert.equal(JSON.stringify(await echoed), JSON.stringify(message)); // of another realm
+  assert.equal(JSON.stringify(await echoed), JSON.stringify(message)); // the client's objects are of another realm
 }
 
 describe('primus', { concurrency: 4 }, () => {
   for (const transport of TRANSPORTS) {
-    it(`has sparks that echo over ${transport}`, { timeout }, () =>
+    it(`echoes over ${transport}`, { timeout }, () =>
       withPrimus({}, async ({ open }) => {
         const { client, spark } = await open(transport);
         assert.ok(spark.socket instanceof require('sockjs/lib/transport').SockJSConnection);
@@ -109,7 +110,7 @@ describe('primus', { concurrency: 4 }, () => {
       }),
     );
 
-    it(`gives a spark of ${transport} the headers of its request by reference`, { timeout }, () =>
+    it(`a spark over ${transport} has the headers object of its request`, { timeout }, () =>
       withPrimus({}, async ({ server, open }) => {
         const seen = new Set();
         const keep = (req) => seen.add(req.headers);
@@ -125,16 +126,16 @@ describe('primus', { concurrency: 4 }, () => {
       }),
     );
 
-    it(`ends sparks of ${transport} from both sides`, { timeout }, () =>
+    it(`either side can end a spark over ${transport}`, { timeout }, () =>
       withPrimus({}, async ({ primus, open }) => {
         const first = await open(transport);
-        const gone = heard(primus, 'disconnection');
+        const gone = nextEvent(primus, 'disconnection');
         first.client.end();
         assert.equal(await gone, first.spark);
 
         const second = await open(transport);
-        const ended = heard(second.client, 'end');
-        const last = heard(second.client, 'data');
+        const ended = nextEvent(second.client, 'end');
+        const last = nextEvent(second.client, 'data');
         second.spark.end('last words');
         assert.equal(await last, 'last words');
         await ended;
@@ -142,7 +143,7 @@ describe('primus', { concurrency: 4 }, () => {
       }),
     );
 
-    it(`lets ${transport} in when an authorization that takes its time says so`, { timeout }, () =>
+    it(`an asynchronous authorize() lets a client over ${transport} connect`, { timeout }, () =>
       withPrimus({}, async ({ primus, open }) => {
         primus.authorize((req, done) => setImmediate(done));
         const { client } = await open(transport);
@@ -151,7 +152,7 @@ describe('primus', { concurrency: 4 }, () => {
     );
   }
 
-  it('shows a spark the Via and the address that a proxy forwards', { timeout }, () =>
+  it('a spark has the Via header and the client address that a proxy forwards', { timeout }, () =>
     withPrimus({}, async ({ open }) => {
       const headers = {
         Via: '1.1 proxy.test',
@@ -167,13 +168,13 @@ describe('primus', { concurrency: 4 }, () => {
     }),
   );
 
-  it('keeps clients out that are not authorized', { timeout }, () =>
+  it('authorize() can refuse a client', { timeout }, () =>
     withPrimus({}, async ({ primus, origin }) => {
       primus.on('connection', () => assert.fail('a connection came'));
       primus.authorize((req, done) => done(new Error('no')));
       const client = new primus.Socket(origin, { strategy: false, timeout: TIMEOUT_MS });
-      const failed = heard(client, 'error');
-      const ended = heard(client, 'end');
+      const failed = nextEvent(client, 'error');
+      const ended = nextEvent(client, 'end');
       await Promise.all([failed, ended]);
     }),
   );
@@ -182,17 +183,17 @@ describe('primus', { concurrency: 4 }, () => {
     withPrimus({}, async ({ primus, open }) => {
       const clients = [];
       for (const transport of TRANSPORTS) clients.push((await open(transport)).client);
-      const received = clients.map((client) => heard(client, 'data'));
+      const received = clients.map((client) => nextEvent(client, 'data'));
       primus.write({ to: 'all' });
       for (const data of await Promise.all(received)) assert.equal(data.to, 'all');
     }),
   );
 
-  it('has a client come again whose spark ends with reconnect', { timeout }, () =>
+  it('a client reconnects when its spark ends with { reconnect: true }', { timeout }, () =>
     withPrimus({}, async ({ primus, open }) => {
       const { client, spark } = await open('websocket');
-      const again = heard(primus, 'connection');
-      const reconnected = heard(client, 'reconnected');
+      const again = nextEvent(primus, 'connection');
+      const reconnected = nextEvent(client, 'reconnected');
       spark.end(undefined, { reconnect: true });
       const second = await again;
       await reconnected;
@@ -201,7 +202,7 @@ describe('primus', { concurrency: 4 }, () => {
     }),
   );
 
-  it('leaves what is not under its path to the application, upgrades too', { timeout }, () => {
+  it('leaves requests and upgrades for other paths to the application', { timeout }, () => {
     const prepare = (server) =>
       server.on('upgrade', (req, socket) => {
         socket.end(
@@ -225,7 +226,7 @@ describe('primus', { concurrency: 4 }, () => {
   });
 
   for (const order of ['before', 'after']) {
-    it(`lives beside a service that was installed ${order} it`, { timeout }, () => {
+    it(`works with a SockJS service that was installed ${order} it`, { timeout }, () => {
       const service = sockjs.createServer({
         prefix: '/echo',
         disconnect_delay: 1000,
@@ -238,7 +239,7 @@ describe('primus', { concurrency: 4 }, () => {
         for (const transport of TRANSPORTS) {
           const socket = await connect(`${origin}/echo`, { transports: transport });
           const { client } = await open(transport);
-          const [echoed, received] = [heard(client, 'data'), receive(socket, 1)];
+          const [echoed, received] = [nextEvent(client, 'data'), receive(socket, 1)];
           client.write('to primus');
           socket.send('to the service');
           assert.equal(await echoed, 'to primus');
@@ -253,15 +254,15 @@ describe('primus', { concurrency: 4 }, () => {
     });
   }
 
-  it('ends all sparks and the http server when it is destroyed', { timeout }, () =>
+  it('destroy() ends all sparks and the http server', { timeout }, () =>
     withPrimus({}, async ({ primus, server, open }) => {
       const opened = [];
-      // A polling client finds no http server any more that would tell it of the end.
+      // The next poll of a polling client finds no http server, so the client is not told of the end.
       const transports = TRANSPORTS.filter((name) => name !== 'xhr-polling');
       for (const transport of transports) opened.push(await open(transport));
       const ended = opened.flatMap(({ client, spark }) => [
-        heard(client, 'end'),
-        heard(spark, 'end'),
+        nextEvent(client, 'end'),
+        nextEvent(spark, 'end'),
       ]);
       await new Promise((resolve) => primus.destroy(resolve));
       await Promise.all(ended);
@@ -269,10 +270,10 @@ describe('primus', { concurrency: 4 }, () => {
     }),
   );
 
-  it('gives the server back to the application when it is destroyed without it', { timeout }, () =>
+  it('destroy({ close: false }) leaves all requests to the application', { timeout }, () =>
     withPrimus({}, async ({ primus, origin, open }) => {
       const { client } = await open('websocket');
-      const ended = heard(client, 'end');
+      const ended = nextEvent(client, 'end');
       await new Promise((resolve) => primus.destroy({ close: false }, resolve));
       await ended;
       assert.equal(await get(`${origin}/page`), "the application's /page");

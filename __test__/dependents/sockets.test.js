@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file Servers on unix sockets, on IPv6, on both kinds of IP, and several at once.
+ * @file Servers on unix sockets, on IPv6, on IPv4 and IPv6, and several servers at once.
  */
 
 const assert = require('node:assert');
@@ -28,19 +28,19 @@ const hasIPv6 = Object.values(os.networkInterfaces())
   .flat()
   .some(({ address }) => address === '::1');
 
-/** Options of the tests that need IPv6. */
+/** Options of the tests that need IPv6: skip them without it. */
 const needsIPv6 = hasIPv6 ? {} : { skip: 'this machine has no ::1' };
 
-/** A path that no server listens on yet. */
+/** A new path for a unix socket. */
 const socketPath = () => path.join(os.tmpdir(), `sockjs-${crypto.randomUUID()}.sock`);
 
 /**
- * An http server with an application and an echo, and what the echo sees of its clients.
+ * An http server with an application and an echo service.
  *
  * @param {import('node:test').TestContext} t
  * @param {string} ingress
  * @param {import('node:net').ListenOptions} where
- * @param {object} [service] one that is there already
+ * @param {object} [service] an echo service; by default a new one
  */
 async function start(t, ingress, where, service = echoService()) {
   const server = http.createServer((request, response) => response.end('app'));
@@ -61,14 +61,14 @@ async function start(t, ingress, where, service = echoService()) {
   return { server, service, client, accept };
 }
 
-/** What a connection says of its client. */
+/** The properties of a connection with addresses. */
 const addresses = ({ remoteAddress, remotePort, address }) => ({
   remoteAddress,
   remotePort,
   address,
 });
 
-/** Opens a session over one transport and leaves it open. Answers the client's socket. */
+/** Opens a session over one transport. Each function returns the client's socket. */
 const openers = {
   async websocket(client) {
     const ws = await client.websocket(`${client.session('/echo')}/websocket`);
@@ -123,7 +123,7 @@ for (const ingress of ingresses) {
     assert.strictEqual((await client.get('/app')).body, 'app');
   });
 
-  test(`addresses on ::1 are those of IPv6, ${ingress}`, needsIPv6, async (t) => {
+  test(`a client on ::1 has an IPv6 address, ${ingress}`, needsIPv6, async (t) => {
     const { client, accept, server } = await start(t, ingress, { host: '::1', port: 0 });
     for (const open of Object.values(openers)) {
       const socket = await open(client);
@@ -135,7 +135,7 @@ for (const ingress of ingresses) {
     }
   });
 
-  test(`a server on :: also has clients of IPv4, ${ingress}`, needsIPv6, async (t) => {
+  test(`a server on :: also serves IPv4 clients, ${ingress}`, needsIPv6, async (t) => {
     const { client, accept, server } = await start(t, ingress, { host: '::', port: 0 });
     for (const open of Object.values(openers)) {
       const socket = await open(client);
@@ -148,7 +148,7 @@ for (const ingress of ingresses) {
     for (const transport of TRANSPORTS) await converse[transport](client, '/echo');
   });
 
-  test(`addresses on 127.0.0.1 are those of IPv4, ${ingress}`, async (t) => {
+  test(`a client on 127.0.0.1 has an IPv4 address, ${ingress}`, async (t) => {
     const { client, accept, server } = await start(t, ingress, LOCAL);
     for (const open of Object.values(openers)) {
       const socket = await open(client);
@@ -160,7 +160,7 @@ for (const ingress of ingresses) {
     }
   });
 
-  test(`one service on TCP and a unix socket has its sessions on both, ${ingress}`, async (t) => {
+  test(`a service on TCP and on a unix socket serves its sessions on both, ${ingress}`, async (t) => {
     const tcp = await start(t, ingress, LOCAL);
     const unix = await start(t, ingress, { path: socketPath() }, tcp.service);
     const session = tcp.client.session('/echo');
@@ -173,7 +173,7 @@ for (const ingress of ingresses) {
     assert.strictEqual(await (await poll.response()).rest(), 'a["b"]\n');
   });
 
-  test(`services on different http servers know nothing of each other, ${ingress}`, async (t) => {
+  test(`services on different http servers are independent, ${ingress}`, async (t) => {
     const servers = await Promise.all(Array.from({ length: 4 }, () => start(t, ingress, LOCAL)));
     const opened = [];
     for (const { client, accept } of servers) {
@@ -188,7 +188,7 @@ for (const ingress of ingresses) {
     for (const { server } of servers) assert.strictEqual(await countConnections(server), 1);
   });
 
-  test(`an http server that closes leaves the others alone, ${ingress}`, async (t) => {
+  test(`closing one http server of a service does not affect the other, ${ingress}`, async (t) => {
     const first = await start(t, ingress, LOCAL);
     const second = await start(t, ingress, LOCAL, first.service);
     const ws = await second.client.websocket(`${second.client.session('/echo')}/websocket`);

@@ -1,6 +1,6 @@
 'use strict';
 
-/** sockjs-client in Node, by every transport that it has there, through both ingresses of the server. */
+/** sockjs-client in Node, over each transport that it has there, through both ingresses of the server. */
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
@@ -12,7 +12,7 @@ const { connect, next, receive, startServer } = require('./support-sockjs-client
 
 const TRANSPORTS = ['websocket', 'xhr-streaming', 'eventsource', 'xhr-polling'];
 
-/** What needs a page. */
+/** Transports that need a page. */
 const REFUSED = [
   'xdr-streaming',
   'iframe-eventsource',
@@ -23,10 +23,10 @@ const REFUSED = [
   'jsonp-polling',
 ];
 
-/** For sessions that the server closes: over HTTP, they end after this delay. */
-const hasty = { disconnect_delay: 1000 };
+/** For sessions that the server closes: over HTTP, they end after this delay, in milliseconds. */
+const shortDelay = { disconnect_delay: 1000 };
 
-/** Milliseconds after which a test has failed. */
+/** Milliseconds after which a test fails. */
 const timeout = 45000;
 
 /**
@@ -51,11 +51,12 @@ async function withEcho(ingress, options, test) {
 }
 
 /**
- * A client and the server's side of it.
+ * Connects a client.
  *
  * @param {object} service
  * @param {string} url
  * @param {string} [transport]
+ * @returns {Promise<{socket: object, conn: object}>} the client, and the connection on the server
  */
 async function open(service, url, transport) {
   const connected = once(service, 'connection');
@@ -65,7 +66,7 @@ async function open(service, url, transport) {
 }
 
 /**
- * Sends messages, and checks what comes back.
+ * Sends messages, and checks their echoes.
  *
  * @param {object} socket
  * @param {string[]} messages
@@ -79,7 +80,7 @@ async function echo(socket, messages) {
 for (const ingress of ingresses) {
   describe(`sockjs-client in Node, ingress: ${ingress}`, { concurrency: 4 }, () => {
     for (const transport of TRANSPORTS) {
-      it(`${transport} echoes in order, whatever the messages hold`, { timeout }, () =>
+      it(`${transport} echoes messages of all kinds in order`, { timeout }, () =>
         withEcho(ingress, {}, async (url, service) => {
           const { socket, conn } = await open(service, url, transport);
           assert.equal(socket.transport, transport);
@@ -97,7 +98,7 @@ for (const ingress of ingresses) {
         }),
       );
 
-      it(`${transport} closes from the client's side`, { timeout }, () =>
+      it(`the client can close over ${transport}`, { timeout }, () =>
         withEcho(ingress, {}, async (url, service) => {
           const { socket, conn } = await open(service, url, transport);
           const events = [];
@@ -114,8 +115,8 @@ for (const ingress of ingresses) {
         }),
       );
 
-      it(`${transport} brings the server's close code and reason`, { timeout }, () =>
-        withEcho(ingress, hasty, async (url, service) => {
+      it(`the client gets the server's close code and reason over ${transport}`, { timeout }, () =>
+        withEcho(ingress, shortDelay, async (url, service) => {
           const { socket, conn } = await open(service, url, transport);
           const closed = next(socket, 'close');
           const gone = once(conn, 'close');
@@ -131,21 +132,24 @@ for (const ingress of ingresses) {
         }),
       );
 
-      it(`${transport} says 1000 where neither side gave a code`, { timeout }, () =>
-        withEcho(ingress, hasty, async (url, service) => {
-          const { socket, conn } = await open(service, url, transport);
-          const closed = next(socket, 'close');
-          const gone = once(conn, 'close');
-          conn.end();
-          const { code, reason } = await closed;
-          assert.deepEqual([code, reason], [1000, 'Normal closure']);
-          await gone;
-        }),
+      it(
+        `the client gets code 1000 over ${transport} when the server gives none`,
+        { timeout },
+        () =>
+          withEcho(ingress, shortDelay, async (url, service) => {
+            const { socket, conn } = await open(service, url, transport);
+            const closed = next(socket, 'close');
+            const gone = once(conn, 'close');
+            conn.end();
+            const { code, reason } = await closed;
+            assert.deepEqual([code, reason], [1000, 'Normal closure']);
+            await gone;
+          }),
       );
     }
 
     for (const transport of TRANSPORTS.filter((name) => name !== 'websocket')) {
-      it(`${transport} hears heartbeats, and messages between them`, { timeout }, () =>
+      it(`the client gets heartbeats and messages over ${transport}`, { timeout }, () =>
         withEcho(ingress, { heartbeat_delay: 50 }, async (url, service) => {
           const { socket, conn } = await open(service, url, transport);
           await next(socket, 'heartbeat');
@@ -159,7 +163,7 @@ for (const ingress of ingresses) {
     }
 
     for (const transport of ['xhr-streaming', 'eventsource']) {
-      it(`${transport} goes on over many responses when each may hold little`, { timeout }, () =>
+      it(`a small response_limit loses no message over ${transport}`, { timeout }, () =>
         withEcho(ingress, { response_limit: 512 }, async (url, service) => {
           const { socket, conn } = await open(service, url, transport);
           await echo(socket, makeMessages());
@@ -171,7 +175,7 @@ for (const ingress of ingresses) {
     }
 
     for (const transport of REFUSED) {
-      it(`${transport} is not offered by the client`, { timeout }, () =>
+      it(`sockjs-client does not offer ${transport}`, { timeout }, () =>
         withEcho(ingress, {}, async (url, service) => {
           service.on('connection', () => assert.fail('a connection came'));
           await assert.rejects(connect(url, { transports: transport }), {
@@ -182,7 +186,7 @@ for (const ingress of ingresses) {
       );
     }
 
-    it('picks websocket when nothing is forced', { timeout }, () =>
+    it('sockjs-client selects websocket when no transport is given', { timeout }, () =>
       withEcho(ingress, {}, async (url, service) => {
         const { socket, conn } = await open(service, url);
         assert.equal(conn.protocol, 'websocket');
@@ -192,7 +196,7 @@ for (const ingress of ingresses) {
       }),
     );
 
-    it('picks xhr-streaming where the server has no websockets', { timeout }, () =>
+    it('sockjs-client selects xhr-streaming when websockets are turned off', { timeout }, () =>
       withEcho(ingress, { websocket: false }, async (url, service) => {
         const { socket, conn } = await open(service, url);
         assert.equal(conn.protocol, 'xhr-streaming');
@@ -203,7 +207,7 @@ for (const ingress of ingresses) {
       }),
     );
 
-    it('cannot connect where there is no service', { timeout }, () =>
+    it('connecting to a path without a service fails', { timeout }, () =>
       withEcho(ingress, {}, async (url) => {
         await assert.rejects(connect(`${url}/nowhere`), { code: 1002 });
       }),

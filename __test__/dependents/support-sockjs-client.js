@@ -1,19 +1,19 @@
 'use strict';
 
-/** sockjs-client in Node, and http servers with a service for it to talk to. */
+/** sockjs-client in Node, and http servers with a service. */
 
 const SockJS = require('sockjs-client');
 const { startServer: startTestServer } = require('../support/server');
 
-/** Milliseconds that a transport may take to open; the client's own guess fails on a busy machine. */
+/** Milliseconds that a transport may take to open. The client's default is too short on a busy machine. */
 const TIMEOUT_MS = 20000;
 
 /**
- * An http server on a port of its own.
+ * Starts an http server.
  *
- * @param {string} ingress that services go through which `install` puts on it
- * @param {(server: import('node:http').Server) => void} install
- * @param {import('node:http').RequestListener} [app] what the server does besides
+ * @param {string} ingress
+ * @param {(server: import('node:http').Server) => void} install puts services on the http server
+ * @param {import('node:http').RequestListener} [app] the application's listener
  * @returns {Promise<{origin: string, server: import('node:http').Server, stop: () => Promise<void>}>}
  */
 async function startServer(ingress, install, app) {
@@ -22,11 +22,11 @@ async function startServer(ingress, install, app) {
 }
 
 /**
- * A client that has connected.
+ * Connects a client.
  *
  * @param {string} url
- * @param {object} [options] of sockjs-client, and `onmessage` for messages that come with the opening
- * @returns {Promise<SockJS>} rejects with the close event where it could not
+ * @param {object} [options] of sockjs-client, and `onmessage` for messages that arrive immediately
+ * @returns {Promise<SockJS>} rejects with the code and reason of the close event
  */
 function connect(url, { onmessage, ...options } = {}) {
   const socket = new SockJS(url, null, { timeout: TIMEOUT_MS, ...options });

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file What the tests of hosts share: an echo service, a server that ends with its test, and a whole
- * conversation over each transport. SOCKJS_ORACLE=1 runs them on sockjs 0.3.24.
+ * @file For all tests of dependents: an echo service, clients and processes that end with their test,
+ * and a complete conversation over each transport. SOCKJS_ORACLE=1 runs the tests on sockjs 0.3.24.
  */
 
 const assert = require('node:assert');
@@ -28,7 +28,7 @@ const DISCONNECT_DELAY = 1500;
 
 /**
  * @param {object} [options]
- * @returns {object} a service under '/echo' that sends every message back
+ * @returns {object} a service under '/echo' that echoes every message
  */
 function echoService(options) {
   const service = sockjs.createServer({
@@ -42,11 +42,11 @@ function echoService(options) {
 }
 
 /**
- * The client of a server that something else makes listen.
+ * A client of a server that listens already; the framework has called `listen`.
  *
  * @param {import('node:test').TestContext} t
- * @param {import('node:http').Server} httpServer one that listens
- * @param {() => unknown} stop ends it
+ * @param {import('node:http').Server} httpServer
+ * @param {() => unknown} stop ends the server
  * @returns {Client}
  */
 function clientOf(t, httpServer, stop) {
@@ -58,17 +58,17 @@ function clientOf(t, httpServer, stop) {
   return client;
 }
 
-/** What goes there and back: quotes, escapes and characters beyond ASCII. */
+/** Messages to echo: with quotes, escapes, and characters beyond ASCII. */
 const MESSAGES = ['hello', '"\\ \u2028 ä€', 'x'.repeat(3000)];
 
 /**
- * The frame in which the server sends a text; only the characters of `MESSAGES` are escaped rightly.
+ * The frame with which the server sends a text. It escapes only the characters of `MESSAGES` correctly.
  *
  * @param {string} text
  */
 const frame = (text) => `a[${JSON.stringify(text).replaceAll('\u2028', '\\u2028')}]`;
 
-/** How frames stand in the bodies of the streaming transports. */
+/** Method and route of the streaming transports, and how a frame looks in their bodies. */
 const STREAMS = {
   'xhr-streaming': ['POST', 'xhr_streaming', (text) => `${text}\n`],
   eventsource: ['GET', 'eventsource', (text) => `data: ${text}\r\n\r\n`],
@@ -76,7 +76,7 @@ const STREAMS = {
 };
 
 /**
- * A whole conversation with an echo service over each transport, from its opening to its end.
+ * A complete conversation with an echo service over each transport: open, echo, end.
  *
  * @type {Record<string, (client: Client, prefix: string) => Promise<void>>}
  */
@@ -162,7 +162,7 @@ async function send(client, session, text) {
 
 /**
  * @param {import('node:http').Server} httpServer
- * @returns {Promise<number>} how many connections it counts
+ * @returns {Promise<number>} the number of open connections, as the server counts them
  */
 function countConnections(httpServer) {
   return new Promise((resolve, reject) =>
@@ -175,7 +175,7 @@ const sha256 = (bytes) => crypto.createHash('sha256').update(bytes).digest('hex'
 
 /**
  * @param {AsyncIterable<Buffer>} stream
- * @returns {Promise<Buffer>} all of it
+ * @returns {Promise<Buffer>} all its bytes
  */
 async function collect(stream) {
   const chunks = [];

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * webpack-dev-server with sockjs on both ends: a page in Chromium gets what has changed in a file
- * without being loaded again, and clients in Node hear of it.
+ * webpack-dev-server with SockJS as its transport: a page in Chromium gets a changed module without a
+ * reload, and clients in Node are notified of the change.
  */
 
 const assert = require('node:assert/strict');
@@ -18,10 +18,10 @@ const { connect, next } = require('./support-sockjs-client');
 
 const DEV_SERVER = path.join(__dirname, 'fixtures/dev-server.js');
 
-/** Versions, by the name of their package here. */
+/** Both major versions, as they are named in package.json. */
 const PACKAGES = ['webpack-dev-server4', 'webpack-dev-server'];
 
-/** What the folder holds: a page that shows a word, and takes a new one while it is open. */
+/** The files to serve: a page that shows a word, and replaces it when its module changes. */
 const FILES = {
   'index.html': '<!doctype html><title>page</title><p></p><script src="/main.js"></script>',
   'word.js': "module.exports = 'before';",
@@ -32,10 +32,10 @@ const FILES = {
   `,
 };
 
-/** A time long ago, so that the watcher does not take files that were just made for changed ones. */
+/** A modification time that is old enough: the watcher takes new files for changed ones. */
 const LONG_AGO = new Date(2020, 0);
 
-/** How a dev server serves → what it is told, and the transport that its page then uses. */
+/** Setting → options of the dev server, and the transport that its page then uses. */
 const SETTINGS = {
   'over http': [{ server: 'http', webSocketServer: 'sockjs' }, 'websocket'],
   'over https': [{ server: 'https', webSocketServer: 'sockjs' }, 'websocket'],
@@ -48,22 +48,22 @@ const SETTINGS = {
   ],
 };
 
-/** Milliseconds after which a test has failed; most of it is webpack's on a slow machine. */
+/** Milliseconds after which a test fails. webpack takes most of the time. */
 const timeout = 90000;
 
-/** Why there are no pages on this Node, if so: playwright-core ends a process that is too old. */
+/** The reason to skip the tests with pages: playwright-core ends the process of a Node that is too old. */
 const [needed] = /\d+/.exec(playwright.engines.node);
 const skip =
   Number(process.versions.node.split('.')[0]) < Number(needed) &&
   `playwright-core ${playwright.version} needs Node ${needed}`;
 
-/** Dev servers that run; a test that has timed out leaves its own. */
+/** Dev servers that run. A test that times out leaves one. */
 const running = new Set();
 after(() => running.forEach((child) => child.kill('SIGKILL')));
 
 /** @returns {Promise<string>} a new folder with FILES */
 async function makeFolder() {
-  // The watcher follows no links, and the folder for temporary files may be one.
+  // The watcher does not follow links, and the folder for temporary files may be a link.
   const parent = await fs.realpath(os.tmpdir());
   const folder = await fs.mkdtemp(path.join(parent, 'sockjs-rs-'));
   for (const [name, text] of Object.entries(FILES)) {
@@ -76,9 +76,9 @@ async function makeFolder() {
 /**
  * @param {import('node:child_process').ChildProcess} child
  * @param {string} event
- * @returns {Promise<object>} the next thing of the kind that the dev server says
+ * @returns {Promise<object>} the next message of this kind from the dev server
  */
-function said(child, event) {
+function nextMessage(child, event) {
   return new Promise((resolve, reject) => {
     child.on('message', (message) => message.event === event && resolve(message));
     child.on('exit', (code) => reject(new Error(`the dev server ended with ${code}`)));
@@ -86,7 +86,7 @@ function said(child, event) {
 }
 
 /**
- * Runs a test with a dev server, whose process has to end by itself when it has been stopped.
+ * Runs a test with a dev server. Its process must exit by itself after the server has stopped.
  *
  * @param {{name: string, ingress: string, options: object}} setting
  * @param {(tools: {url: string, child: import('node:child_process').ChildProcess,
@@ -101,7 +101,7 @@ async function withDevServer({ name, ingress, options }, test) {
   const exited = once(child, 'exit');
   running.add(child);
   try {
-    const { port } = await said(child, 'listening');
+    const { port } = await nextMessage(child, 'listening');
     await test({ url: `${options.server}://127.0.0.1:${port}`, child, change });
     child.disconnect();
     assert.deepEqual(await exited, [0, null]);
@@ -114,9 +114,9 @@ async function withDevServer({ name, ingress, options }, test) {
 }
 
 for (const ingress of ingresses) {
-  // One at a time: sockjs-client gives a transport twice (300 ms and the time of its /info) before it tries another,
-  // which a busy machine may need.
-  describe(`hot updates, ingress: ${ingress}`, { concurrency: 1, skip }, () => {
+  // One at a time: sockjs-client falls back to the next transport after 2 × (300 ms + the time of /info).
+  // With several tests at once, a websocket may take longer to open.
+  describe(`a page in Chromium, ingress: ${ingress}`, { concurrency: 1, skip }, () => {
     let browser;
     before(async () => {
       if (!skip) browser = await require('../browser/support').launch();
@@ -124,7 +124,7 @@ for (const ingress of ingresses) {
     after(() => browser?.close());
 
     /**
-     * @param {(page: import('playwright-core').Page) => Promise<void>} test gets a fresh profile
+     * @param {(page: import('playwright-core').Page) => Promise<void>} test gets a page in a new profile
      */
     async function withPage(test) {
       const context = await browser.newContext({ ignoreHTTPSErrors: true });
@@ -144,10 +144,10 @@ for (const ingress of ingresses) {
     for (const name of PACKAGES) {
       const { version } = require(`${name}/package.json`);
       for (const [how, [options, protocol]] of Object.entries(SETTINGS)) {
-        it(`reach a page of webpack-dev-server ${version} ${how}`, { timeout }, () =>
+        it(`gets hot updates from webpack-dev-server ${version} ${how}`, { timeout }, () =>
           withDevServer({ name, ingress, options }, ({ url, child, change }) =>
             withPage(async (page) => {
-              const connected = said(child, 'connection');
+              const connected = nextMessage(child, 'connection');
               const upgraded = [];
               page.on('websocket', (socket) => upgraded.push(socket.url()));
               await page.goto(url);
@@ -174,9 +174,10 @@ for (const ingress of ingresses) {
   describe(`clients in Node, ingress: ${ingress}`, { concurrency: 2 }, () => {
     /**
      * @param {string} url of the dev server
-     * @param {string} origin what the client says that it is
+     * @param {string} origin the client's Origin header
      * @returns {Promise<{socket: object, until: (type: string) => Promise<Record<string, unknown>>}>}
-     *   `until` gives the data of all messages since the last one of the type, this one included
+     *   `until` waits for a message of the type. It returns, by type, the data of the messages since the
+     *   last call.
      */
     async function open(url, origin) {
       const messages = new EventEmitter();
@@ -203,7 +204,7 @@ for (const ingress of ingresses) {
       const { version } = require(`${name}/package.json`);
       const setting = { name, ingress, options: SETTINGS['over http'][0] };
 
-      it(`hear of changes from webpack-dev-server ${version}`, { timeout }, () =>
+      it(`are notified of changes by webpack-dev-server ${version}`, { timeout }, () =>
         withDevServer(setting, async ({ url, change }) => {
           const { socket, until } = await open(url, url);
           const first = await until('ok');
@@ -218,7 +219,7 @@ for (const ingress of ingresses) {
         }),
       );
 
-      it(`are refused by webpack-dev-server ${version} by their origin`, { timeout }, () =>
+      it(`are refused by webpack-dev-server ${version} because of their origin`, { timeout }, () =>
         withDevServer(setting, async ({ url }) => {
           const { socket, until } = await open(url, 'http://elsewhere.test');
           const closed = next(socket, 'close');

@@ -13,18 +13,18 @@ const { MultiplexServer } = require('websocket-multiplex');
 const { ingresses } = require('../support/library');
 const { connect, next, startServer } = require('./support-sockjs-client');
 
-/** The package's script for pages; it only needs a socket. */
+/** The package's script for pages. It also runs in Node. */
 const CLIENT = require.resolve('websocket-multiplex/multiplex_client.js');
 const WebSocketMultiplex = vm.runInThisContext(
   `${fs.readFileSync(CLIENT, 'utf8')}; WebSocketMultiplex`,
   { filename: CLIENT },
 );
 
-/** Milliseconds after which a test has failed. */
+/** Milliseconds after which a test fails. */
 const timeout = 45000;
 
 /**
- * Runs a test with channels that two http servers give out.
+ * Runs a test with a service for channels on two http servers.
  *
  * @param {{ingress: string, transport: string}} setting
  * @param {(tools: {service: object, multiplexer: MultiplexServer, origins: string[], open:
@@ -58,10 +58,10 @@ async function withChannels({ ingress, transport }, test) {
 /**
  * Joins a channel.
  *
- * @param {object} registered the server's side, where all who join are announced
+ * @param {object} registered the channel on the server; emits 'connection' for each client that joins
  * @param {WebSocketMultiplex} multiplex
  * @param {string} name
- * @returns {Promise<{here: object, there: object}>} the client's end and the server's
+ * @returns {Promise<{here: object, there: object}>} the channel's end at the client and at the server
  */
 async function join(registered, multiplex, name) {
   const joined = once(registered, 'connection');
@@ -80,7 +80,7 @@ const event = (channel, type) => new Promise((resolve) => (channel[`on${type}`] 
 /**
  * @param {string} url
  * @param {string} [body]
- * @returns {Promise<[number, string]>} status and text of the answer to a POST
+ * @returns {Promise<[number, string]>} status and body of the answer to a POST
  */
 async function post(url, body) {
   const req = http.request(url, { method: 'POST', agent: false });
@@ -99,7 +99,7 @@ for (const ingress of ingresses) {
       `websocket-multiplex over ${transport}, ingress: ${ingress}`,
       { concurrency: 4 },
       () => {
-        it('keeps the channels of one connection apart', { timeout }, () =>
+        it('carries several channels over one connection', { timeout }, () =>
           withChannels(setting, async ({ service, multiplexer, open }) => {
             const names = ['ann', 'bob', 'Žofie, the third'];
             const registered = names.map((name) => multiplexer.registerChannel(name));
@@ -111,19 +111,19 @@ for (const ingress of ingresses) {
               channels.push(await join(registered[i], multiplex, name));
             }
             for (const [i, { there }] of channels.entries()) {
-              there.on('data', (message) => there.write(`${names[i]} heard: ${message}`));
+              there.on('data', (message) => there.write(`${names[i]} got: ${message}`));
             }
-            const heard = channels.map(({ here }) => event(here, 'message'));
+            const received = channels.map(({ here }) => event(here, 'message'));
             for (const { here } of channels) here.send('a, b, „ü“ 🧦');
             assert.deepEqual(
-              (await Promise.all(heard)).map(({ data }) => data),
-              names.map((name) => `${name} heard: a, b, „ü“ 🧦`),
+              (await Promise.all(received)).map(({ data }) => data),
+              names.map((name) => `${name} got: a, b, „ü“ 🧦`),
             );
             assert.equal(connections, 1);
           }),
         );
 
-        it('closes a channel from either side, and the others go on', { timeout }, () =>
+        it('either side can close a channel, and the other channels stay open', { timeout }, () =>
           withChannels(setting, async ({ multiplexer, open }) => {
             const registered = ['a', 'b', 'c'].map((name) => multiplexer.registerChannel(name));
             const { multiplex } = await open();
@@ -135,19 +135,19 @@ for (const ingress of ingresses) {
             a.here.close();
             await left;
 
-            const words = event(b.here, 'message');
+            const last = event(b.here, 'message');
             const closed = event(b.here, 'close');
             b.there.end('last words');
-            assert.equal((await words).data, 'last words');
+            assert.equal((await last).data, 'last words');
             await closed;
 
-            const heard = once(c.there, 'data');
+            const received = once(c.there, 'data');
             c.here.send('still here');
-            assert.deepEqual(await heard, ['still here']);
+            assert.deepEqual(await received, ['still here']);
           }),
         );
 
-        it('closes all channels of a client that goes', { timeout }, () =>
+        it('closes all channels of a client that disconnects', { timeout }, () =>
           withChannels(setting, async ({ multiplexer, open }) => {
             const registered = ['a', 'b'].map((name) => multiplexer.registerChannel(name));
             const { socket, multiplex } = await open();
@@ -159,7 +159,7 @@ for (const ingress of ingresses) {
           }),
         );
 
-        it('closes the connection when the server destroys it', { timeout }, () =>
+        it("the client's connection closes when the server destroys it", { timeout }, () =>
           withChannels(setting, async ({ multiplexer, open }) => {
             const registered = multiplexer.registerChannel('a');
             const { socket, conn, multiplex } = await open();
@@ -181,9 +181,9 @@ for (const ingress of ingresses) {
             const [first, second] = [await open(0), await open(1)];
             const one = await join(registered, first.multiplex, 'room');
             const two = await join(registered, second.multiplex, 'room');
-            const heard = [event(one.here, 'message'), event(two.here, 'message')];
+            const received = [event(one.here, 'message'), event(two.here, 'message')];
             one.here.send('hello, other server');
-            for (const { data } of await Promise.all(heard)) {
+            for (const { data } of await Promise.all(received)) {
               assert.equal(data, 'hello, other server');
             }
           }),
@@ -196,7 +196,7 @@ for (const ingress of ingresses) {
     withChannels({ ingress }, async ({ service, multiplexer, origins }) => {
       const registered = multiplexer.registerChannel('room');
       registered.on('connection', (channel) => {
-        channel.on('data', (message) => channel.write(`heard ${message}`));
+        channel.on('data', (message) => channel.write(`got ${message}`));
       });
       const connected = once(service, 'connection');
       const [here, there] = origins.map((origin) => `${origin}/multiplex/000/shared`);
@@ -204,7 +204,7 @@ for (const ingress of ingresses) {
       const [conn] = await connected;
       const body = JSON.stringify(['sub,room', 'msg,room,you']);
       assert.deepEqual(await post(`${there}/xhr_send`, body), [204, '']);
-      assert.deepEqual(await post(`${here}/xhr`), [200, 'a["msg,room,heard you"]\n']);
+      assert.deepEqual(await post(`${here}/xhr`), [200, 'a["msg,room,got you"]\n']);
       const gone = once(conn, 'close');
       conn.close();
       assert.deepEqual(await post(`${there}/xhr`), [200, 'c[1000,"Normal closure"]\n']);

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file Servers in worker threads, which may end at any moment.
+ * @file Servers in worker threads. A worker may end at any moment.
  */
 
 const assert = require('node:assert');
@@ -11,10 +11,10 @@ const test = require('node:test');
 const { Client } = require('../support/client');
 const { converse, ingresses, startFixture } = require('./support');
 
-/** Descriptors and threads can be counted. */
+/** Whether descriptors and threads can be counted. */
 const hasProc = fs.existsSync('/proc/self/task');
 
-/** A process whose threads have servers. */
+/** A process with a server in each of its threads. */
 class Threads {
   /** How many workers have been started. */
   #started = 0;
@@ -28,7 +28,7 @@ class Threads {
     this.child = startFixture(t, 'worker-threads.js', ingress);
   }
 
-  /** @returns {Promise<{number: number, client: Client}>} the next worker, when it serves */
+  /** @returns {Promise<{number: number, client: Client}>} a new worker whose server listens */
   async start() {
     const number = ++this.#started;
     this.child.tell('start');
@@ -44,7 +44,7 @@ class Threads {
   }
 
   /**
-   * @param {string} how
+   * @param {string} how a command of `fixtures/worker-threads.js`
    * @param {number} number
    * @returns {Promise<number>} the exit code of the worker
    */
@@ -54,7 +54,7 @@ class Threads {
     return Number(code);
   }
 
-  /** The main thread's server is closed, and the process has to exit by itself. */
+  /** Closes the main thread's server, and checks that the process exits by itself. */
   async finish() {
     this.child.tell('end');
     assert.deepStrictEqual(await this.child.exit(), { code: 0, signal: null });
@@ -64,7 +64,10 @@ class Threads {
   }
 }
 
-/** Opens one session of each kind and a request that stays unfinished; answers how they all end. */
+/**
+ * Opens sessions, an idle connection and an unfinished request. `ended` waits until the server has
+ * ended all of them.
+ */
 async function occupy(client) {
   const ws = await client.websocket(`${client.session('/echo')}/websocket`);
   assert.strictEqual(await ws.message(), 'o');
@@ -87,7 +90,7 @@ async function occupy(client) {
 }
 
 for (const ingress of ingresses) {
-  test(`two workers each have a server and sessions of their own, ${ingress}`, async (t) => {
+  test(`each of two workers has a server and sessions of its own, ${ingress}`, async (t) => {
     const threads = new Threads(t, ingress);
     const workers = [await threads.start(), await threads.start()];
     const session = '/echo/000/the-same';
@@ -105,7 +108,7 @@ for (const ingress of ingresses) {
     }
     await Promise.all(
       workers.map(async ({ client }) => {
-        for (const talk of Object.values(converse)) await talk(client, '/echo');
+        for (const hold of Object.values(converse)) await hold(client, '/echo');
       }),
     );
     for (const { client, number } of workers) {
@@ -115,7 +118,7 @@ for (const ingress of ingresses) {
     await threads.finish();
   });
 
-  test(`terminate() ends the connections of its worker and of no other, ${ingress}`, async (t) => {
+  test(`terminate() ends the connections of its worker and no others, ${ingress}`, async (t) => {
     const threads = new Threads(t, ingress);
     const [doomed, other] = [await threads.start(), await threads.start()];
     const main = await threads.client(0);
@@ -133,7 +136,7 @@ for (const ingress of ingresses) {
       assert.strictEqual(await ws.message(), 'a["still here"]');
     }
     for (const client of [main, other.client]) {
-      for (const talk of Object.values(converse)) await talk(client, '/echo');
+      for (const hold of Object.values(converse)) await hold(client, '/echo');
       client.disconnect();
     }
     assert.strictEqual(await threads.end('stop', other.number), 0);
@@ -149,7 +152,7 @@ for (const ingress of ingresses) {
     await threads.finish();
   });
 
-  test(`a worker lives as long as a session of it, ${ingress}`, async (t) => {
+  test(`an open session keeps its worker alive, ${ingress}`, async (t) => {
     const threads = new Threads(t, ingress);
     const { client, number } = await threads.start();
     const ws = await client.websocket(`${client.session('/echo')}/websocket`);
@@ -164,7 +167,7 @@ for (const ingress of ingresses) {
     await threads.finish();
   });
 
-  test(`20 workers come and go with open connections, ${ingress}`, async (t) => {
+  test(`20 workers that end with open connections leave nothing behind, ${ingress}`, async (t) => {
     const threads = new Threads(t, ingress);
     const main = await threads.client(0);
     const ws = await main.websocket(`${main.session('/echo')}/websocket`);
@@ -181,11 +184,7 @@ for (const ingress of ingresses) {
     assert.strictEqual(await ws.message(), 'a["still here"]');
     if (hasProc) {
       const [early, late] = await threads.child.linesLike(/^count (\d+) (\d+)$/, 2);
-      assert.deepStrictEqual(
-        late.slice(1),
-        early.slice(1),
-        'descriptors and threads are given back',
-      );
+      assert.deepStrictEqual(late.slice(1), early.slice(1), 'descriptors or threads are left');
     }
     ws.abort();
     await threads.finish();

@@ -15,7 +15,7 @@ const { WebSocket, WebSocketServer } = require('ws');
 const { delay } = require('../support/wait');
 const { converse, ingresses, echoService, listen, throughIngress } = require('./support');
 
-/** Answers all that it gets with a mark of its own. */
+/** Answers each text with a prefix, and echoes binary messages. */
 function serveNeighbour(neighbour) {
   neighbour.on('connection', (ws) => {
     ws.on('message', (data, isBinary) => ws.send(isBinary ? data : `neighbour: ${data}`));
@@ -30,7 +30,7 @@ function installWithServer(server) {
   );
 }
 
-/** `noServer`: the application listens to 'upgrade' and leaves what is not its own alone. */
+/** `noServer`: the application listens to 'upgrade' and ignores other paths. */
 function installWithoutServer(server) {
   const neighbour = serveNeighbour(new WebSocketServer({ noServer: true }));
   server.on('upgrade', (request, socket, head) => {
@@ -56,7 +56,7 @@ async function start(t, install) {
 const installEcho = (ingress) => (server) =>
   throughIngress(ingress, () => echoService().installHandlers(server));
 
-/** Clients of the neighbour, and of SockJS by way of its package. */
+/** Websockets that `connectWs` has opened. */
 const open = new Set();
 
 /**
@@ -79,7 +79,7 @@ async function ask(ws, message) {
   return isBinary ? data : data.toString();
 }
 
-/** Talks to both, one after the other and at the same time. */
+/** Checks that ws and SockJS both work on the server, alternately and at the same time. */
 async function checkBoth(client) {
   const ws = await connectWs(`ws://127.0.0.1:${client.address}/neighbour`);
   const sockjs = await client.websocket(`${client.session('/echo')}/websocket`);
@@ -106,7 +106,7 @@ async function checkBoth(client) {
 for (const ingress of ingresses) {
   const echo = installEcho(ingress);
 
-  test(`ws with { server, path } is installed before SockJS, ${ingress}`, async (t) => {
+  test(`ws with { server, path } works when it is installed before SockJS, ${ingress}`, async (t) => {
     const client = await start(t, (server) => {
       installWithServer(server);
       echo(server);
@@ -114,7 +114,7 @@ for (const ingress of ingresses) {
     await checkBoth(client);
   });
 
-  test(`ws with { server, path } refuses what is neither's, ${ingress}`, async (t) => {
+  test(`ws with { server, path } refuses upgrades for other paths, ${ingress}`, async (t) => {
     const client = await start(t, (server) => {
       installWithServer(server);
       echo(server);
@@ -124,7 +124,7 @@ for (const ingress of ingresses) {
     await connection.end();
   });
 
-  test(`ws with noServer is installed before SockJS, ${ingress}`, async (t) => {
+  test(`ws with noServer works when it is installed before SockJS, ${ingress}`, async (t) => {
     const client = await start(t, (server) => {
       installWithoutServer(server);
       echo(server);
@@ -132,7 +132,7 @@ for (const ingress of ingresses) {
     await checkBoth(client);
   });
 
-  test(`ws with noServer is installed after SockJS, ${ingress}`, async (t) => {
+  test(`ws with noServer works when it is installed after SockJS, ${ingress}`, async (t) => {
     const client = await start(t, (server) => {
       echo(server);
       installWithoutServer(server);
@@ -140,7 +140,7 @@ for (const ingress of ingresses) {
     await checkBoth(client);
   });
 
-  test(`ws stands between two services, ${ingress}`, async (t) => {
+  test(`ws works when it is installed between two services, ${ingress}`, async (t) => {
     const client = await start(t, (server) => {
       throughIngress(ingress, () => echoService({ prefix: '/first' }).installHandlers(server));
       installWithoutServer(server);
@@ -151,8 +151,8 @@ for (const ingress of ingresses) {
     await converse['xhr-streaming'](client, '/first');
   });
 
-  // It refuses every path that is not its own, before SockJS has answered the handshake.
-  test(`ws with { server, path } after SockJS refuses SockJS's websockets only, ${ingress}`, async (t) => {
+  // ws refuses all other paths, before SockJS has answered the handshake.
+  test(`ws with { server, path } after SockJS refuses only SockJS's websockets, ${ingress}`, async (t) => {
     const closes = [];
     const client = await start(t, (server) => {
       const service = echoService();
@@ -170,7 +170,7 @@ for (const ingress of ingresses) {
     assert.strictEqual(await ask(ws, 'one'), 'neighbour: one');
   });
 
-  test(`a later 'upgrade' listener may end websockets of SockJS, ${ingress}`, async (t) => {
+  test(`an 'upgrade' listener added after SockJS can end SockJS's websockets, ${ingress}`, async (t) => {
     const client = await start(t, (server) => {
       echo(server);
       server.on('upgrade', (request, socket) => socket.destroy());
@@ -180,8 +180,8 @@ for (const ingress of ingresses) {
     await converse['xhr-streaming'](client, '/echo');
   });
 
-  // It ends upgrades on which nothing has been written after `destroyUpgradeTimeout`.
-  test(`socket.io after SockJS leaves SockJS's websockets alone, ${ingress}`, async (t) => {
+  // socket.io ends upgraded connections on which nothing has been written within `destroyUpgradeTimeout`.
+  test(`socket.io after SockJS does not end SockJS's websockets, ${ingress}`, async (t) => {
     const client = await start(t, (server) => {
       echo(server);
       const io = new SocketIo(server, { destroyUpgradeTimeout: 20 });
@@ -194,7 +194,7 @@ for (const ingress of ingresses) {
     assert.strictEqual(await ws.message(), 'a["still here"]');
   });
 
-  test(`ws as a client talks to SockJS, compression offered or not, ${ingress}`, async (t) => {
+  test(`a ws client works with SockJS, with and without an offer of compression, ${ingress}`, async (t) => {
     const client = await start(t, echo);
     for (const perMessageDeflate of [true, false]) {
       const url = `ws://127.0.0.1:${client.address}/echo/websocket`;
@@ -206,7 +206,7 @@ for (const ingress of ingresses) {
     }
   });
 
-  test(`both close their websockets when the server goes, ${ingress}`, async (t) => {
+  test(`ws and SockJS each close only their own websockets, ${ingress}`, async (t) => {
     let neighbour;
     const conns = [];
     const client = await start(t, (server) => {

@@ -2,21 +2,23 @@
 
 /* global SockJS, makeMessages */
 
-/** The page's side of the transport tests, called from them by `page.evaluate`. */
+/** Functions that the transport tests call in the page, with `page.evaluate`. */
 
 /** The session under test: SockJS, or a plain WebSocket for `websocket-raw`. */
 let socket;
-/** Messages received and not yet asked for, and who waits for the next one. */
+/** Messages that `nextMessage` has not returned yet. */
 let received = [];
+/** Resumes a waiting `nextMessage`. */
 let wake = () => {};
 /** Resolves with the session's close event. */
-let ending;
+let closing;
 
 /**
  * @param {string} url of the service
- * @param {string} [transport] a name that sockjs-client knows or `websocket-raw`; none: automatic
- * @returns {Promise<{transport?: string, code?: number, reason?: string}>} the transport in use once
- *   the session is open, or the code and reason with which the attempt ended
+ * @param {string} [transport] as sockjs-client names it, or `websocket-raw`; sockjs-client selects one
+ *   by default
+ * @returns {Promise<{transport?: string, code?: number, reason?: string, wasClean?: boolean}>} the
+ *   transport of the open session, or the close event of a session that does not open
  */
 function openSession(url, transport) {
   received = [];
@@ -24,7 +26,7 @@ function openSession(url, transport) {
     transport === 'websocket-raw'
       ? new WebSocket(`${url.replace(/^http/, 'ws')}/websocket`)
       : new SockJS(url, null, { transports: transport, timeout: 15000 });
-  ending = new Promise((resolve) => {
+  closing = new Promise((resolve) => {
     socket.onclose = ({ code, reason, wasClean }) => resolve({ code, reason, wasClean });
   });
   socket.onmessage = ({ data }) => {
@@ -34,12 +36,12 @@ function openSession(url, transport) {
   const opened = new Promise((resolve) => {
     socket.onopen = () => resolve({ transport: socket.transport || transport });
   });
-  return Promise.race([opened, ending]);
+  return Promise.race([opened, closing]);
 }
 
-/** @returns {Promise<string>} the next message; rejects when the session closes before it comes */
+/** @returns {Promise<string>} the next message; rejects if the session closes first */
 async function nextMessage() {
-  const fail = ending.then(({ code, reason }) => {
+  const fail = closing.then(({ code, reason }) => {
     throw new Error(`closed with ${code} ${reason}`);
   });
   while (received.length === 0) {
@@ -49,10 +51,10 @@ async function nextMessage() {
 }
 
 /**
- * Sends the fifty messages, thirty at once and the others each after the echo of the one before.
+ * Sends the fifty messages: thirty at once, then each of the others after the previous echo.
  *
  * @param {object} [what] see `makeMessages`
- * @returns {Promise<string[]>} what came back changed; empty when all is well
+ * @returns {Promise<string[]>} a description of each message that came back changed
  */
 async function echoMessages(what) {
   const messages = makeMessages(what);
@@ -76,10 +78,10 @@ async function echoMessages(what) {
 /** @returns {Promise<{code: number, reason: string, wasClean: boolean}>} the close event */
 function closeSession() {
   socket.close();
-  return ending;
+  return closing;
 }
 
 /** @returns {Promise<{code: number, reason: string, wasClean: boolean}>} the close event, when it comes */
 function sessionClosed() {
-  return ending;
+  return closing;
 }

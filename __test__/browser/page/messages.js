@@ -1,11 +1,11 @@
 'use strict';
 
 /**
- * Fifty messages that transports have stumbled over. Loaded by the page and by the tests, because
- * lone surrogates do not survive the way from one to the other.
+ * Fifty messages that are hard for some transport. The page and the tests both load this file, because
+ * `page.evaluate` cannot pass lone surrogates.
  *
  * @param {{surrogates?: boolean, markup?: boolean}} [what] `surrogates: false` leaves out lone
- *   surrogates, which raw websockets cannot carry; `markup: false` what ends a script in HTML
+ *   surrogates, which raw websockets cannot carry; `markup: false` leaves out `</script>` and `<!--`
  * @returns {string[]}
  */
 function makeMessages({ surrogates = true, markup = true } = {}) {
