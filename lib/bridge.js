@@ -6,7 +6,7 @@
 
 const { AsyncResource } = require('node:async_hooks');
 
-const { attend, leave } = require('./pending-streams');
+const { track, untrack } = require('./pending-streams');
 const { BridgeOutput, KEEP_ALIVE_DELAY } = require('./bridge-output');
 const { keepAddresses } = require('./request-info');
 const { Buffer, JSON } = require('./globals');
@@ -165,11 +165,11 @@ class BridgedResponse extends BridgeOutput {
     socket.setKeepAlive?.(true, KEEP_ALIVE_DELAY);
     // As in 0.3.24 they are known although Node destroys the socket at what follows in the same segment.
     keepAddresses(socket);
-    attend(response, this);
+    track(response, this);
     // A half-closed connection counts as gone, although Node could still write to it. Over HTTP/2 this stands
     // for a stream, which ends with the request.
     const isConnection = this.request.httpVersionMajor < 2;
-    if (isConnection) attend(socket, this);
+    if (isConnection) track(socket, this);
     // As in 0.3.24 the first bytes are written before Node looks at what follows the request.
     if (answer & BODY) this.flushFirst();
     if (isConnection && socket.readableEnded) this.end();
@@ -193,8 +193,8 @@ class BridgedResponse extends BridgeOutput {
   end() {
     const { engine } = this;
     if (!this.retire()) return;
-    leave(this.response, this);
-    leave(this.socket, this);
+    untrack(this.response, this);
+    untrack(this.socket, this);
     if (this.held) engine.native.bridgeEnd(this.id);
     engine.drainSoon();
   }

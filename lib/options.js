@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file The options: defaults, checks, and their translation for the native side.
+ * @file The options: defaults, checks, and conversion for the native side.
  */
 
 const { invalidOption, optionOutOfRange } = require('./errors');
@@ -33,7 +33,7 @@ const DEFAULTS = Object.freeze({
   pong_timeout: 10000,
 });
 
-/** The names of the option `transports`. */
+/** The names that the option `transports` accepts. */
 const TRANSPORTS = [
   'eventsource',
   'htmlfile',
@@ -44,27 +44,27 @@ const TRANSPORTS = [
   'xhr-streaming',
 ];
 
-/** @type {(keyof typeof DEFAULTS)[]} */
+/** The options with a default that 0.3.24 does not have. @type {(keyof typeof DEFAULTS)[]} */
 const NEW_OPTIONS = ['max_message_size', 'max_buffered', 'binary', 'io_threads', 'pong_timeout'];
 
 /** The names in `faye_server_options` that this package knows. */
 const KNOWN_FAYE_OPTIONS = new Set(['maxLength', 'ping', 'headers', 'extensions']);
 
 /**
- * Completes the options with those below them. `undefined` overrides an option of 0.3.24, as there, but not a
- * new one.
+ * Adds the options that are missing. As in 0.3.24, `undefined` overrides an option of 0.3.24. It does not override a
+ * new option.
  *
  * @param {Record<string, any> | null} [options]
- * @param {Record<string, any>} [below] complete options
+ * @param {Record<string, any>} [base] the options of the server, or the defaults
  * @returns {Record<string, any>}
  */
-function complete(options, below = DEFAULTS) {
+function complete(options, base = DEFAULTS) {
   /** @type {Record<string, any>} */
-  const all = { ...below, ...options };
-  for (const name of NEW_OPTIONS) all[name] ??= below[name];
-  // Unset by default; `null` removes a mark of the options below.
-  if (all.high_water_mark === undefined && below.high_water_mark !== undefined) {
-    all.high_water_mark = below.high_water_mark;
+  const all = { ...base, ...options };
+  for (const name of NEW_OPTIONS) all[name] ??= base[name];
+  // `null` stays: it removes the value that the server has.
+  if (all.high_water_mark === undefined && base.high_water_mark !== undefined) {
+    all.high_water_mark = base.high_water_mark;
   }
   return all;
 }
@@ -92,9 +92,9 @@ function works(convert) {
 }
 
 /**
- * Throws for values that cannot work. Unknown options are ignored: callers pass objects with other members.
+ * Throws if a value cannot work. Unknown options are ignored, because applications pass objects with other members.
  *
- * @param {Record<string, any>} options complete options
+ * @param {Record<string, any>} options with all defaults
  */
 function check(options) {
   checkPrefix(options.prefix);
@@ -103,7 +103,7 @@ function check(options) {
   }
   checkTransports(options);
   for (const name of ['heartbeat_delay', 'disconnect_delay', 'response_limit']) {
-    // 0.3.24 passes them on, so that numeric strings work.
+    // Strings of digits are accepted too: 0.3.24 does not check, and they work there.
     if (Number.isNaN(toNumber(options[name]))) throw invalidOption(name, 'a number', options[name]);
   }
   for (const name of ['max_message_size', 'max_buffered', 'io_threads', 'pong_timeout']) {
@@ -151,7 +151,7 @@ function checkTransports({ transports, disabled_transports: disabled }) {
     if (names === undefined || names === null) continue;
     if (!Array.isArray(names)) throw invalidOption(option, 'an array of names', names);
     for (const name of names) {
-      // 0.0.x had other names, such as 'iframe-eventsource'; in `disabled_transports` they have no effect.
+      // `disabled_transports` may have other names: those of 0.0.x, such as 'iframe-eventsource', have no effect.
       if (option === 'transports' && !TRANSPORTS.includes(name)) {
         throw invalidOption(option, `an array of ${TRANSPORTS.join(', ')}`, name);
       }
@@ -160,10 +160,10 @@ function checkTransports({ transports, disabled_transports: disabled }) {
 }
 
 /**
- * The transports that are served; undefined for all.
+ * The transports that are served.
  *
  * @param {Record<string, any>} options
- * @returns {string[] | undefined}
+ * @returns {string[] | undefined} undefined if all are served
  */
 function servedTransports({ transports, disabled_transports: disabled }) {
   if (!transports && !disabled) return undefined;
@@ -177,7 +177,7 @@ function checkPrefix(prefix) {
     throw invalidOption('prefix', 'the source of a regular expression', prefix);
   }
   try {
-    // Composed as in 0.3.24: a prefix may be valid alone but not in this expression.
+    // The expression of 0.3.24. A prefix may be valid by itself, but not in this expression.
     new RegExp(`^${prefix}([/].+|[/]?)$`);
   } catch (error) {
     throw invalidOption(
@@ -225,10 +225,10 @@ function warnings(options) {
 }
 
 /**
- * The options in the form of the native side; `src/addon/mod.rs` has the units.
+ * Converts options to those of the native side, whose units are in `src/addon/options.rs`.
  *
  * @param {Record<string, any>} options complete and checked
- * @param {boolean} log whether lines for the log are made
+ * @param {boolean} log whether the native side makes lines for the log
  */
 function toNative(options, log) {
   const faye = options.faye_server_options || {};
@@ -242,7 +242,7 @@ function toNative(options, log) {
     heartbeatDelay: Number(options.heartbeat_delay),
     disconnectDelay: Number(options.disconnect_delay),
     pongTimeout: Number(options.pong_timeout),
-    // As in 0.3.24, a limit below 1 other than 0 ends a response at its first frame; 0 is no limit.
+    // As in 0.3.24, 0 is no limit. Any other number below 1 ends a response after its first frame.
     responseLimit: Number(options.response_limit) && Math.max(1, Number(options.response_limit)),
     maxMessageSize: Number(options.max_message_size),
     maxFrameSize: Number(faye.maxLength || options.max_message_size),
@@ -268,7 +268,7 @@ function toNative(options, log) {
 }
 
 /**
- * A header's name or value on one line: a line break in it would begin another header.
+ * Converts a header's name or value to one line. A line break in it would begin another header.
  *
  * @param {unknown} value
  */

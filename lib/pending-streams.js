@@ -1,63 +1,63 @@
 'use strict';
 
 /**
- * @file Streams of Node to which this package writes. The client, the http server or the application may end one
- * of them in the same tick in which something has been written.
+ * @file Tracks the streams of Node to which this package has still to write. The client, the http server or the
+ * application may end such a stream in the same tick in which something was written to a connection. As in 0.3.24, what
+ * was written before is sent.
  */
 
 /**
  * A writer to a stream of Node.
  *
  * @typedef {object} Writer
- * @property {() => void} flushLast writes what waits, because the stream is about to end
- * @property {() => void} end is called when the stream is over
+ * @property {() => void} flushLast writes what waits; is called before the stream ends
+ * @property {() => void} end is called when the stream has ended
  * @property {import('./server').Service} service
  */
 
-/** The attendant of each stream that has writers. @type {WeakMap<object, Attendant>} */
-const attendants = new WeakMap();
+/** @type {WeakMap<object, TrackedStream>} */
+const trackedStreams = new WeakMap();
 
 /**
- * Until `leave`, the writer is told when the stream is over. Before the stream ends or is destroyed, the writer
- * writes what waits: 0.3.24 writes at once.
+ * Until `untrack`, calls the methods of the writer before and after the stream ends or is destroyed.
  *
  * @param {any} stream
  * @param {Writer} writer
  */
-function attend(stream, writer) {
-  let attendant = attendants.get(stream);
-  if (attendant === undefined) {
-    attendant = new Attendant(stream);
-    attendants.set(stream, attendant);
+function track(stream, writer) {
+  let tracked = trackedStreams.get(stream);
+  if (tracked === undefined) {
+    tracked = new TrackedStream(stream);
+    trackedStreams.set(stream, tracked);
   }
-  attendant.writers.add(writer);
+  tracked.writers.add(writer);
 }
 
 /**
  * @param {any} stream
  * @param {Writer} writer
  */
-function leave(stream, writer) {
-  const attendant = attendants.get(stream);
-  if (attendant === undefined || !attendant.writers.delete(writer)) return;
-  if (attendant.writers.size === 0) attendant.rest();
+function untrack(stream, writer) {
+  const tracked = trackedStreams.get(stream);
+  if (tracked === undefined || !tracked.writers.delete(writer)) return;
+  if (tracked.writers.size === 0) tracked.restore();
 }
 
-/** Follows one stream for all of its writers. There may be many: a client may pipeline requests. */
-class Attendant {
+/** A stream and all of its writers. There may be many, because a client may pipeline requests. */
+class TrackedStream {
   /** @param {any} stream */
   constructor(stream) {
     this.stream = stream;
     /** @type {Set<Writer>} */
     this.writers = new Set();
-    /** Methods that the stream had as own properties before ours. */
+    /** The methods that the stream had as own properties before they were replaced. */
     this.own = METHODS.map(([name]) => (Object.hasOwn(stream, name) ? stream[name] : undefined));
     this.flushing = false;
-    this.over = () => {
+    this.onEnd = () => {
       for (const writer of this.writers) writer.end();
     };
-    stream.on('end', this.over);
-    stream.on('close', this.over);
+    stream.on('end', this.onEnd);
+    stream.on('close', this.onEnd);
     try {
       for (const [name, method] of METHODS) stream[name] = method;
     } catch {
@@ -65,7 +65,7 @@ class Attendant {
     }
   }
 
-  /** Is called before a method that would lose what has not been written. */
+  /** Lets all writers write, before a method is called that would lose what waits. */
   flush() {
     this.flushing = true;
     for (const writer of this.writers) {
@@ -73,38 +73,42 @@ class Attendant {
         writer.flushLast();
       } catch (error) {
         const what = /** @type {any} */ (error)?.stack ?? error;
-        writer.service.log('error', `Exception on a stream that is ended:\n${what}`);
+        writer.service.log('error', `Exception while a stream was ended:\n${what}`);
       }
     }
     this.flushing = false;
   }
 
-  /** No writer is left. Restores the stream, unless the application has replaced the methods again. */
-  rest() {
+  /** Restores the methods of the stream, unless the application has replaced them again. */
+  restore() {
     const { stream, own } = this;
     if (METHODS.some(([name, method]) => stream[name] !== method)) return;
     METHODS.forEach(([name], index) => {
       if (own[index] === undefined) delete stream[name];
       else stream[name] = own[index];
     });
-    stream.removeListener('end', this.over);
-    stream.removeListener('close', this.over);
-    attendants.delete(stream);
+    stream.removeListener('end', this.onEnd);
+    stream.removeListener('close', this.onEnd);
+    trackedStreams.delete(stream);
   }
 }
 
-/** All streams share these functions, so that an idle client costs little. @type {[string, Function][]} */
+/**
+ * The methods that replace a stream's own. All streams share them, so that an idle client needs little memory.
+ *
+ * @type {[string, Function][]}
+ */
 const METHODS = ['end', 'destroy'].map((name, index) => [
   name,
   /** @this {any} */
   function flushFirst(...args) {
-    const attendant = attendants.get(this);
-    // A method that an application has put before this one may call it again.
-    const isFirst = attendant !== undefined && !attendant.flushing;
-    if (isFirst && attendant.writers.size > 0) attendant.flush();
-    const own = isFirst ? attendant.own[index] : undefined;
+    const tracked = trackedStreams.get(this);
+    // A writer that flushes may itself end the stream, which calls this method again. Then Node's method follows.
+    const isFirst = tracked !== undefined && !tracked.flushing;
+    if (isFirst && tracked.writers.size > 0) tracked.flush();
+    const own = isFirst ? tracked.own[index] : undefined;
     return (own ?? Object.getPrototypeOf(this)[name]).apply(this, args);
   },
 ]);
 
-module.exports = { attend, leave };
+module.exports = { track, untrack };

@@ -1,14 +1,14 @@
 'use strict';
 
 /**
- * @file The session of a raw websocket, and the choice between the two kinds.
+ * @file The session of a raw websocket; and `openSession`, which makes either kind of session.
  */
 
 const { DEAD, RAW, Session } = require('./session');
 
-/** The session of a raw websocket. */
+/** The session of a raw websocket. As in 0.3.24, it ends by `didClose`, not by `didTimeout`. */
 class RawSession extends Session {
-  /** faye-websocket's object in 0.3.24. */
+  /** In 0.3.24 this is faye-websocket's object. */
   get ws() {
     return this.recv.ws;
   }

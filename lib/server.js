@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file The module's face: `createServer`, `listen`, and the `Server` they make.
+ * @file The exports of the package: `createServer`, `listen` and `Server`; and `Service`, one prefix of a server.
  */
 
 const { EventEmitter } = require('node:events');
@@ -32,7 +32,7 @@ class Server extends EventEmitter {
   }
 
   /**
-   * Makes a listener. Its options override those of the server.
+   * Makes a service. Its options override those of the server.
    *
    * @param {Record<string, any>} [options]
    */
@@ -41,8 +41,8 @@ class Server extends EventEmitter {
   }
 
   /**
-   * Lets this service answer requests under its prefix on an http or https server. May be called for
-   * several of them.
+   * Serves the requests under the prefix on an http or https server. May be called several times, also for several
+   * servers.
    *
    * @param {import('node:http').Server} httpServer
    * @param {Record<string, any>} [options]
@@ -66,8 +66,8 @@ class Server extends EventEmitter {
   }
 
   /**
-   * sockjs 0.4: takes this service off an http server. Later requests under its prefix are the
-   * application's; open connections stay.
+   * sockjs 0.4: removes the services of this server from an http server. Later requests under their prefix reach the
+   * application; open connections stay.
    *
    * @param {import('node:http').Server} httpServer
    */
@@ -75,16 +75,14 @@ class Server extends EventEmitter {
     uninstall(httpServer, this);
   }
 
-  /**
-   * @param {import('./connection').Connection} connection
-   */
+  /** @param {import('./connection').Connection} connection */
   _announce(connection) {
     this.emit('connection', connection);
   }
 
   /**
-   * A handler for `request` and `upgrade` events: `(req, res, head) => boolean`. It does not call
-   * `next`; its answer says whether the request was the service's.
+   * Makes a handler for `request` and `upgrade` events: `(req, res, head) => boolean`. It never calls `next`. It
+   * returns whether the request belonged to the service.
    *
    * @param {Record<string, any>} [options]
    */
@@ -95,8 +93,8 @@ class Server extends EventEmitter {
 }
 
 /**
- * The interface as first published (0.0.x to 0.2), beside that of today: the server event `'open'`, the
- * connection event `'message'` with `{ data }`, and `conn.send(message)`.
+ * A server with the interface of 0.0.x to 0.2 in addition to that of 0.3.x: the server event `'open'`, the connection
+ * event `'message'` with `{ data }`, and `conn.send(message)`.
  */
 class FirstServer extends Server {
   /** @param {import('./connection').Connection} connection */
@@ -124,25 +122,25 @@ function emitAsMessage(data) {
   this.emit('message', { data });
 }
 
-/** The sessions of one server and prefix. */
+/** The sessions of one server and prefix. The native side has them; this is only their number. */
 class Registry {
   /** @param {import('./engine').Engine} engine */
   constructor(engine) {
-    /** Held, so that the services of a server all have the same one. */
+    /** The reference keeps the engine alive, so that all services of a server have the same engine. */
     this.engine = engine;
     this.number = engine.native.createRegistry();
     engine.ids.addRegistry(this);
   }
 }
 
-/** What `.` does not match. */
+/** The characters that `.` does not match in a regular expression. */
 const LINE_TERMINATOR = /[\n\r\u2028\u2029]/;
 
 /** A service under one prefix. */
 class Service {
   /**
    * @param {Server} server
-   * @param {Record<string, any>} options complete
+   * @param {Record<string, any>} options with all defaults
    */
   constructor(server, options) {
     check(options);
@@ -158,7 +156,7 @@ class Service {
     /** The native side's number for this service. */
     this.id = createService(native, registry.number, options);
     this.engine.ids.addService(this);
-    /** The prefix, if it is no expression. @type {string | null} */
+    /** The prefix, if it can be compared as text; null if it is an expression. @type {string | null} */
     this.literal = native.literalPrefix(this.id);
     this.log('debug', `SockJS v${version} bound to ${JSON.stringify(options.prefix)}`);
     for (const line of warnings(options)) {
@@ -176,8 +174,8 @@ class Service {
   }
 
   /**
-   * Asked for every request of the http server, others' included, so the native side is asked only where the
-   * answer is not plain.
+   * Whether a request belongs to this service. This is called for every request of the http server, so the native side
+   * is called only if a comparison of the prefix does not decide.
    *
    * @param {string} target
    * @returns {boolean}
@@ -210,15 +208,13 @@ function createService(native, registry, options) {
     return native.createService(registry, toNative(options, options.log !== null));
   } catch (error) {
     if (error.code !== 'InvalidArg') throw error;
-    // JavaScript's expressions know a few things that the native side's do not.
+    // `check` accepts each valid expression of JavaScript. The native side cannot match a few of them.
     const expected = `an expression that sockjs-rs can match (${error.message})`;
     throw invalidOption('prefix', expected, options.prefix);
   }
 }
 
-/**
- * @param {Record<string, any>} [options]
- */
+/** @param {Record<string, any>} [options] */
 function createServer(options) {
   return new Server(options);
 }

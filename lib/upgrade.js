@@ -9,7 +9,7 @@ const { AsyncResource } = require('node:async_hooks');
 const { ServerResponse } = require('node:http');
 
 const { serveRequest } = require('./bridge');
-const { attend, leave } = require('./pending-streams');
+const { track, untrack } = require('./pending-streams');
 const { BridgeOutput, KEEP_ALIVE_DELAY } = require('./bridge-output');
 const { keepAddresses } = require('./request-info');
 const { Buffer } = require('./globals');
@@ -173,7 +173,7 @@ class BridgedWebsocket extends BridgeOutput {
       engine.drain();
     });
     socket.on('error', () => this.end());
-    attend(socket, this);
+    track(socket, this);
     if (socket.readableEnded) this.end();
   }
 
@@ -216,7 +216,7 @@ class BridgedWebsocket extends BridgeOutput {
   end() {
     const { engine, socket } = this;
     if (!this.retire()) return;
-    leave(socket, this);
+    untrack(socket, this);
     this.feedKept();
     if (this.held) engine.native.bridgeEnd(this.id);
     endSoon(socket);
