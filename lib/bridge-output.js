@@ -33,7 +33,7 @@ class BridgeOutput {
     this.id = engine.remember(this);
   }
 
-  /** The rest of the output comes later. Node's socket keeps the process alive until then. */
+  /** More output comes later, so the native side must be able to call. Only Node's socket keeps the process alive. */
   await() {
     this.waits = true;
     this.engine.hold(1, 0);
@@ -47,21 +47,22 @@ class BridgeOutput {
     return true;
   }
 
-  /** Writes what waits, as far as the client takes it. */
+  /** Writes what waits, until the stream is full. */
   flush() {
     const { engine, stream } = this;
-    // The application has ended it. Its 'close' event comes later.
+    // The application has ended the stream, whose 'close' event comes later.
     if (stream.writableEnded) return this.end();
     // When the process exits there is no later write.
     if (this.blocked && !engine.exiting) {
-      // The native side gives up a client that takes nothing for too long.
+      // The native side may have given up the client, for example because more than `max_buffered` bytes wait.
       if (engine.native.bridgeTake(this.id, NO_ROOM) === GIVEN_UP) stream.destroy();
       return;
     }
     // A TLS socket delays a second write until the first has left, which is too late when the process exits.
     const socket = engine.exiting ? (stream.socket ?? stream) : this.corked();
-    // Each frame of a response is a chunk of its own, and they leave together. Node 26 would make one chunk of
-    // all writes of a tick, and hold them back until its end. The socket may be destroyed before that.
+    // Each frame of a response is an HTTP chunk of its own; corking the socket sends them together. If the socket were
+    // not corked, Node 26 would join all writes of a tick into one chunk and send it after the tick. By then the socket
+    // may have been destroyed.
     socket?.cork?.();
     try {
       this.writeOn();
@@ -71,8 +72,8 @@ class BridgeOutput {
   }
 
   /**
-   * Writes the first bytes. They leave at the end of the tick. As in 0.3.24, nothing leaves if Node destroys the
-   * socket because of what follows the request.
+   * Writes the first bytes. They are sent after the tick. As in 0.3.24, they are not sent if Node destroys the socket
+   * because of what follows the request.
    */
   flushFirst() {
     const socket = this.corked();
@@ -84,12 +85,12 @@ class BridgeOutput {
     }
   }
 
-  /** Writes what waits, because the stream is about to end. */
+  /** Writes what waits, before the stream ends. */
   flushLast() {
     this.flush();
   }
 
-  /** Writes until nothing waits, or the client takes no more. */
+  /** Writes until nothing waits, or the stream is full. */
   writeOn() {
     const { engine, stream } = this;
     while (!this.blocked || engine.exiting) {
@@ -109,8 +110,10 @@ class BridgeOutput {
   }
 
   /**
-   * @param {number} length what `bridgeTake` answered
-   * @param {Buffer} buffer which has the bytes
+   * Ends the stream.
+   *
+   * @param {number} length the result of `bridgeTake`, below 0
+   * @param {Buffer} buffer has the last bytes
    */
   finish(length, buffer) {
     const { stream } = this;
@@ -121,7 +124,7 @@ class BridgeOutput {
     else stream.end();
   }
 
-  /** Writes on when the client has taken what was written. */
+  /** Continues to write at the stream's 'drain'. */
   wait() {
     this.blocked = true;
     this.stream.once('drain', () => {
@@ -132,34 +135,31 @@ class BridgeOutput {
     });
   }
 
-  /**
-   * @returns {import('node:net').Socket | null | undefined} where the bytes of several writes are to be
-   *   collected
-   */
+  /** @returns {import('node:net').Socket | null | undefined} the socket that collects the bytes of several writes */
   corked() {
     return undefined;
   }
 
-  /** The client is gone, or has received everything. */
+  /** The client has disconnected, or everything has been written. */
   end() {
     throw new Error('subclasses define end()');
   }
 }
 
-/** The native side fills this; the bytes are copied before they are written. */
+/** The native side fills this buffer. Its bytes are copied before they are written to a stream. */
 const scratch = Buffer.allocUnsafeSlow(64 * 1024);
 
-/** Passed to ask only whether the client has been given up. */
+/** An empty buffer, which is passed only to learn whether the client has been given up. */
 const NO_ROOM = Buffer.alloc(0);
-/** The answer of `bridgeTake` if the client has been given up. */
+/** The result of `bridgeTake` if the client has been given up. */
 const GIVEN_UP = -(2 ** 31);
-/** The answer of `bridgeTake` if the next frame is larger than the buffer. */
+/** The result of `bridgeTake` if the next frame is larger than the buffer. */
 const LARGE = GIVEN_UP + 1;
 
 /**
- * @param {Buffer} buffer the bytes begin it; the next call may overwrite the shared one
- * @param {number} length of the bytes
- * @returns {Buffer} the bytes in memory that is not shared
+ * @param {Buffer} buffer
+ * @param {number} length
+ * @returns {Buffer} the first `length` bytes, which the next call of `bridgeTake` does not overwrite
  */
 function copy(buffer, length) {
   if (buffer !== scratch) return buffer.subarray(0, length);

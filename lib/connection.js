@@ -18,9 +18,9 @@ const CLOSED = 3;
 
 /**
  * One client. A legacy stream, as in sockjs 0.3.24: it emits `'data'`, `'end'` and `'close'`, and `pipe` works in
- * both directions. The name of the class is the one that 0.3.24 shows in logs and debuggers. The class is declared
- * with this name, without `extends`: V8 (in Node 20) cannot finish compiling a derived class whose own properties
- * are redefined later, and starts again for ever.
+ * both directions. The name of the class is the one that 0.3.24 shows in logs and debuggers. The class has this name in
+ * its declaration, and no `extends`: V8 (in Node 20) cannot optimise code that makes objects of a derived class whose
+ * own properties were redefined. It tries again and again (docs/performance.md, "What helped").
  *
  * There are no private fields, so `write` and `close` also work on `Object.create(conn)`, on a `Proxy` and on a copy
  * with the methods, as in 0.3.24.
@@ -66,9 +66,8 @@ class SockJSConnection {
   }
 
   /**
-   * Closes the connection. For websockets `'end'` and `'close'` have been emitted when this returns;
-   * for the HTTP transports they follow after `disconnect_delay`, for raw websockets after the closing
-   * handshake.
+   * Closes the connection. On websockets, `'end'` and `'close'` have been emitted when this returns. On HTTP transports
+   * they follow after `disconnect_delay`, on raw websockets after the closing handshake.
    *
    * @param {number} [code]
    * @param {string} [reason]

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file The third key of a Hixie-76 handshake: eight bytes that follow the head of the request, and that a
- * proxy may hold back until it has seen the head of the answer.
+ * @file The third key of a Hixie-76 handshake: eight bytes after the head of the request. Some proxies forward them
+ * only after they have received the head of the answer.
  */
 
 const { AsyncResource } = require('node:async_hooks');
@@ -12,21 +12,21 @@ const { endSoon, peek } = require('./streams');
 
 const KEY_LENGTH = 8;
 
-/** Milliseconds that the key may take where the http server has no `headersTimeout`: Node's default of it. */
+/** Milliseconds to wait for the key if the http server has no `headersTimeout`. This is Node's default for it. */
 const KEY_TIMEOUT = 60_000;
 
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Answers the third key when it has arrived, and then calls `then`. A client that does not send it gets no
- * websocket.
+ * Waits for the third key, makes the rest of the answer from it, and calls `then`. If the client does not send the key,
+ * its socket is destroyed.
  *
  * @param {import('./engine').Engine} engine
  * @param {any} socket
- * @param {Buffer} head what has been read past the head of the request
+ * @param {Buffer} head the bytes that have been read after the head of the request
  * @param {{ kind: number, response: Buffer, challenge: number[] }} judged
- * @param {(judged: { kind: number, response: Buffer }, head: Buffer) => void} then gets the bytes that are still
- *   to be written, and the bytes after the key
+ * @param {(judged: { kind: number, response: Buffer }, head: Buffer) => void} then gets the part of the answer that has
+ *   not been written yet, and the bytes after the key
  */
 function answerKey(engine, socket, head, { kind, response, challenge }, then) {
   /** @param {Buffer} read the key and the bytes after it */
@@ -42,7 +42,7 @@ function answerKey(engine, socket, head, { kind, response, challenge }, then) {
 /**
  * @param {any} socket
  * @param {Buffer} head
- * @param {Buffer} response is written at once
+ * @param {Buffer} response the first part of the answer, which is written at once
  * @param {(read: Buffer, unwritten: Buffer) => void} open
  */
 function readKey(socket, head, response, open) {
@@ -53,24 +53,24 @@ function readKey(socket, head, response, open) {
     stop();
     open(read, NOTHING);
   };
-  const leave = () => endSoon(socket);
+  const onEnd = () => endSoon(socket);
   const stop = () => {
     clearTimeout(timer);
     socket.removeListener('data', keep);
-    socket.removeListener('end', leave);
+    socket.removeListener('end', onEnd);
     socket.removeListener('close', stop);
   };
   const timeout = peek(peek(socket, 'server'), 'headersTimeout');
-  // The socket alone decides whether the process stays alive.
+  // Unreferenced, because the socket keeps the process alive.
   const timer = setTimeout(() => socket.destroy(), timeout > 0 ? timeout : KEY_TIMEOUT).unref();
   socket.setTimeout?.(0);
   socket.setNoDelay?.(true);
   socket.on('data', keep);
-  socket.on('end', leave);
+  socket.on('end', onEnd);
   socket.on('close', stop);
   socket.write(response);
   // The socket may have ended before this call.
-  if (socket.readableEnded) leave();
+  if (socket.readableEnded) onEnd();
 }
 
 module.exports = { answerKey };

@@ -49,7 +49,7 @@ class Installation {
     engine.ids.addInstallation(this);
     /** Newest first. @type {import('./server').Service[]} */
     this.services = [];
-    /** The limits of the http server that the native side has, as text. */
+    /** The http server's limits as the native side knows them, as text. */
     this.settings = '';
     this.withdrawn = false;
     this.bridgeOnly = process.env.SOCKJS_RS_DOOR === 'bridge' || !IS_NODE || IS_WINDOWS;
@@ -62,7 +62,7 @@ class Installation {
       }
       return true;
     });
-    /** Whether the http server had listeners for upgrades before. They are called for requests of no service. */
+    /** Whether the http server had listeners for upgrades before. They are called if no service claims the request. */
     this.hadUpgradeListeners = httpServer.listenerCount('upgrade') > 0;
     this.onUpgrade = this.intercept('upgrade', (request, socket, head) => {
       const service = this.find(request.url);
@@ -130,8 +130,8 @@ class Installation {
 
   /**
    * Whether nothing else needs to see the requests of the http server: no listener for `request` was added later, and
-   * no package has replaced `emit` or `decorateConnection`. Only then may connections leave Node. Always false where
-   * all requests take the bridge.
+   * no package has replaced `emit` or `decorateConnection`. Only then may connections leave Node. Always false if all
+   * requests take the bridge.
    */
   isAlone() {
     return (
@@ -175,7 +175,7 @@ class Installation {
     return may;
   }
 
-  /** @param {boolean} withdrawn whether connections stay in Node, or return to it with their next request */
+  /** @param {boolean} withdrawn whether connections stay in Node. Taken ones then return with their next request */
   withdraw(withdrawn) {
     if (withdrawn === this.withdrawn) return;
     this.withdrawn = withdrawn;

@@ -7,22 +7,23 @@
 const { offExit, onExit } = require('./exit');
 const { setTimeout } = require('./globals');
 
-/** Milliseconds for which an unused handle stays open. Tools that look for open handles wait longer. */
+/** Milliseconds for which an unused handle stays open. Tools that search for open handles wait longer. */
 const REST_DELAY = 20;
 
 /**
- * Counts the objects that the native side may call about. While there is none, no handle is open and Node does not
- * hold the engine: without a service it is garbage.
+ * Counts the objects about which the native side may call JavaScript. While there are none, no handle is open, and Node
+ * does not reference the engine: when its services are garbage, it is garbage too.
  */
 class Liveness {
   /** @param {import('./engine').Engine} engine */
   constructor(engine) {
     this.engine = engine;
+    /** The number of these objects. */
     this.used = 0;
-    /** How many of those keep the process alive, and whether the native side has been told so. */
+    /** The number of those that keep the process alive, and whether the native side's handle keeps it alive. */
     this.refs = 0;
     this.kept = false;
-    /** Whether the native side may call, and whether a timer will soon end that. */
+    /** Whether the native side may call, and whether a timer is running that ends this. */
     this.awake = false;
     this.resting = false;
     this.restIfUnused = () => {
@@ -32,8 +33,8 @@ class Liveness {
   }
 
   /**
-   * @param {number} change
-   * @param {number} refs
+   * @param {number} change of `used`
+   * @param {number} refs change of `refs`
    */
   hold(change, refs) {
     this.used += change;
@@ -53,7 +54,7 @@ class Liveness {
     if (engine.native.wake(engine.drainLater)) engine.drainSoon();
   }
 
-  /** Delayed, so that a single client which comes and goes does not need a new handle each time. */
+  /** Waits a little, so that a single client that comes and goes does not need a new handle each time. */
   restSoon() {
     if (this.resting) return;
     this.resting = true;

@@ -7,11 +7,11 @@
 
 const { Connection, CONNECTING, OPEN, CLOSING, CLOSED } = require('./connection');
 const { keepAddresses, pickHeaders, showAddresses } = require('./request-info');
-const { JSON, setImmediate, setTimeout } = require('./globals');
+const { JSON, setTimeout } = require('./globals');
 const { PausedMessages } = require('./paused-messages');
 const { ResponseReceiver, WebSocketReceiver } = require('./receivers');
 
-/** The key of a session that has ended on the native side. No session has this key there. */
+/** The `_key` of a session that the native side does not have, or no longer has. */
 const DEAD = 0xffffffff;
 
 /** Numbers of transports, from `src/transport/mod.rs`. From XHR_POLLING on they use HTTP requests. */
@@ -48,9 +48,9 @@ class Session {
     this._receivers = 1;
     /** What waits while the connection is paused. @type {PausedMessages | undefined} */
     this._held = undefined;
-    /** The session has ended, but messages are still held. */
+    /** The session has ended on the native side, but messages are still held. */
     this._ended = false;
-    /** The session has emitted `'end'` and `'close'`, or has called the method of a package that should do so. */
+    /** `'end'` and `'close'` have been emitted, or `_end` has called a `didTimeout` that a package has put in place. */
     this._over = false;
     /** The value of `engine.round` when the connection was announced. */
     this._round = 0;
@@ -58,7 +58,7 @@ class Session {
     this._bridge = 0;
     /** The id of the response on the bridge that is the receiver; 0 if there is none. */
     this._response = 0;
-    /** Whether that response ends after one message. */
+    /** Whether that response ends after one frame. */
     this._polls = false;
     this.connection = new Connection(this);
     if (engine === undefined) {
@@ -128,17 +128,18 @@ class Session {
    */
   send(message) {
     const { _engine: engine } = this;
-    let taken;
+    let result;
     if (this._service.options.binary && this._transport === RAW && ArrayBuffer.isView(message)) {
       if (this.readyState !== OPEN) return false;
-      taken = engine.writeBinary(this._key, message);
+      result = engine.writeBinary(this._key, message);
     } else {
+      // The message's `toString` may close the connection.
       const text = this._text(message);
       if (text === undefined || this.readyState !== OPEN) return this.readyState === OPEN;
-      taken = engine.write(this._key, text);
+      result = engine.write(this._key, text);
     }
     if (this._polls || engine.exiting) engine.flushResponse(this._response || this._bridge);
-    return taken;
+    return result;
   }
 
   /**
@@ -153,7 +154,7 @@ class Session {
     this.readyState = CLOSING;
     const raw = this._transport === RAW;
     // Reading continues, because the client's part of the closing handshake must be read. Held messages are dropped.
-    if (this._held) this._readOn();
+    if (this._held) this._stopHolding();
     this._engine.close(this._key, raw, code ?? 1000, reason ?? 'Normal closure');
     if (this._transport === WEBSOCKET || this._key === DEAD) this._end();
     if (this._response !== 0) this._engine.flushResponse(this._response);
@@ -183,7 +184,7 @@ class Session {
     }
   }
 
-  /** 1 if the session keeps the process alive, as its timers do in 0.3.24; 0 for raw websockets, without timers. */
+  /** 1 if the session keeps the process alive, as its timers do in 0.3.24. Raw websockets have no timers there: 0. */
   _keepsAlive() {
     return this._transport === RAW ? 0 : 1;
   }
@@ -202,39 +203,18 @@ class Session {
     if (this._held) {
       this._held.paused = true;
     } else {
-      this._held = new PausedMessages();
+      this._held = new PausedMessages(this);
       this._engine.pause(this, true);
     }
   }
 
   _resume() {
-    const held = this._held;
-    if (held === undefined) return;
-    held.paused = false;
-    if (!held.delivering) this._deliverHeld(held);
+    this._held?.resume();
   }
 
-  /** @param {PausedMessages} held */
-  _deliverHeld(held) {
-    held.delivering = true;
-    try {
-      while (this._held === held && !held.paused && !held.isEmpty()) this._emitData(held.take());
-    } catch (error) {
-      // The exception is thrown as an uncaught one. If the process survives it, the other messages follow.
-      setImmediate(() => {
-        throw error;
-      });
-      setImmediate(() => {
-        if (this._held === held && !held.paused) this._deliverHeld(held);
-      });
-      return;
-    } finally {
-      held.delivering = false;
-    }
-    if (this._held !== held || held.paused) return;
-    // Reading continues only now. Otherwise the held messages of a listener that pauses at each message would have
-    // no bound.
-    this._readOn();
+  /** All held messages have been delivered. */
+  _endPause() {
+    this._stopHolding();
     if (this._ended) this._end();
   }
 
@@ -248,8 +228,8 @@ class Session {
     else answer();
   }
 
-  /** Ends the pause: messages are no longer held, and the client is read from again. */
-  _readOn() {
+  /** Messages are no longer held back, and reading from the client continues. */
+  _stopHolding() {
     const held = /** @type {PausedMessages} */ (this._held);
     this._held = undefined;
     if (this._key !== DEAD) this._engine.pause(this, false);
@@ -296,7 +276,7 @@ class Session {
     } else this._end();
   }
 
-  /** Ends the session, once, by the method that packages may have replaced. */
+  /** Ends the session, once, by calling `didTimeout`, which packages may have replaced. */
   _end() {
     if (this._over) return;
     this._over = true;
@@ -308,7 +288,7 @@ class Session {
     if (this.readyState === CLOSED) return;
     this._over = true;
     this.readyState = CLOSED;
-    if (this._held) this._readOn();
+    if (this._held) this._stopHolding();
     this.connection.emit('end');
     this.connection.emit('close');
   }
@@ -379,8 +359,8 @@ class Session {
   }
 
   /**
-   * Calls the `decorateConnection` of a package that has replaced it. As in 0.3.24, `recv` is set during the call,
-   * even if its first frame ends it, and the request has a `pathname`.
+   * Calls the `decorateConnection` of a package that has replaced it. As in 0.3.24, the request has a `pathname`, and
+   * `recv` is set during the call, even if the response has already ended with its first frame.
    *
    * @param {any} request
    */

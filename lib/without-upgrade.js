@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file Upgrade requests that are answered as if they were none (deviation 3), and their connections then
- * closed.
+ * @file Answers upgrade requests for routes that are not websockets: as if they had no `Upgrade` header. Then their
+ * connections close (deviation 3).
  */
 
 const http = require('node:http');
@@ -12,40 +12,40 @@ const { Buffer, setImmediate } = require('./globals');
 const { endSoon, isOver, peek } = require('./streams');
 
 /**
- * Sockets whose next request is the last one that they bring.
+ * Sockets that close after their next request. `closeAfterUpgrade` is called for every request, so there is no set
+ * until it is needed.
  *
- * @type {WeakSet<object> | undefined} undefined until there is one: every request is asked about
+ * @type {WeakSet<object> | undefined}
  */
-let last;
+let closingSockets;
 
 /**
- * Where Node asks whether a request is to be upgraded (from 22.21 on, and Bun and Deno), it learns here that
- * this one is not: it gives it to the listeners of `request` then, with all that belongs to it.
+ * Notes that Node emits `'request'` next for an upgrade request, instead of `'upgrade'`.
  *
  * @param {import('node:http').IncomingMessage} request
  */
 function declineUpgrade(request) {
-  (last ??= new WeakSet()).add(request.socket);
+  (closingSockets ??= new WeakSet()).add(request.socket);
 }
 
 /**
- * A request has come; one that wanted an upgrade is the last of its connection.
+ * Makes the connection close after this response, if `declineUpgrade` was called for the request.
  *
  * @param {any} request
  * @param {any} response
- * @returns {boolean} whether it is that
+ * @returns {boolean} whether it was called
  */
 function closeAfterUpgrade(request, response) {
-  if (last === undefined || !last.delete(request.socket)) return false;
+  if (closingSockets === undefined || !closingSockets.delete(request.socket)) return false;
   response.shouldKeepAlive = false;
   return true;
 }
 
 /**
- * Answers a request that Node has already upgraded. Node leaves the body on the socket. From version 25 on it
- * reads the body into the request, and until the body is complete `socket` is a stream of Node's own.
+ * Answers a request that Node has already upgraded. Before version 25, Node leaves the body on the socket. Later
+ * versions read the body into the request, and until the body is complete, `socket` is a stream that Node has made.
  *
- * @param {import('./server').Service | undefined} service undefined: no service claims the request
+ * @param {import('./server').Service | undefined} service undefined if the request belongs to no service
  * @param {import('node:http').IncomingMessage} request
  * @param {any} socket
  * @param {Buffer} head
@@ -53,7 +53,7 @@ function closeAfterUpgrade(request, response) {
  */
 function serveWithoutUpgrade(service, request, socket, head, httpServer = serverOf(request)) {
   if (isOver(socket)) return socket.destroy();
-  // Node has taken its own listener off.
+  // Node has removed its own listener. Without one, an error ends the process.
   socket.on('error', ignore);
   const earlier = peek(request.socket, '_httpMessage');
   if (typeof earlier?.once === 'function') {
@@ -84,7 +84,7 @@ function serverOf(request) {
 }
 
 /**
- * Node reads the request again, without `Upgrade`, and what follows it.
+ * Lets Node parse the request again, without its upgrade headers, and the bytes that follow it.
  *
  * @param {import('node:http').IncomingMessage} request
  * @param {any} socket
@@ -101,13 +101,13 @@ function readAgain(request, socket, head, httpServer) {
   declineUpgrade(request);
   socket.unshift(Buffer.concat([Buffer.from(`${text}\r\n`, 'latin1'), head]));
   connect(httpServer, socket);
-  // A paused socket stays paused when a 'data' listener is added.
+  // If the socket was paused, Node's 'data' listener alone does not make it read again.
   socket.resume();
 }
 
 /**
- * Lets Node read requests from a socket that the application knows already. Only Node's own listener of the event
- * is called, where it can be found.
+ * Lets Node parse requests from a socket again. If Node's own listener can be found, only that is called, because the
+ * application has already been told of this connection.
  *
  * @param {any} httpServer
  * @param {any} socket
@@ -122,7 +122,7 @@ function connect(httpServer, socket) {
 /**
  * @param {import('node:http').IncomingMessage} request
  * @param {any} socket
- * @returns {http.ServerResponse | undefined} undefined where this version of Node uses the socket for something else
+ * @returns {http.ServerResponse | undefined} undefined if Node does not allow a response on this socket
  */
 function responseTo(request, socket) {
   const response = new http.ServerResponse(request);
@@ -136,7 +136,7 @@ function responseTo(request, socket) {
 }
 
 /**
- * Answers a request whose body Node reads: only a response was missing. Bytes after the request are dropped.
+ * Answers a request whose body Node reads. Bytes after the request are dropped.
  *
  * @param {import('./server').Service | undefined} service
  * @param {import('node:http').IncomingMessage} request
@@ -152,7 +152,7 @@ function answer(service, request, response, socket, httpServer) {
   });
   socket.on('drain', () => response.emit('drain'));
   socket.on('timeout', () => socket.destroy());
-  // Only reading shows that a client has gone. Node's own stream reads the rest of the body when it is read.
+  // A socket must be read to notice that its client disconnects. Until the body is complete, Node reads it.
   socket.on('end', end);
   if (request.complete) socket.resume();
   else request.once('end', () => socket.resume());
@@ -164,15 +164,15 @@ function answer(service, request, response, socket, httpServer) {
 }
 
 /**
- * Calls `then` when the earlier response of the connection has been written, or never if the client goes before.
- * Until then the bytes of the client are read, because Node no longer notices that it has gone, unless Node still
- * reads a body.
+ * Calls `then` when the earlier response of the connection has been written, unless the client disconnects before.
+ * Until then the client's bytes are read and kept, because a socket must be read to notice that its client disconnects.
+ * If `socket` is not the connection itself, Node still reads a body from the connection.
  *
  * @param {import('node:http').ServerResponse} earlier
  * @param {import('node:http').IncomingMessage} request
  * @param {any} socket
- * @param {Buffer} head what has been read already
- * @param {(read: Buffer) => void} then gets these bytes and those that came since
+ * @param {Buffer} head the bytes that have been read already
+ * @param {(read: Buffer) => void} then gets these bytes, and those that were read since
  */
 function afterResponse(earlier, request, socket, head, then) {
   const read = [head];
@@ -182,14 +182,14 @@ function afterResponse(earlier, request, socket, head, then) {
     length += chunk.length;
     if (length > HOLD_MAX) socket.destroy();
   };
-  const leave = () => endSoon(socket);
+  const onEnd = () => endSoon(socket);
   const reads = socket === request.socket;
   if (reads) socket.on('data', keep);
-  socket.on('end', leave);
+  socket.on('end', onEnd);
   earlier.once('finish', () => {
     setImmediate(() => {
       socket.removeListener('data', keep);
-      socket.removeListener('end', leave);
+      socket.removeListener('end', onEnd);
       if (isOver(socket)) return;
       if (reads) socket.pause();
       then(Buffer.concat(read, length));
@@ -199,7 +199,7 @@ function afterResponse(earlier, request, socket, head, then) {
 
 function ignore() {}
 
-/** Bytes that a client may send behind an upgrade request which waits for an earlier response. */
+/** Bytes that a client may send after an upgrade request that waits for an earlier response. */
 const HOLD_MAX = 64 * 1024;
 
 module.exports = { closeAfterUpgrade, declineUpgrade, serveWithoutUpgrade };
