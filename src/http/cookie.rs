@@ -1,10 +1,10 @@
-//! The session cookie, which load balancers use to find the way back.
+//! The session cookie. Load balancers use it to send all requests of a client to the same server.
 
-/// The value for `Set-Cookie` when the option `jsessionid` is true: the client's own JSESSIONID
-/// (`cookie_header`: its `Cookie` lines joined with `; `), or `dummy`.
+/// The value for `Set-Cookie` when the option `jsessionid` is true: the client's own JSESSIONID, or `dummy`.
+/// `cookie_header` is the client's `Cookie` header; it may contain latin1 bytes.
 ///
-/// Read as 0.3.24 reads it: the value ends at a second `=`, space around it is dropped, the last
-/// of several wins. Bytes of latin1 are possible.
+/// As in 0.3.24, the value ends at the second `=` of the cookie, white space around it is removed, and the last of
+/// several cookies with this name counts.
 pub fn jsessionid(cookie_header: Option<&[u8]>) -> Vec<u8> {
     let mut id: &[u8] = b"";
     for cookie in cookie_header
@@ -22,7 +22,7 @@ pub fn jsessionid(cookie_header: Option<&[u8]>) -> Vec<u8> {
     [b"JSESSIONID=", id, b"; path=/"].concat()
 }
 
-/// JavaScript's `trim` of latin1 text.
+/// Like JavaScript's `trim`, for latin1 text.
 fn trim(text: &[u8]) -> &[u8] {
     let kept = |byte: &u8| !matches!(byte, b'\t'..=b'\r' | b' ' | 0xa0);
     let start = text.iter().position(kept).unwrap_or(text.len());

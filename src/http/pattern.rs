@@ -1,13 +1,15 @@
-//! JavaScript regular expressions (no flags) in the syntax of `fancy-regex`.
+//! Translates the prefix of a service, a JavaScript regular expression without flags, into the syntax of `fancy-regex`.
 //!
-//! Only the prefix of a listener is translated. The result matches what JavaScript matches, but
-//! for two things: characters beyond U+FFFF count as one (no request target holds any), and a
-//! group inside a loop that is referred to later (`(a+)+\1`): it keeps a capture that JavaScript
-//! forgets at each turn, and `fancy-regex` 0.20 does not try every way to divide the loop.
+//! The translation matches the same texts, with two exceptions:
+//!
+//! - A character above U+FFFF counts as one character, in JavaScript as two. Request targets contain none, because Node
+//!   reads them as latin1.
+//! - A reference to a group inside a loop, as in `(a+)+\1`. JavaScript clears the group in each iteration, `fancy-regex`
+//!   does not. `fancy-regex` 0.20 also does not try every way to divide the text among the iterations.
 
 use std::fmt::{self, Write};
 
-/// A prefix that is valid JavaScript but cannot be matched here; says why.
+/// Why a prefix that JavaScript accepts cannot be translated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrefixError(pub String);
 
@@ -19,12 +21,13 @@ impl fmt::Display for PrefixError {
 
 impl std::error::Error for PrefixError {}
 
-/// An expression ready to be put into a longer one.
+/// A translated prefix, from which the expressions of the routes are made.
 #[derive(Debug)]
 pub(super) struct Pattern {
-    /// The same expression for `fancy-regex`; top-level alternation is not wrapped in a group.
+    /// The prefix in the syntax of `fancy-regex`. A top-level alternation is not wrapped in a group, because in 0.3.24 it
+    /// splits the whole expression of a route.
     pub(super) source: String,
-    /// The text it matches, if it can match no other.
+    /// The one text that the prefix matches, if the prefix has no operators.
     pub(super) literal: Option<String>,
 }
 
@@ -51,7 +54,7 @@ pub(super) fn translate(source: &str) -> Result<Pattern, PrefixError> {
     })
 }
 
-/// The names of the capture groups in order, `None` for those without.
+/// The names of the capture groups in order, `None` for groups without a name.
 fn group_names(chars: &[char]) -> Vec<Option<String>> {
     let mut names = Vec::new();
     let mut in_class = false;
@@ -84,10 +87,10 @@ struct Translator<'a> {
     literal: Option<String>,
 }
 
-/// What an escape or a member of a class stands for.
+/// The meaning of an escape or of a member of a class.
 enum Atom {
     Char(char),
-    /// Ranges, as they stand inside a class.
+    /// The ranges of a class, without its brackets.
     Set(&'static str),
     /// `\b` or, negated, `\B`.
     Boundary {
@@ -129,7 +132,7 @@ impl Translator<'_> {
         Ok(())
     }
 
-    /// Writes what is not a plain character.
+    /// Appends a part that is more than a plain character, so the prefix is not a literal.
     fn push(&mut self, source: &str) {
         self.literal = None;
         self.out.push_str(source);
@@ -155,8 +158,7 @@ impl Translator<'_> {
         }
     }
 
-    /// The index after `{n}`, `{n,}` or `{n,m}` whose digits begin at `self.at`. Any other `{` is
-    /// itself.
+    /// The index after `{n}`, `{n,}` or `{n,m}` whose digits begin at `self.at`. Any other `{` matches itself.
     fn quantifier_end(&self) -> Option<usize> {
         let digits = |at: usize| {
             self.chars[at..]
@@ -164,13 +166,13 @@ impl Translator<'_> {
                 .take_while(|c| c.is_ascii_digit())
                 .count()
         };
-        let least = digits(self.at);
-        let mut at = self.at + least;
-        if least > 0 && self.chars.get(at) == Some(&',') {
+        let min_digits = digits(self.at);
+        let mut at = self.at + min_digits;
+        if min_digits > 0 && self.chars.get(at) == Some(&',') {
             at += 1;
             at += digits(at);
         }
-        (least > 0 && self.chars.get(at) == Some(&'}')).then_some(at + 1)
+        (min_digits > 0 && self.chars.get(at) == Some(&'}')).then_some(at + 1)
     }
 
     fn open_group(&mut self) -> Result<(), PrefixError> {
@@ -178,7 +180,7 @@ impl Translator<'_> {
         let (source, length) = match rest {
             ['?', '<', '=', ..] => ("(?<=", 3),
             ['?', '<', '!', ..] => ("(?<!", 3),
-            // Names are resolved to numbers, so that they cannot meet names of our own.
+            // The name is dropped: `named_reference` refers to the group by its number.
             ['?', '<', name @ ..] => ("(", 3 + name.iter().take_while(|&&c| c != '>').count()),
             ['?', ':', ..] => ("(?:", 2),
             ['?', '=', ..] => ("(?=", 2),
@@ -234,7 +236,7 @@ impl Translator<'_> {
         }
     }
 
-    /// What follows a backslash, ECMA-262 annex B included.
+    /// Reads the escape after a backslash, including those of ECMA-262, annex B.
     fn escape(&mut self, in_class: bool) -> Result<Atom, PrefixError> {
         let Some(&char) = self.chars.get(self.at) else {
             return Err(PrefixError("\\ at the end of the prefix".into()));
@@ -270,7 +272,7 @@ impl Translator<'_> {
         })
     }
 
-    /// `\cX`; a `\c` without its letter is a backslash, and the `c` is still to come.
+    /// `\cX` is a control character. Without a letter after it, `\c` matches a backslash and a `c`; the `c` is read next.
     fn control(&mut self, in_class: bool) -> Atom {
         let letter =
             self.chars.get(self.at).copied().filter(|&c| {
@@ -285,7 +287,7 @@ impl Translator<'_> {
         }
     }
 
-    /// Takes exactly `digits` hexadecimal digits, or nothing.
+    /// Consumes exactly `digits` hexadecimal digits, or nothing.
     fn hex(&mut self, digits: usize) -> Option<u32> {
         let text: String = self.chars.get(self.at..self.at + digits)?.iter().collect();
         let code = text
@@ -296,7 +298,7 @@ impl Translator<'_> {
         Some(code)
     }
 
-    /// The character of a `\uXXXX`, with the next one if the two are a surrogate pair.
+    /// The character of a `\uXXXX`. Consumes the next `\uXXXX` too, if the two are a surrogate pair.
     fn unit(&mut self, unit: u32) -> Result<char, PrefixError> {
         if let Some(char) = char::from_u32(unit) {
             return Ok(char);
@@ -323,13 +325,13 @@ impl Translator<'_> {
         let group = self
             .names
             .iter()
-            .position(|it| it.as_ref() == Some(&name))
+            .position(|other| other.as_ref() == Some(&name))
             .ok_or_else(unknown)?;
         self.at += name.chars().count() + 2;
         Ok(Atom::Reference(group + 1))
     }
 
-    /// A reference to a group that exists, else a character in octal (up to `\377`).
+    /// A reference if the group exists, otherwise a character in octal (up to `\377`), otherwise the digit itself.
     fn number(&mut self, first: char, in_class: bool) -> Atom {
         let digits = self.chars[self.at..]
             .iter()
@@ -360,7 +362,7 @@ impl Translator<'_> {
     }
 }
 
-/// Writes a character so that it means itself, in and outside of a class.
+/// Appends a character, escaped if it has a meaning inside or outside of a class.
 fn push_char(char: char, out: &mut String) {
     if char.is_ascii_alphanumeric() || matches!(char, '/' | '_') || !char.is_ascii() {
         out.push(char);
@@ -373,7 +375,7 @@ fn push_member(atom: &Atom, members: &mut String) {
     match atom {
         Atom::Char(char) => push_char(*char, members),
         Atom::Set(ranges) => members.push_str(ranges),
-        // Neither exists inside a class.
+        // `escape` returns neither inside a class.
         Atom::Boundary { .. } | Atom::Reference(_) => {}
     }
 }

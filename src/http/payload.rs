@@ -1,4 +1,4 @@
-//! The bodies of `xhr_send` and `jsonp_send`, up to the JSON in them.
+//! Extracts the JSON from the bodies of `xhr_send` and `jsonp_send`.
 
 use std::borrow::Cow;
 
@@ -6,24 +6,23 @@ use super::query;
 use super::response::Refusal;
 use crate::protocol::json::{Messages, decode_array};
 
-/// What a `jsonp_send` brought.
+/// The payload of a `jsonp_send`.
 #[derive(Debug, PartialEq, Eq)]
 pub enum JsonpPayload<'a> {
     /// The JSON text of an array of messages.
     Json(Cow<'a, str>),
-    /// The values of a repeated `d`, each of which is a message itself, as in 0.3.24.
+    /// The values of a repeated form field `d`. As in 0.3.24, each of them is a message itself.
     Strings(Vec<String>),
 }
 
-/// Whether `xhr_send` (or `jsonp_send`) reads bodies of this content type. 0.3.24 logs those it does
-/// not know.
+/// Whether `xhr_send` (`jsonp_send` if `jsonp`) accepts this content type. The caller logs others, as 0.3.24 does.
 pub fn is_known_content_type(content_type: Option<&str>, jsonp: bool) -> bool {
     let form = ["application/x-www-form-urlencoded", "text/plain"];
     accepted_content_type(content_type, if jsonp { &form } else { XHR_TYPES })
 }
 
-/// The JSON text of an `xhr_send` body. `content_type` is compared without its parameters and
-/// exactly: `TEXT/PLAIN` and `text/plain ;x` are refused, as in 0.3.24.
+/// The JSON text of an `xhr_send` body. `content_type` is compared exactly, without its parameters:
+/// `TEXT/PLAIN` and `text/plain ;x` are refused, as in 0.3.24.
 pub fn xhr_send_payload<'a>(
     content_type: Option<&str>,
     body: &'a [u8],
@@ -34,15 +33,15 @@ pub fn xhr_send_payload<'a>(
     Ok(text(body))
 }
 
-/// The payload of a `jsonp_send` body: a form with `d`, or JSON as plain text. JSON that is a
-/// string holds the JSON of the array.
+/// The payload of a `jsonp_send` body: a form with the field `d`, or plain text. Plain text is the JSON of an array, or
+/// a JSON string that contains it.
 pub fn jsonp_send_payload<'a>(
     content_type: Option<&str>,
     body: &'a [u8],
 ) -> Result<JsonpPayload<'a>, Refusal> {
     let text = text(body);
     if accepted_content_type(content_type, &["application/x-www-form-urlencoded"])
-        && content_type.is_some_and(|it| !mime(it).is_empty())
+        && content_type.is_some_and(|content_type| !mime(content_type).is_empty())
     {
         let mut values = query::get(&text, "d").ok_or(Refusal::PayloadExpected)?;
         return match (values.pop(), values.is_empty()) {
@@ -63,7 +62,7 @@ pub fn jsonp_send_payload<'a>(
     Ok(JsonpPayload::Json(text))
 }
 
-/// The text in a JSON string, which is to be JSON again.
+/// The text of a JSON string. [`JsonpPayload::deliver`] parses it in turn.
 fn unquoted(text: &str) -> Result<JsonpPayload<'static>, Refusal> {
     let inner: String = InnerText::of(text)?;
     if inner.is_empty() {
@@ -73,7 +72,7 @@ fn unquoted(text: &str) -> Result<JsonpPayload<'static>, Refusal> {
     }
 }
 
-/// Takes the one string out of a payload. Lone surrogates become U+FFFD.
+/// Receives the text of a payload that is one JSON string. Lone surrogates become U+FFFD.
 #[derive(Default)]
 struct InnerText(String);
 
@@ -100,7 +99,7 @@ impl Messages for InnerText {
 }
 
 impl JsonpPayload<'_> {
-    /// Delivers the messages, or nothing and the reason.
+    /// Delivers all messages, or none if the payload is invalid.
     pub fn deliver(&self, to: &mut impl Messages) -> Result<(), Refusal> {
         match self {
             Self::Json(json) => decode_array(json, to)?,
@@ -118,9 +117,9 @@ impl JsonpPayload<'_> {
     }
 }
 
-/// A body as text; what is no UTF-8 in it is replaced.
+/// A body as text. U+FFFD replaces invalid UTF-8.
 fn text(body: &[u8]) -> Cow<'_, str> {
-    // The search for what has to be replaced takes much longer than this check.
+    // For valid text, this check is much faster than `from_utf8_lossy`.
     std::str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::from)
 }
 
@@ -129,14 +128,14 @@ fn accepted_content_type(content_type: Option<&str>, accepted: &[&str]) -> bool 
     mime.is_empty() || accepted.contains(&mime)
 }
 
-/// A content type up to its parameters, as it is written.
+/// A content type without its parameters, otherwise unchanged.
 fn mime(content_type: &str) -> &str {
     content_type
         .split_once(';')
         .map_or(content_type, |(mime, _)| mime)
 }
 
-/// `T` is what some old Firefox made of `text/plain`.
+/// The list of 0.3.24, which has `T`.
 const XHR_TYPES: &[&str] = &[
     "text/plain",
     "T",

@@ -8,7 +8,7 @@ use super::response::Refusal;
 
 /// All values of `key` in order; `None` if it does not occur among the first 1000 pairs.
 ///
-/// `+` is a space, `%XX` are bytes of UTF-8 (invalid ones become U+FFFD), any other `%` is itself.
+/// `+` is a space, `%XX` are bytes of UTF-8 (invalid ones become U+FFFD), any other `%` stays.
 pub fn get(query: &str, key: &str) -> Option<Vec<String>> {
     let pairs = query
         .split('&')
@@ -22,10 +22,10 @@ pub fn get(query: &str, key: &str) -> Option<Vec<String>> {
     (!values.is_empty()).then_some(values)
 }
 
-/// The callback that a request for jsonp or htmlfile names: `c`, else `callback`.
+/// The name of the callback in a request for jsonp or htmlfile: the parameter `c`, or else `callback`. It is ASCII.
 ///
-/// `max_length` is in characters: 32 for jsonp; 0.3.24 has none for htmlfile. An empty name is
-/// accepted, a repeated one is not. What it accepts is ASCII.
+/// `max_length` is in characters: 32 for jsonp; 0.3.24 has no limit for htmlfile. As in 0.3.24, an empty name is
+/// accepted, and a repeated parameter is not.
 pub fn callback(query: Option<&str>, max_length: Option<usize>) -> Result<String, Refusal> {
     let find = |key| query.and_then(|query| get(query, key));
     let mut values = find("c")
@@ -53,7 +53,7 @@ fn decode(text: &str) -> Cow<'_, str> {
     String::from_utf8_lossy(&bytes).into_owned().into()
 }
 
-/// Node's `maxKeys`: what comes after is not looked at.
+/// The default of `maxKeys` in Node: later pairs are ignored.
 const MAX_PAIRS: usize = 1000;
 
 #[cfg(test)]
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_decoded_as_by_querystring() {
+    fn values_are_decoded_as_by_nodes_querystring() {
         for (query, expected) in [
             ("d=a+b%20c", "a b c"),
             ("x=1&&d=%e2%82%ac=%", "€=%"),

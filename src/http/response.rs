@@ -1,7 +1,7 @@
-//! The answers of sockjs 0.3.24 that are not streams, and the heads of those that are.
+//! The complete answers of sockjs 0.3.24, and the heads of those whose body is streamed.
 //!
-//! Each takes the headers that the route's base headers have set ([`ResponsePolicy::base_headers`]), because in
-//! 0.3.24 these stay on whatever answer follows, errors included.
+//! Most take the route's base headers ([`ResponsePolicy::base_headers`]): in 0.3.24 all answers of a route have them,
+//! errors too.
 //!
 //! [`ResponsePolicy::base_headers`]: super::response_policy::ResponsePolicy::base_headers
 
@@ -13,10 +13,10 @@ use super::response_policy::{self, request_header};
 use crate::protocol::json::PayloadError;
 use crate::transport::Transport;
 
-/// A request whose route exists but which cannot be served: a 500 with a short text.
+/// Why a request to an existing route gets a 500, with a short text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// No body, not an array, or a content type that is not accepted.
+    /// The body is missing or not an array, or its content type is not accepted.
     PayloadExpected,
     BrokenJson,
     CallbackRequired,
@@ -58,21 +58,20 @@ pub enum HandshakeError {
     NotWebsocket,
     /// A raw websocket whose version is neither 8 nor 13.
     RawVersion,
-    /// A version other than 13; holds it.
+    /// Contains the client's version, which is not 13.
     Version(String),
     MissingKey,
-    /// `Sec-WebSocket-Extensions` that cannot be read; holds them.
+    /// Contains the value of `Sec-WebSocket-Extensions`, which is not a list of extensions.
     Extensions(String),
-    /// Only one key of Hixie-76; holds the header of the other.
+    /// A Hixie-76 handshake with one key; contains the name of the missing header.
     MissingHixieKey(&'static str),
-    /// Keys of Hixie-76 that hide no number.
+    /// A key of Hixie-76 that does not encode a number.
     HixieKeys,
 }
 
 impl HandshakeError {
-    /// 0.3.24 answers the first two itself (then the connection closes), the others by way of
-    /// faye-websocket. `upgrade` says whether the request was an upgrade; if not, its connection
-    /// can go on.
+    /// `upgrade` is whether Node sees the request as an upgrade; if not, its connection can be reused. In 0.3.24, the
+    /// first two errors are answered by sockjs, the others by faye-websocket.
     pub fn response(&self, upgrade: bool) -> Response<Bytes> {
         let mut headers = HeaderMap::new();
         let faye = |headers: &mut HeaderMap, text: String| {
@@ -116,7 +115,7 @@ pub fn welcome(base_headers: HeaderMap) -> Response<Bytes> {
     plain(StatusCode::OK, "Welcome to SockJS!\n", base_headers)
 }
 
-/// The 404 of an unknown path, a disabled transport and a missing session.
+/// The 404 of an unknown path, a disabled transport, and a send to an unknown session.
 pub fn not_found(base_headers: HeaderMap) -> Response<Bytes> {
     plain(
         StatusCode::NOT_FOUND,
@@ -125,15 +124,15 @@ pub fn not_found(base_headers: HeaderMap) -> Response<Bytes> {
     )
 }
 
-/// `allow` is that of [`Resolved::MethodNotAllowed`](super::route::Resolved::MethodNotAllowed).
-/// No filter has run.
+/// `allow` comes from [`Resolved::MethodNotAllowed`](super::route::Resolved::MethodNotAllowed). There are no base
+/// headers, because no route was chosen.
 pub fn method_not_allowed(allow: &str) -> Response<Bytes> {
     let mut headers = HeaderMap::new();
     set(&mut headers, header::ALLOW, allow.as_bytes());
     respond(StatusCode::METHOD_NOT_ALLOWED, headers, Bytes::new())
 }
 
-/// A body beyond `max_message_size`, which 0.3.24 does not know.
+/// The body exceeds `max_message_size`, an option that 0.3.24 does not have.
 pub fn payload_too_large(base_headers: HeaderMap) -> Response<Bytes> {
     plain(
         StatusCode::PAYLOAD_TOO_LARGE,
@@ -142,7 +141,7 @@ pub fn payload_too_large(base_headers: HeaderMap) -> Response<Bytes> {
     )
 }
 
-/// More requests than one client sends wait for a connection that the application has paused.
+/// Too many requests wait already, because the application has paused the connection.
 pub fn too_many_waiting(base_headers: HeaderMap) -> Response<Bytes> {
     plain(
         StatusCode::SERVICE_UNAVAILABLE,
@@ -151,7 +150,7 @@ pub fn too_many_waiting(base_headers: HeaderMap) -> Response<Bytes> {
     )
 }
 
-/// An error without a content type: no header but those of the base headers.
+/// An error without a content type: it has the base headers only.
 pub fn error(
     status: StatusCode,
     message: &'static str,
@@ -172,7 +171,7 @@ pub fn jsonp_sent(mut base_headers: HeaderMap) -> Response<Bytes> {
     plain(StatusCode::OK, "ok", base_headers)
 }
 
-/// The answer to any OPTIONS route; `/info` allows GET, all others POST.
+/// The answer to `OPTIONS`; `/info` allows GET, all other routes POST.
 pub fn options(mut base_headers: HeaderMap, info: bool) -> Response<Bytes> {
     let methods = if info {
         "OPTIONS, GET"
@@ -190,7 +189,7 @@ pub fn options(mut base_headers: HeaderMap, info: bool) -> Response<Bytes> {
     respond(StatusCode::NO_CONTENT, base_headers, Bytes::new())
 }
 
-/// The head of a receiver's response, after which come the wrapper's prelude and frames.
+/// The head of the response to a receiving request. The wrapper's prelude and frames follow.
 pub fn receiver_head(
     transport: Transport,
     mut headers: HeaderMap,
@@ -198,7 +197,7 @@ pub fn receiver_head(
 ) -> Response<()> {
     let content_type = match transport {
         Transport::Eventsource => {
-            // Unlike for xhr, an Origin `null` counts as none, and `disable_cors` does not matter.
+            // 0.3.24: here, unlike on xhr routes, `Origin: null` counts as absent, and `disable_cors` has no effect.
             let origin =
                 request_header(request, &header::ORIGIN).filter(|origin| **origin != *b"null");
             response_policy::allow_origin(&mut headers, origin.as_deref(), request);
@@ -218,13 +217,13 @@ pub fn receiver_head(
     respond(StatusCode::OK, headers, ())
 }
 
-/// The head of `/chunking_test`, after which come the [`CHUNKS`].
+/// The head of the answer to `/chunking_test`. The [`CHUNKS`] follow.
 pub fn chunking_test_head(mut base_headers: HeaderMap) -> Response<()> {
     base_headers.insert(CONTENT_TYPE, HeaderValue::from_static(SCRIPT));
     respond(StatusCode::OK, base_headers, ())
 }
 
-/// The body of `/chunking_test`: each chunk so many milliseconds after the one before.
+/// The body of `/chunking_test`: chunks, each with its delay after the one before in milliseconds.
 pub const CHUNKS: [(u64, &[u8]); 7] = [
     (0, b"h\n"),
     (1, &PADDED_CHUNK),
@@ -242,7 +241,6 @@ const PADDED_CHUNK: [u8; 2050] = {
     chunk
 };
 
-/// Text with its content type.
 fn plain(status: StatusCode, text: &'static str, mut headers: HeaderMap) -> Response<Bytes> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(TEXT));
     respond(status, headers, Bytes::from_static(text.as_bytes()))
@@ -255,7 +253,7 @@ pub(super) fn respond<B>(status: StatusCode, headers: HeaderMap, body: B) -> Res
     response
 }
 
-/// Sets a header from bytes of any origin; impossible ones are skipped.
+/// Sets a header, unless the value, which may come from a client, has bytes that no header may have.
 pub(super) fn set(headers: &mut HeaderMap, name: HeaderName, value: &[u8]) {
     if let Ok(value) = HeaderValue::from_bytes(value) {
         headers.insert(name, value);

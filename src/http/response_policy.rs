@@ -1,4 +1,4 @@
-//! What one listener's options mean for its responses: base headers, `/info` and the iframe page.
+//! The parts of responses that depend on the options of a service: base headers, `/info` and the iframe page.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -13,22 +13,22 @@ use super::cookie;
 use super::response::{respond, set};
 use super::route::{Endpoint, Route};
 
-/// The options that show in responses, as JavaScript has judged them.
+/// The options on which responses depend. JavaScript has checked them.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     pub disable_cors: bool,
-    /// `jsessionid: true`. When it is a function, JavaScript sets the headers itself.
+    /// Whether the option `jsessionid` is true. It is false for a function, which JavaScript calls instead.
     pub jsessionid: bool,
-    /// `cookie_needed` in `/info`: whether `jsessionid` is anything but false.
+    /// `cookie_needed` in `/info`: true if `jsessionid` is true or a function.
     pub cookie_needed: bool,
-    /// The option `websocket` as JSON text, for `/info`; `None` leaves it out.
+    /// The option `websocket` as JSON text, for `/info`; `None` if JSON cannot express it.
     pub websocket: Option<String>,
-    /// The option `transports` as JSON text, when it was given.
+    /// The option `transports` as JSON text; `None` if it is not set.
     pub transports: Option<String>,
     pub sockjs_url: String,
 }
 
-/// [`Options`] with all that can be computed once.
+/// [`Options`], and the iframe page that follows from them.
 #[derive(Debug)]
 pub struct ResponsePolicy {
     options: Options,
@@ -36,7 +36,7 @@ pub struct ResponsePolicy {
     iframe_etag: HeaderValue,
 }
 
-/// Room for the headers that a browser is usually sent: to grow on the way would be a second allocation.
+/// The initial capacity of a header map: enough for most responses, so that it is allocated once.
 const USUAL_HEADERS: usize = 8;
 
 impl ResponsePolicy {
@@ -46,7 +46,7 @@ impl ResponsePolicy {
             "\"{:032x}\"",
             u128::from_be_bytes(Md5::digest(&iframe).into())
         );
-        // A quoted hexadecimal number is a valid value.
+        // A quoted hexadecimal number is a valid value, so the default is never used.
         let iframe_etag = HeaderValue::try_from(etag).unwrap_or(HeaderValue::from_static("\"\""));
         Self {
             options,
@@ -55,8 +55,8 @@ impl ResponsePolicy {
         }
     }
 
-    /// The headers that a route has before its handler runs: cookie, CORS and caching, each where
-    /// 0.3.24 has it. `now` is for `Expires`.
+    /// The headers that 0.3.24 sets before the handler of a route runs: cookie, CORS and caching. `now` is called only
+    /// for `Expires`.
     pub fn base_headers(
         &self,
         route: &Route<'_>,
@@ -81,7 +81,7 @@ impl ResponsePolicy {
             );
         }
         match base_headers.caching {
-            Caching::Unsaid => {}
+            Caching::Unspecified => {}
             Caching::Never => {
                 headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(NO_CACHE));
             }
@@ -100,14 +100,13 @@ impl ResponsePolicy {
         headers
     }
 
-    /// Whether 0.3.24 deals with the session cookie on this route, and so calls a `jsessionid`
-    /// function.
+    /// Whether 0.3.24 sets the session cookie on this route, or calls the `jsessionid` function.
     pub fn has_cookie(route: &Route<'_>) -> bool {
         BaseHeaders::of(route).cookie
     }
 
-    /// `/info`. `entropy` is a random number; `base_url` is JSON text, for an option that is set
-    /// (or the value of its function).
+    /// The answer to `GET /info`. `entropy` is a random number. `base_url` is the option, or what its function returned,
+    /// as JSON text; `None` if it is not set.
     pub fn info(
         &self,
         mut base_headers: HeaderMap,
@@ -149,7 +148,7 @@ impl ResponsePolicy {
         respond(StatusCode::OK, base_headers, json.into())
     }
 
-    /// The iframe page, or 304 (with the caching headers only) when `If-None-Match` is its tag.
+    /// The iframe page, or 304 with the caching headers only if `If-None-Match` equals the page's `ETag`.
     pub fn iframe(&self, mut base_headers: HeaderMap, request: &HeaderMap) -> Response<Bytes> {
         if request_header(request, &header::IF_NONE_MATCH)
             .is_some_and(|tag| *tag == *self.iframe_etag.as_bytes())
@@ -173,7 +172,7 @@ struct BaseHeaders {
 }
 
 enum Caching {
-    Unsaid,
+    Unspecified,
     Never,
     Year,
 }
@@ -181,13 +180,13 @@ enum Caching {
 impl BaseHeaders {
     fn of(route: &Route<'_>) -> Self {
         let (cookie, cors, caching) = match route {
-            Route::Welcome | Route::RawWebsocket => (false, false, Caching::Unsaid),
+            Route::Welcome | Route::RawWebsocket => (false, false, Caching::Unspecified),
             Route::Iframe | Route::WebsocketDisabled => (false, false, Caching::Year),
             Route::Info => (false, true, Caching::Never),
-            Route::ChunkingTest => (false, true, Caching::Unsaid),
+            Route::ChunkingTest => (false, true, Caching::Unspecified),
             Route::InfoOptions | Route::ChunkingTestOptions => (true, true, Caching::Year),
             Route::Session { endpoint, .. } => match endpoint {
-                Endpoint::Websocket => (false, false, Caching::Unsaid),
+                Endpoint::Websocket => (false, false, Caching::Unspecified),
                 Endpoint::WebsocketDisabled => (false, false, Caching::Year),
                 Endpoint::XhrOptions | Endpoint::XhrSendOptions | Endpoint::XhrStreamingOptions => {
                     (true, true, Caching::Year)
@@ -209,7 +208,7 @@ impl BaseHeaders {
     }
 }
 
-/// The CORS headers of a simple request. Without an origin anyone may read, without credentials.
+/// Sets the CORS headers. Without an `Origin`, pages of all origins may read the response, but send no credentials.
 pub(super) fn allow_origin(headers: &mut HeaderMap, origin: Option<&[u8]>, request: &HeaderMap) {
     if let Some(origin) = origin {
         headers.insert(
@@ -224,12 +223,13 @@ pub(super) fn allow_origin(headers: &mut HeaderMap, origin: Option<&[u8]>, reque
         );
     }
     headers.insert(header::VARY, HeaderValue::from_static("Origin"));
-    if let Some(asked) = request_header(request, &header::ACCESS_CONTROL_REQUEST_HEADERS) {
-        set(headers, header::ACCESS_CONTROL_ALLOW_HEADERS, &asked);
+    if let Some(requested) = request_header(request, &header::ACCESS_CONTROL_REQUEST_HEADERS) {
+        set(headers, header::ACCESS_CONTROL_ALLOW_HEADERS, &requested);
     }
 }
 
-/// A request header as Node shows it: several lines are joined. An empty one counts as none.
+/// The value of a request header as in Node's `req.headers`, which joins repeated headers. As in 0.3.24, an empty value
+/// counts as absent.
 pub fn request_header<'a>(request: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, [u8]>> {
     let mut lines = request.get_all(name).iter();
     let mut value = Cow::Borrowed(lines.next()?.as_bytes());
@@ -246,7 +246,7 @@ pub fn request_header<'a>(request: &'a HeaderMap, name: &HeaderName) -> Option<C
     (!value.is_empty()).then_some(value)
 }
 
-/// A year, in seconds: what may be cached is cached that long.
+/// How long cacheable responses and the answers to `OPTIONS` may be cached: one year, in seconds.
 pub(super) const CACHE_SECONDS: u64 = 365 * 24 * 60 * 60;
 const NO_CACHE: &str = "no-store, no-cache, no-transform, must-revalidate, max-age=0";
 

@@ -1,5 +1,4 @@
-//! Expected headers were read off the wire of sockjs 0.3.24 under Node 20 (without those that Node
-//! adds to every response).
+//! The expected headers are those that sockjs 0.3.24 sent on Node 20, without those that Node adds to every response.
 
 use std::time::{Duration, SystemTime};
 
@@ -108,7 +107,7 @@ fn errors_keep_the_base_headers() {
 }
 
 #[test]
-fn receivers_have_their_heads() {
+fn each_receiving_transport_has_the_headers_of_0_3_24() {
     let head = |transport, endpoint| receiver_head(transport, session(endpoint), &browser());
     let script = "content-type: application/javascript; charset=UTF-8";
     for (transport, endpoint) in [
@@ -145,7 +144,7 @@ fn receivers_have_their_heads() {
 }
 
 #[test]
-fn a_null_origin_is_none_for_eventsource_alone() {
+fn only_eventsource_treats_a_null_origin_as_absent() {
     let null = request(&[("origin", "null")]);
     let origin = |headers: &HeaderMap| headers[header::ACCESS_CONTROL_ALLOW_ORIGIN].clone();
     let eventsource = receiver_head(Transport::Eventsource, HeaderMap::new(), &null);
@@ -161,7 +160,7 @@ fn a_null_origin_is_none_for_eventsource_alone() {
 }
 
 #[test]
-fn disable_cors_does_not_touch_eventsource() {
+fn disable_cors_does_not_change_eventsource() {
     let policy = ResponsePolicy::new(Options {
         disable_cors: true,
         ..Options::default()
@@ -179,7 +178,7 @@ fn disable_cors_does_not_touch_eventsource() {
 }
 
 #[test]
-fn senders_are_answered() {
+fn sends_get_a_204_or_an_ok() {
     let sent = xhr_sent(session(Endpoint::XhrSend));
     assert_headers(
         &sent,
@@ -199,7 +198,7 @@ fn senders_are_answered() {
 }
 
 #[test]
-fn options_are_answered_with_the_cookie() {
+fn answers_to_options_have_the_cookie() {
     let max_age = "access-control-max-age: 31536000";
     let info = options(base_headers(&Route::InfoOptions), true);
     let methods = "access-control-allow-methods: OPTIONS, GET";
@@ -232,12 +231,12 @@ fn info_has_its_members_in_order_and_no_cookie() {
         info.body(),
         r#"{"websocket":true,"origins":["*:*"],"cookie_needed":true,"entropy":7}"#
     );
-    let odd = ResponsePolicy::new(Options {
+    let unusual = ResponsePolicy::new(Options {
         disable_cors: true,
         websocket: Some("\"yes\"".into()),
         ..Options::default()
     });
-    let info = odd.info(HeaderMap::new(), u32::MAX, Some("\"http://b\""));
+    let info = unusual.info(HeaderMap::new(), u32::MAX, Some("\"http://b\""));
     assert_eq!(
         info.body(),
         r#"{"websocket":"yes","cookie_needed":false,"entropy":4294967295,"base_url":"http://b"}"#
@@ -245,7 +244,7 @@ fn info_has_its_members_in_order_and_no_cookie() {
 }
 
 #[test]
-fn the_iframe_page_has_the_tag_of_0_3_24() {
+fn the_iframe_page_has_the_etag_of_0_3_24() {
     let page = policy().iframe(base_headers(&Route::Iframe), &browser());
     let etag = "etag: \"08c88a6396a2481f245d665a53d9dc14\"";
     assert_headers(
@@ -267,7 +266,7 @@ fn the_iframe_page_has_the_tag_of_0_3_24() {
 }
 
 #[test]
-fn the_iframe_length_is_in_bytes_and_the_url_is_taken_as_it_is() {
+fn the_iframe_length_is_in_bytes_and_the_url_is_inserted_unchanged() {
     let policy = ResponsePolicy::new(Options {
         sockjs_url: "http://é/$&".into(),
         ..Options::default()
@@ -281,7 +280,7 @@ fn the_iframe_length_is_in_bytes_and_the_url_is_taken_as_it_is() {
 }
 
 #[test]
-fn the_other_answers() {
+fn the_other_answers_have_the_headers_of_0_3_24() {
     assert_headers(
         &welcome(HeaderMap::new()),
         200,

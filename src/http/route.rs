@@ -1,4 +1,4 @@
-//! Which request is for whom: the prefix of a listener and the routes below it.
+//! The prefix of a service and the routes below it: whether a request belongs to the service, and to which route.
 
 use fancy_regex::{Regex, RegexBuilder};
 
@@ -12,16 +12,17 @@ pub struct Router {
     websocket_enabled: bool,
 }
 
-/// What a method and a path lead to.
+/// The result of [`Router::resolve`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum Resolved<'p> {
     Found(Route<'p>),
-    /// The path is known; the value for `Allow` lists its methods in the order of the routes.
+    /// The path is known, but not with this method. Contains the value for `Allow`: the methods in the order of the
+    /// routes.
     MethodNotAllowed(String),
     NotFound,
 }
 
-/// A handler, and the session that its path names.
+/// A route, with the session that the path names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route<'p> {
     Welcome,
@@ -58,9 +59,9 @@ pub enum Endpoint {
 }
 
 impl Router {
-    /// `prefix` is the source of a regular expression that JavaScript accepts. Like 0.3.24, the
-    /// routes are matched with expressions that begin with it, so it may hold alternatives or be
-    /// unanchored; its groups are counted apart from ours (docs/compatibility.md, deviation 6).
+    /// `prefix` is the source of a regular expression that JavaScript accepts. As in 0.3.24, the expressions of the
+    /// routes begin with it, so an alternation in it splits the whole expression. Its groups do not change which part of
+    /// the path is the session (docs/compatibility.md, deviation 6).
     pub fn new(prefix: &str, websocket_enabled: bool) -> Result<Self, PrefixError> {
         let pattern = pattern::translate(prefix)?;
         let prefix = match pattern.literal {
@@ -73,7 +74,7 @@ impl Router {
         })
     }
 
-    /// Whether a request with this raw target (query included) is ours at all.
+    /// Whether a request with this raw target (query included) belongs to the service.
     pub fn claims(&self, target: &str) -> bool {
         match &self.prefix {
             Prefix::Literal(literal) => match target.strip_prefix(literal.as_str()) {
@@ -85,7 +86,7 @@ impl Router {
         }
     }
 
-    /// The prefix, when it stands for itself only.
+    /// The prefix, if it matches one text only.
     pub fn literal(&self) -> Option<&str> {
         match &self.prefix {
             Prefix::Literal(literal) => Some(literal),
@@ -93,8 +94,8 @@ impl Router {
         }
     }
 
-    /// `pathname` is that of [`parse_target`](super::target::parse_target). A request that is not
-    /// [claimed](Self::claims) must not come here: its path may match all the same.
+    /// `pathname` comes from [`parse_target`](super::target::parse_target). Call this only if the service
+    /// [claims](Self::claims) the request: the path of another request may match, too.
     pub fn resolve<'p>(&self, method: &str, pathname: &'p str) -> Resolved<'p> {
         match &self.prefix {
             Prefix::Literal(literal) => {
@@ -114,7 +115,7 @@ impl Router {
         let mut allowed = Vec::new();
         for (path, session) in hits {
             for &(row_method, handler) in path.rows() {
-                // 0.3.24 looks for the row's method *within* the request's.
+                // 0.3.24 accepts a method that contains the route's method.
                 if method.contains(row_method) {
                     return Resolved::Found(self.route(path, handler, session));
                 }
@@ -215,7 +216,7 @@ impl Path {
         }
     }
 
-    /// The endpoint of a session with this name.
+    /// The path below a session whose last part is `name`.
     fn of_session(name: &str) -> Option<Self> {
         Some(match name {
             "jsonp" => Self::Jsonp,
@@ -230,7 +231,7 @@ impl Path {
         })
     }
 
-    /// The expression that follows the prefix, and whether it names a session in its last group.
+    /// The expression that follows the prefix, and whether its last group is the session.
     fn source(self) -> (String, bool) {
         let session = |name: &str| (format!("/([^/.]+)/([^/.]+)/{name}"), true);
         match self {
@@ -253,7 +254,7 @@ impl Path {
 
 #[derive(Debug)]
 enum Prefix {
-    /// Nearly every prefix: compared as text.
+    /// A prefix without operators, as most are: compared as text.
     Literal(String),
     Pattern(Box<Patterns>),
 }
@@ -283,7 +284,7 @@ impl Patterns {
         })
     }
 
-    /// The paths that match, each with its session.
+    /// The paths that match, each with its session (or an empty text).
     fn hits<'p>(&self, pathname: &'p str) -> impl Iterator<Item = (Path, &'p str)> {
         self.paths
             .iter()
@@ -292,20 +293,20 @@ impl Patterns {
                     return is_match(regex, pathname).then_some((*path, ""));
                 }
                 let captures = regex.captures(pathname).ok()??;
-                // An alternative within the prefix can match without reaching the session; other
-                // routes then match before this one.
+                // If an alternative of the prefix matched, the session's group did not take part. The empty session is
+                // never used: the welcome page and others match such a path before this route.
                 let session = captures.get(regex.captures_len() - 1);
                 Some((*path, session.map_or("", |session| session.as_str())))
             })
     }
 }
 
-/// An exceeded limit is no match.
+/// An expression that exceeds [`BACKTRACK_LIMIT`] does not match.
 fn is_match(regex: &Regex, text: &str) -> bool {
     regex.is_match(text).unwrap_or(false)
 }
 
-/// [`Patterns::hits`] for what follows a literal prefix: no two paths match the same text.
+/// Like [`Patterns::hits`], for the text after a literal prefix, which matches one path at most.
 fn match_path(rest: &str) -> Option<(Path, &str)> {
     let path = match rest.strip_suffix('/').unwrap_or(rest) {
         "" => Path::Welcome,
@@ -345,11 +346,11 @@ fn match_session(path: &str) -> Option<(Path, &str)> {
     (named(server) && named(session)).then_some((Path::of_session(endpoint)?, session))
 }
 
-/// What `.` does not match in JavaScript.
+/// The characters that `.` does not match in JavaScript.
 const LINE_TERMINATORS: [char; 4] = ['\n', '\r', '\u{2028}', '\u{2029}'];
 
-/// Steps that one match may take back, so that no target keeps the thread busy. Far more than any
-/// honest prefix needs; expressions without look-around and references take none.
+/// Backtracking steps of one match, bounded so that no target keeps the thread busy. An expression without look-around
+/// and references does not backtrack.
 const BACKTRACK_LIMIT: usize = 100_000;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Verdicts are those of sockjs 0.3.24's dispatcher under Node 20.
+//! The expected results are those of sockjs 0.3.24 on Node 20.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn router(prefix: &str) -> Router {
     Router::new(prefix, true).expect("a prefix that can be translated")
 }
 
-/// What a request leads to, in short: route or endpoint and session, `405 Allow`, or `404`.
+/// The result as text: the route, the endpoint and session, `405` with `Allow`, or `404`.
 fn resolve(prefix: &str, method: &str, pathname: &str) -> String {
     match router(prefix).resolve(method, pathname) {
         Resolved::Found(Route::Session { session, endpoint }) => format!("{endpoint:?} {session}"),
@@ -18,7 +18,7 @@ fn resolve(prefix: &str, method: &str, pathname: &str) -> String {
 
 #[test]
 fn every_route_is_found_by_text_and_by_expression() {
-    // The second prefix matches the same texts but is no literal.
+    // The second prefix matches the same texts, but as an expression.
     for prefix in ["/echo", "/ech[o]"] {
         for (method, rest, expected) in [
             ("GET", "", "Welcome"),
@@ -84,7 +84,7 @@ fn a_disabled_websocket_is_a_route_of_its_own() {
 }
 
 #[test]
-fn claims_are_made_on_the_raw_target() {
+fn the_raw_target_decides_whether_a_request_is_claimed() {
     for (prefix, target, expected) in [
         ("/echo", "/echo", true),
         ("/echo", "/echo/?x", true),
@@ -181,7 +181,7 @@ fn excessive_backtracking_is_no_match() {
 }
 
 #[test]
-fn what_cannot_be_translated_is_an_error() {
+fn a_prefix_that_cannot_be_translated_is_an_error() {
     for prefix in [r"/\ud800", "(?i:/a)"] {
         assert!(Router::new(prefix, true).is_err(), "{prefix}");
     }

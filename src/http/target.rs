@@ -1,24 +1,24 @@
-//! Request targets, taken apart as Node's legacy `url.parse(target, true)` does.
+//! Parses request targets as Node's legacy `url.parse(target, true)` does.
 
 use std::borrow::Cow;
 
-/// The parts of a request target that `SockJS` looks at.
+/// The parts of a request target that the routes need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target<'a> {
-    /// Empty where `url.parse` has no pathname, or throws: no route begins like that.
+    /// Empty if `url.parse` finds no pathname, or throws.
     pub pathname: Cow<'a, str>,
-    /// What follows the first `?`, still encoded.
+    /// The text after the first `?`, still encoded.
     pub query: Option<Cow<'a, str>>,
 }
 
-/// Takes `target` apart. Backslashes before the query count as slashes. Plain targets are borrowed.
+/// Parses `target`. Backslashes before the query count as slashes. Copies nothing of a plain target.
 pub fn parse_target(target: &str) -> Target<'_> {
     let path_end = target.find(['?', '#']).unwrap_or(target.len());
     let (path, rest) = target.split_at(path_end);
-    let odd = |c: char| is_space(c) || matches!(c, '\\' | '@' | '#');
+    let special = |c: char| is_space(c) || matches!(c, '\\' | '@' | '#');
     if path.starts_with('/')
         && !path[1..].starts_with("//")
-        && !path.contains(odd)
+        && !path.contains(special)
         && !rest.contains(|c| is_space(c) || c == '#')
     {
         return Target {
@@ -27,14 +27,14 @@ pub fn parse_target(target: &str) -> Target<'_> {
         };
     }
     let target = target.replacen('\\', "/", path.matches('\\').count());
-    // Only the ends: the space set of `url.parse` is all controls, no-break space and BOM.
+    // `url.parse` trims control characters, spaces, U+00A0 and U+FEFF.
     let trimmed = target.trim_matches(|c: char| c <= ' ' || matches!(c, '\u{a0}' | '\u{feff}'));
     parse_slowly(trimmed)
 }
 
-/// What JavaScript's `\s` matches.
+/// Whether JavaScript's `\s` matches `c`.
 fn is_space(c: char) -> bool {
-    // Most characters of a target are none: one comparison instead of a dozen.
+    // True for most characters of a target: one comparison instead of a dozen.
     !c.is_ascii_graphic()
         && matches!(
             c,
@@ -91,10 +91,10 @@ fn parse_slowly(target: &str) -> Target<'static> {
     split(&escape(&after_host), default)
 }
 
-/// `^(\/\/?(?!\/)[^?\s]*)(\?[^\s]*)?$`, without a hash or an `@` before the query.
+/// Whether the target matches `^(\/\/?(?!\/)[^?\s]*)(\?[^\s]*)?$`, has no `#`, and no `@` before the query.
 fn is_simple_path(target: &str) -> bool {
     let path = target.split(['?', '#']).next().unwrap_or_default();
-    // With one slash alone the pattern finds `//x` too, and `///` never.
+    // The expression matches `/x` and `//x`, but not `///x`.
     path.starts_with('/')
         && !path.starts_with("///")
         && !target.contains(|c| is_space(c) || c == '#')
@@ -114,7 +114,7 @@ fn scheme_length(target: &str) -> usize {
     }
 }
 
-/// `^\/\/[^@/]+@[^@/]+`: without a scheme only an `@` makes a host of what follows `//`.
+/// Whether the target matches `^\/\/[^@/]+@[^@/]+`: without a scheme, `//` begins a host only if an `@` follows.
 fn names_host(target: &str) -> bool {
     let Some((user, host)) = target
         .strip_prefix("//")
@@ -125,12 +125,11 @@ fn names_host(target: &str) -> bool {
     !user.is_empty() && !user.contains('/') && host.starts_with(|c| !matches!(c, '@' | '/'))
 }
 
-/// Skips `user@host:port`. Says whether a host is there, and what follows it; `None` where
-/// `url.parse` throws.
+/// Skips `user@host:port`. Returns whether there is a host, and the text after it; `None` if `url.parse` throws.
 fn skip_host(rest: &str) -> Option<(bool, String)> {
     let end = rest.find(['#', '/', '?']).unwrap_or(rest.len());
     let (authority, tail) = rest.split_at(end);
-    // Removed from the authority, not from what follows.
+    // `url.parse` removes these from the authority only.
     let authority: String = authority
         .chars()
         .filter(|c| !matches!(c, '\t' | '\n' | '\r'))
@@ -162,7 +161,7 @@ fn skip_host(rest: &str) -> Option<(bool, String)> {
         };
         return (!name.contains(['\0', '%', '@'])).then_some((true, after));
     }
-    // A colon without a port ends the name, and a slash is put there.
+    // A colon that is not followed by a port ends the name; `url.parse` inserts a slash before it.
     let (name, after) = match name.find(':') {
         Some(colon) => (&name[..colon], format!("/{}{after}", &name[colon..])),
         None => (name, after),
@@ -171,7 +170,7 @@ fn skip_host(rest: &str) -> Option<(bool, String)> {
     (!name.contains(forbidden)).then_some((!name.is_empty() && name.len() <= 255, after))
 }
 
-/// Whether `decodeURIComponent` does not throw.
+/// Whether `decodeURIComponent` accepts `text`.
 fn decodes(text: &str) -> bool {
     let bytes = text.as_bytes();
     let whole = bytes
@@ -189,7 +188,7 @@ fn decodes(text: &str) -> bool {
             .is_ok()
 }
 
-/// Escapes what `url.parse` always escapes.
+/// Percent-encodes the characters that `url.parse` encodes.
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -214,7 +213,7 @@ fn escape(text: &str) -> String {
     out
 }
 
-/// Cuts off the fragment and separates the query; `default` stands in for an empty pathname.
+/// Removes the fragment and separates the query; `default` replaces an empty pathname.
 fn split(text: &str, default: &'static str) -> Target<'static> {
     let text = text.split('#').next().unwrap_or_default();
     let (pathname, query) = text
@@ -236,9 +235,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn targets_are_taken_apart_as_by_url_parse() {
-        // target, pathname, query: url.parse of Node 20, an empty pathname where it is null or
-        // throws.
+    fn targets_are_parsed_as_by_url_parse() {
+        // The results of Node 20; the pathname is empty where it is null there, or `url.parse` throws.
         for (target, pathname, query) in [
             ("/echo/a/b/xhr", "/echo/a/b/xhr", None),
             ("/echo/?", "/echo/", Some("")),
