@@ -1,5 +1,5 @@
-//! Decides whether sockets can be taken from Node, and lets the addon leave Node's symbols to be found
-//! when it is loaded.
+//! Sets the cfg `takeover` where sockets can be taken from Node, and lets the linker leave Node's symbols undefined until
+//! the addon is loaded.
 
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(takeover)");

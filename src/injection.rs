@@ -1,7 +1,7 @@
-//! Panics at chosen places, for the tests of how they are contained (`npm run test:panics`).
+//! Panics at chosen places, to test that a panic ends one connection only (`npm run test:panics`).
 //!
-//! `SOCKJS_RS_PANIC=read:2,timer:1` makes the second pass of the place `read` and the first of `timer` panic.
-//! Only with the feature `panic-injection`, which a release build refuses.
+//! With `SOCKJS_RS_PANIC=read:2,timer:1`, the second call with the place `read` panics, and the first with `timer`.
+//! Compiled only with the feature `panic-injection`, and not in a release build.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock};
@@ -11,9 +11,9 @@ use crate::lock;
 #[cfg(not(debug_assertions))]
 compile_error!("panic-injection is for debug builds");
 
-/// Panics if it is this pass of the place that is to do so.
+/// Panics if `SOCKJS_RS_PANIC` names this call with this place.
 pub(crate) fn may_panic(place: &str) {
-    /// Passes that are left, by place.
+    /// The number of calls until the panic, by place.
     static LEFT: OnceLock<Mutex<HashMap<String, u32>>> = OnceLock::new();
     let left = LEFT.get_or_init(|| {
         let wanted = std::env::var("SOCKJS_RS_PANIC").unwrap_or_default();

@@ -1,8 +1,8 @@
-//! How a connection ends: the causes, and the closing handshake of a websocket with the answers of
+//! Why a connection ends, and the closing handshake of a websocket (RFC 6455, section 7) with the answers of
 //! faye-websocket.
 //!
-//! Deterministic, without clock and socket: time is an argument. The driver carries out the [`Steps`] that each
-//! input answers with, and then asks for [`Closing::poll_timeout`].
+//! Deterministic, without clock and socket: time is an argument. The caller carries out the [`Steps`] that each method
+//! returns, and then asks [`Closing::poll_timeout`] for the next deadline.
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -12,12 +12,12 @@ use super::websocket_kind::WebsocketKind;
 /// Why a connection ends. A session also ends by its own deadlines: see [`super::session`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// The application called `close()`: the client gets this `c` frame. Its receiver is then done.
+    /// The application called `close()`: the client gets this `c` frame. [`Cause::ReceiverDone`] follows.
     ApplicationClosed(Vec<u8>),
-    /// The application called `close()` on a raw websocket: the client gets this close frame. Without one
-    /// nothing is sent, as in faye-websocket when it cannot encode the reason.
+    /// The application called `close()` on a raw websocket: the client gets this close frame. `None` sends nothing,
+    /// as faye-websocket does if it cannot encode the reason.
     ApplicationClosedRaw(Option<CloseFrame>),
-    /// The receiver has all it gets: its `c` frame, or as many bytes as its limit allows, or the application
+    /// The receiver gets nothing more: its `c` frame was sent, its response has reached the limit, or the application
     /// ended it. A response ends; a websocket closes.
     ReceiverDone,
     /// The application ended a session that has no receiver.
@@ -26,8 +26,8 @@ pub enum Cause {
     ResponseAborted(u64),
     /// The client sent a close frame: it gets this answer.
     ClientClosed(CloseFrame),
-    /// The client broke the websocket protocol: it gets this answer, unless a close frame was sent before. Then
-    /// the violation is ignored, as in faye-websocket.
+    /// The client violated the websocket protocol: it gets this answer. If a close frame was sent before, the
+    /// violation is ignored, as in faye-websocket.
     Violation(CloseFrame),
     /// The client sent a message that is not JSON: its websocket closes without a `c` frame.
     BrokenFraming,
@@ -35,14 +35,14 @@ pub enum Cause {
     ClientGone,
     /// More bytes wait for the client than `max_buffered` allows.
     TooSlow,
-    /// The client has not answered a close frame in time, or has not read what was sent before the end.
+    /// The client has not answered a close frame in time, or has not read the last bytes in time.
     CloseTimeout,
-    /// A panic.
+    /// Code that handles this connection panicked.
     Panic,
 }
 
 impl Cause {
-    /// Whether it is the client that ends its websocket. What it sent before is still with the application.
+    /// Whether the client ends its websocket. Then the application may not have handled all of its messages yet.
     fn is_from_client(&self) -> bool {
         matches!(
             self,
@@ -51,17 +51,16 @@ impl Cause {
     }
 }
 
-/// A close frame of RFC 6455. Hixie-76 knows only one, without code and reason.
+/// A close frame of RFC 6455. That of Hixie-76 has neither code nor reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloseFrame {
-    /// The status code.
     pub code: u16,
-    /// UTF-8.
+    /// UTF-8, unless the application passed other bytes.
     pub reason: Cow<'static, [u8]>,
 }
 
 impl CloseFrame {
-    /// With a reason that lives only as long as the bytes that it was read from.
+    /// Copies the reason.
     pub fn new(code: u16, reason: &[u8]) -> Self {
         Self {
             code,
@@ -77,20 +76,20 @@ impl CloseFrame {
     }
 }
 
-/// With which every SockJS websocket closes after its `c` frame.
+/// The close frame of each SockJS websocket, after its `c` frame.
 const NORMAL_CLOSURE: CloseFrame = CloseFrame::fixed(1000, b"Normal closure");
 const BROKEN_FRAMING: CloseFrame = CloseFrame::fixed(3000, b"Broken framing.");
 const TOO_SLOW: CloseFrame = CloseFrame::fixed(1008, b"Client too slow");
 
-/// How long a client may leave a close frame unanswered (faye-websocket: `CLOSE_TIMEOUT`).
+/// How long the server waits for the answer to its close frame (faye-websocket: `CLOSE_TIMEOUT`).
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What the driver has to do, in this order.
+/// What the caller has to do, in this order.
 #[derive(Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Steps {
-    /// Tell the application behind the messages that it has not yet handled. When it comes to that, it is the
-    /// turn of [`Closing::poll_queued`].
+    /// Queue an event behind the messages that the application has not handled yet, and call
+    /// [`Closing::poll_queued`] when the application handles it.
     pub queue: bool,
     /// Send this close frame.
     pub frame: Option<CloseFrame>,
@@ -103,9 +102,9 @@ pub struct Steps {
 /// How the sending side of a websocket ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SenderEnd {
-    /// What waits still leaves.
+    /// The bytes that wait are sent first.
     Flush,
-    /// What waits is dropped.
+    /// The bytes that wait are dropped.
     Abort,
 }
 
@@ -114,22 +113,22 @@ pub enum SenderEnd {
 pub struct Closing {
     kind: WebsocketKind,
     state: State,
-    /// How the client has ended it, until the application has handled what came before; each cause once.
+    /// Causes from the client that wait until the application has handled the messages before them. Of each kind
+    /// there is at most one.
     queued: Vec<Cause>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Messages flow.
+    /// No close frame was sent.
     Open,
-    /// A close frame was sent; the client has until then to answer it.
+    /// A close frame was sent. Contains the deadline for the client's answer.
     CloseSent(Instant),
-    /// Nothing is sent any more. What waits may leave until then; the client may be gone already.
+    /// Nothing more is written. Contains the deadline for the bytes that wait, if there is still a client.
     Over(Option<Instant>),
 }
 
 impl Closing {
-    /// That of a websocket that is open.
     pub fn new(kind: WebsocketKind) -> Self {
         Self {
             kind,
@@ -138,24 +137,24 @@ impl Closing {
         }
     }
 
-    /// Whether no close frame has been sent: heartbeats go on.
+    /// Whether no close frame has been sent, so that heartbeats continue.
     pub fn is_open(&self) -> bool {
         self.state == State::Open
     }
 
-    /// Whether messages of the client count: none do that follow its end.
+    /// Whether messages of the client are accepted, which they are not after it has ended the websocket.
     pub fn can_receive(&self) -> bool {
         self.queued.is_empty()
     }
 
-    /// Whether a ping is answered.
+    /// Whether pings of the client are answered.
     pub fn can_pong(&self) -> bool {
         let is_broken = |cause: &Cause| matches!(cause, Cause::Violation(_));
         !matches!(self.state, State::Over(_)) && !self.queued.iter().any(is_broken)
     }
 
-    /// The one input that ends a websocket. An end that the client brings about takes its place behind the
-    /// messages before it, because the application's answers to them belong before the close frame.
+    /// Ends the websocket. A cause from the client waits behind the messages before it, so that the application's
+    /// answers to them leave before the close frame.
     pub fn end(&mut self, cause: Cause, now: Instant) -> Steps {
         if !cause.is_from_client() || !self.is_open() {
             return self.end_now(cause, now);
@@ -175,8 +174,8 @@ impl Closing {
         steps
     }
 
-    /// The application has handled all that came before the end of the client: the steps for the next of the
-    /// causes that wait, until there is none.
+    /// The steps for the next cause that waits; `None` if there is none. To be called when the application has
+    /// handled the messages before these causes.
     pub fn poll_queued(&mut self, now: Instant) -> Option<Steps> {
         if self.queued.is_empty() {
             return None;
@@ -185,7 +184,7 @@ impl Closing {
         Some(self.end_now(cause, now))
     }
 
-    /// When [`Closing::handle_timeout`] wants to be called.
+    /// When [`Closing::handle_timeout`] has to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.state {
             State::Open => None,
@@ -194,7 +193,7 @@ impl Closing {
         }
     }
 
-    /// Time has passed. Harmless before [`Closing::poll_timeout`].
+    /// Ends the websocket if its deadline has passed. Does nothing before [`Closing::poll_timeout`].
     pub fn handle_timeout(&mut self, now: Instant) -> Steps {
         if self.poll_timeout().is_some_and(|at| at <= now) {
             self.end(Cause::CloseTimeout, now)
@@ -221,16 +220,16 @@ impl Closing {
                     ..Steps::default()
                 }
             }
-            // A SockJS session closes by a `c` frame; its receiver is then done.
+            // The session sends a `c` frame, and `ReceiverDone` follows.
             Cause::TooSlow if self.is_open() && self.kind != WebsocketKind::Raw => Steps::default(),
             Cause::TooSlow if self.is_open() => self.begin(Some(TOO_SLOW), now),
-            // It has got its close frame, and goes on pinging without reading; or it had its time.
+            // The client has its close frame, but does not read while it goes on pinging, or has not answered in time.
             Cause::TooSlow | Cause::CloseTimeout => self.abort(),
             Cause::Panic => Steps {
                 session: true,
                 ..self.abort()
             },
-            // The session closes by a `c` frame; the others are about responses.
+            // The session handles these, except for a violation after a close frame, which is ignored.
             Cause::ApplicationClosed(_)
             | Cause::SessionAbandoned
             | Cause::ResponseAborted(_)
@@ -238,7 +237,8 @@ impl Closing {
         }
     }
 
-    /// Begins the handshake. For Hixie-76 that is its end: faye does not wait for the client there.
+    /// Begins the closing handshake. On Hixie-76 it is also the end, because faye-websocket does not wait for the
+    /// client there.
     fn begin(&mut self, frame: Option<CloseFrame>, now: Instant) -> Steps {
         if !self.is_open() {
             return Steps::default();
@@ -257,7 +257,7 @@ impl Closing {
         }
     }
 
-    /// Answers what the client has begun, unless a close frame has been sent. That is the end.
+    /// Ends the closing handshake with an answer to the client, unless a close frame was sent before.
     fn answer(&mut self, frame: CloseFrame, now: Instant) -> Steps {
         let steps = self.begin(Some(frame), now);
         self.state = State::Over(self.poll_timeout());

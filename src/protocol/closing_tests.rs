@@ -22,7 +22,7 @@ fn client(kind: WebsocketKind) -> Client {
     }
 }
 
-/// One whose server has sent a close frame.
+/// A websocket on which the server has sent a close frame.
 fn closed_by_server(kind: WebsocketKind) -> Client {
     let mut client = client(kind);
     assert_eq!(client.end(Cause::ReceiverDone).frame, Some(normal()));
@@ -34,15 +34,15 @@ impl Client {
         self.closing.end(cause, self.now)
     }
 
-    /// The client ends its websocket, and the application reaches that.
+    /// The client ends its websocket, and the application handles that.
     fn end_handled(&mut self, cause: Cause) -> Steps {
         assert_eq!(self.end(cause), queue());
-        let steps = self.caught_up().unwrap();
-        assert_eq!(self.caught_up(), None);
+        let steps = self.handle_queued().unwrap();
+        assert_eq!(self.handle_queued(), None);
         steps
     }
 
-    fn caught_up(&mut self) -> Option<Steps> {
+    fn handle_queued(&mut self) -> Option<Steps> {
         self.closing.poll_queued(self.now)
     }
 
@@ -82,7 +82,7 @@ fn sends(frame: CloseFrame) -> Steps {
     }
 }
 
-/// The session is over; what waits still leaves, after the `frame`.
+/// The session ends, and the sending side after the `frame` and the bytes that wait.
 fn ends(frame: Option<CloseFrame>) -> Steps {
     Steps {
         frame,
@@ -113,7 +113,7 @@ fn an_open_websocket_has_no_deadline() {
     }
 }
 
-// The application's side and the server's.
+// Causes from the application and the server.
 
 #[test]
 fn a_receiver_that_is_done_closes_normally() {
@@ -133,7 +133,7 @@ fn an_application_closes_a_raw_websocket_with_its_own_frame() {
 }
 
 #[test]
-fn without_a_frame_nothing_is_sent_and_the_client_has_its_time_all_the_same() {
+fn a_close_without_a_frame_sends_nothing_and_aborts_after_the_timeout() {
     let mut client = client(WebsocketKind::Raw);
     assert_eq!(client.end(Cause::ApplicationClosedRaw(None)), nothing());
     assert!(!client.closing.is_open());
@@ -141,7 +141,7 @@ fn without_a_frame_nothing_is_sent_and_the_client_has_its_time_all_the_same() {
 }
 
 #[test]
-fn a_hixie_76_client_is_not_waited_for_but_may_read_what_was_sent() {
+fn the_server_does_not_wait_for_a_hixie_76_client_but_lets_it_read_what_was_sent() {
     let mut client = client(WebsocketKind::Hixie76);
     let steps = client.end(Cause::ReceiverDone);
     assert_eq!(steps.sender, Some(SenderEnd::Flush));
@@ -164,7 +164,7 @@ fn a_second_close_changes_nothing() {
 }
 
 #[test]
-fn an_unanswered_close_frame_is_given_up_once_and_after_its_time() {
+fn a_close_frame_without_an_answer_aborts_once_after_the_timeout() {
     let mut client = closed_by_server(WebsocketKind::Sockjs);
     assert_eq!(client.after(ALMOST), nothing());
     assert_eq!(client.after(MOMENT), aborts());
@@ -192,7 +192,7 @@ fn a_client_that_is_too_slow_gets_a_close_frame_only_on_raw_websockets() {
 }
 
 #[test]
-fn a_client_that_is_too_slow_after_its_close_frame_is_given_up() {
+fn a_client_that_is_too_slow_after_its_close_frame_is_aborted() {
     for kind in KINDS {
         let mut client = closed_by_server(kind);
         assert_eq!(client.end(Cause::TooSlow), aborts());
@@ -225,24 +225,24 @@ fn a_session_that_closes_by_a_c_frame_closes_its_websocket_only_when_its_receive
     }
 }
 
-// The client's side.
+// Causes from the client.
 
 #[test]
-fn a_close_frame_of_the_client_is_answered_behind_the_messages_before_it() {
+fn a_close_frame_of_the_client_is_answered_after_the_messages_before_it() {
     for kind in KINDS {
         let mut client = client(kind);
         let answer = frame(1001, "");
         assert_eq!(client.end(Cause::ClientClosed(answer.clone())), queue());
-        // The application may still write, and what the client sends no longer counts.
+        // The application can still write, but messages of the client are no longer accepted.
         assert!(client.closing.is_open() && !client.closing.can_receive());
         assert!(client.closing.can_pong() && !client.times_out());
-        assert_eq!(client.caught_up(), Some(ends(Some(answer))));
+        assert_eq!(client.handle_queued(), Some(ends(Some(answer))));
         assert!(!client.closing.can_pong());
     }
 }
 
 #[test]
-fn a_client_that_does_not_take_the_answer_to_its_close_frame_is_given_up() {
+fn a_client_that_does_not_read_the_answer_to_its_close_frame_is_aborted() {
     let mut client = client(WebsocketKind::Sockjs);
     let _ = client.end_handled(Cause::ClientClosed(frame(1000, "")));
     assert_eq!(client.after(ALMOST), nothing());
@@ -250,7 +250,7 @@ fn a_client_that_does_not_take_the_answer_to_its_close_frame_is_given_up() {
 }
 
 #[test]
-fn a_close_frame_that_answers_is_not_answered() {
+fn an_answer_to_the_servers_close_frame_is_not_answered() {
     let mut client = closed_by_server(WebsocketKind::Raw);
     let deadline = client.closing.poll_timeout();
     client.now += MOMENT;
@@ -260,12 +260,12 @@ fn a_close_frame_that_answers_is_not_answered() {
 }
 
 #[test]
-fn a_violation_is_answered_and_pings_behind_it_are_not() {
+fn a_violation_is_answered_and_pings_after_it_are_not() {
     let mut client = client(WebsocketKind::Sockjs);
     let answer = frame(1002, "Unrecognized frame opcode: 3");
     assert_eq!(client.end(Cause::Violation(answer.clone())), queue());
     assert!(!client.closing.can_pong());
-    assert_eq!(client.caught_up(), Some(ends(Some(answer))));
+    assert_eq!(client.handle_queued(), Some(ends(Some(answer))));
 }
 
 #[test]
@@ -276,11 +276,11 @@ fn a_violation_after_a_close_frame_is_ignored() {
 }
 
 #[test]
-fn a_violation_is_ignored_if_the_application_closes_before_it_comes_to_it() {
+fn a_violation_is_ignored_if_the_application_closes_before_it_is_handled() {
     let mut client = client(WebsocketKind::Raw);
     assert_eq!(client.end(Cause::Violation(frame(1002, "x"))), queue());
     assert_eq!(client.end(Cause::ReceiverDone).frame, Some(normal()));
-    assert_eq!(client.caught_up(), Some(nothing()));
+    assert_eq!(client.handle_queued(), Some(nothing()));
     assert!(client.times_out());
 }
 
@@ -298,7 +298,7 @@ fn broken_framing_closes_and_ends_the_session_and_the_client_may_still_answer() 
 }
 
 #[test]
-fn a_client_that_is_gone_is_not_waited_for() {
+fn the_server_does_not_wait_for_a_client_that_is_gone() {
     for kind in KINDS {
         let mut open = client(kind);
         assert_eq!(open.end_handled(Cause::ClientGone), ends(None));
@@ -310,7 +310,7 @@ fn a_client_that_is_gone_is_not_waited_for() {
 }
 
 #[test]
-fn ends_of_the_client_keep_their_order_and_each_counts_once() {
+fn causes_from_the_client_keep_their_order_and_each_counts_once() {
     let mut client = client(WebsocketKind::Sockjs);
     let first = frame(1002, "first");
     assert_eq!(client.end(Cause::Violation(first.clone())), queue());
@@ -319,21 +319,21 @@ fn ends_of_the_client_keep_their_order_and_each_counts_once() {
         Cause::ClientGone,
         Cause::ClientGone,
     ] {
-        assert_eq!(client.end(late), nothing(), "the application was told once");
+        assert_eq!(client.end(late), nothing(), "only one event is queued");
     }
-    assert_eq!(client.caught_up(), Some(ends(Some(first))));
+    assert_eq!(client.handle_queued(), Some(ends(Some(first))));
     assert!(client.times_out());
-    assert_eq!(client.caught_up(), Some(ends(None)));
+    assert_eq!(client.handle_queued(), Some(ends(None)));
     assert!(!client.times_out());
-    assert_eq!(client.caught_up(), None);
+    assert_eq!(client.handle_queued(), None);
 }
 
 #[test]
-fn a_client_that_leaves_while_its_close_frame_waits_is_gone_at_once_if_the_server_has_closed() {
+fn after_a_close_of_the_server_a_client_that_leaves_ends_the_session_at_once() {
     let mut client = client(WebsocketKind::Sockjs);
     assert_eq!(client.end(Cause::ClientClosed(frame(1000, ""))), queue());
     assert_eq!(client.end(Cause::ReceiverDone).frame, Some(normal()));
     assert_eq!(client.end(Cause::ClientGone), ends(None));
-    // Too late for an answer.
-    assert_eq!(client.caught_up(), Some(ends(None)));
+    // It is too late to answer the client's close frame.
+    assert_eq!(client.handle_queued(), Some(ends(None)));
 }

@@ -1,10 +1,10 @@
-//! The opening handshake of a websocket (RFC 6455 4.2), judged as faye-websocket judges it.
+//! The opening handshake of a websocket (RFC 6455, section 4.2), with the decisions of faye-websocket.
 
 use tungstenite::handshake::derive_accept_key;
 
 use crate::http::response::HandshakeError;
 
-/// The headers of a handshake that decide it, as Node gives them.
+/// The headers on which a handshake depends, as Node reads them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Handshake<'a> {
     /// `Connection`
@@ -20,20 +20,20 @@ pub struct Handshake<'a> {
 }
 
 impl Handshake<'_> {
-    /// Whether these headers ask for a websocket at all.
+    /// Whether the headers ask for an upgrade to a websocket.
     pub fn is_websocket(&self) -> bool {
         let lists_upgrade = self.connection.is_some_and(|list| {
             list.split(',')
-                .any(|token| token.trim_matches(' ').eq_ignore_ascii_case("upgrade"))
+                .any(|option| option.trim_matches(' ').eq_ignore_ascii_case("upgrade"))
         });
         lists_upgrade
             && self
                 .upgrade
-                .is_some_and(|to| to.eq_ignore_ascii_case("websocket"))
+                .is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"))
     }
 
-    /// The `101` response, with `extra` headers (`faye_server_options.headers`) first, or why
-    /// there is none. A short or odd key is accepted, as in 0.3.24.
+    /// The `101` response, which begins with the `extra` headers (`faye_server_options.headers`), or the reason to
+    /// refuse. As in 0.3.24, a key of any length is accepted.
     pub fn answer(&self, extra: &[(String, String)]) -> Result<Vec<u8>, HandshakeError> {
         if self.version != Some("13") {
             let version = self.version.unwrap_or("undefined");
@@ -42,7 +42,7 @@ impl Handshake<'_> {
         let Some(key) = self.key else {
             return Err(HandshakeError::MissingKey);
         };
-        // None is accepted, but 0.3.24 refuses a list that it cannot read.
+        // No extension is used, but 0.3.24 refuses a value that is not a list of extensions.
         if let Some(list) = self.extensions
             && !list.is_empty()
             && !is_extension_list(list)
@@ -62,7 +62,7 @@ impl Handshake<'_> {
     }
 }
 
-/// The head of a response. faye keeps the first of several headers of one name.
+/// The head of a response. As in faye-websocket, the first of several headers with the same name is sent.
 pub(super) fn head<'a>(status: &str, headers: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let mut sent: Vec<&str> = Vec::new();
     let mut head = format!("HTTP/1.1 {status}\r\n");
@@ -78,7 +78,7 @@ pub(super) fn head<'a>(status: &str, headers: impl Iterator<Item = (&'a str, &'a
     head
 }
 
-/// Whether this is an `extension-list` (RFC 6455 9.1).
+/// Whether this is an `extension-list` (RFC 6455, section 9.1).
 fn is_extension_list(list: &str) -> bool {
     let mut rest = list;
     loop {
@@ -94,7 +94,7 @@ fn is_extension_list(list: &str) -> bool {
     }
 }
 
-/// What follows one extension with its parameters.
+/// The text after one extension with its parameters; `None` if there is none.
 fn extension(text: &str) -> Option<&str> {
     let mut rest = token(text)?;
     while let Some(parameter) = separator(rest, ';') {
@@ -106,21 +106,21 @@ fn extension(text: &str) -> Option<&str> {
     Some(rest)
 }
 
-/// What follows a separator with its white space.
+/// The text after a separator and the white space around it; `None` if there is none.
 fn separator(text: &str, separator: char) -> Option<&str> {
     let space = [' ', '\t'];
     let rest = text.trim_start_matches(space).strip_prefix(separator)?;
     Some(rest.trim_start_matches(space))
 }
 
-/// What follows a token (RFC 9110 5.6.2).
+/// The text after a token (RFC 9110, section 5.6.2); `None` if there is none.
 fn token(text: &str) -> Option<&str> {
     let rest = text
         .trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c));
     (rest.len() < text.len()).then_some(rest)
 }
 
-/// What follows a quoted string, as faye's parser reads it.
+/// The text after a quoted string, as faye-websocket's parser reads it; `None` if there is none.
 fn quoted(text: &str) -> Option<&str> {
     let mut chars = text.strip_prefix('"')?.chars();
     loop {
@@ -150,7 +150,7 @@ mod tests {
         };
         assert!(good.is_websocket());
         let response = String::from_utf8(good.answer(&[]).unwrap()).unwrap();
-        // The example of RFC 6455 1.3.
+        // The example of RFC 6455, section 1.3.
         assert!(response.contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
         let version = Handshake {
             version: Some("8"),
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_of_several_handshake_headers_wins() {
+    fn the_first_of_several_headers_with_the_same_name_is_sent() {
         let good = Handshake {
             version: Some("13"),
             key: Some("k"),

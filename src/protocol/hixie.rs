@@ -7,17 +7,17 @@ use super::handshake::head;
 use super::rfc6455::{Incoming, TOO_LARGE, TOO_LARGE_REASON};
 use crate::http::response::HandshakeError;
 
-/// Bytes that follow the head of the request: the third key.
+/// The length of the third key, which follows the head of the request, in bytes.
 pub const KEY_3: usize = 8;
 
 const TEXT: u8 = 0x00;
 const END: u8 = 0xff;
-/// Begins the frame that closes, and with a length of zero is it.
+/// The first byte of the closing frame. The second is a length of zero.
 const CLOSE: u8 = 0xff;
-/// A frame whose first byte has this bit states its length; a byte of the length has it if another follows.
+/// Set in the first byte of a frame that states its length, and in each byte of the length but the last.
 const HIGH_BIT: u8 = 0x80;
 
-/// The headers of a handshake that decide it, as Node gives them.
+/// The headers on which a handshake depends, as Node reads them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Handshake<'a> {
     /// `Sec-WebSocket-Key1`
@@ -29,17 +29,17 @@ pub struct Handshake<'a> {
 }
 
 impl Handshake<'_> {
-    /// Whether a request without a version of the later protocols is one of this protocol.
-    pub fn is_meant(&self) -> bool {
+    /// Whether a request without `Sec-WebSocket-Version` and `Sec-WebSocket-Key` is a handshake of this protocol.
+    pub fn is_hixie_76(&self) -> bool {
         [self.key_1, self.key_2]
             .iter()
             .flatten()
             .any(|key| !key.is_empty())
     }
 
-    /// The head of the `101` response, which leaves before the third key has come (the draft, 5.2: a proxy may
-    /// forward it only when it has that head), and what to answer the key with; or why there is none. The
-    /// `extra` headers (`faye_server_options.headers`) come last, and of one name the first counts.
+    /// The head of the `101` response, and the challenge that the third key completes; or the reason to refuse. The head
+    /// leaves before the third key arrives, because some proxies forward the key only after it. The `extra` headers
+    /// (`faye_server_options.headers`) come last; the first of several headers with the same name is sent.
     pub fn answer(
         &self,
         location: &str,
@@ -67,14 +67,14 @@ impl Handshake<'_> {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()));
         let head = head("101 WebSocket Protocol Handshake", own.chain(extra));
-        // One byte a UTF-16 unit: what came as a byte above ASCII leaves as the same.
+        // Node reads headers as latin1. One byte for each UTF-16 unit gives back the client's bytes.
         let bytes = head.encode_utf16().map(|unit| unit.to_le_bytes()[0]);
         Ok((bytes.collect(), Challenge([number_1, number_2])))
     }
 }
 
-/// The number that a key hides: its digits, divided by how many spaces it has. `None` where that is no whole
-/// number of 32 bits.
+/// The number in a key: its digits, divided by the number of its spaces. `None` if the result is not a whole number of
+/// 32 bits.
 fn number(key: &str) -> Option<u32> {
     let spaces = key.bytes().filter(|byte| *byte == b' ').count() as u64;
     let mut digits = key.bytes().filter(u8::is_ascii_digit).peekable();
@@ -85,16 +85,16 @@ fn number(key: &str) -> Option<u32> {
     if spaces == 0 || number % spaces != 0 {
         return None;
     }
-    // faye-websocket fails at a larger one only when the third key comes, and ends the process by that.
+    // With a larger number, faye-websocket throws when the third key arrives, and so ends the process.
     u32::try_from(number / spaces).ok()
 }
 
-/// What the keys in the head of a handshake ask.
+/// The numbers in the two keys of a handshake's head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Challenge(pub [u32; 2]);
 
 impl Challenge {
-    /// The bytes that prove the handshake was understood: an MD5 sum.
+    /// The bytes that complete the handshake: the MD5 sum of the three keys.
     pub fn answer(self, key_3: [u8; KEY_3]) -> [u8; 16] {
         let [number_1, number_2] = self.0;
         let mut sum = Md5::new();
@@ -105,30 +105,32 @@ impl Challenge {
     }
 }
 
-/// Turns bytes of a client, split anywhere, into messages. Text is what counts; frames that state their length
-/// are skipped. There are no pings, no close codes and, invalid UTF-8 being replaced, no errors but size.
+/// Decodes the bytes of a client, in pieces of any length. Only text frames are messages; frames that state their
+/// length are skipped. There are no pings and no close codes. Invalid UTF-8 is replaced, so the only violation is a
+/// frame that is too large.
 #[derive(Debug)]
 pub struct Decoder {
-    /// Bound of one message, or of a frame that is skipped, in bytes.
+    /// The bound of a message, and of a frame that is skipped, in bytes.
     max_message_size: usize,
     state: State,
-    /// A text that came in several pieces.
+    /// The beginning of a text whose end has not arrived.
     text: Vec<u8>,
-    /// A frame of [`CLOSE`] has begun. As in faye-websocket any frame of length zero closes from then on.
+    /// A frame has begun with [`CLOSE`]. As in faye-websocket, the next frame with a length of zero closes, whatever its
+    /// first byte is.
     closing: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum State {
-    /// A frame begins.
+    /// Before the first byte of a frame.
     Start,
     /// Inside a text, which ends with [`END`].
     Text,
-    /// Inside the length of a frame: what it is so far.
+    /// Inside the length of a frame. Contains its value so far.
     Length(usize),
-    /// The number of bytes of a frame that are still to be skipped.
+    /// Inside a frame that is skipped. Contains the number of its bytes that are left.
     Skip(usize),
-    /// Whatever follows is dropped.
+    /// All further bytes are ignored.
     Closed,
 }
 
@@ -143,12 +145,11 @@ impl Decoder {
         }
     }
 
-    /// Bytes held for a text that is not complete.
+    /// The number of bytes kept of a text whose end has not arrived.
     pub fn buffered(&self) -> usize {
         self.text.len()
     }
 
-    /// Decodes `input`.
     pub fn feed(&mut self, mut input: &[u8], to: &mut impl Incoming) {
         while let Some((first, rest)) = input.split_first() {
             match self.state {
@@ -179,10 +180,10 @@ impl Decoder {
         }
     }
 
-    /// Takes what there is of a text. Answers what follows it.
+    /// Takes bytes of a text, up to its end if that is in `input`. Returns the bytes after them.
     fn take_text<'a>(&mut self, input: &'a [u8], to: &mut impl Incoming) -> &'a [u8] {
         let room = self.max_message_size - self.text.len();
-        // A byte more than there is room for is the end, or one too many.
+        // The byte after a text of the maximal length has to be its end.
         let within = &input[..input.len().min(room.saturating_add(1))];
         let Some(end) = memchr::memchr(END, within) else {
             if within.len() > room {
@@ -203,7 +204,7 @@ impl Decoder {
         &input[end + 1..]
     }
 
-    /// Takes a byte of the length of a frame: seven bits of it, the highest first.
+    /// Takes one byte of a frame's length. It has seven bits of it, the most significant bits first.
     fn take_length(&mut self, so_far: usize, byte: u8, to: &mut impl Incoming) {
         let length = so_far
             .saturating_mul(0x80)
@@ -239,15 +240,15 @@ fn deliver(text: &[u8], to: &mut impl Incoming) {
     }
 }
 
-/// Appends one frame with the text that `fill` writes, which has to be UTF-8: it cannot hold the byte that
-/// ends the frame.
+/// Appends one frame with the text that `fill` writes. It has to be UTF-8, which never contains the byte that ends the
+/// frame.
 pub fn encode_with(out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) {
     out.push(TEXT);
     fill(out);
     out.push(END);
 }
 
-/// Appends the frame that closes. Nothing follows it: neither side waits for the other's.
+/// Appends the closing frame. It is the last one: neither side waits for that of the other.
 pub fn encode_close(out: &mut Vec<u8>) {
     out.extend_from_slice(&[CLOSE, 0x00]);
 }

@@ -1,4 +1,4 @@
-//! Tests of Hixie-76, in the order of its life.
+//! Tests of Hixie-76: handshake, frames, closing.
 
 use super::*;
 
@@ -28,20 +28,20 @@ impl Incoming for Log {
 
 const MAX: usize = 200;
 
-/// What is found in pieces of every length, which has to be the same.
+/// Decodes the bytes in pieces of each length, and checks that the result is always the same.
 fn decode(bytes: &[u8]) -> Vec<String> {
-    let by = |piece: usize| {
+    let in_pieces = |length: usize| {
         let mut decoder = Decoder::new(MAX);
         let mut log = Log::default();
-        for piece in bytes.chunks(piece) {
+        for piece in bytes.chunks(length) {
             decoder.feed(piece, &mut log);
             assert!(decoder.buffered() <= MAX);
         }
         log.0
     };
-    let whole = by(bytes.len());
-    for piece in 1..bytes.len() {
-        assert_eq!(by(piece), whole, "pieces of {piece}");
+    let whole = in_pieces(bytes.len());
+    for length in 1..bytes.len() {
+        assert_eq!(in_pieces(length), whole, "pieces of {length} bytes");
     }
     whole
 }
@@ -54,7 +54,7 @@ const GOOD: Handshake<'static> = Handshake {
 const LOCATION: &str = "ws://example.com/demo";
 
 #[test]
-fn the_handshake_of_the_draft_is_answered_as_it_says() {
+fn the_example_of_the_draft_gets_the_answer_of_the_draft() {
     let (head, challenge) = GOOD.answer(LOCATION, &[]).unwrap();
     assert_eq!(
         String::from_utf8(head).unwrap(),
@@ -65,12 +65,12 @@ fn the_handshake_of_the_draft_is_answered_as_it_says() {
          Sec-WebSocket-Location: ws://example.com/demo\r\n\r\n"
     );
     assert_eq!(challenge, Challenge([829_309_203, 259_970_620]));
-    // The draft, 1.3.
+    // Section 1.3 of the draft.
     assert_eq!(challenge.answer(*b"^n:ds[4U"), *b"8jKS'y:G*Co,Wxa-");
 }
 
 #[test]
-fn one_key_without_the_other_is_missed() {
+fn a_handshake_with_only_one_key_is_refused() {
     for absent in [None, Some("")] {
         let first = Handshake {
             key_1: absent,
@@ -78,7 +78,7 @@ fn one_key_without_the_other_is_missed() {
         };
         let error = HandshakeError::MissingHixieKey("Sec-WebSocket-Key1");
         assert_eq!(first.answer(LOCATION, &[]), Err(error));
-        assert!(first.is_meant());
+        assert!(first.is_hixie_76());
         let second = Handshake {
             key_2: absent,
             ..GOOD
@@ -89,12 +89,12 @@ fn one_key_without_the_other_is_missed() {
             key_1: absent,
             ..second
         };
-        assert!(!none.is_meant());
+        assert!(!none.is_hixie_76());
     }
 }
 
 #[test]
-fn a_key_hides_a_whole_number_of_32_bits() {
+fn a_key_contains_a_whole_number_of_32_bits() {
     assert_eq!(number("0 a"), Some(0));
     assert_eq!(number("a1b 2c"), Some(12));
     assert_eq!(number("1 2  "), Some(4));
@@ -114,7 +114,7 @@ fn a_key_hides_a_whole_number_of_32_bits() {
 }
 
 #[test]
-fn headers_are_bytes_and_the_first_of_a_name_counts() {
+fn headers_are_latin1_and_the_first_of_each_name_is_sent() {
     let handshake = Handshake {
         origin: Some("http://\u{e9}"),
         ..GOOD
@@ -157,7 +157,7 @@ fn the_split_of_the_bytes_does_not_matter() {
 }
 
 #[test]
-fn what_is_too_large_ends_it() {
+fn a_frame_that_is_too_large_is_a_violation() {
     let too_large = [format!("violation 1009 {TOO_LARGE_REASON}")];
     let text = |len: usize| [b"\x00", &*vec![b'x'; len], b"\xff\x00y\xff"].concat();
     assert_eq!(
@@ -165,7 +165,7 @@ fn what_is_too_large_ends_it() {
         [format!("text {}", "x".repeat(MAX)), "text y".into()]
     );
     assert_eq!(decode(&text(MAX + 1)), too_large);
-    // At the byte that is too much, not when the text ends.
+    // The first byte beyond the bound is the violation, not the end of the text.
     assert_eq!(decode(&text(MAX + 1)[..MAX + 2]), too_large);
     let skipped = [b"\x80\x81\x48", &*vec![7; MAX], b"\x00y\xff"].concat();
     assert_eq!(decode(&skipped), ["text y"]);
@@ -183,7 +183,7 @@ fn a_closing_frame_with_a_length_is_skipped_and_the_next_empty_one_closes() {
 }
 
 #[test]
-fn what_the_encoder_writes_is_read_again() {
+fn encoded_frames_are_decoded_to_the_same_messages() {
     let mut out = Vec::new();
     encode_with(&mut out, |out| out.extend_from_slice("h\u{e9}".as_bytes()));
     encode_with(&mut out, |_| {});

@@ -1,21 +1,18 @@
-//! `SockJS` quoting of outgoing strings, and the decoding of client payloads.
+//! Quotes outgoing strings as SockJS does, and decodes the payloads of clients.
 //!
-//! Both directions are hot paths. Outgoing text is written straight into the frame; incoming text
-//! is validated once (`serde_json`, which scans without recursion) and then handed on as slices of
-//! the payload wherever it needs no unescaping.
+//! Both directions are hot paths. Outgoing text is written directly into the frame. Incoming text is validated once, by
+//! `serde_json`, which scans without recursion; strings without escapes are then passed on as slices of the payload.
 
 use memchr::{memchr, memchr2};
 use serde_json::value::RawValue;
 
-/// Appends `"…"`: the UTF-16 `units` of a JavaScript string quoted as sockjs 0.3.24 `utils.quote`
-/// does, in UTF-8.
+/// Appends the string with these UTF-16 `units`, quoted as by `utils.quote` of 0.3.24, in UTF-8.
 ///
-/// That is `JSON.stringify` with the characters that some browsers mangle written as `\uxxxx`,
-/// surrogates (paired or not) among them, so the output is always valid UTF-8.
-/// Returns the number of UTF-16 units appended.
+/// It is the string's `JSON.stringify`, but with characters that some browsers change written as `\uxxxx`. All
+/// surrogates are among these, so the output is always valid UTF-8. Returns the number of UTF-16 units appended.
 pub fn quote(units: &[u16], out: &mut Vec<u8>) -> usize {
     let start = out.len();
-    let mut wide = 0;
+    let mut extra = 0;
     out.reserve(units.len() + 2);
     out.push(b'"');
     let (chunks, rest) = units.as_chunks::<CHUNK>();
@@ -25,39 +22,39 @@ pub fn quote(units: &[u16], out: &mut Vec<u8>) -> usize {
             out.extend_from_slice(&bytes);
         } else {
             for part in chunk.chunks(PART) {
-                wide += quote_part(part, out);
+                extra += quote_part(part, out);
             }
         }
     }
     for part in rest.chunks(PART) {
-        wide += quote_part(part, out);
+        extra += quote_part(part, out);
     }
     out.push(b'"');
-    out.len() - start - wide
+    out.len() - start - extra
 }
 
-/// Quotes up to [`PART`] units of any kind by way of a buffer on the stack: growing `out` for each
-/// character took three times as long. Returns how many more bytes than UTF-16 units that was.
+/// Quotes up to [`PART`] units into a buffer on the stack, and appends that: growing `out` for each unit takes three
+/// times as long. Returns the number of bytes appended, minus the number of UTF-16 units.
 fn quote_part(part: &[u16], out: &mut Vec<u8>) -> usize {
     let mut buffer = [0; PART * LONGEST];
     let mut len = 0;
-    let mut wide = 0;
+    let mut extra = 0;
     for &unit in part {
-        let Some(place) = buffer[len..].first_chunk_mut::<LONGEST>() else {
-            break; // Not reached: each unit takes at most its place.
+        let Some(slot) = buffer[len..].first_chunk_mut::<LONGEST>() else {
+            break; // Not reached: each unit takes at most `LONGEST` bytes.
         };
-        let (bytes, more) = quoted(unit, place);
+        let (bytes, extra_bytes) = quoted(unit, slot);
         len += bytes;
-        wide += more;
+        extra += extra_bytes;
     }
     out.extend_from_slice(&buffer[..len]);
-    wide
+    extra
 }
 
-/// [`quote`] of a string that is UTF-8 already.
+/// Like [`quote`], for a string in UTF-8.
 pub fn quote_str(text: &str, out: &mut Vec<u8>) -> usize {
     let start = out.len();
-    let mut wide = 0;
+    let mut extra = 0;
     out.reserve(text.len() + 2);
     out.push(b'"');
     let mut rest = text;
@@ -72,32 +69,32 @@ pub fn quote_str(text: &str, out: &mut Vec<u8>) -> usize {
             .filter(|&c| !u16::try_from(u32::from(c)).is_ok_and(is_plain))
         {
             for unit in char.encode_utf16(&mut [0; 2]) {
-                wide += quote_unit(*unit, out);
+                extra += quote_unit(*unit, out);
             }
             chars.next();
         }
         rest = chars.as_str();
     }
     out.push(b'"');
-    out.len() - start - wide
+    out.len() - start - extra
 }
 
-/// Appends `JSON.stringify(frame)`, without the extra escapes of [`quote`].
+/// Appends `JSON.stringify(frame)`, without the additional escapes of [`quote`].
 ///
-/// `frame` is valid UTF-8, as frames are. Returns the number of UTF-16 units appended.
+/// `frame` has to be valid UTF-8. Returns the number of UTF-16 units appended.
 pub fn stringify(frame: &[u8], out: &mut Vec<u8>) -> usize {
     stringify_with(frame, out, |_, _| false)
 }
 
-/// [`stringify`] for text inside `<script>`: `</` is written as `<\/` and `<!--` as `<\!--`, which
-/// JavaScript reads as the same string and an HTML parser does not read at all.
+/// Like [`stringify`], for text inside `<script>`: `</` is written as `<\/` and `<!--` as `<\!--`. JavaScript reads the
+/// same string, and an HTML parser finds neither an end tag nor a comment.
 pub fn stringify_in_script(frame: &[u8], out: &mut Vec<u8>) -> usize {
     stringify_with(frame, out, |frame, at| {
         frame[..at].ends_with(b"<") && (frame[at] == b'/' || frame[at..].starts_with(b"!--"))
     })
 }
 
-/// `backslash(frame, at)` says whether the byte at `at`, plain in JSON, gets a `\` all the same.
+/// `backslash(frame, at)` says whether to put a `\` before the byte at `at`, although JSON needs none there.
 fn stringify_with(frame: &[u8], out: &mut Vec<u8>, backslash: fn(&[u8], usize) -> bool) -> usize {
     let start = out.len();
     out.reserve(frame.len() + 2);
@@ -118,8 +115,8 @@ fn stringify_with(frame: &[u8], out: &mut Vec<u8>, backslash: fn(&[u8], usize) -
 
 /// The number of UTF-16 units of valid UTF-8.
 pub fn utf16_len(text: &[u8]) -> usize {
-    // Each sequence is one unit, those of four bytes are two. Sums of short chunks fit a byte,
-    // which lets the compiler count in vectors.
+    // A sequence of four bytes is two units, any other is one. The sum of a chunk fits into a byte, which lets the
+    // compiler vectorise the loop.
     text.chunks(127)
         .map(|chunk| {
             let units: u8 = chunk
@@ -131,29 +128,30 @@ pub fn utf16_len(text: &[u8]) -> usize {
         .sum()
 }
 
-/// Where the messages of a payload go.
+/// Receives the messages of a payload.
 pub trait Messages {
     /// A string of ASCII bytes only.
     fn ascii(&mut self, text: &[u8]);
-    /// Any other string: `fill` appends its UTF-16 units, lone surrogates included. Call it once.
+    /// A string that may have other characters. `fill` appends its UTF-16 units, which may be lone surrogates; the
+    /// implementation calls it once.
     fn wide(&mut self, fill: &mut dyn FnMut(&mut Vec<u16>));
-    /// A JSON value that is not a string, as its raw valid text, for JavaScript to `JSON.parse`.
+    /// A JSON value that is not a string, as valid JSON text, which JavaScript parses.
     fn value(&mut self, json: &str);
 }
 
-/// Why a payload held no messages. Nothing of it has been delivered.
+/// Why a payload is refused. No part of it has been delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PayloadError {
     /// Not JSON: 500 "Broken JSON encoding.", or close 3000 "Broken framing." on a websocket.
     Broken,
-    /// JSON, but no array where one is required: 500 "Payload expected.".
+    /// JSON, but not an array where one is required: 500 "Payload expected.".
     NotArray,
 }
 
-/// Decodes the body of `xhr_send` or `jsonp_send`: a JSON array, each element a message.
+/// Decodes the body of `xhr_send` or `jsonp_send`: a JSON array, whose elements are messages.
 ///
-/// Accepts what JavaScript's `JSON.parse` accepts: numbers of any size, any depth, escapes of lone
-/// surrogates. Nothing is delivered unless all of `text` is valid.
+/// Accepts what JavaScript's `JSON.parse` accepts, including numbers of any size, any depth, and escapes of lone
+/// surrogates. Delivers nothing unless all of `text` is valid.
 pub fn decode_array(text: &str, to: &mut impl Messages) -> Result<(), PayloadError> {
     if let Some(only) = plain_element(text.as_bytes()) {
         to.ascii(only);
@@ -173,10 +171,9 @@ pub fn decode_array(text: &str, to: &mut impl Messages) -> Result<(), PayloadErr
 
 /// Decodes the payload of one websocket message.
 ///
-/// With `as_array` (text frames), a payload that *begins* with `[` is an array of messages. Any
-/// other is a single message, as are binary frames: ` ["a"]` is one message that is an array, as
-/// in sockjs 0.3.24. An empty payload is no message. The only error is
-/// [`Broken`](PayloadError::Broken).
+/// With `as_array` (text frames), a payload that *begins* with `[` is an array of messages. Any other payload is one
+/// message: as in 0.3.24, ` ["a"]` is one message that is an array. An empty payload contains no message. The only
+/// error is [`Broken`](PayloadError::Broken).
 pub fn decode_websocket(
     text: &str,
     as_array: bool,
@@ -193,22 +190,21 @@ pub fn decode_websocket(
     Ok(())
 }
 
-/// The text between the quotes when `text` is `["…"]` of plain ASCII, which is most of what
-/// clients send.
+/// The message, if `text` is `["…"]` with ASCII and no escapes, as most payloads are.
 pub fn plain_element(text: &[u8]) -> Option<&[u8]> {
     let inner = text.strip_prefix(b"[\"")?.strip_suffix(b"\"]")?;
     (plain_bytes(inner) == inner.len()).then_some(inner)
 }
 
-/// The string that `text` holds when it is `["…"]` of ASCII with two-character escapes: JSON inside JSON,
-/// mostly. One pass judges and decodes it.
+/// The message, if `text` is `["…"]` with ASCII and two-character escapes, as when a message is itself JSON. Validates
+/// and decodes it in one pass.
 fn simple_element(text: &str) -> Option<Vec<u8>> {
     let inner = text.as_bytes().strip_prefix(b"[\"")?.strip_suffix(b"\"]")?;
     let mut decoded = vec![0; inner.len()];
-    let mut places = decoded.iter_mut();
+    let mut slots = decoded.iter_mut();
     let mut bytes = inner.iter();
     while let Some(&byte) = bytes.next() {
-        *places.next()? = match byte {
+        *slots.next()? = match byte {
             b'\\' => match *bytes.next()? {
                 code @ (b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
                     simple_escape(code)?
@@ -219,12 +215,12 @@ fn simple_element(text: &str) -> Option<Vec<u8>> {
             byte => byte,
         };
     }
-    let left = places.len();
-    decoded.truncate(inner.len() - left);
+    let unused = slots.len();
+    decoded.truncate(inner.len() - unused);
     Some(decoded)
 }
 
-/// The one JSON value that `text` is, without the space around it.
+/// Checks that `text` is one JSON value, and returns it without the white space around it.
 fn validate(text: &str) -> Result<&str, PayloadError> {
     serde_json::from_str::<&RawValue>(text)
         .map(RawValue::get)
@@ -247,7 +243,7 @@ fn deliver(json: &str, scratch: &mut Vec<u8>, to: &mut impl Messages) {
     scratch.reserve(rest.len());
     while let Some(escape) = memchr(b'\\', rest) {
         let Some(byte) = simple_escape(rest[escape + 1]) else {
-            // \uXXXX, which need not be ASCII.
+            // `\uXXXX` can be any character.
             return to.wide(&mut |units| decode_units(inner, units));
         };
         scratch.extend_from_slice(&rest[..escape]);
@@ -273,7 +269,7 @@ fn decode_units(inner: &str, units: &mut Vec<u16>) {
             2
         } else {
             let digits = &rest[escape + 2..escape + 6];
-            // Validated: four hexadecimal digits follow \u.
+            // The text is valid, so four hexadecimal digits follow `\u`.
             units.push(u16::from_str_radix(digits, 16).unwrap_or(0xfffd));
             6
         };
@@ -282,8 +278,8 @@ fn decode_units(inner: &str, units: &mut Vec<u16>) {
     widen(rest, units);
 }
 
-/// Appends the UTF-16 units of valid UTF-8. `str::encode_utf16` into a Vec, which it grows unit by unit,
-/// takes twice as long.
+/// Appends the UTF-16 units of valid UTF-8. To extend a Vec by `str::encode_utf16` takes twice as long, because it grows
+/// unit by unit.
 fn widen(text: &str, units: &mut Vec<u16>) {
     let start = units.len();
     units.resize(start + text.len(), 0);
@@ -294,7 +290,7 @@ fn widen(text: &str, units: &mut Vec<u16>) {
     units.truncate(end);
 }
 
-/// What a two-character escape stands for; `None` for `\u`.
+/// The character of a valid two-character escape; `None` for `\u`.
 fn simple_escape(code: u8) -> Option<u8> {
     Some(match code {
         b'b' => 0x08,
@@ -307,7 +303,7 @@ fn simple_escape(code: u8) -> Option<u8> {
     })
 }
 
-/// Walks the elements of an array that is known to be valid.
+/// Iterates over the elements of a valid array.
 struct Elements<'a> {
     json: &'a str,
     at: usize,
@@ -329,7 +325,7 @@ impl<'a> Elements<'a> {
     fn end_of_string(&self, open: usize) -> usize {
         let bytes = self.json.as_bytes();
         let mut at = open + 1;
-        // Validated: there is a closing quote.
+        // The text is valid, so there is a closing quote.
         while let Some(found) = memchr2(b'"', b'\\', &bytes[at..]) {
             at += found + 1;
             if bytes[at - 1] == b'"' {
@@ -388,7 +384,7 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
-/// Whether a unit is itself in any JSON string: printable ASCII and DEL, but `"` and `\`.
+/// Whether a unit needs no escape in JSON: printable ASCII and DEL, except `"` and `\`.
 fn is_plain(unit: u16) -> bool {
     unit.wrapping_sub(0x20) < 0x60 && unit != 0x22 && unit != 0x5c
 }
@@ -397,14 +393,14 @@ fn is_ascii(units: &[u16; CHUNK]) -> bool {
     units.iter().fold(0, |all, unit| all | unit) < 0x80
 }
 
-/// Whether all bytes are plain. Nothing ends the loop early and nothing is counted, so it is vectorised.
+/// Whether all bytes are plain. The loop has no early exit, so the compiler vectorises it.
 fn are_plain(bytes: &[u8; CHUNK]) -> bool {
     !bytes
         .iter()
         .fold(false, |any, &byte| any | !is_plain(byte.into()))
 }
 
-/// How many of the first `bytes` are plain.
+/// The number of plain bytes before the first that is not.
 fn plain_bytes(bytes: &[u8]) -> usize {
     let (chunks, _) = bytes.as_chunks::<CHUNK>();
     let start = chunks.iter().take_while(|chunk| are_plain(chunk)).count() * CHUNK;
@@ -415,7 +411,7 @@ fn plain_bytes(bytes: &[u8]) -> usize {
             .count()
 }
 
-/// ASCII units as bytes.
+/// Converts ASCII units to bytes.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "only used where the units are below 0x80; a checked cast is not vectorised"
@@ -424,15 +420,15 @@ fn narrow(units: &[u16; CHUNK]) -> [u8; CHUNK] {
     units.map(|unit| unit as u8)
 }
 
-/// Appends one unit of a quoted string; returns how many more bytes than UTF-16 units that was.
+/// Appends one quoted unit. Returns the number of bytes appended, minus the number of UTF-16 units.
 fn quote_unit(unit: u16, out: &mut Vec<u8>) -> usize {
-    let mut place = [0; LONGEST];
-    let (len, wide) = quoted(unit, &mut place);
-    out.extend_from_slice(&place[..len]);
-    wide
+    let mut slot = [0; LONGEST];
+    let (len, extra) = quoted(unit, &mut slot);
+    out.extend_from_slice(&slot[..len]);
+    extra
 }
 
-/// Writes one unit of a quoted string. Returns its bytes, and how many more they are than UTF-16 units.
+/// Writes one quoted unit. Returns the number of bytes, and that number minus the number of UTF-16 units.
 #[inline]
 fn quoted(unit: u16, to: &mut [u8; LONGEST]) -> (usize, usize) {
     let continuation = |shift: u16| 0x80 | (unit >> shift & 0x3f).to_le_bytes()[0];
@@ -459,7 +455,7 @@ fn quoted(unit: u16, to: &mut [u8; LONGEST]) -> (usize, usize) {
             *to = [b'\\', b'u', digit(12), digit(8), digit(4), digit(0)];
             return (6, 0);
         }
-        // Surrogates have been escaped: two or three bytes of UTF-8.
+        // Surrogates are escaped above, so any other unit is two or three bytes of UTF-8.
         _ if unit < 0x800 => {
             to[0] = lead(0xc0, 6);
             to[1] = continuation(0);
@@ -480,9 +476,9 @@ fn quoted(unit: u16, to: &mut [u8; LONGEST]) -> (usize, usize) {
 /// Bytes of the longest quoted unit, `\uxxxx`.
 const LONGEST: usize = 6;
 const HEX: &[u8; 16] = b"0123456789abcdef";
-/// Units or bytes looked at in one step without a branch.
+/// Units or bytes that are checked in one step, without a branch.
 const CHUNK: usize = 64;
-/// Units quoted one by one between two looks at the room in the output.
+/// Units that [`quote_part`] quotes before it appends them to the output.
 const PART: usize = 32;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Expected texts are those of sockjs 0.3.24's `utils.quote` and of `JSON` in Node 20.
+//! The expected texts are those of `utils.quote` in sockjs 0.3.24, and of `JSON` in Node 20.
 
 use super::*;
 use md5::{Digest, Md5};
@@ -62,7 +62,7 @@ fn quoted(units: &[u16]) -> String {
 fn every_unit_is_quoted_as_in_0_3_24() {
     let all: Vec<u16> = (0..=u16::MAX).collect();
     let text = quoted(&all);
-    // utils.quote of the same string in sockjs 0.3.24.
+    // The length and the MD5 sum of what `utils.quote` returns for this string.
     assert_eq!(text.encode_utf16().count(), 76140);
     let digest = Md5::digest(&text);
     assert_eq!(
@@ -72,7 +72,7 @@ fn every_unit_is_quoted_as_in_0_3_24() {
 }
 
 #[test]
-fn short_escapes_surrogates_and_del() {
+fn controls_and_surrogates_are_escaped_and_del_is_not() {
     assert_eq!(
         quoted(&[0x61, 0x22, 0x5c, 8, 9, 10, 11, 12, 13, 0x7f]),
         r#""a\"\\\b\t\n\u000b\f\r"#.to_owned() + "\u{7f}\""
@@ -120,7 +120,7 @@ fn quoting_a_str_equals_quoting_its_units() {
 }
 
 #[test]
-fn stringify_leaves_what_json_leaves() {
+fn stringify_escapes_only_what_json_or_a_script_requires() {
     let frame = "c[1,\"\n</x><!--\u{1f600}\u{2028}/!\"]";
     let plain = "\"c[1,\\\"\\n</x><!--\u{1f600}\u{2028}/!\\\"]\"";
     let mut out = Vec::new();
@@ -139,7 +139,7 @@ fn stringify_leaves_what_json_leaves() {
 }
 
 #[test]
-fn utf16_length_counts_pairs_as_two() {
+fn utf16_length_counts_surrogate_pairs_as_two() {
     for text in [
         "",
         "a",
@@ -152,8 +152,7 @@ fn utf16_length_counts_pairs_as_two() {
 }
 
 #[test]
-fn validity_is_that_of_json_parse() {
-    // Judged by JSON.parse of Node 20.
+fn the_same_texts_are_valid_as_for_json_parse() {
     let valid = [
         "[]",
         "[ ]",
@@ -239,7 +238,7 @@ fn validity_is_that_of_json_parse() {
 }
 
 #[test]
-fn depth_does_not_use_the_stack() {
+fn deep_nesting_does_not_use_the_stack() {
     let deep = format!("[{}{}]", "[".repeat(100_000), "]".repeat(100_000));
     assert_eq!(array(&deep).map(|messages| messages.len()), Ok(1));
     assert_eq!(array(&deep[1..]), Err(PayloadError::Broken));

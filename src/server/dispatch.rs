@@ -437,7 +437,7 @@ impl Service {
                 key_2: key_2.as_deref(),
                 origin: origin.as_deref(),
             };
-            if handshake.is_meant() {
+            if handshake.is_hixie_76() {
                 let (response, challenge) = handshake.answer(&head.location(secure), extra)?;
                 return Ok(Upgrade::Accept {
                     kind: WebsocketKind::Hixie76,

@@ -1,11 +1,11 @@
-//! Frames of a server: unmasked and unfragmented.
+//! Encodes the frames of a server, which are neither masked nor fragmented.
 
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 use super::MAX_HEADER;
 
-/// What a server frame carries.
+/// The kinds of frames that a server sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opcode {
     /// UTF-8 text.
@@ -32,14 +32,14 @@ impl From<Opcode> for OpCode {
     }
 }
 
-/// Appends one unfragmented, unmasked frame.
+/// Appends one frame.
 pub fn encode(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
     header(opcode, payload.len(), out);
     out.extend_from_slice(payload);
 }
 
-/// Appends a close frame. The reason, UTF-8 unless the application wants it otherwise, is cut at 123
-/// bytes, the room RFC 6455 5.5 leaves for it.
+/// Appends a close frame. The reason is cut at 123 bytes, because a control frame has at most 125 (RFC 6455, section
+/// 5.5). It is UTF-8, unless the application passed other bytes, and is not cut inside of a character.
 pub fn encode_close(code: u16, reason: &[u8], out: &mut Vec<u8>) {
     let mut room = reason.len().min(123);
     while room < reason.len() && room > 0 && reason[room] & 0xc0 == 0x80 {
@@ -50,28 +50,28 @@ pub fn encode_close(code: u16, reason: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(&reason[..room]);
 }
 
-/// Appends one frame whose payload `fill` writes and whose length is known only afterwards. `least` is
-/// a lower bound of that length; when it is of the same order, nothing has to be moved.
+/// Appends one frame with the payload that `fill` writes. `min_len` is a lower bound of its length, which is known only
+/// afterwards. If both lengths need a header of the same size, the payload does not have to be moved.
 pub fn encode_with(
     opcode: Opcode,
-    least: usize,
+    min_len: usize,
     out: &mut Vec<u8>,
     fill: impl FnOnce(&mut Vec<u8>),
 ) {
     let start = out.len();
-    header(opcode, least, out);
-    let guessed = out.len() - start;
+    header(opcode, min_len, out);
+    let header_len = out.len() - start;
     fill(out);
-    let len = out.len() - start - guessed;
-    if len == least {
+    let len = out.len() - start - header_len;
+    if len == min_len {
         return;
     }
     let mut head = Vec::with_capacity(MAX_HEADER);
     header(opcode, len, &mut head);
-    if head.len() == guessed {
-        out[start..start + guessed].copy_from_slice(&head);
+    if head.len() == header_len {
+        out[start..start + header_len].copy_from_slice(&head);
     } else {
-        out.splice(start..start + guessed, head);
+        out.splice(start..start + header_len, head);
     }
 }
 

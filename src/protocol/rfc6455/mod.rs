@@ -1,17 +1,17 @@
-//! The websocket protocol (RFC 6455) as a pure state machine, with the verdicts of faye-websocket.
+//! The frames of websockets (RFC 6455) as a pure state machine, with the decisions of faye-websocket.
 //!
-//! Own code over tungstenite's frame types because sockjs 0.3.24 is held to faye's behaviour where the
-//! two differ: which errors get which close code and text, at which byte they are noticed, UTF-8 being
-//! judged when a message is complete, and the codes with which a close frame is answered.
+//! tungstenite's decoder is not used, because it differs from faye-websocket: in the close code and the text of an
+//! error, in the byte at which an error is noticed, in when UTF-8 is checked (faye-websocket: when the message is
+//! complete), and in the code that answers a close frame.
 
 mod encode;
 
 pub use encode::{Opcode, encode, encode_close, encode_with};
 
-/// What the decoder finds. Payloads are borrowed from the bytes that were fed.
+/// Receives what the decoder has decoded.
 pub trait Incoming {
-    /// A complete text message that has not been checked as UTF-8. Returns true if it was ASCII and has been
-    /// handled; then the decoder does not check it again.
+    /// A complete text message that may be invalid UTF-8. An implementation that finds only ASCII in it may handle it
+    /// and return true. Otherwise the decoder checks it and calls [`Incoming::text`].
     fn ascii(&mut self, _text: &[u8]) -> bool {
         false
     }
@@ -23,27 +23,26 @@ pub trait Incoming {
     fn ping(&mut self, payload: &[u8]);
     /// A pong.
     fn pong(&mut self, payload: &[u8]);
-    /// The peer broke the protocol: answer with this close frame and drop the connection, unless a close
-    /// frame has been sent before. Then faye ignores it until the peer closes, and so decoding goes on.
+    /// The client violated the protocol. Answer with this close frame and close the connection. If a close frame was
+    /// sent before, ignore the violation, as faye-websocket does: for that case, decoding continues.
     fn violation(&mut self, code: u16, reason: &str);
-    /// The peer closes: answer with this close frame and drop the connection. Nothing is decoded after
-    /// it.
+    /// The client sent a close frame. Answer with this one and close the connection. Bytes after it are ignored.
     fn close(&mut self, code: u16, reason: &str);
 }
 
-/// Turns bytes of a client, split anywhere, into messages.
+/// Decodes the bytes of a client, in pieces of any length.
 #[derive(Debug)]
 pub struct Decoder {
-    /// Bound of one message in bytes, all fragments together.
+    /// The bound of a message with all its fragments, in bytes.
     max_message_size: usize,
     header: [u8; MAX_HEADER],
     header_len: usize,
     frame: Option<Frame>,
-    /// The frame is too long: what is left of its payload is dropped as it comes.
+    /// The frame is too long. The rest of its payload is dropped when it arrives.
     oversized: bool,
-    /// The payload of a frame that came in several pieces, still masked.
+    /// The beginning of the frame's payload, still masked, until the rest arrives.
     partial: Vec<u8>,
-    /// The payloads of the fragments so far.
+    /// The payloads of the fragments that have arrived.
     message: Vec<u8>,
     /// Whether the message in `message` is text; `None` outside a fragmented message.
     fragmented_text: Option<bool>,
@@ -54,12 +53,12 @@ pub struct Decoder {
 struct Frame {
     last: bool,
     opcode: u8,
-    /// Zeros where there is none.
+    /// Zeros if the frame is not masked.
     mask: [u8; MASK],
     len: usize,
 }
 
-/// A violation, as faye-websocket words it.
+/// The close code and faye-websocket's text for a violation.
 struct Violation(u16, String);
 
 const MAX_HEADER: usize = 14;
@@ -94,7 +93,7 @@ impl Decoder {
         }
     }
 
-    /// Bytes held for frames and messages that are not complete.
+    /// The number of bytes kept of frames and messages that are not complete.
     pub fn buffered(&self) -> usize {
         self.partial.len() + self.message.len()
     }
@@ -102,12 +101,12 @@ impl Decoder {
     /// Decodes `input`, unmasking it in place.
     pub fn feed(&mut self, mut input: &mut [u8], to: &mut impl Incoming) {
         while !self.closed {
-            let step = match self.frame {
+            let result = match self.frame {
                 None if input.is_empty() => return,
                 None => {
-                    let (taken, judged) = self.take_header(input);
+                    let (taken, result) = self.take_header(input);
                     input = &mut std::mem::take(&mut input)[taken..];
-                    judged
+                    result
                 }
                 Some(frame) if self.oversized || frame.len > self.max_message_size => {
                     if input.is_empty() {
@@ -137,20 +136,21 @@ impl Decoder {
                     }
                 }
             };
-            if let Err(Violation(code, reason)) = step {
+            if let Err(Violation(code, reason)) = result {
                 to.violation(code, &reason);
-                // Where the violation is ignored, what follows such a frame counts again. A control frame
-                // is only too long together with the fragments before it.
+                // If the violation is ignored, decoding continues after the payload of this frame, which is
+                // dropped. A control frame is not dropped: it exceeds the bound only together with the
+                // fragments before it.
                 self.oversized |= code == TOO_LARGE && self.header[0] & 0x0f < CLOSE;
             }
         }
     }
 
-    /// Counts `dropped` bytes of a payload that is too long.
+    /// Counts `dropped` bytes of the payload of a frame that is too long.
     fn drop_payload(&mut self, frame: Frame, dropped: usize) {
         let len = frame.len - dropped;
         self.frame = (len > 0).then_some(Frame { len, ..frame });
-        // The rest of it may be short enough, and is to be dropped all the same.
+        // The rest may be within the bound, but has to be dropped, too.
         self.oversized = len > 0;
         if len == 0 {
             self.header_len = 0;
@@ -159,15 +159,15 @@ impl Decoder {
         }
     }
 
-    /// Whatever follows is dropped.
+    /// All further bytes are ignored.
     fn stop(&mut self) {
         self.closed = true;
         self.message = Vec::new();
         self.partial = Vec::new();
     }
 
-    /// Takes what it can of a frame header from `input`, which is not empty. Answers how many bytes that was,
-    /// and what faye says to them.
+    /// Takes a frame header, or one byte of it, from `input`, which is not empty. Returns the number of bytes taken, and
+    /// whether they are a violation.
     fn take_header(&mut self, input: &[u8]) -> (usize, Result<(), Violation>) {
         if self.header_len == 0 && self.common_header(input) {
             (self.header_len, Ok(()))
@@ -176,8 +176,8 @@ impl Decoder {
         }
     }
 
-    /// Takes the whole header when that of a text message begins `input`, as nearly always, and there is
-    /// nothing to object to. Everything else goes by bytes.
+    /// Takes a whole header, if `input` begins with that of an unfragmented text message and it is valid, as is nearly
+    /// always the case. [`Self::header_byte`] takes all others.
     fn common_header(&mut self, input: &[u8]) -> bool {
         let &[TEXT_AND_LAST, second, ..] = input else {
             return false;
@@ -199,7 +199,7 @@ impl Decoder {
         true
     }
 
-    /// Takes one byte of a frame header and judges it at once, as faye does.
+    /// Takes one byte of a frame header and checks it at once, as faye-websocket does.
     fn header_byte(&mut self, byte: u8) -> Result<(), Violation> {
         self.header[self.header_len] = byte;
         self.header_len += 1;
@@ -256,7 +256,7 @@ impl Decoder {
             self.check_length(u64::from(byte & 0x7f))?;
         }
         if byte & 0x80 == 0 {
-            // RFC 6455 5.1 asks for 1002 here at the server's choice; faye answers 1003.
+            // RFC 6455, section 5.1, suggests 1002; faye-websocket sends 1003.
             let reason = "Received unmasked frame but masking is required";
             return Err(Violation(UNACCEPTABLE, reason.into()));
         }
@@ -300,7 +300,7 @@ impl Decoder {
             last: self.header[0] & 0x80 != 0,
             opcode: self.header[0] & 0x0f,
             mask,
-            // `check_length` has bounded it by `max_message_size`, which is a usize.
+            // A length above `usize::MAX` is a violation, and the payload of that frame is dropped.
             len: usize::try_from(self.payload_len()).unwrap_or(usize::MAX),
         }
     }
@@ -333,7 +333,7 @@ impl Decoder {
                 }
             }
             TEXT | BINARY => {
-                // After a violation that was ignored an unfinished message may have come before it.
+                // After a violation that was ignored, fragments of an unfinished message may be left.
                 self.message.clear();
                 self.fragmented_text = None;
                 let text = frame.opcode == TEXT;
@@ -343,7 +343,7 @@ impl Decoder {
                 self.fragmented_text = Some(text);
                 self.message.extend_from_slice(payload);
             }
-            // A violation; it has been reported.
+            // An unknown opcode, which `check_opcode` has reported.
             _ => {}
         }
         Ok(())
@@ -387,7 +387,7 @@ fn deliver(text: bool, message: &[u8], to: &mut impl Incoming) -> Result<(), Vio
     }
 }
 
-/// The code and reason with which faye answers a close frame.
+/// The code and reason with which faye-websocket answers a close frame.
 fn close_answer(payload: &[u8]) -> (u16, &str) {
     let Some((code, reason)) = payload.split_first_chunk::<2>() else {
         return if payload.is_empty() {

@@ -1,4 +1,4 @@
-//! Tests of the websocket protocol, in the order of its life.
+//! Tests of the decoder and the encoder.
 
 use super::*;
 
@@ -77,7 +77,7 @@ fn the_split_of_the_bytes_does_not_matter() {
 }
 
 #[test]
-fn violations_get_the_codes_and_texts_of_faye() {
+fn violations_get_the_codes_and_texts_of_faye_websocket() {
     let cases: [(&[u8], &str); 8] = [
         (
             &[0xc1],
@@ -115,8 +115,8 @@ fn violations_get_the_codes_and_texts_of_faye() {
 }
 
 #[test]
-fn decoding_goes_on_after_a_violation_as_fayes_does() {
-    // An unmasked frame has its payload at once, and a fragment that never ends is replaced.
+fn decoding_continues_after_a_violation_as_in_faye_websocket() {
+    // An unmasked frame has its payload directly after its length. A new message replaces the unfinished one.
     let mut bytes = vec![0x01, 2, b'h', b'i'];
     bytes.extend(client_frame(0x81, b"next"));
     bytes.extend(client_frame(0x83, b"unknown"));
@@ -136,7 +136,7 @@ fn decoding_goes_on_after_a_violation_as_fayes_does() {
 }
 
 #[test]
-fn nothing_of_a_length_without_bound_is_held_after_a_violation() {
+fn the_payload_of_a_frame_beyond_the_bound_is_not_kept_after_a_violation() {
     let mut bytes = [&[0x89, 0xff][..], &[0xff; 8], &[0; 4], &[b'x'; 5000]].concat();
     let mut decoder = Decoder::new(1000);
     let mut log = Log::default();
@@ -148,7 +148,7 @@ fn nothing_of_a_length_without_bound_is_held_after_a_violation() {
 }
 
 #[test]
-fn decoding_goes_on_behind_a_frame_that_is_too_long() {
+fn decoding_continues_after_a_frame_that_is_too_long() {
     for len in [1001_u16, 65535] {
         let mut bytes = client_frame(0x01, b"begun");
         bytes.extend(client_frame(0x80, &vec![b'x'; usize::from(len)]));
@@ -179,7 +179,7 @@ fn fragments_count_together_against_the_limit() {
 }
 
 #[test]
-fn close_frames_are_answered_as_faye_answers_them() {
+fn close_frames_are_answered_as_by_faye_websocket() {
     let answer = |code: u16| close_answer(&code.to_be_bytes()).0;
     assert_eq!(close_answer(b""), (1000, ""));
     assert_eq!(close_answer(b"x"), (1002, ""));
@@ -193,8 +193,8 @@ fn close_frames_are_answered_as_faye_answers_them() {
 }
 
 #[test]
-fn frames_grow_their_header_with_their_payload() {
-    for (least, len, header_len) in [
+fn the_header_has_the_size_that_the_payload_needs() {
+    for (min_len, len, header_len) in [
         (5, 5, 2),
         (5, 125, 2),
         (5, 126, 4),
@@ -203,7 +203,7 @@ fn frames_grow_their_header_with_their_payload() {
         (65536, 65536, 10),
     ] {
         let mut out = b"before".to_vec();
-        encode_with(Opcode::Text, least, &mut out, |out| {
+        encode_with(Opcode::Text, min_len, &mut out, |out| {
             out.resize(out.len() + len, b'x');
         });
         let mut expected = b"before".to_vec();
@@ -214,7 +214,7 @@ fn frames_grow_their_header_with_their_payload() {
 }
 
 #[test]
-fn a_control_frame_that_is_too_long_is_dropped_whole_in_any_pieces() {
+fn a_control_frame_beyond_the_bound_is_dropped_completely_in_any_pieces() {
     let mut bytes = client_frame(0x89, &[7; 1500]);
     bytes.extend(client_frame(0x81, b"after"));
     let whole = decode(&bytes, bytes.len());
