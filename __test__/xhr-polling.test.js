@@ -1,8 +1,10 @@
 'use strict';
 
+const { once } = require('events');
+const http = require('http');
 const { expectCors, expectNoCors, expectNotCached, expectPreflight } = require('./support/headers');
-const { ingresses } = require('./support/library');
-const { startEcho, startServer, startService } = require('./support/server');
+const { addition, ingresses } = require('./support/library');
+const { listen, startEcho, startServer, startService } = require('./support/server');
 
 describe.each(ingresses)('xhr-polling, by the %s ingress', (ingress) => {
   let server;
@@ -212,4 +214,23 @@ describe.each(ingresses)('xhr-polling options, by the %s ingress', (ingress) => 
     expect((await server.post(`${session}/xhr`)).body).toBe('o\n');
     expect((await server.post(`${session}/xhr`)).body).toBe('a["one","two"]\n');
   });
+});
+
+addition('a poll gets the answers to all messages that came before it', async () => {
+  const server = await startEcho('takeover');
+  const session = server.session('/s');
+  const sender = server.connect();
+  await sender.request('POST', `${session}/xhr`);
+  await server.accept();
+
+  const other = await listen(http.createServer());
+  const polled = other.post(`${session}/xhr`);
+  const [request, response] = await once(other.http, 'request');
+  const handle = server.service.middleware();
+
+  sender.send('POST', `${session}/xhr_send`, { body: '["a","b"]' });
+  // The messages arrive on the I/O thread, but JavaScript cannot handle them.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+  handle(request, response);
+  expect((await polled).body).toBe('a["a","b"]\n');
 });

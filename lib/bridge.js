@@ -22,6 +22,8 @@ const INFO = /\/info\/?(?:\?.*)?$/;
  */
 function serveRequest(service, request, response) {
   const { engine } = service;
+  // Messages that came before this request are answered before it, as in 0.3.24: a poll gets these answers.
+  engine.drain();
   new BridgedResponse(engine, service, request, response).begin();
 }
 

@@ -27,6 +27,8 @@ const { attachHandle, detachHandle, hasPlainHandle } = require('./taken-socket')
 function takeRequest(installation, service, request, response) {
   const { httpServer, engine } = installation;
   const { socket } = request;
+  // Messages that came before this request are answered before it, as in 0.3.24: a poll gets these answers.
+  engine.drain();
   if (
     typeof service.options.jsessionid === 'function' ||
     !installation.mayTake() ||
