@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * Clients that go, in every way and at every stage of every transport.
+ * Clients that leave: in every way, at every stage, over every transport.
  */
 
 const { promisify } = require('util');
@@ -13,24 +13,30 @@ const { encodeFrame } = require('./support/websocket-client');
 const BAD_REQUEST = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n';
 const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' };
 
-/** How a client goes: what it does to its socket. */
+const HALF_CLOSES = 'that half-closes its connection';
+
+/** How a client leaves: what it does to its socket. */
 const ways = {
-  'that ends': (socket) => socket.destroy(),
-  'that resets': (socket) => socket.resetAndDestroy(),
-  'that ends its side only': (socket) => socket.end(),
+  'that closes its connection': (socket) => socket.destroy(),
+  'that resets its connection': (socket) => socket.resetAndDestroy(),
+  [HALF_CLOSES]: (socket) => socket.end(),
 };
 
-/** A delay that is not waited for. */
+/** Delays longer than any test: nothing ends because of them. */
 const NEVER = { disconnect_delay: 60_000, heartbeat_delay: 60_000 };
 
-/** @param {import('./support/server').TestServer} server one that no client is to be left of, soon */
-async function untilLeft({ http }) {
+/**
+ * Waits until the http server has no connection left.
+ *
+ * @param {import('./support/server').TestServer} server
+ */
+async function untilNoConnections({ http }) {
   const count = promisify(http.getConnections.bind(http));
   while ((await count()) > 0) await new Promise(setImmediate);
 }
 
 /**
- * Waits until something that a client has sent without being answered has been read.
+ * Waits until the server has read what a client has sent and gets no answer to: it has answered three later requests.
  *
  * @param {import('./support/server').TestServer} server
  */
@@ -38,48 +44,48 @@ async function untilRead(server) {
   for (let i = 0; i < 3; i++) await server.get('/s/');
 }
 
-/** @param {import('./support/transports').Transport} transport */
-const half = ({ method, path }) => `${method} /s/0/0${path} HTTP/1.1\r\nHost: loc`;
+/**
+ * @param {import('./support/transports').Transport} transport
+ * @returns {string} the beginning of the request that opens a session
+ */
+const incompleteHead = ({ method, path }) => `${method} /s/0/0${path} HTTP/1.1\r\nHost: loc`;
 
 for (const [way, leave] of Object.entries(ways)) {
   describe.each(ingresses)(`a client ${way}, by the %s ingress`, (ingress) => {
-    /** The client goes, and the application is told so exactly once. */
+    /** The client leaves, and the application gets 'end' and 'close' exactly once. */
     async function expectClose(server, { peer, socket }, messages = []) {
       leave(socket);
       await peer.until('close');
-      await untilLeft(server);
+      await untilNoConnections(server);
       expect(peer.events).toEqual([...messages.map((text) => ['data', text]), ['end'], ['close']]);
     }
 
-    test.each(every)(
-      'before the head of %s is complete is never announced',
-      async (_, transport) => {
-        const listener = jest.fn();
-        const server = await startService(ingress, NEVER, listener);
-        const { wire } = server.connect();
-        wire.write(half(transport));
-        await untilRead(server);
-        leave(wire.socket);
-        if (way === 'that ends its side only') expect(await wire.end()).toBe(BAD_REQUEST);
-        await untilLeft(server);
-        expect(listener).not.toHaveBeenCalled();
-      },
-    );
+    test.each(every)('is never announced if the head of %s is incomplete', async (_, transport) => {
+      const listener = jest.fn();
+      const server = await startService(ingress, NEVER, listener);
+      const { wire } = server.connect();
+      wire.write(incompleteHead(transport));
+      await untilRead(server);
+      leave(wire.socket);
+      if (way === HALF_CLOSES) expect(await wire.end()).toBe(BAD_REQUEST);
+      await untilNoConnections(server);
+      expect(listener).not.toHaveBeenCalled();
+    });
 
     test.each(requests)(
-      'before the head of a later request, %s, is complete is never announced',
+      'is never announced if the head of a later %s request is incomplete',
       async (_, transport) => {
         const listener = jest.fn();
         const server = await startService(ingress, NEVER, listener);
         const connection = server.connect();
         await connection.request('GET', '/s/info');
-        connection.wire.write(half(transport));
+        connection.wire.write(incompleteHead(transport));
         await untilRead(server);
         leave(connection.wire.socket);
-        if (way === 'that ends its side only') {
+        if (way === HALF_CLOSES) {
           expect(await connection.end()).toBe(BAD_REQUEST);
         }
-        await untilLeft(server);
+        await untilNoConnections(server);
         expect(listener).not.toHaveBeenCalled();
       },
     );
@@ -87,7 +93,7 @@ for (const [way, leave] of Object.entries(ways)) {
     test.each([
       ['xhr_send', '["a"]', {}],
       ['jsonp_send', 'd=%5B%22a%22%5D', FORM],
-    ])('before the body of %s is complete has sent nothing', async (name, body, headers) => {
+    ])('delivers nothing if the body of %s is incomplete', async (name, body, headers) => {
       const server = await startService(ingress, NEVER);
       const receiver = await receive(server, streams[0][1]);
       const fields = Object.entries({ ...headers, 'Content-Length': body.length });
@@ -100,7 +106,7 @@ for (const [way, leave] of Object.entries(ways)) {
         wire.write(head + body.slice(0, 3));
         await untilRead(server);
         leave(wire.socket);
-        if (way === 'that ends its side only') expect(await wire.end()).toBe(BAD_REQUEST);
+        if (way === HALF_CLOSES) expect(await wire.end()).toBe(BAD_REQUEST);
       }
       const { status } = await server.request('POST', `${receiver.session}/${name}`, {
         body,
@@ -112,7 +118,7 @@ for (const [way, leave] of Object.entries(ways)) {
     });
 
     test.each(['fresh', 'used'])(
-      'of a stream whose body never comes is noticed, on a %s connection',
+      'ends its stream although the body of its request is incomplete, on a %s connection',
       async (kind) => {
         const server = await startService(ingress, NEVER);
         const connection = server.connect();
@@ -127,13 +133,13 @@ for (const [way, leave] of Object.entries(ways)) {
       },
     );
 
-    test.each(every)("while it receives by %s: 'close' once", async (_, transport) => {
+    test.each(every)("ends its %s session with one 'close'", async (_, transport) => {
       const server = await startService(ingress, NEVER);
       await expectClose(server, await receive(server, transport));
     });
 
     test.each(every)(
-      "with messages on their way to it by %s: 'close' once",
+      "ends its %s session with one 'close' while a message is being sent",
       async (_, transport) => {
         const server = await startService(ingress, { ...NEVER, disconnect_delay: 50 });
         const client = await receive(server, transport);
@@ -143,19 +149,16 @@ for (const [way, leave] of Object.entries(ways)) {
       },
     );
 
-    test.each(websockets)(
-      'in the middle of a frame of %s: nothing of it arrives',
-      async (_, ws) => {
-        const server = await startService(ingress, NEVER);
-        const client = await receive(server, ws);
-        const frame = encodeFrame({ payload: '["whole"]' });
-        client.wire.write(Buffer.concat([frame, frame.subarray(0, 9)]));
-        await client.peer.until('data');
-        await expectClose(server, client, client.peer.messages);
-      },
-    );
+    test.each(websockets)('delivers nothing of an incomplete frame by %s', async (_, ws) => {
+      const server = await startService(ingress, NEVER);
+      const client = await receive(server, ws);
+      const frame = encodeFrame({ payload: '["whole"]' });
+      client.wire.write(Buffer.concat([frame, frame.subarray(0, 9)]));
+      await client.peer.until('data');
+      await expectClose(server, client, client.peer.messages);
+    });
 
-    test.each(websockets)('that %s has said goodbye to: no second end', async (_, ws) => {
+    test.each(websockets)('ends its %s session once after close()', async (_, ws) => {
       const server = await startService(ingress, NEVER);
       const client = await receive(server, ws);
       client.peer.conn.close();
@@ -166,7 +169,7 @@ for (const [way, leave] of Object.entries(ways)) {
       await expectClose(server, client);
     });
 
-    test.each(polls)('after a finished %s is waited for', async (_, polling) => {
+    test.each(polls)('keeps its session for disconnect_delay after %s', async (_, polling) => {
       const server = await startService(ingress, { ...NEVER, disconnect_delay: 100 });
       const client = await receive(server, polling);
       const start = performance.now();
@@ -176,21 +179,24 @@ for (const [way, leave] of Object.entries(ways)) {
       expect(performance.now() - start).toBeGreaterThanOrEqual(95);
     });
 
-    test.each(requests)('behind the close frame of %s is waited for', async (_, transport) => {
-      const server = await startService(ingress, { ...NEVER, disconnect_delay: 100 });
-      const client = await receive(server, transport);
-      const start = performance.now();
-      client.peer.conn.close();
-      const { wire } = client;
-      await wire.read(() => wire.buffer.includes('\r\n0\r\n\r\n') || undefined, 'the end');
-      await expectClose(server, client);
-      expect(performance.now() - start).toBeGreaterThanOrEqual(95);
-    });
+    test.each(requests)(
+      'keeps its %s session for disconnect_delay after close()',
+      async (_, transport) => {
+        const server = await startService(ingress, { ...NEVER, disconnect_delay: 100 });
+        const client = await receive(server, transport);
+        const start = performance.now();
+        client.peer.conn.close();
+        const { wire } = client;
+        await wire.read(() => wire.buffer.includes('\r\n0\r\n\r\n') || undefined, 'the end');
+        await expectClose(server, client);
+        expect(performance.now() - start).toBeGreaterThanOrEqual(95);
+      },
+    );
   });
 }
 
 test.each(ingresses)(
-  'the body of a poll may come after the answer, by the %s ingress',
+  'a poll is answered before its body is complete, by the %s ingress',
   async (ingress) => {
     const server = await startService(ingress);
     const connection = server.connect();
@@ -205,9 +211,9 @@ test.each(ingresses)(
 );
 
 describe.each(ingresses)(
-  'a client that sends and ends its side at once, by the %s ingress',
+  'a client that half-closes right after it has sent, by the %s ingress',
   (ingress) => {
-    test.each(requests)('with a later request, %s, gets what is complete', async (_, transport) => {
+    test.each(requests)('gets the answer to a later %s request', async (_, transport) => {
       const server = await startService(ingress, { disconnect_delay: 50, heartbeat_delay: 60_000 });
       const connection = server.connect();
       await connection.request('GET', '/s/info');
@@ -215,14 +221,14 @@ describe.each(ingresses)(
       connection.wire.socket.end();
       const peer = await server.accept();
       const answer = await connection.end();
-      // A stream ends with its client, perhaps before its first bytes have left.
+      // A stream ends when its client half-closes, perhaps before its first bytes are sent.
       if (transport.polls) expect(answer).toContain(transport.opened);
       await peer.until('close');
-      await untilLeft(server);
+      await untilNoConnections(server);
       expect(peer.events).toEqual([['end'], ['close']]);
     });
 
-    test.each(websockets)('with the handshake of %s gets its answer', async (_, transport) => {
+    test.each(websockets)('gets the answer to its %s handshake', async (_, transport) => {
       const server = await startService(ingress, NEVER);
       const target = transport.protocol === 'websocket' ? '/s/0/0/websocket' : '/s/websocket';
       const connection = await server.handshake(target);
@@ -234,7 +240,7 @@ describe.each(ingresses)(
       expect(peer.events).toEqual([['end'], ['close']]);
     });
 
-    test.each(websockets)('with a message by %s is heard to its end', async (_, transport) => {
+    test.each(websockets)('has its last message by %s delivered', async (_, transport) => {
       const server = await startService(ingress, NEVER);
       const { peer, socket, wire } = await receive(server, transport);
       wire.write(encodeFrame({ payload: '["last"]' }));
@@ -246,8 +252,8 @@ describe.each(ingresses)(
   },
 );
 
-describe.each(ingresses)('a client that goes and comes again, by the %s ingress', (ingress) => {
-  test('has gone first, whoever else goes then', async () => {
+describe.each(ingresses)('a client that reconnects, by the %s ingress', (ingress) => {
+  test('gets a new session at once, however many others disconnect', async () => {
     const server = await startService(ingress);
     const answers = [];
     for (let i = 0; i < 100; i++) {
@@ -260,7 +266,7 @@ describe.each(ingresses)('a client that goes and comes again, by the %s ingress'
       stream.abort();
       answers.push((await server.post(`${session}/xhr`)).body);
     }
-    // None is told that another connection is still open.
+    // None of them is refused with "Another connection still open".
     expect(answers).toEqual(Array(100).fill('o\n'));
   });
 });

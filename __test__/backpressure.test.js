@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * Backpressure: `high_water_mark`, `'drain'` and `bufferedAmount` on the way out, `pause()` and `resume()` on
- * the way in, `pipe` both ways. None of it is in 0.3.24.
+ * Backpressure: `high_water_mark`, `'drain'` and `bufferedAmount` for output, `pause()` and `resume()` for input,
+ * `pipe` in both directions. 0.3.24 has none of it.
  */
 
 const crypto = require('crypto');
@@ -18,10 +18,14 @@ const { encodeFrame } = require('./support/websocket-client');
 const MEBIBYTE = 1024 * 1024;
 const turn = () => new Promise(setImmediate);
 
-/** For tests that move much. */
+/** Milliseconds for tests that move many bytes. */
 const LONG = 60_000;
 
-/** Reads on, and polls on, until it is told to stop. */
+/**
+ * Lets a client read, and poll if its transport polls.
+ *
+ * @returns {() => void} stops the polling
+ */
 function keepReading({ connection, wire, session }, transport) {
   wire.socket.resume();
   if (!transport.polls) return () => {};
@@ -32,9 +36,9 @@ function keepReading({ connection, wire, session }, transport) {
   return () => (polling.goesOn = false);
 }
 
-describe.each(ingresses)('on the way out, by the %s ingress', (ingress) => {
+describe.each(ingresses)('output, by the %s ingress', (ingress) => {
   describe.each(every)('%s', (_, transport) => {
-    addition('write answers false above high_water_mark, and drain follows once', async () => {
+    addition("write() returns false above high_water_mark, and 'drain' follows once", async () => {
       const options = { high_water_mark: MEBIBYTE, response_limit: 0 };
       const server = await startService(ingress, options);
       const client = await open(server, transport);
@@ -53,7 +57,7 @@ describe.each(ingresses)('on the way out, by the %s ingress', (ingress) => {
         }
         expect(conn.bufferedAmount).toBeLessThan(MEBIBYTE + 2 * message.length);
         for (let i = 0; i < 5; i++) await server.get('/s/');
-        // The kernels of both sides may have had room for it.
+        // The kernels of both sides may have taken it all: then again.
       } while (drains.mock.calls.length > 0);
       expect(conn.bufferedAmount).toBeGreaterThan(0);
       if (transport.polls) expect(written).toBe(3);
@@ -66,7 +70,7 @@ describe.each(ingresses)('on the way out, by the %s ingress', (ingress) => {
       stop();
     });
 
-    addition('without high_water_mark write answers true, and there is no drain', async () => {
+    addition("without high_water_mark write() returns true, and there is no 'drain'", async () => {
       const server = await startService(ingress, { response_limit: 0 });
       const client = await open(server, transport);
       const { conn } = await server.accept();
@@ -82,19 +86,22 @@ describe.each(ingresses)('on the way out, by the %s ingress', (ingress) => {
       stop();
     });
 
-    addition('high_water_mark 0: a write waits for the one before', async () => {
-      const server = await startService(ingress, { high_water_mark: 0, response_limit: 0 });
-      const client = await open(server, transport);
-      const { conn } = await server.accept();
-      const stop = keepReading(client, transport);
-      for (let i = 0; i < 50; i++) {
-        // Another thread may have sent it before this one has looked.
-        if (!conn.write(`${i}`)) await once(conn, 'drain');
-      }
-      stop();
-    });
+    addition(
+      "with high_water_mark 0 'drain' follows each write() that returned false",
+      async () => {
+        const server = await startService(ingress, { high_water_mark: 0, response_limit: 0 });
+        const client = await open(server, transport);
+        const { conn } = await server.accept();
+        const stop = keepReading(client, transport);
+        for (let i = 0; i < 50; i++) {
+          // True if another thread has already sent the message.
+          if (!conn.write(`${i}`)) await once(conn, 'drain');
+        }
+        stop();
+      },
+    );
 
-    addition('bufferedAmount is 0 when the connection is closed', async () => {
+    addition("bufferedAmount is 0 after 'close'", async () => {
       const server = await startService(ingress, { response_limit: 0 });
       const client = await open(server, transport);
       const peer = await server.accept();
@@ -108,14 +115,14 @@ describe.each(ingresses)('on the way out, by the %s ingress', (ingress) => {
   });
 });
 
-describe.each(ingresses)('on the way in, by the %s ingress', (ingress) => {
-  describe.each(websockets)('%s', (protocol) => {
+describe.each(ingresses)('input, by the %s ingress', (ingress) => {
+  describe.each(websockets)('%s', (protocol, transport) => {
     const frame = (text) =>
       encodeFrame({ payload: protocol === 'websocket' ? JSON.stringify([text]) : text });
 
-    addition('pause stops the client itself, and resume brings all, in order', async () => {
+    addition('pause() stops the client, and resume() delivers all messages in order', async () => {
       const server = await startService(ingress, {}, (conn) => conn.pause());
-      const { wire } = await open(server, { ...Object.fromEntries(every)[protocol] });
+      const { wire } = await open(server, transport);
       const peer = await server.accept();
       const filler = 'x'.repeat(256 * 1024);
       const count = 128;
@@ -152,7 +159,7 @@ describe.each(ingresses)('on the way in, by the %s ingress', (ingress) => {
           setImmediate(() => conn.resume());
         });
       });
-      const { wire } = await open(server, { ...Object.fromEntries(every)[protocol] });
+      const { wire } = await open(server, transport);
       for (let i = 0; i < count; i++) wire.write(frame(`${i}`));
       await all;
       expect(seen).toEqual(Array.from({ length: count }, (_, i) => `${i}`));
@@ -194,7 +201,7 @@ describe.each(ingresses)('on the way in, by the %s ingress', (ingress) => {
       expect(peer.messages).toEqual(['a', 'b']);
     });
 
-    addition('16 may wait for one connection, more get 503 and are not delivered', async () => {
+    addition('16 requests can wait for one connection; another one gets 503', async () => {
       const { server, session, peer } = await startPaused();
       const answers = [];
       for (let i = 0; i < 16; i++) {
@@ -240,12 +247,12 @@ describe.each(ingresses)('on the way in, by the %s ingress', (ingress) => {
 describe.each(ingresses)('pipe, by the %s ingress', (ingress) => {
   const memory = async (client) => JSON.parse((await client.get('/memory')).body);
 
-  /** What either side may hold on top of what it has at rest. */
-  const FLAT = 96 * MEBIBYTE;
+  /** Bytes that the server may use in addition to what it uses without clients. */
+  const MAX_GROWTH = 96 * MEBIBYTE;
   const TOTAL = 200 * MEBIBYTE;
 
   addition(
-    'a fast client into a slow stream: 200 MiB arrive, memory stays flat',
+    '200 MiB from a fast client reach a slow stream, and memory stays bounded',
     async () => {
       const { client } = await serveFixture(ingress, 'loaded.js', { BEHAVIOUR: 'pipesIntoSlow' });
       const before = await memory(client);
@@ -264,13 +271,13 @@ describe.each(ingresses)('pipe, by the %s ingress', (ingress) => {
       let after = await memory(client);
       while (after.hash === '') after = await memory(client);
       expect([after.bytes, after.hash]).toEqual([TOTAL, hash.digest('hex')]);
-      expect(after.peak - before.rss).toBeLessThan(FLAT);
+      expect(after.peak - before.rss).toBeLessThan(MAX_GROWTH);
     },
     LONG,
   );
 
   addition(
-    'a fast stream into a slow client: 200 MiB arrive, memory stays flat',
+    '200 MiB from a fast stream reach a slow client, and memory stays bounded',
     async () => {
       const { client } = await serveFixture(ingress, 'loaded.js', {
         BEHAVIOUR: 'pipesFromFast',
@@ -294,13 +301,13 @@ describe.each(ingresses)('pipe, by the %s ingress', (ingress) => {
       await once(ws, 'close');
       const after = await memory(client);
       expect([bytes, hash.digest('hex')]).toEqual([TOTAL, after.hash]);
-      expect(after.peak - before.rss).toBeLessThan(FLAT);
+      expect(after.peak - before.rss).toBeLessThan(MAX_GROWTH);
     },
     LONG,
   );
 
   addition(
-    'a fast stream into a slow client of xhr-streaming: 64 MiB arrive, memory stays flat',
+    '64 MiB from a fast stream reach a slow client of xhr-streaming, and memory stays bounded',
     async () => {
       const total = 64 * MEBIBYTE;
       const { client } = await serveFixture(ingress, 'loaded.js', {
@@ -334,13 +341,13 @@ describe.each(ingresses)('pipe, by the %s ingress', (ingress) => {
       }
       const after = await memory(client);
       expect([bytes, hash.digest('hex')]).toEqual([total, after.hash]);
-      expect(after.peak - before.rss).toBeLessThan(FLAT);
+      expect(after.peak - before.rss).toBeLessThan(MAX_GROWTH);
     },
     LONG,
   );
 
   addition(
-    'xhr_send into a slow stream: all of it arrives, each request waits for room',
+    '64 MiB by xhr_send reach a slow stream, and memory stays bounded',
     async () => {
       const { client } = await serveFixture(ingress, 'loaded.js', { BEHAVIOUR: 'pipesIntoSlow' });
       const before = await memory(client);
@@ -363,21 +370,21 @@ describe.each(ingresses)('pipe, by the %s ingress', (ingress) => {
       let after = await memory(client);
       while (after.hash === '') after = await memory(client);
       expect([after.messages, after.hash]).toEqual([count, hash.digest('hex')]);
-      expect(after.peak - before.rss).toBeLessThan(FLAT);
+      expect(after.peak - before.rss).toBeLessThan(MAX_GROWTH);
     },
     LONG,
   );
 
   addition(
-    'a listener that sips holds no more than one that gulps',
+    'a client that sends more than a pausing listener takes has less than 64 MiB under way',
     async () => {
-      const { client } = await serveFixture(ingress, 'loaded.js', { BEHAVIOUR: 'sips' });
+      const { client } = await serveFixture(ingress, 'loaded.js', { BEHAVIOUR: 'pausesAtEach' });
       const { wire } = await client.websocket('/s/websocket');
       const burst = Buffer.concat(Array(512).fill(encodeFrame({ payload: 'x'.repeat(8 * 1024) })));
       const total = 128 * MEBIBYTE;
       let sent = 0;
       const deadline = Date.now() + 3000;
-      // What it has not sipped by then has to be in the kernel, or still here.
+      // What the listener has not taken by then has to be in the kernel, or unsent.
       while (sent < total && Date.now() < deadline) {
         if (!wire.socket.write(burst)) {
           await Promise.race([
@@ -389,7 +396,7 @@ describe.each(ingresses)('pipe, by the %s ingress', (ingress) => {
       }
       const after = await memory(client);
       expect(after.messages).toBeGreaterThan(100);
-      // What has left and was not sipped: in the kernel, in the queue, or held in JavaScript.
+      // Sent and not delivered: in the kernel, in the event queue, or held in JavaScript.
       const left = wire.socket.bytesWritten - wire.socket.writableLength;
       expect(left - after.bytes).toBeLessThan(64 * MEBIBYTE);
       wire.socket.destroy();
@@ -398,7 +405,7 @@ describe.each(ingresses)('pipe, by the %s ingress', (ingress) => {
   );
 
   addition(
-    'a backlog that never empties costs what it is, not what has passed through it',
+    'a backlog that is never empty needs memory for itself, not for all that has passed through it',
     async () => {
       const { client } = await serveFixture(ingress, 'loaded.js', {
         BEHAVIOUR: 'keepsBacklog',
@@ -414,7 +421,7 @@ describe.each(ingresses)('pipe, by the %s ingress', (ingress) => {
       const total = 160 * MEBIBYTE;
       const all = new Promise((resolve) => {
         socket.on('data', (chunk) => {
-          // Somewhat slower than the server could be.
+          // Somewhat slower than the server.
           if ((bytes + chunk.length) % (2 * MEBIBYTE) < chunk.length) {
             socket.pause();
             setTimeout(() => socket.resume(), 5);
@@ -426,7 +433,7 @@ describe.each(ingresses)('pipe, by the %s ingress', (ingress) => {
       wire.write('POST /s/0/0/xhr_streaming HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n');
       await all;
       const after = await memory(client);
-      expect(after.peak - before.rss).toBeLessThan(FLAT);
+      expect(after.peak - before.rss).toBeLessThan(MAX_GROWTH);
       socket.destroy();
     },
     LONG,

@@ -1,16 +1,16 @@
 'use strict';
 
 /*
- * Too much to do for the application's thread: others are served all the same, and nobody is given up for what
- * the thread has not looked at.
+ * A JavaScript thread that is busy or blocked: other requests are served, and no client is closed because of a pong
+ * that the thread has not read yet.
  */
 
 const { serveFixture } = require('./support/child');
 const { addition, ingresses } = require('./support/library');
 const { OPCODE, encodeFrame } = require('./support/websocket-client');
 
-describe.each(ingresses)('a busy thread, by the %s ingress', (ingress) => {
-  test('a client that sends more than is handled does not keep out other requests', async () => {
+describe.each(ingresses)('a blocked event loop, by the %s ingress', (ingress) => {
+  test('a client that sends faster than the application handles does not block other requests', async () => {
     const { client } = await serveFixture(ingress, 'loaded.js', { BEHAVIOUR: 'works' });
     const { wire } = await client.websocket('/s/websocket');
     const { socket } = wire;
@@ -30,14 +30,14 @@ describe.each(ingresses)('a busy thread, by the %s ingress', (ingress) => {
     client.disconnect();
   });
 
-  addition('a websocket outlives a stall that is longer than its pong may take', async () => {
+  addition('a websocket survives a stall that is longer than pong_timeout', async () => {
     const { client } = await serveFixture(ingress, 'loaded.js', {
       BEHAVIOUR: 'stalls',
       OPTIONS: JSON.stringify({ heartbeat_delay: 40, pong_timeout: 200 }),
     });
     const ws = await client.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
-    /** The next message; pings are answered. */
+    /** Answers pings, and resolves to the next message. */
     const message = async () => {
       for (;;) {
         const { opcode, payload } = await ws.frame();
@@ -55,7 +55,7 @@ describe.each(ingresses)('a busy thread, by the %s ingress', (ingress) => {
     expect(await message()).toBe('a["and still?"]');
   });
 
-  addition('a client that does not answer after a stall is given up', async () => {
+  addition('a client that answers no ping is closed after a stall', async () => {
     const { client } = await serveFixture(ingress, 'loaded.js', {
       BEHAVIOUR: 'stalls',
       OPTIONS: JSON.stringify({ heartbeat_delay: 40, pong_timeout: 200 }),

@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * Where HTTP chunks begin and end: 0.3.24 writes the prelude and each frame as one of its own, and clients of
- * the protocol test suite read them so.
+ * The boundaries of HTTP chunks: 0.3.24 writes the prelude and each frame as a chunk of its own, and the official
+ * protocol suite expects that.
  */
 
 const { addition, ingresses } = require('./support/library');
@@ -30,7 +30,7 @@ const method = (path) => (path.startsWith('xhr') ? 'POST' : 'GET');
 const turn = () => new Promise(setImmediate);
 
 describe.each(ingresses)('chunks, by the %s ingress', (ingress) => {
-  /** A stream that has had its prelude and the o frame. */
+  /** Opens a stream, and reads its prelude and the o frame. */
   async function openStream(path, options, listener) {
     const server = await startService(ingress, options, listener);
     const session = server.session('/s');
@@ -44,7 +44,7 @@ describe.each(ingresses)('chunks, by the %s ingress', (ingress) => {
   }
 
   describe.each(STREAMS)('%s', (path) => {
-    test('each message is one, the close frame too, then the body ends', async () => {
+    test('each message is a chunk, and so is the close frame, which ends the body', async () => {
       const { stream, conn, frame } = await openStream(path);
       for (const message of ['a', 'b', 'c']) conn.write(message);
       for (const message of ['a', 'b', 'c']) {
@@ -57,7 +57,7 @@ describe.each(ingresses)('chunks, by the %s ingress', (ingress) => {
       expect(await stream.chunk()).toBe('');
     });
 
-    test('so is what a listener for connection writes', async () => {
+    test("each frame that a 'connection' listener writes is a chunk", async () => {
       const { stream, frame } = await openStream(path, {}, (conn) => {
         conn.write('hello');
         conn.close(3000, 'Go away!');
@@ -67,7 +67,7 @@ describe.each(ingresses)('chunks, by the %s ingress', (ingress) => {
       expect(await stream.chunk()).toBe('');
     });
 
-    test('messages that have waited are one together, behind the prelude', async () => {
+    test('messages that have waited are one chunk together, after the prelude', async () => {
       const { server, session, stream, conn, frame } = await openStream(path, {
         response_limit: 1000,
       });
@@ -81,13 +81,13 @@ describe.each(ingresses)('chunks, by the %s ingress', (ingress) => {
       expect(await next.chunk()).toBe(frame('a["a","b"]'));
     });
 
-    test('a heartbeat is one', async () => {
+    test('a heartbeat is a chunk', async () => {
       const { stream, frame } = await openStream(path, { heartbeat_delay: 30 });
       expect(await stream.chunk()).toBe(frame('h'));
       expect(await stream.chunk()).toBe(frame('h'));
     });
 
-    test('a second receiver gets the prelude as one, and 2010', async () => {
+    test('a second receiver gets two chunks: the prelude, and a close frame with 2010', async () => {
       const { server, session, frame } = await openStream(path);
       const second = await server.open(method(path), `${session}/${path}`);
       expect(await second.chunk()).toMatch(PRELUDES[path]);
@@ -95,7 +95,7 @@ describe.each(ingresses)('chunks, by the %s ingress', (ingress) => {
       expect(await second.chunk()).toBe('');
     });
 
-    test('a message of a mebibyte is one, between small ones', async () => {
+    test('a message of 1 MiB between small ones is one chunk', async () => {
       const { stream, conn, frame } = await openStream(path, { response_limit: 0 });
       const messages = ['before', 'x'.repeat(1 << 20), 'between', 'y'.repeat(70_000), 'behind'];
       for (const message of messages) conn.write(message);
@@ -106,14 +106,14 @@ describe.each(ingresses)('chunks, by the %s ingress', (ingress) => {
       expect(await stream.chunk()).toBe(frame(`a["${'alone'.repeat(50_000)}"]`));
     });
 
-    test('a thousand that were written at once are a thousand', async () => {
+    test('1,000 messages written at once are 1,000 chunks', async () => {
       const { stream, conn, frame } = await openStream(path, { response_limit: 0 });
       for (let i = 0; i < 1000; i++) conn.write(`${i}`);
       for (let i = 0; i < 1000; i++) expect(await stream.chunk()).toBe(frame(`a["${i}"]`));
     });
 
-    // A system call brings one segment to a reader that waits for it.
-    addition('several leave with one system call', async () => {
+    // What one system call sends is one 'data' event for a reader that waits for it.
+    addition('10 chunks are sent by one system call', async () => {
       const { connection, conn, stream, frame } = await openStream(path);
       const { socket } = connection.wire;
       const first = new Promise((resolve) => socket.once('data', resolve));
@@ -125,13 +125,13 @@ describe.each(ingresses)('chunks, by the %s ingress', (ingress) => {
       expect(await stream.chunk()).toBe(frame('a["0"]'));
     });
 
-    addition('what a client has not taken of a large one still waits', async () => {
+    addition('bufferedAmount counts a large chunk until the client has read it', async () => {
       const { connection, stream, conn, frame } = await openStream(path, { response_limit: 0 });
       const { socket } = connection.wire;
       socket.pause();
       const large = 'x'.repeat(12 << 20);
       conn.write(large);
-      // Whoever carries it has got it meanwhile.
+      // By now the I/O thread or the stream of Node has the chunk.
       for (let i = 0; i < 50; i++) await turn();
       expect(conn.bufferedAmount).toBeGreaterThan(large.length);
       socket.resume();
@@ -141,7 +141,7 @@ describe.each(ingresses)('chunks, by the %s ingress', (ingress) => {
   });
 
   describe.each(POLLS)('%s', (path) => {
-    test('every answer is one', async () => {
+    test('every answer is one chunk', async () => {
       const server = await startService(ingress);
       const session = server.session('/s');
       const poll = () => server.open(method(path), `${session}/${path}`);
@@ -164,7 +164,7 @@ describe.each(ingresses)('chunks, by the %s ingress', (ingress) => {
     });
   });
 
-  test('/chunking_test: each of its seven is one', async () => {
+  test('each line of /chunking_test is one chunk', async () => {
     const server = await startService(ingress);
     const response = await server.open('POST', '/s/chunking_test');
     for (let i = 0; i < 5; i++) {
@@ -173,7 +173,7 @@ describe.each(ingresses)('chunks, by the %s ingress', (ingress) => {
     response.abort();
   });
 
-  test('whole answers without a length are one', async () => {
+  test('a complete answer without Content-Length is one chunk', async () => {
     const server = await startService(ingress);
     for (const target of ['/s/', '/s/info', '/s/a/a/jsonp']) {
       const response = await server.open('GET', target);

@@ -5,7 +5,7 @@ const { delay } = require('./support/wait');
 const { startEcho, startServer, startService } = require('./support/server');
 
 describe.each(ingresses)('handling close, by the %s ingress', (ingress) => {
-  test('a stream ends after the c frame, and so does the next with the same frame', async () => {
+  test('a stream ends after the c frame, and the next stream gets the same frame', async () => {
     const server = await startServer(ingress);
     const session = server.session('/close');
     const first = await server.open('POST', `${session}/xhr_streaming`);
@@ -45,7 +45,7 @@ describe.each(ingresses)('handling close, by the %s ingress', (ingress) => {
     expect(await first.line()).toBe('a["a"]\n');
   });
 
-  test('aborting a stream closes the session at once: its id is then free', async () => {
+  test('aborting a stream closes the session at once and frees its id', async () => {
     const server = await startEcho(ingress, { disconnect_delay: 60_000 });
     const session = server.session('/s');
     const stream = await server.open('POST', `${session}/xhr_streaming`);
@@ -86,7 +86,7 @@ describe.each(ingresses)('handling close, by the %s ingress', (ingress) => {
     expect((await server.post(`${session}/xhr_send`, '["a"]')).status).toBe(404);
   });
 
-  test('a client that half-closes its side of a stream has gone', async () => {
+  test('a client that half-closes during a stream ends its session', async () => {
     const server = await startEcho(ingress, { disconnect_delay: 60_000 });
     const connection = server.connect();
     connection.send('POST', `${server.session('/s')}/xhr_streaming`);
@@ -96,7 +96,7 @@ describe.each(ingresses)('handling close, by the %s ingress', (ingress) => {
     await peer.until('close');
   });
 
-  test('a request that comes together with the end of its client is answered, or aborted', async () => {
+  test('a request that comes together with a half-close is answered; a poll that waits is aborted', async () => {
     const server = await startEcho(ingress, { disconnect_delay: 60_000 });
     const session = server.session('/s');
     const info = server.connect();
@@ -109,7 +109,7 @@ describe.each(ingresses)('handling close, by the %s ingress', (ingress) => {
     await peer.until('close');
   });
 
-  test('a connection dropped after a finished poll waits for disconnect_delay', async () => {
+  test('a session without a poll closes after disconnect_delay', async () => {
     const server = await startEcho(ingress, { disconnect_delay: 500 });
     const session = server.session('/s');
     const start = performance.now();
@@ -152,7 +152,7 @@ describe.each(ingresses)('handling close, by the %s ingress', (ingress) => {
     }
   });
 
-  test('close() between polls: readyState 2 at once, close after disconnect_delay', async () => {
+  test("close() between polls sets readyState to 2, and 'close' follows after disconnect_delay", async () => {
     const server = await startService(ingress, { disconnect_delay: 800 });
     const session = server.session('/s');
     await server.post(`${session}/xhr`);
@@ -174,7 +174,7 @@ describe.each(ingresses)('handling close, by the %s ingress', (ingress) => {
     expect(peer.conn.readyState).toBe(3);
   });
 
-  test('what was written before close() reaches the next poll, with the c frame in the one after', async () => {
+  test('the next poll gets what was written before close(), and the one after it the c frame', async () => {
     const server = await startService(ingress, {}, (conn) => {
       conn.write('last words');
       conn.close(3000, 'Bye');
@@ -194,7 +194,7 @@ describe.each(ingresses)('handling close, by the %s ingress', (ingress) => {
     expect(peer.conn.readyState).toBe(2);
   });
 
-  test('close is emitted once when the application and the client close together', async () => {
+  test("'close' is emitted once when the application and the client close together", async () => {
     const server = await startService(ingress, { disconnect_delay: 20 });
     for (const transport of ['xhr_streaming', 'websocket']) {
       const target = `${server.session('/s')}/${transport}`;

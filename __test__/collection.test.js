@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * Nothing is left of connections that have gone (docs/compatibility.md, "The http server").
+ * Connections that have ended are garbage-collected (docs/compatibility.md, "The http server").
  */
 
 const { serveFixture } = require('./support/child');
@@ -9,10 +9,10 @@ const { ingresses } = require('./support/library');
 const { every, open } = require('./support/transports');
 const { encodeFrame } = require('./support/websocket-client');
 
-/** Of each transport, for one to be distinguished from chance. */
+/** Connections of each transport: a single one could be kept or collected by chance. */
 const FEW = 5;
-/** Clients that come and go at the same time. */
-const CROWD = 20;
+/** Clients that connect and disconnect at the same time. */
+const CONCURRENT = 20;
 /** Connections of one round. */
 const ROUND = 5000;
 /** Bytes that one round may add: less than the smallest leak of each of its connections. */
@@ -21,7 +21,7 @@ const RSS_TOLERANCE = 16 << 20;
 /** A leak grows in each round; the memory that an allocator keeps does not grow in all of them. */
 const MOST_ROUNDS = 5;
 
-/** Milliseconds, after which something is taken to be kept for good. */
+/** Milliseconds after which an object counts as leaked. */
 const TIMEOUT_MS = 5000;
 
 /**
@@ -43,15 +43,15 @@ async function untilCollected(client, opened) {
   }
 }
 
-/** What a client says to have its connection closed by the server. */
-function sayGoodbye({ session, wire }, { protocol }, client) {
+/** Asks the server to close the connection of a client. */
+function requestClose({ session, wire }, { protocol }, client) {
   if (protocol === 'websocket') return wire.write(encodeFrame({ payload: '["close"]' }));
   if (protocol === 'websocket-raw') return wire.write(encodeFrame({ payload: 'close' }));
   return client.post(`${session}/xhr_send`, '["close"]');
 }
 
-describe.each(ingresses)('what has gone, by the %s ingress', (ingress) => {
-  test('clients of every transport that went are collected', async () => {
+describe.each(ingresses)('connections that have ended, by the %s ingress', (ingress) => {
+  test('are collected after clients of every transport have disconnected', async () => {
     const { client } = await serveFixture(ingress, 'counts.js');
     let before = 0;
     for (const [, transport] of every) {
@@ -67,12 +67,12 @@ describe.each(ingresses)('what has gone, by the %s ingress', (ingress) => {
     client.disconnect();
   });
 
-  test('connections of every transport that the server closed are collected', async () => {
+  test('are collected after the server has closed them, for every transport', async () => {
     const { client } = await serveFixture(ingress, 'counts.js', { DISCONNECT_DELAY: '500' });
     for (const [, transport] of every) {
       for (let i = 0; i < FEW; i++) {
         const opened = await open(client, transport);
-        await sayGoodbye(opened, transport, client);
+        await requestClose(opened, transport, client);
         if (transport.upgraded) opened.socket.end();
       }
     }
@@ -81,11 +81,11 @@ describe.each(ingresses)('what has gone, by the %s ingress', (ingress) => {
     client.disconnect();
   });
 
-  test('thousands of clients that come and go leave nothing', async () => {
-    // V8's young generation grows as it likes.
+  test('leave no memory and no descriptors after thousands of clients', async () => {
+    // Otherwise V8's young generation grows at times that hide a leak.
     const env = { NODE_OPTIONS: '--max-semi-space-size=1' };
     const { client } = await serveFixture(ingress, 'counts.js', env);
-    const come = {
+    const visit = {
       async byWebsocket() {
         const ws = await client.websocket('/s/0/0/websocket');
         await ws.message();
@@ -98,18 +98,18 @@ describe.each(ingresses)('what has gone, by the %s ingress', (ingress) => {
         poll.abort();
       },
     };
-    /** @param {number} left */
-    const crowd = (left) => {
+    /** @param {number} left how many clients are to connect */
+    const connectMany = (left) => {
       const one = async () => {
-        while (left-- > 0) await (left % 2 ? come.byWebsocket() : come.byPolling());
+        while (left-- > 0) await (left % 2 ? visit.byWebsocket() : visit.byPolling());
       };
-      return Promise.all(Array.from({ length: CROWD }, one));
+      return Promise.all(Array.from({ length: CONCURRENT }, one));
     };
-    await crowd(ROUND);
+    await connectMany(ROUND);
     let before = await untilCollected(client, ROUND);
     let growth;
     for (let round = 2; round <= MOST_ROUNDS; round++) {
-      await crowd(ROUND);
+      await connectMany(ROUND);
       const after = await untilCollected(client, round * ROUND);
       expect(after.closed).toBe(after.opened);
       expect(after.descriptors).toBe(before.descriptors);

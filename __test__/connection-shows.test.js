@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * What a connection shows of itself to those who list, copy, wrap and log it.
+ * The properties of a connection: listed, copied, wrapped, overwritten and logged.
  */
 
 const { inspect } = require('util');
@@ -9,20 +9,20 @@ const { addition, ingresses } = require('./support/library');
 const { startService } = require('./support/server');
 const { every, receive } = require('./support/transports');
 
-/** All that a connection has of its own before anything listens to it. */
+/** The own properties of a connection before it has listeners. */
 const OWN = [
   ...['_session', 'id', 'headers', 'prefix'],
   ...['remoteAddress', 'remotePort', 'address', 'url', 'pathname', 'protocol'],
 ];
 
-/** What `for (const name in conn)` finds besides. */
+/** Some of what `for (const name in conn)` finds in addition. */
 const INHERITED = [
   ...['constructor', 'toString', 'write', 'end', 'close', 'destroy', 'destroySoon'],
   ...['readable', 'writable', 'readyState', 'pipe', 'on', 'once', 'emit', 'removeListener'],
 ];
 
-describe.each(ingresses)('what a connection shows, by the %s ingress', (ingress) => {
-  test.each(every)('%s: its facts are its own and enumerable', async (name, transport) => {
+describe.each(ingresses)('the properties of a connection, by the %s ingress', (ingress) => {
+  test.each(every)('%s: they are its own and enumerable', async (name, transport) => {
     const found = {};
     const server = await startService(ingress);
     server.service.prependListener('connection', (conn) => {
@@ -51,7 +51,7 @@ describe.each(ingresses)('what a connection shows, by the %s ingress', (ingress)
     }
   });
 
-  test('for in finds the methods, too', async () => {
+  test('for … in also finds the methods', async () => {
     const server = await startService(ingress);
     const { peer } = await receive(server, every[0][1]);
     const found = [];
@@ -67,9 +67,9 @@ describe.each(ingresses)('what a connection shows, by the %s ingress', (ingress)
 
   test.each([
     ['a copy with its methods', (conn) => copyWithMethods(conn)],
-    ['an object made of it', (conn) => Object.create(conn)],
-    ['a Proxy', (conn) => new Proxy(conn, {})],
-  ])('%s writes and closes', async (name, wrap) => {
+    ['an object whose prototype it is', (conn) => Object.create(conn)],
+    ['a Proxy of it', (conn) => new Proxy(conn, {})],
+  ])('%s can write and close', async (name, wrap) => {
     const server = await startService(ingress);
     const ws = await server.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
@@ -80,7 +80,7 @@ describe.each(ingresses)('what a connection shows, by the %s ingress', (ingress)
     expect(await ws.message()).toBe('c[1000,"Normal closure"]');
   });
 
-  test.each(every)('%s: what an application assigns stays', async (name, transport) => {
+  test.each(every)('%s: the application can overwrite and delete them', async (name, transport) => {
     const server = await startService(ingress);
     const { peer } = await receive(server, transport);
     const { conn } = peer;
@@ -94,14 +94,14 @@ describe.each(ingresses)('what a connection shows, by the %s ingress', (ingress)
     expect(conn.headers).toBe(undefined);
   });
 
-  test('a connection by a unix socket has no addresses of its own', async () => {
+  test('over a unix socket there are no addresses and ports', async () => {
     const server = await startService(ingress, {}, undefined, { unix: true });
     await server.websocket('/s/0/0/websocket');
     const { conn } = await server.accept();
     expect(Object.keys(conn).filter((name) => /address|port/i.test(name))).toEqual([]);
   });
 
-  addition('a log shows it in a few lines', async () => {
+  addition('util.inspect shows them in fewer than 10 lines', async () => {
     const server = await startService(ingress);
     const { peer } = await receive(server, every[0][1]);
     const { conn } = peer;

@@ -5,7 +5,7 @@ const { deviation, ingresses } = require('./support/library');
 const { delay } = require('./support/wait');
 const { startEcho, startServer, startService } = require('./support/server');
 
-/** How to open a session by each transport. */
+/** How to open a session by each transport: protocol, path, method. */
 const TRANSPORTS = [
   ['websocket', 'websocket', undefined],
   ['xhr-polling', 'xhr', 'POST'],
@@ -15,6 +15,7 @@ const TRANSPORTS = [
   ['jsonp-polling', 'jsonp?c=x', 'GET'],
 ];
 
+/** Headers that 0.3.24 copies into `conn.headers`. */
 const SHOWN = {
   referer: 'http://a.test/',
   'x-client-ip': '1',
@@ -34,7 +35,7 @@ const SHOWN = {
 const UUID_V4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 describe.each(ingresses)('connection, by the %s ingress', (ingress) => {
-  /** Opens a session of `target` and answers its client's port. */
+  /** Opens a session at `target`. @returns {Promise<number>} the port of the client */
   async function open(server, target, method, headers) {
     if (method === undefined) {
       const ws = await server.websocket(target, { headers });
@@ -46,7 +47,7 @@ describe.each(ingresses)('connection, by the %s ingress', (ingress) => {
     return connection.wire.socket.localPort;
   }
 
-  test.each(TRANSPORTS)('%s: properties tell about the request', async (protocol, path, method) => {
+  test.each(TRANSPORTS)('%s: properties describe the request', async (protocol, path, method) => {
     const server = await startService(ingress);
     const target = `${server.session('/s')}/${path}${path.includes('?') ? '&' : '?'}q=1`;
     const port = await open(server, target, method, { ...SHOWN, Cookie: 'secret', 'X-Other': 'x' });
@@ -65,7 +66,7 @@ describe.each(ingresses)('connection, by the %s ingress', (ingress) => {
     expect(conn.headers).toEqual({ ...SHOWN, host: 'localhost' });
   });
 
-  test('websocket-raw: properties tell about the request', async () => {
+  test('websocket-raw: properties describe the request', async () => {
     const server = await startService(ingress);
     await server.websocket('/s/websocket?q=1', { headers: { 'User-Agent': 'tests' } });
     const { conn } = await server.accept();
@@ -80,7 +81,7 @@ describe.each(ingresses)('connection, by the %s ingress', (ingress) => {
     expect(conn.headers).toEqual({ host: 'localhost', 'user-agent': 'tests' });
   });
 
-  deviation(1, 'headers also have the origin', async () => {
+  deviation(1, 'headers include the origin', async () => {
     const server = await startService(ingress);
     await server.websocket('/s/0/0/websocket', { headers: { Origin: 'http://a.test' } });
     expect((await server.accept()).conn.headers.origin).toBe('http://a.test');
@@ -88,7 +89,7 @@ describe.each(ingresses)('connection, by the %s ingress', (ingress) => {
     expect((await server.accept()).conn.headers.origin).toBe('null');
   });
 
-  test('every receiving request changes protocol, url and headers', async () => {
+  test('every receiving request replaces protocol, url and headers', async () => {
     const server = await startService(ingress);
     const session = server.session('/s');
     await server.post(`${session}/xhr?1`, '', { 'User-Agent': 'one' });
@@ -132,12 +133,12 @@ describe.each(ingresses)('connection, by the %s ingress', (ingress) => {
     const { conn } = await onUnix.accept();
     conn.write('x');
     await onUnix.post(`${session}/xhr?2`);
-    // By takeover the answer may come before JavaScript has looked at the request.
+    // By takeover the answer may arrive before JavaScript has handled the request.
     while (!conn.url.endsWith('?2')) await onUnix.get('/s/');
     expect(conn.remoteAddress).toBe('127.0.0.1');
   });
 
-  test('is a legacy stream, and can be given properties', async () => {
+  test('is a legacy stream, and the application can add properties', async () => {
     const server = await startService(ingress);
     await server.websocket('/s/0/0/websocket');
     const { conn } = await server.accept();
@@ -148,7 +149,7 @@ describe.each(ingresses)('connection, by the %s ingress', (ingress) => {
     expect([conn.user, conn.send()]).toEqual(['jo', 'mine']);
   });
 
-  test('write() coerces to string and says whether the session is open', async () => {
+  test('write() converts its argument to a string, and returns whether the session is open', async () => {
     const server = await startService(ingress);
     const ws = await server.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
@@ -170,7 +171,7 @@ describe.each(ingresses)('connection, by the %s ingress', (ingress) => {
     expect(conn.write('late')).toBe(false);
   });
 
-  test.each(TRANSPORTS)('%s: close() answers true, then false', async (protocol, path, method) => {
+  test.each(TRANSPORTS)('%s: close() returns true, then false', async (protocol, path, method) => {
     const server = await startService(ingress);
     await open(server, `${server.session('/s')}/${path}`, method);
     const { conn } = await server.accept();
@@ -181,7 +182,7 @@ describe.each(ingresses)('connection, by the %s ingress', (ingress) => {
     expect(conn.write('x')).toBe(false);
   });
 
-  test('close() without arguments is the normal closure; the code may be anything', async () => {
+  test('close() without arguments is the normal closure, and any code is accepted', async () => {
     for (const [args, frame] of [
       [[], 'c[1000,"Normal closure"]'],
       [[4321], 'c[4321,"Normal closure"]'],
@@ -195,7 +196,7 @@ describe.each(ingresses)('connection, by the %s ingress', (ingress) => {
     }
   });
 
-  test('end() writes its message, closes and answers null', async () => {
+  test('end() writes its message, closes and returns null', async () => {
     const results = [];
     const server = await startService(ingress, {}, (conn) => results.push(conn.end('bye')));
     const streaming = await server.open('POST', `${server.session('/s')}/xhr_streaming`);
@@ -217,7 +218,7 @@ describe.each(ingresses)('connection, by the %s ingress', (ingress) => {
     }
   });
 
-  test('pipes from a connection to another, until the first ends', async () => {
+  test('a connection can be piped into itself', async () => {
     const first = await startService(ingress, {}, (conn) => conn.pipe(conn));
     const ws = await first.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
@@ -225,7 +226,7 @@ describe.each(ingresses)('connection, by the %s ingress', (ingress) => {
     expect(await ws.message()).toBe('a["piped"]');
   });
 
-  test('a readable stream may be piped into it, and ends it', async () => {
+  test('a readable stream can be piped into it, and its end closes the connection', async () => {
     const server = await startService(ingress, {}, (conn) => {
       stream.Readable.from(['one', Buffer.from('two')]).pipe(conn);
     });
@@ -236,19 +237,22 @@ describe.each(ingresses)('connection, by the %s ingress', (ingress) => {
     expect(await ws.message()).toBe('c[1000,"Normal closure"]');
   });
 
-  test.each(TRANSPORTS)('%s: close comes once, after end', async (protocol, path, method) => {
-    const server = await startService(ingress, { disconnect_delay: 20 });
-    await open(server, `${server.session('/s')}/${path}`, method);
-    const peer = await server.accept();
-    server.disconnect();
-    await peer.until('close');
-    await delay(50);
-    expect(peer.events).toEqual([['end'], ['close']]);
-    expect(peer.conn.readyState).toBe(3);
-    expect(peer.conn.close()).toBe(false);
-  });
+  test.each(TRANSPORTS)(
+    "%s: 'close' is emitted once, after 'end'",
+    async (protocol, path, method) => {
+      const server = await startService(ingress, { disconnect_delay: 20 });
+      await open(server, `${server.session('/s')}/${path}`, method);
+      const peer = await server.accept();
+      server.disconnect();
+      await peer.until('close');
+      await delay(50);
+      expect(peer.events).toEqual([['end'], ['close']]);
+      expect(peer.conn.readyState).toBe(3);
+      expect(peer.conn.close()).toBe(false);
+    },
+  );
 
-  test('every event goes through conn.emit as it is at that moment', async () => {
+  test('every event goes through a conn.emit that the application has replaced', async () => {
     const emitted = [];
     const server = await startEcho(ingress);
     const ws = await server.websocket('/s/0/0/websocket');
@@ -265,7 +269,7 @@ describe.each(ingresses)('connection, by the %s ingress', (ingress) => {
     expect(emitted).toEqual([['data', 'a'], ['end'], ['close']]);
   });
 
-  test('the session calls didClose or didTimeout of its instance when it ends', async () => {
+  test('a session calls a replaced didTimeout() once when it ends', async () => {
     const server = await startService(ingress, { disconnect_delay: 500 });
     await server.post(`${server.session('/s')}/xhr`);
     const peer = await server.accept();
