@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * Every code block of README and docs is run, type-checked or, where it cannot be, read by the program
- * it is for. `support/docs.js` has what a page can say of the test of a block.
+ * Every code block of README and docs is run or type-checked, or at least parsed by the program that it is for.
+ * `support/docs.js` describes the comments with which a page controls the test of a block.
  */
 
 const { execFile } = require('child_process');
@@ -48,8 +48,8 @@ afterEach(() => fs.rmSync(folder, { recursive: true }));
  * @property {string} title
  * @property {string} code
  * @property {import('./support/docs').Block['says']} says
- * @property {import('./support/docs').Block[]} clients what runs in its pages
- * @property {import('./support/docs').Block[]} files what it finds in its folder
+ * @property {import('./support/docs').Block[]} clients code of pages that the program serves
+ * @property {import('./support/docs').Block[]} files what is put into its folder
  */
 
 /**
@@ -79,28 +79,28 @@ function programsOf(page) {
 }
 
 /**
- * Runs a program with all that its page says of it: nothing may be thrown or be written to stderr.
+ * Runs a program and checks what its page says of it. Nothing may be thrown or written to stderr.
  *
  * @param {Program} given
  */
-async function play({ code, says, clients, files }) {
+async function runProgram({ code, says, clients, files }) {
   for (const file of files) fs.writeFileSync(path.join(folder, file.says.file), file.code);
   const program = start('program', says.given ? GIVEN[says.given](code) : code);
   const port = await portOf(program);
-  const visits = await Promise.all(clients.map((client) => visit(client, port)));
+  const started = await Promise.all(clients.map((client) => startClient(client, port)));
   if (says.exits) {
-    for (const { child } of visits) await child.line(/^opened$/);
+    for (const { child } of started) await child.line(/^opened$/);
     program.process.kill(says.exits);
   }
-  for (const { child, prints } of visits) await child.line(literally(prints));
+  for (const { child, prints } of started) await child.line(literally(prints));
   for (const prefix of says.echoes?.split(' ') ?? []) {
     for (const transport of ['websocket', 'xhr-polling']) {
-      const client = start('echo', echo(prefix, transport), at(port));
+      const client = start('echo', echo(prefix, transport), servedBy(port));
       await client.line(literally(`there and back by ${transport}`));
     }
   }
   if (says.given) {
-    if (says.given === 'connection') start('guest', `new SockJS('/echo');`, at(port));
+    if (says.given === 'connection') start('client', `new SockJS('/echo');`, servedBy(port));
     await program.line(/^done$/);
   }
   if (says.prints) await program.line(literally(says.prints));
@@ -108,7 +108,7 @@ async function play({ code, says, clients, files }) {
     await program.exit();
     expect(program.status).toEqual({ code: 0, signal: null });
   }
-  expect([program.errors, ...visits.map(({ child }) => child.errors)].join('')).toBe('');
+  expect([program.errors, ...started.map(({ child }) => child.errors)].join('')).toBe('');
   expect(program.status?.code).toBe(says.exits || !port ? 0 : undefined);
 }
 
@@ -128,8 +128,8 @@ function start(name, code, env) {
   });
 }
 
-/** @param {string} port where a page's script is from */
-const at = (port) => ({ DOCS_SERVER: `http://127.0.0.1:${port}` });
+/** @param {string} port of the server from which a page has its script */
+const servedBy = (port) => ({ DOCS_SERVER: `http://127.0.0.1:${port}` });
 
 /** @param {string} text */
 const literally = (text) => new RegExp(text.replace(/[^\w ]/g, '\\$&'));
@@ -148,18 +148,18 @@ async function portOf(program) {
 }
 
 /**
- * Starts what runs in a page.
+ * Starts the code of a page, after loading the scripts that it names.
  *
  * @param {import('./support/docs').Block} block
  * @param {string} port
  */
-async function visit({ code, language, says, line }, port) {
+async function startClient({ code, language, says, line }, port) {
   const scripts = language === 'html' ? scriptsOf(code) : { sources: [], code };
   for (const source of scripts.sources) {
     const response = await fetch(new URL(source, `http://127.0.0.1:${port}/`));
     expect(await response.text()).toContain('SockJS');
   }
-  return { child: start(`client-${line}`, scripts.code, at(port)), prints: says.prints };
+  return { child: start(`client-${line}`, scripts.code, servedBy(port)), prints: says.prints };
 }
 
 const echo = (prefix, transport) => `
@@ -178,7 +178,7 @@ const blocksIn = (language) =>
 const describeDocs = isOracle ? describe.skip : describe;
 
 describeDocs('the code of README and docs', () => {
-  test('is in languages that this suite checks, and says what shows that it works', () => {
+  test('is in languages that this suite checks, and every block says how it is tested', () => {
     const known = ['js', 'ts', 'html', 'json', 'yaml', 'sh', 'nginx', 'haproxy'];
     const blocks = pages().flatMap((page) => blocksOf(page));
     expect(blocks.filter(({ language }) => !known.includes(language))).toEqual([]);
@@ -194,9 +194,9 @@ describeDocs('the code of README and docs', () => {
     expect(untried.map(({ title }) => title)).toEqual([]);
   });
 
-  test.each(pages().flatMap(programsOf))('$title (js) runs', play);
+  test.each(pages().flatMap(programsOf))('$title (js) runs', runProgram);
 
-  test('all ts is accepted by the compiler', async () => {
+  test('all ts compiles', async () => {
     const blocks = blocksIn('ts');
     expect(blocks).not.toEqual([]);
     const files = blocks.map(({ page, line }) => `${page.replace(/\W/g, '-')}-${line}.ts`);
@@ -221,7 +221,7 @@ describeDocs('the code of README and docs', () => {
   });
 
   test.each(blocksIn('sh'))(
-    '$title (sh) can be read, and names scripts there are',
+    '$title (sh) can be parsed, and names existing scripts',
     async (block) => {
       await run('bash', ['-n', '-c', block.code]);
       const { scripts } = JSON.parse(read('package.json'));
@@ -236,7 +236,7 @@ describeDocs('the code of README and docs', () => {
   describe.each(['haproxy', 'nginx'])('%s', (language) => {
     const examples = `examples/${language}`;
 
-    // The examples are run by tests of their own.
+    // The suite of examples/ runs these files.
     test.each(blocksIn(language))(`$title is part of a file of ${examples}`, ({ code }) => {
       const texts = fs
         .readdirSync(path.join(root, examples))
@@ -247,7 +247,7 @@ describeDocs('the code of README and docs', () => {
 });
 
 describeDocs('README and docs', () => {
-  test.each([...pages(), ...OTHER_PAGES])('%s: links lead somewhere', (page) => {
+  test.each([...pages(), ...OTHER_PAGES])('%s: every link has a target', (page) => {
     const text = read(page).replace(/^```[^]*?^```/gm, '');
     const broken = [...text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)].filter(
       ([, file, anchor]) => {
@@ -259,7 +259,7 @@ describeDocs('README and docs', () => {
     expect(broken.map(([link]) => link)).toEqual([]);
   });
 
-  test('the map of ARCHITECTURE.md has what is in lib and src, and nothing else', () => {
+  test('the map of ARCHITECTURE.md lists exactly the files of lib and src', () => {
     const [, map] = read('ARCHITECTURE.md').split(/^lib\/|^npm\//m);
     const named = map.match(/[\w-]+\.(?:js|rs)\b|\b\w+\/(?= )/g);
     const present = [...fs.readdirSync(path.join(root, 'lib')), ...subjects('src')];
@@ -282,7 +282,7 @@ describeDocs('README and docs', () => {
     expect(referred.filter((heading) => !headings.has(heading))).toEqual([]);
   });
 
-  test('docs/troubleshooting.md quotes what server and client say', () => {
+  test('docs/troubleshooting.md quotes texts that are in the server or the client', () => {
     const said = [
       allText('src', /\.rs$/),
       allText('lib', /\.js$/),
@@ -343,7 +343,7 @@ describeDocs('README and docs', () => {
 });
 
 /**
- * Installed packages and built files inside of the folder are left out: a link among them may lead back to it.
+ * Reads all files of a folder, except installed packages and built files: a link among them may lead back to it.
  *
  * @param {string} from a folder
  * @param {RegExp} kind of the files
@@ -363,7 +363,7 @@ function allText(from, kind) {
 }
 
 /**
- * What the map of ARCHITECTURE.md has for src: its layers, and what is in each.
+ * What the map of ARCHITECTURE.md lists for src: its layers, and the files of each.
  *
  * @param {string} from a folder
  * @returns {string[]} folders end with a slash
@@ -380,7 +380,7 @@ function subjects(from) {
   });
 }
 
-/** The names by which GitHub knows the headings of a page. */
+/** The anchors that GitHub gives the headings of a page. */
 function anchorsOf(text) {
   return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
     heading

@@ -8,9 +8,9 @@ const { encodeFrame } = require('./support/websocket-client');
 
 const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' };
 
-describe.each(ingresses)('a listener that throws, by the %s ingress', (ingress) => {
+describe.each(ingresses)("a 'data' listener that throws, by the %s ingress", (ingress) => {
   test.each(['/s/0/0/websocket', '/s/websocket'])(
-    'reaches the process as an uncaught exception at %s',
+    'causes an uncaught exception at %s',
     async (target) => {
       const { child, client } = await serveFixture(ingress, 'throws.js');
       const ws = await client.websocket(target);
@@ -21,7 +21,7 @@ describe.each(ingresses)('a listener that throws, by the %s ingress', (ingress) 
     },
   );
 
-  deviation(5, 'by websocket, no other message or connection is lost', async () => {
+  deviation(5, 'loses no other message or connection by websocket', async () => {
     const { child, client } = await serveFixture(ingress, 'throws.js');
     const ws = await client.websocket('/s/0/0/websocket');
     const other = await client.websocket('/s/0/0/websocket');
@@ -41,7 +41,7 @@ describe.each(ingresses)('a listener that throws, by the %s ingress', (ingress) 
   test.each([
     ['xhr_send', '["boom"]', {}],
     ['jsonp_send', 'd=%5B%22boom%22%5D', FORM],
-  ])('by %s it is logged as an error, and the process lives', async (name, body, headers) => {
+  ])('is logged as an error by %s, and the process lives', async (name, body, headers) => {
     const { child, client } = await serveFixture(ingress, 'throws.js');
     const session = client.session('/s');
     await client.post(`${session}/xhr`);
@@ -59,7 +59,7 @@ describe.each(ingresses)('a listener that throws, by the %s ingress', (ingress) 
   ]) {
     deviation(
       5,
-      `by ${name} the answer is ${status}, and the other messages are delivered`,
+      `does not change the answer of ${name}, ${status}, and the other messages are delivered`,
       async () => {
         const log = new Log();
         const server = await startService(ingress, { log: log.log }, (conn) => {

@@ -46,7 +46,7 @@ describe.each(ingresses)('eventsource, by the %s ingress', (ingress) => {
   });
 
   test('the framing counts towards response_limit, the prelude does not', async () => {
-    // `data: o` and its end are 11, `data: a["x"]` and its end 16.
+    // `data: o\r\n\r\n` has 11 characters, `data: a["x"]\r\n\r\n` has 16.
     const server = await startEcho(ingress, { response_limit: 27 });
     const session = server.session('/s');
     const stream = await server.open('GET', `${session}/eventsource`);
@@ -63,7 +63,7 @@ describe.each(ingresses)('eventsource, by the %s ingress', (ingress) => {
     expectCors(await open('null'));
   });
 
-  test('disable_cors does not touch it', async () => {
+  test('disable_cors does not remove its CORS headers', async () => {
     const server = await startEcho(ingress, { disable_cors: true });
     expectCors(await server.open('GET', `${server.session('/s')}/eventsource`));
   });

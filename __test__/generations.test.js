@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * The interfaces before and after 0.3, which 0.3.24 itself does not have.
+ * The interfaces of sockjs before 0.3 and of 0.4, which 0.3.24 does not have.
  */
 
 const http = require('http');
@@ -10,7 +10,7 @@ const { startServer } = require('./support/server');
 
 const QUIET = { log: () => {}, disconnect_delay: 50 };
 
-describe.each(ingresses)('as first published, by the %s ingress', (ingress) => {
+describe.each(ingresses)('the interface before 0.3, by the %s ingress', (ingress) => {
   addition("'open', 'message' and send() serve an echo", async () => {
     const service = new sockjs.Server({ prefix: '/s', ...QUIET });
     service.on('open', (conn) => conn.on('message', (event) => conn.send(event.data)));
@@ -23,7 +23,7 @@ describe.each(ingresses)('as first published, by the %s ingress', (ingress) => {
     expect(await ws.message()).toBe('a["old"]');
   });
 
-  addition('disabled_transports may disable websockets', async () => {
+  addition('disabled_transports can disable websockets', async () => {
     const service = new sockjs.Server({ ...QUIET, disabled_transports: ['websocket'] });
     const server = await startServer(ingress, {
       install: (target) => service.installHandlers(target, { prefix: '/s' }),
@@ -32,27 +32,30 @@ describe.each(ingresses)('as first published, by the %s ingress', (ingress) => {
     expect((await server.get('/s/0/0/websocket')).status).toBe(404);
   });
 
-  addition('createServer leaves those names to the application', async () => {
-    const service = sockjs.createServer({ prefix: '/s', ...QUIET });
-    const calls = [];
-    service.on('open', () => calls.push('open'));
-    service.on('connection', (conn) => {
-      conn.on('message', () => calls.push('message'));
-      conn.on('data', (message) => conn.write(message));
-      calls.push(typeof conn.send);
-    });
-    const server = await startServer(ingress, {
-      install: (target) => service.installHandlers(target),
-    });
-    const ws = await server.websocket('/s/0/0/websocket');
-    expect(await ws.message()).toBe('o');
-    ws.send('["a"]');
-    expect(await ws.message()).toBe('a["a"]');
-    expect(calls).toEqual(['undefined']);
-  });
+  addition(
+    "createServer() emits no 'open' or 'message', and its connections have no send()",
+    async () => {
+      const service = sockjs.createServer({ prefix: '/s', ...QUIET });
+      const calls = [];
+      service.on('open', () => calls.push('open'));
+      service.on('connection', (conn) => {
+        conn.on('message', () => calls.push('message'));
+        conn.on('data', (message) => conn.write(message));
+        calls.push(typeof conn.send);
+      });
+      const server = await startServer(ingress, {
+        install: (target) => service.installHandlers(target),
+      });
+      const ws = await server.websocket('/s/0/0/websocket');
+      expect(await ws.message()).toBe('o');
+      ws.send('["a"]');
+      expect(await ws.message()).toBe('a["a"]');
+      expect(calls).toEqual(['undefined']);
+    },
+  );
 });
 
-describe.each(ingresses)('0.4, by the %s ingress', (ingress) => {
+describe.each(ingresses)('the interface of 0.4, by the %s ingress', (ingress) => {
   addition('attach() serves, and after detach() the application gets the requests', async () => {
     const service = sockjs.createServer({ prefix: '/s', ...QUIET });
     const server = await startServer(ingress, {
@@ -67,7 +70,7 @@ describe.each(ingresses)('0.4, by the %s ingress', (ingress) => {
     expect((await connection.request('GET', '/s/')).body).toBe('app /s/');
   });
 
-  addition('transports chooses, and info lists them', async () => {
+  addition('only the transports of the option are served, and info lists them', async () => {
     const service = sockjs.createServer({ prefix: '/s', ...QUIET, transports: ['xhr-polling'] });
     const server = await startServer(ingress, {
       install: (target) => service.installHandlers(target),

@@ -1,9 +1,9 @@
 'use strict';
 
 /*
- * What is over before it reaches the service: the application has looked something up, and the client has
- * gone meanwhile, or somebody else has ended the response. Nothing of it stays: what is emitted is closed,
- * and the http server can close.
+ * Requests and responses that end before the service expects it: the application calls the handler late, and meanwhile
+ * the client has disconnected, or other code has ended the response or the socket. Every connection that was emitted is
+ * closed, no request stays pending, and the http server can close.
  */
 
 const { once } = require('events');
@@ -12,17 +12,18 @@ const { startServer, startService } = require('./support/server');
 const { every, receive, requests, streams, websockets } = require('./support/transports');
 
 const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' };
+/** Delays longer than any test: nothing ends because of them. */
 const NEVER = { disconnect_delay: 60_000, heartbeat_delay: 60_000 };
 
-/** Requests that have no session to go to, and are answered at once. */
-const others = [
+/** Requests without a session: they are answered at once. */
+const withoutSession = [
   ['xhr_send', { method: 'POST', path: '/xhr_send' }],
   ['jsonp_send', { method: 'POST', path: '/jsonp_send' }],
   ['info', { method: 'GET', path: '/../info', target: '/s/info' }],
-  ['nothing', { method: 'GET', path: '/nothing', target: '/s/nothing' }],
+  ['an unknown path', { method: 'GET', path: '/nothing', target: '/s/nothing' }],
 ];
 
-/** How a service is reached: what calls its handlers once `go` has resolved. */
+/** How requests reach the service: each calls its handler when `wait` has resolved. */
 const forms = {
   middleware(httpServer, service, wait) {
     const handler = service.middleware();
@@ -33,7 +34,7 @@ const forms = {
       wait(request, socket).then(() => handler.upgrade(request, socket, head));
     });
   },
-  'installHandlers, wrapped'(httpServer, service, wait) {
+  'a wrapped installHandlers'(httpServer, service, wait) {
     service.installHandlers(httpServer);
     for (const event of ['request', 'upgrade']) {
       const [ours] = httpServer.listeners(event);
@@ -45,23 +46,23 @@ const forms = {
   },
 };
 
-/** What has happened when the handler is called. */
+/** What has happened when the handler is called. The answer is a response, or the socket of an upgrade. */
 const causes = {
-  'the client has ended': (client) => client.wire.socket.destroy(),
-  'the client has reset': (client) => client.wire.socket.resetAndDestroy(),
-  'the client has ended its side': (client) => client.wire.socket.end(),
-  'somebody has answered': (client, answer) => answer.end(),
-  'somebody has destroyed it': (client, answer) => answer.destroy(),
-  'somebody has destroyed the socket': (client, answer, request) => request.socket.destroy(),
+  'its client has closed the connection': (client) => client.wire.socket.destroy(),
+  'its client has reset the connection': (client) => client.wire.socket.resetAndDestroy(),
+  'its client has half-closed the connection': (client) => client.wire.socket.end(),
+  'other code has ended the answer': (client, answer) => answer.end(),
+  'other code has destroyed the answer': (client, answer) => answer.destroy(),
+  'other code has destroyed the socket': (client, answer, request) => request.socket.destroy(),
 };
 
-/** Long enough for a socket to be seen closed, if it is to be seen. */
-async function turns() {
+/** Waits long enough for the close of a socket to be noticed. */
+async function settle() {
   for (let i = 0; i < 20; i++) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
 /**
- * A server whose handlers are called late, and what it has emitted.
+ * Starts a server that calls its handlers late, and counts what it emits.
  *
  * @param {string} ingress
  * @param {keyof typeof forms} form
@@ -83,21 +84,21 @@ async function startLate(ingress, form, wait, options = {}) {
   return { server, service, emitted };
 }
 
-/** @returns how many requests are still known to the library */
+/** @returns {number} how many requests the library still has */
 function pending(service) {
   return service.listener({ prefix: '/other' }).engine.pending.size;
 }
 
-const rows = [...every, ...others].flatMap(([name, transport]) =>
+const rows = [...every, ...withoutSession].flatMap(([name, transport]) =>
   Object.keys(causes).map((cause) => [name, cause, transport]),
 );
 
 for (const form of Object.keys(forms)) {
-  // 0.3.24 emits ghosts, or its process ends.
+  // 0.3.24 emits connections that never close, or its process ends.
   (isOracle ? describe.skip : describe).each(ingresses)(
-    `by ${form} and the %s ingress`,
+    `a request handled late by ${form}, by the %s ingress`,
     (ingress) => {
-      test.each(rows)('%s, and %s: nothing stays', async (_, cause, transport) => {
+      test.each(rows)('%s leaves nothing behind when %s', async (_, cause, transport) => {
         const seen = [];
         const { server, service, emitted } = await startLate(
           ingress,
@@ -106,7 +107,7 @@ for (const form of Object.keys(forms)) {
             request.on('error', () => {});
             answer.on('error', () => {});
             causes[cause](client, answer, request);
-            await turns();
+            await settle();
             seen.push(request.url);
           },
         );
@@ -114,169 +115,175 @@ for (const form of Object.keys(forms)) {
         const target = transport.target ?? session + transport.path;
         const client = transport.upgraded ? await server.handshake(target) : server.connect();
         if (!transport.upgraded) client.send(transport.method, target, { body: '["a"]' });
-        while (seen.length === 0) await turns();
+        while (seen.length === 0) await settle();
         client.wire.socket.destroy();
         const closed = once(server.http, 'close');
         server.http.close();
         await closed;
-        while (emitted.close < emitted.connection) await turns();
-        while (pending(service) > 0) await turns();
+        while (emitted.close < emitted.connection) await settle();
+        while (pending(service) > 0) await settle();
       });
     },
   );
 }
 
-(isOracle ? describe.skip : describe).each(ingresses)('by the %s ingress', (ingress) => {
-  test.each([
-    ['xhr_send', '["a"]', {}, { status: 500, body: 'Payload expected.' }],
-    ['jsonp_send', 'd=[]', FORM, { status: 500, body: 'Payload expected.' }],
-  ])('a body of %s that somebody has read is nothing', async (name, body, headers, answer) => {
-    const { server } = await startLate(ingress, 'middleware', async (request) => {
-      if (request.method !== 'POST') return;
-      request.resume();
-      await once(request, 'end');
-    });
-    const target = `${server.session('/s')}/${name}`;
-    expect(await server.request('POST', target, { body, headers })).toMatchObject(answer);
-  });
+(isOracle ? describe.skip : describe).each(ingresses)(
+  'an early end, by the %s ingress',
+  (ingress) => {
+    test.each([
+      ['xhr_send', '["a"]', {}, { status: 500, body: 'Payload expected.' }],
+      ['jsonp_send', 'd=[]', FORM, { status: 500, body: 'Payload expected.' }],
+    ])(
+      'a %s body that other code has read counts as empty',
+      async (name, body, headers, answer) => {
+        const { server } = await startLate(ingress, 'middleware', async (request) => {
+          if (request.method !== 'POST') return;
+          request.resume();
+          await once(request, 'end');
+        });
+        const target = `${server.session('/s')}/${name}`;
+        expect(await server.request('POST', target, { body, headers })).toMatchObject(answer);
+      },
+    );
 
-  test.each(['xhr_send', 'jsonp_send'])(
-    'nothing stays of a client that goes while its body of %s is read',
-    async (name) => {
-      const { server, service } = await startLate(ingress, 'middleware', () => Promise.resolve());
-      for (const way of ['destroy', 'resetAndDestroy', 'end']) {
-        const { wire } = server.connect();
-        const head = `POST ${server.session('/s')}/${name} HTTP/1.1\r\nHost: localhost\r\n`;
-        wire.write(`${head}Content-Length: 9\r\n\r\nd=[`);
-        while (pending(service) === 0) await turns();
-        wire.socket[way]();
-        while (pending(service) > 0) await turns();
-      }
-    },
-  );
+    test.each(['xhr_send', 'jsonp_send'])(
+      'a client that leaves during its %s body leaves no request behind',
+      async (name) => {
+        const { server, service } = await startLate(ingress, 'middleware', () => Promise.resolve());
+        for (const way of ['destroy', 'resetAndDestroy', 'end']) {
+          const { wire } = server.connect();
+          const head = `POST ${server.session('/s')}/${name} HTTP/1.1\r\nHost: localhost\r\n`;
+          wire.write(`${head}Content-Length: 9\r\n\r\nd=[`);
+          while (pending(service) === 0) await settle();
+          wire.socket[way]();
+          while (pending(service) > 0) await settle();
+        }
+      },
+    );
 
-  test.each(streams)(
-    'a response of %s that somebody ends closes its session',
-    async (_, transport) => {
-      const server = await startService(ingress, NEVER);
-      const responses = [];
-      server.http.on('request', (request, response) => responses.push(response));
-      const { peer, wire } = await receive(server, transport);
-      peer.conn.write('last');
-      responses.at(-1).end();
-      peer.conn.write('too late');
-      await peer.until('close');
-      await wire.read(() => wire.buffer.includes('\r\n0\r\n\r\n') || undefined, 'the end');
-      expect(wire.buffer.toString()).toContain('last');
-      expect(wire.buffer.toString()).not.toContain('too late');
-      expect(peer.events).toEqual([['end'], ['close']]);
-    },
-  );
+    test.each(streams)(
+      'a %s response that other code ends closes its session',
+      async (_, transport) => {
+        const server = await startService(ingress, NEVER);
+        const responses = [];
+        server.http.on('request', (request, response) => responses.push(response));
+        const { peer, wire } = await receive(server, transport);
+        peer.conn.write('last');
+        responses.at(-1).end();
+        peer.conn.write('too late');
+        await peer.until('close');
+        await wire.read(() => wire.buffer.includes('\r\n0\r\n\r\n') || undefined, 'the end');
+        expect(wire.buffer.toString()).toContain('last');
+        expect(wire.buffer.toString()).not.toContain('too late');
+        expect(peer.events).toEqual([['end'], ['close']]);
+      },
+    );
 
-  test.each(requests)(
-    '%s behind a response that waits goes with its client',
-    async (_, { method, path }) => {
-      const server = await startService(ingress, { ...NEVER, disconnect_delay: 50 });
-      const { peer, connection, wire } = await receive(server, streams[0][1]);
-      connection.send(method, server.session('/s') + path);
-      // Not before it has been read: the taken path reads on only when the first has ended.
-      if (ingress === 'bridge') await server.accept();
-      wire.socket.resetAndDestroy();
-      await peer.until('close');
-      await server.stop();
-    },
-  );
+    test.each(requests)(
+      'a %s request behind an open response ends with its client',
+      async (_, { method, path }) => {
+        const server = await startService(ingress, { ...NEVER, disconnect_delay: 50 });
+        const { peer, connection, wire } = await receive(server, streams[0][1]);
+        connection.send(method, server.session('/s') + path);
+        // Wait until it has been read. By takeover it is read only after the first response has ended.
+        if (ingress === 'bridge') await server.accept();
+        wire.socket.resetAndDestroy();
+        await peer.until('close');
+        await server.stop();
+      },
+    );
 
-  test.each(['end', 'destroy'])(
-    'what was written leaves before somebody calls %s of the socket of a websocket',
-    async (name) => {
-      for (const [, transport] of websockets) {
+    test.each(['end', 'destroy'])(
+      'what was written to a websocket is sent before other code calls %s() of its socket',
+      async (name) => {
+        for (const [, transport] of websockets) {
+          const server = await startService(ingress, NEVER);
+          const sockets = [];
+          server.http.on('connection', (socket) => sockets.push(socket));
+          const { peer, wire } = await receive(server, transport);
+          peer.conn.write('one');
+          peer.conn.write('two');
+          sockets[0][name]();
+          await wire.waitUntil(
+            () => wire.ended || undefined,
+            () => 'the end',
+          );
+          expect(wire.buffer.toString('latin1')).toMatch(/one[^]*two/);
+          await peer.until('close');
+        }
+      },
+    );
+
+    test.each(streams)(
+      'what was written to %s is sent before other code ends its socket',
+      async (_, transport) => {
         const server = await startService(ingress, NEVER);
         const sockets = [];
         server.http.on('connection', (socket) => sockets.push(socket));
+        server.http.on('request', () => {});
         const { peer, wire } = await receive(server, transport);
         peer.conn.write('one');
         peer.conn.write('two');
-        sockets[0][name]();
+        sockets[0].end();
         await wire.waitUntil(
           () => wire.ended || undefined,
           () => 'the end',
         );
-        expect(wire.buffer.toString('latin1')).toMatch(/one[^]*two/);
+        expect(wire.buffer.toString()).toMatch(/one[^]*two/);
         await peer.until('close');
-      }
-    },
-  );
+      },
+    );
 
-  test.each(streams)(
-    'what was written leaves before somebody ends the socket of %s',
-    async (_, transport) => {
-      const server = await startService(ingress, NEVER);
+    test('a socket has its own methods and listeners back after each poll', async () => {
+      const server = await startService(ingress, { ...NEVER, disconnect_delay: 50 });
       const sockets = [];
       server.http.on('connection', (socket) => sockets.push(socket));
       server.http.on('request', () => {});
-      const { peer, wire } = await receive(server, transport);
-      peer.conn.write('one');
-      peer.conn.write('two');
-      sockets[0].end();
+      const connection = server.connect();
+      await connection.request('GET', '/s/');
+      const [socket] = sockets;
+      const facts = () => [socket.listenerCount('end'), socket.listenerCount('close')];
+      const before = facts();
+      for (let i = 0; i < 3; i++) {
+        await connection.request('POST', `${server.session('/s')}/xhr`);
+        expect(Object.hasOwn(socket, 'destroy')).toBe(false);
+        expect(Object.hasOwn(socket, 'end')).toBe(false);
+        expect(facts()).toEqual(before);
+      }
+    });
+
+    test('methods that other code has replaced on a socket are still called', async () => {
+      const server = await startService(ingress, NEVER);
+      const calls = [];
+      const wrap = (socket, name, label) => {
+        const original = socket[name];
+        socket[name] = function (...args) {
+          calls.push(`${label} ${name}`);
+          return original.apply(this, args);
+        };
+      };
+      let socket;
+      server.http.on('connection', (accepted) => {
+        socket = accepted;
+        wrap(socket, 'destroy', 'before');
+      });
+      server.http.on('upgrade', () => {});
+      const { peer, wire } = await receive(server, websockets[0][1]);
+      wrap(socket, 'destroy', 'after');
+      peer.conn.write('last');
+      socket.destroy();
+      await peer.until('close');
       await wire.waitUntil(
         () => wire.ended || undefined,
         () => 'the end',
       );
-      expect(wire.buffer.toString()).toMatch(/one[^]*two/);
-      await peer.until('close');
-    },
-  );
-
-  test('a socket is as it was when nothing of ours is written to it any more', async () => {
-    const server = await startService(ingress, { ...NEVER, disconnect_delay: 50 });
-    const sockets = [];
-    server.http.on('connection', (socket) => sockets.push(socket));
-    server.http.on('request', () => {});
-    const connection = server.connect();
-    await connection.request('GET', '/s/');
-    const [socket] = sockets;
-    const facts = () => [socket.listenerCount('end'), socket.listenerCount('close')];
-    const before = facts();
-    for (let i = 0; i < 3; i++) {
-      await connection.request('POST', `${server.session('/s')}/xhr`);
-      expect(Object.hasOwn(socket, 'destroy')).toBe(false);
-      expect(Object.hasOwn(socket, 'end')).toBe(false);
-      expect(facts()).toEqual(before);
-    }
-  });
-
-  test('methods that others put on a socket go on being called', async () => {
-    const server = await startService(ingress, NEVER);
-    const calls = [];
-    const wrap = (socket, name, label) => {
-      const original = socket[name];
-      socket[name] = function (...args) {
-        calls.push(`${label} ${name}`);
-        return original.apply(this, args);
-      };
-    };
-    let socket;
-    server.http.on('connection', (accepted) => {
-      socket = accepted;
-      wrap(socket, 'destroy', 'before');
+      expect(calls.slice(0, 2)).toEqual(['after destroy', 'before destroy']);
+      expect(wire.buffer.toString('latin1')).toContain('last');
     });
-    server.http.on('upgrade', () => {});
-    const { peer, wire } = await receive(server, websockets[0][1]);
-    wrap(socket, 'destroy', 'after');
-    peer.conn.write('last');
-    socket.destroy();
-    await peer.until('close');
-    await wire.waitUntil(
-      () => wire.ended || undefined,
-      () => 'the end',
-    );
-    expect(calls.slice(0, 2)).toEqual(['after destroy', 'before destroy']);
-    expect(wire.buffer.toString('latin1')).toContain('last');
-  });
-});
+  },
+);
 
-deviation(3, 'a stream whose client has gone is not emitted', async () => {
+deviation(3, 'no connection is emitted for a stream whose client has disconnected', async () => {
   const { server, emitted } = await startLate('bridge', 'middleware', async (request) => {
     if (request.method !== 'POST') return;
     connection.wire.socket.destroy();
@@ -286,6 +293,6 @@ deviation(3, 'a stream whose client has gone is not emitted', async () => {
   connection.send('POST', `${server.session('/s')}/xhr_streaming`);
   await connection.end();
   await server.get('/s/');
-  await turns();
+  await settle();
   expect(emitted.connection).toBe(0);
 });

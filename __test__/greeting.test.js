@@ -9,7 +9,7 @@ describe.each(ingresses)('greeting, by the %s ingress', (ingress) => {
     server = await startServer(ingress);
   });
 
-  test.each(['/echo', '/echo/', '/echo/?x'])('%s welcomes', async (target) => {
+  test.each(['/echo', '/echo/', '/echo/?x'])('GET %s answers with the greeting', async (target) => {
     const response = await server.get(target);
     expect(response.status).toBe(200);
     expect(response.headers['content-type']).toBe('text/plain; charset=UTF-8');
@@ -18,7 +18,7 @@ describe.each(ingresses)('greeting, by the %s ingress', (ingress) => {
   });
 
   test.each(['/a', '/a.html', '//', '///', '/a/a', '/a/a/', '/a/', '/%', '/../echo'])(
-    'anything else under the prefix is not found: %s',
+    'any other path under the prefix gets 404: %s',
     async (suffix) => {
       const response = await server.get(`/echo${suffix}`);
       expect(response.status).toBe(404);
@@ -27,7 +27,7 @@ describe.each(ingresses)('greeting, by the %s ingress', (ingress) => {
     },
   );
 
-  test.each(['POST', 'PUT', 'DELETE'])('%s is not allowed on the greeting', async (method) => {
+  test.each(['POST', 'PUT', 'DELETE'])('%s gets 405 at the base URL', async (method) => {
     const response = await server.request(method, '/echo/');
     expect(response.status).toBe(405);
     expect(response.headers.allow).toBe('GET');

@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * Header names on the wire, in the case in which 0.3.24 writes them: what reads bytes rather than headers, such
- * as old load balancers and checks of their configuration, sees no difference.
+ * Header names have the case in which 0.3.24 writes them, for programs that compare bytes, such as old load balancers
+ * and checks of their configuration.
  */
 
 const { ingresses } = require('./support/library');
@@ -10,7 +10,7 @@ const { startServer } = require('./support/server');
 
 const CORS = 'Access-Control-Allow-Credentials Access-Control-Allow-Origin Vary';
 const PREFLIGHT = `${CORS} Access-Control-Allow-Methods Access-Control-Max-Age Cache-Control Expires`;
-/** What Node adds to an answer, by how long it says that it is. */
+/** What Node adds to an answer: with chunks, with Content-Length, without a body. */
 const CHUNKED = 'Connection Date Keep-Alive Transfer-Encoding';
 const COUNTED = 'Connection Content-Length Date Keep-Alive';
 const EMPTY = 'Connection Date Keep-Alive';
@@ -57,7 +57,7 @@ const ANSWERS = [
 ];
 
 describe.each(ingresses)('header names, by the %s ingress', (ingress) => {
-  test.each(ANSWERS)('%s %s %j', async (method, target, headers, names) => {
+  test.each(ANSWERS)('of %s %s %j are as in 0.3.24', async (method, target, headers, names) => {
     const server = await startServer(ingress);
     const connection = server.connect();
     connection.send(method, target, { headers });
@@ -67,7 +67,7 @@ describe.each(ingresses)('header names, by the %s ingress', (ingress) => {
     );
   });
 
-  test('of a message that was sent', async () => {
+  test('of an xhr_send answer are as in 0.3.24', async () => {
     const server = await startServer(ingress);
     const session = server.session('/cookie_needed_echo');
     await server.post(`${session}/xhr`);
@@ -77,7 +77,7 @@ describe.each(ingresses)('header names, by the %s ingress', (ingress) => {
     );
   });
 
-  test('of an iframe page that is known', async () => {
+  test('of a 304 for the iframe page begin with capitals', async () => {
     const server = await startServer(ingress);
     const page = await server.get('/echo/iframe.html');
     const known = await server.get('/echo/iframe.html', { 'If-None-Match': page.headers.etag });
@@ -89,8 +89,8 @@ describe.each(ingresses)('header names, by the %s ingress', (ingress) => {
 /**
  * @param {string} name
  * @param {string} ingress
- * @returns {string} the name, but for two that differ: 0.3.24 writes `content-type` where the answer is
- *   webjs's own, and hyper knows no unusual case
+ * @returns {string} the expected name for two that differ: webjs in 0.3.24 writes `content-type` in its own answers,
+ *   and hyper writes `Etag`
  */
 function canonical(name, ingress) {
   if (ingress === 'oracle' && name === 'content-type') return 'Content-Type';

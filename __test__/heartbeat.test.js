@@ -10,10 +10,10 @@ describe.each(ingresses)('heartbeats, by the %s ingress', (ingress) => {
     ['GET', 'eventsource', '\r\n\r\n', 'data: h\r\n\r\n'],
     ['GET', 'htmlfile?c=x', '");\n</script>\r\n', '<script>\np("h");\n</script>\r\n'],
   ])(
-    '%s …/%s gets one after every heartbeat_delay',
+    '%s …/%s gets a heartbeat after every heartbeat_delay',
     async (method, transport, opened, heartbeat) => {
       const server = await startService(ingress, { heartbeat_delay: 30 });
-      // Before the request: a client that is slow to see the prelude must not see time go faster.
+      // Taken before the request: a client that reads the prelude late would measure too short a time.
       const start = performance.now();
       const stream = await server.open(method, `${server.session('/s')}/${transport}`);
       // The prelude, the o frame and the first heartbeat.
@@ -30,7 +30,7 @@ describe.each(ingresses)('heartbeats, by the %s ingress', (ingress) => {
   test.each([
     ['POST', 'xhr', 'h\n'],
     ['GET', 'jsonp?c=x', '/**/x("h");\r\n'],
-  ])('a waiting %s …/%s is answered by one', async (method, transport, heartbeat) => {
+  ])('a waiting %s …/%s is answered with a heartbeat', async (method, transport, heartbeat) => {
     const server = await startService(ingress, { heartbeat_delay: 30 });
     const session = server.session('/s');
     await server.request(method, `${session}/${transport}`);
@@ -38,7 +38,7 @@ describe.each(ingresses)('heartbeats, by the %s ingress', (ingress) => {
     expect((await server.request(method, `${session}/${transport}`)).body).toBe(heartbeat);
   });
 
-  test('websockets get an empty ping, as often as they answer it', async () => {
+  test('a websocket gets an empty ping, and the next one after its pong', async () => {
     const server = await startService(ingress, { heartbeat_delay: 30 });
     const ws = await server.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
@@ -65,7 +65,7 @@ describe.each(ingresses)('heartbeats, by the %s ingress', (ingress) => {
     expect(peer.events).toEqual([['end'], ['close']]);
   });
 
-  test('traffic does not postpone them', async () => {
+  test('messages do not postpone heartbeats', async () => {
     const server = await startEcho(ingress, { heartbeat_delay: 400 });
     const session = server.session('/s');
     const stream = await server.open('POST', `${session}/xhr_streaming`);
@@ -81,7 +81,7 @@ describe.each(ingresses)('heartbeats, by the %s ingress', (ingress) => {
     expect(performance.now() - start).toBeLessThan(3500);
   });
 
-  test('heartbeat_delay may be a numeric string', async () => {
+  test('heartbeat_delay can be a numeric string', async () => {
     const server = await startService(ingress, { heartbeat_delay: '20' });
     const stream = await server.open('POST', `${server.session('/s')}/xhr_streaming`);
     await stream.until('o\n');

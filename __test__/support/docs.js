@@ -1,19 +1,19 @@
 'use strict';
 
 /*
- * Reads the code blocks of README and docs, and what a comment before a block says of its test:
+ * Reads the code blocks of README and docs. A comment before a block says how it is tested:
  *
  *     <!-- test: client; prints hello -->
  *
- * continues       the block goes on where the one above it ends: they are one program
- * file NAME       the programs of the page find the block in their folder, under this name
- * given NAME      the block is the body of a function in a program of `GIVEN`
- * client          the block runs in a page that the server above it has served: `SockJS` and `fetch`
- *                 know where that is
+ * continues       the block continues the one above it: they are one program
+ * file NAME       the block is a file with this name in the folder of the page's programs
+ * given NAME      the block is a part of a program of `GIVEN`
+ * client          the block runs in a page of the server above it: `SockJS` and `fetch` resolve URLs against
+ *                 that server
  * echoes PREFIX   a SockJS client gets its own message back, by websocket and by polling
  * prints TEXT     the program prints a line with this text
  * exits SIGNAL    the program exits with 0 when it gets this signal
- * installs NAME   __test__/package/nested.test.js does with it what the page says
+ * installs NAME   __test__/package/nested.test.js uses the block as the page says
  */
 
 const fs = require('fs');
@@ -21,7 +21,7 @@ const path = require('path');
 
 const root = path.join(__dirname, '../..');
 
-/** What may be said before a block, and whether something follows it. */
+/** The words of such a comment, and whether each takes an argument. */
 const WORDS = {
   continues: false,
   file: true,
@@ -39,7 +39,7 @@ const WORDS = {
  * @property {number} line of its first fence
  * @property {string} language
  * @property {string} code
- * @property {Partial<Record<keyof typeof WORDS, string>>} says
+ * @property {Partial<Record<keyof typeof WORDS, string>>} says the words before the block, with their arguments
  */
 
 /** @returns {string[]} README and docs, from the root of the repository */
@@ -50,7 +50,7 @@ function pages() {
 
 /**
  * @param {string} page
- * @param {string} [text] what is in it
+ * @param {string} [text] its content
  * @returns {Block[]}
  */
 function blocksOf(page, text = fs.readFileSync(path.join(root, page), 'utf8')) {
@@ -109,8 +109,7 @@ function parse(comment, where) {
 }
 
 /**
- * What the body of a page's block stands in, by the name that `given` gives. `done()` says that it has
- * been reached and left.
+ * The programs around blocks with `given`, by name. A program prints `done` after the block.
  *
  * @type {Record<string, (code: string) => string>}
  */
@@ -142,7 +141,7 @@ const GIVEN = {
  * The scripts of a piece of HTML.
  *
  * @param {string} html
- * @returns {{ sources: string[], code: string }} those that are loaded, and those that are written in it
+ * @returns {{ sources: string[], code: string }} the URLs of scripts that it loads, and the code of inline scripts
  */
 function scriptsOf(html) {
   const sources = [];
