@@ -1,6 +1,6 @@
 'use strict';
 
-/** Attacks as tests: each is followed by a look at whether the server has come to harm. */
+/** Attacks as tests. After each attack, the test checks that the server is unharmed. */
 
 const { once } = require('node:events');
 const { after, before, describe, it } = require('node:test');
@@ -8,26 +8,27 @@ const { after, before, describe, it } = require('node:test');
 const { Client } = require('../support/client');
 const { ServerProcess } = require('./server-process');
 
-// Requests of sockets that have been reset are never answered, and Node, when it cleans up behind a process
-// that is over, waits for them with all its might. This ends without the cleaning.
+// Some requests of sockets that were reset never complete, and Node's clean-up at a normal exit waits for
+// them in a busy loop. process.exit() does not wait.
 process.once('beforeExit', () => process.on('exit', () => process.exit()));
 
-/** SOCKJS_RS_DOOR would choose for all servers: each server chooses by itself. */
+/** Each server process gets its ingress in its own environment. */
 const INGRESSES = process.env.HOSTILE_LIBRARY ? ['oracle'] : ['takeover', 'bridge'];
 
-/** How often all attacks of a table are repeated at once, after each has been looked at by itself. */
+/** How often all attacks of a table are repeated at the end. */
 const ROUNDS = 4;
-const AT_A_TIME = 8;
+/** How many of them run at the same time. */
+const CONCURRENCY = 8;
 
 /**
  * @typedef {object} Scene
  * @property {ServerProcess} server
- * @property {Client} client whose connections end with the attack, if it has left any
+ * @property {Client} client its connections are closed after the attack
  */
 
 /**
- * Makes each attack of a table by each ingress, and then all of them at once. A server that has died is
- * replaced, so that what follows says something too.
+ * Runs each attack of a table through each ingress, and then all of them concurrently. A server that was
+ * harmed is replaced before the next attack.
  *
  * @param {string} title
  * @param {[string, (scene: Scene) => Promise<unknown>][]} attacks
@@ -38,20 +39,20 @@ const AT_A_TIME = 8;
  */
 function attack(title, attacks, { rounds = ROUNDS, ...options } = {}) {
   for (const ingress of INGRESSES) {
-    describe(`${title}, by the ${ingress} ingress`, () => {
-      const server = guarded(ingress, options);
+    describe(`survives ${title}, ${ingress}`, () => {
+      const server = replaceable(ingress, options);
       for (const [name, act] of attacks) {
         it(name, async () => {
           const target = await server.get();
-          await make(target, act);
-          await target.isUnharmed();
+          await runAttack(target, act);
+          await target.checkUnharmed();
         });
       }
-      it('all of it at once', async (test) => {
+      it('all at the same time', async (test) => {
         const target = await server.get();
         const queue = Array(rounds).fill(attacks).flat();
-        await inParallel(AT_A_TIME, queue, ([, act]) => make(target, act));
-        await target.isUnharmed();
+        await inParallel(CONCURRENCY, queue, ([, act]) => runAttack(target, act));
+        await target.checkUnharmed();
         test.diagnostic(await target.state());
       });
     });
@@ -59,12 +60,12 @@ function attack(title, attacks, { rounds = ROUNDS, ...options } = {}) {
 }
 
 /**
- * A server for the tests of one `describe`, started again when an attack has ended it.
+ * A server for the tests of one `describe`. It is replaced when an attack has harmed it.
  *
  * @param {string} ingress
  * @param {object} [options]
  */
-function guarded(ingress, options) {
+function replaceable(ingress, options) {
   let server;
   before(async () => {
     server = await ServerProcess.start(ingress, options);
@@ -73,7 +74,7 @@ function guarded(ingress, options) {
   return {
     /** @returns {Promise<ServerProcess>} */
     get: async () => {
-      if (server.death || server.harmed) {
+      if (server.exitReason || server.harmed) {
         await server.stop();
         server = await ServerProcess.start(ingress, options);
       }
@@ -86,7 +87,7 @@ function guarded(ingress, options) {
  * @param {ServerProcess} server
  * @param {(scene: Scene) => Promise<unknown>} act
  */
-async function make(server, act) {
+async function runAttack(server, act) {
   const client = new Client(server.port);
   try {
     await act({ server, client });
@@ -100,23 +101,23 @@ async function make(server, act) {
 
 /**
  * @template T
- * @param {number} lanes
+ * @param {number} count how many items are processed at the same time
  * @param {Iterable<T>} work
- * @param {(item: T, lane: number) => Promise<unknown>} act
+ * @param {(item: T, worker: number) => Promise<unknown>} act
  */
-async function inParallel(lanes, work, act) {
-  // One iterator for all lanes: each item is taken once.
+async function inParallel(count, work, act) {
+  // All workers share one iterator, so each item is processed once.
   const items = work[Symbol.iterator]();
-  const lane = async (_, number) => {
+  const worker = async (_, number) => {
     for (let next = items.next(); !next.done; next = items.next()) await act(next.value, number);
   };
-  await Promise.all(Array.from({ length: lanes }, lane));
+  await Promise.all(Array.from({ length: count }, worker));
 }
 
 /**
  * @param {Client} client
- * @returns {Promise<import('../support/http-client').HttpConnection>} a connection that stands:
- *   what is written now leaves, whatever is done to the socket then
+ * @returns {Promise<import('../support/http-client').HttpConnection>} an established connection: what is
+ *   written to it is sent, even if the socket is destroyed immediately
  */
 async function connect(client) {
   const connection = client.connect();
@@ -124,20 +125,20 @@ async function connect(client) {
   return connection;
 }
 
-/** As `connect`, with a request served: by the takeover ingress it is Rust's now. */
+/** As `connect`, after one request: through the takeover ingress, Rust has the connection then. */
 async function used(client) {
   const connection = await connect(client);
   await connection.request('GET', '/s/info');
   return connection;
 }
 
-/** How a peer goes: what it does to its socket. */
+/** How a client ends its connection. */
 const ways = {
-  leaves: (socket) => socket.destroy(),
+  disconnects: (socket) => socket.destroy(),
   resets: (socket) => {
     socket.resetAndDestroy();
   },
-  'ends its side': (socket) => socket.end(),
+  'half-closes': (socket) => socket.end(),
 };
 
-module.exports = { INGRESSES, attack, connect, guarded, inParallel, make, used, ways };
+module.exports = { INGRESSES, attack, connect, inParallel, replaceable, runAttack, used, ways };

@@ -1,6 +1,6 @@
 'use strict';
 
-/** Websocket frames: every kind of first two bytes, alone and in sequence, and the edges of lengths. */
+/** Websocket frames: all kinds of heads, sequences of frames, and boundary values of lengths. */
 
 const assert = require('node:assert/strict');
 
@@ -8,20 +8,21 @@ const { OPCODE, encodeClose, encodeFrame } = require('../support/websocket-clien
 const { attack, inParallel, ways } = require('./attack');
 
 const TARGETS = { websocket: '/s/0/0/websocket', 'websocket-raw': '/s/websocket' };
-const CROWD = 32;
+/** How many connections are open at the same time. */
+const CONCURRENCY = 32;
 
 const PING = encodeFrame({ opcode: OPCODE.ping, payload: 'still there?' });
-/** How the server says yes. */
+/** The server's answer. */
 const PONG = encodeFrame({ opcode: OPCODE.pong, payload: 'still there?', masked: false });
 
 /**
- * Sends frames and then a ping. Either the ping is answered, or the server has closed, with a close frame
- * that a websocket may send, and the connection has ended.
+ * Sends frames and then a ping. Either the server answers the ping, or it sends a close frame and ends the
+ * connection.
  *
  * @param {import('../support/client').Client} client
  * @param {string} target
  * @param {Buffer} frames
- * @returns {Promise<number | undefined>} the code with which it has closed
+ * @returns {Promise<number | undefined>} the code of the close frame; undefined if the ping was answered
  */
 async function outcome(client, target, frames) {
   const { wire } = await client.websocket(target);
@@ -39,7 +40,7 @@ async function outcome(client, target, frames) {
   return received.readUInt16BE(close + 2);
 }
 
-/** All frames that differ in what is judged: bits of the first byte, mask, kind of length. */
+/** Frames with each value of the first byte, with and without a mask, with payloads of 0, 1 and 126 bytes. */
 function* everyHead() {
   for (let first = 0; first < 256; first++) {
     const [fin, rsv, opcode] = [first >= 128, (first >> 4) & 7, first & 15];
@@ -52,9 +53,8 @@ function* everyHead() {
 }
 
 /**
- * What RFC 6455 has to say about one frame as the first of a connection.
- *
- * @returns {number | undefined} the code of its violation
+ * @returns {number | undefined} the close code that this frame, as the first of a connection, must lead to;
+ *   undefined: not checked
  */
 function verdict({ fin, rsv, opcode, masked, payload }) {
   if (rsv !== 0 || ![0, 1, 2, 8, 9, 10].includes(opcode)) return 1002;
@@ -66,19 +66,19 @@ function verdict({ fin, rsv, opcode, masked, payload }) {
   return undefined;
 }
 
-/** A few frames of each kind, for sequences. */
+/** Frames for sequences. */
 const ALPHABET = {
   text: encodeFrame({ payload: '"t"' }),
   binary: encodeFrame({ opcode: OPCODE.binary, payload: '"b"' }),
-  'text begins': encodeFrame({ payload: '"', fin: false }),
-  'binary begins': encodeFrame({ opcode: OPCODE.binary, payload: '"', fin: false }),
-  'goes on': encodeFrame({ opcode: OPCODE.continuation, payload: 'g', fin: false }),
-  ends: encodeFrame({ opcode: OPCODE.continuation, payload: '"' }),
+  'first text fragment': encodeFrame({ payload: '"', fin: false }),
+  'first binary fragment': encodeFrame({ opcode: OPCODE.binary, payload: '"', fin: false }),
+  continuation: encodeFrame({ opcode: OPCODE.continuation, payload: 'g', fin: false }),
+  'last fragment': encodeFrame({ opcode: OPCODE.continuation, payload: '"' }),
   ping: encodeFrame({ opcode: OPCODE.ping, payload: 'p' }),
   pong: encodeFrame({ opcode: OPCODE.pong }),
-  'no UTF-8': encodeFrame({ payload: Buffer.from([0x22, 0xc3, 0x28, 0x22]) }),
+  'invalid UTF-8': encodeFrame({ payload: Buffer.from([0x22, 0xc3, 0x28, 0x22]) }),
   'half a character': encodeFrame({ payload: Buffer.from([0x22, 0xc3]), fin: false }),
-  nothing: encodeFrame({ payload: '' }),
+  'empty text': encodeFrame({ payload: '' }),
   close: encodeClose(1000),
 };
 
@@ -90,7 +90,7 @@ function* everySequence(depth) {
   return undefined;
 }
 
-/** Heads of frames whose payload never comes. */
+/** Payload lengths: boundary values and values that are too large. */
 const lengths = [
   0,
   1,
@@ -107,7 +107,7 @@ const lengths = [
 ].map(BigInt);
 lengths.push(2n ** 62n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n - 14n, 2n ** 64n - 1n);
 
-/** @returns {Buffer[]} the head of a masked frame in each form that has room for its length */
+/** @returns {Buffer[]} the head of a masked frame, with its length in each encoding that can hold it */
 function heads(opcode, length, fin) {
   const first = (fin ? 0x80 : 0) | opcode;
   const forms = [];
@@ -127,7 +127,7 @@ attack(
     [
       `of every kind, ${protocol}`,
       async ({ client }) => {
-        await inParallel(CROWD, everyHead(), async (frame) => {
+        await inParallel(CONCURRENCY, everyHead(), async (frame) => {
           const code = await outcome(client, target, encodeFrame(frame));
           const expected = verdict(frame);
           if (expected) assert.equal(code, expected, JSON.stringify(frame));
@@ -138,7 +138,7 @@ attack(
       `three in a row, ${protocol}`,
       async ({ client }) => {
         const allowed = [undefined, 1000, 1002, 1007, 3000];
-        await inParallel(CROWD, everySequence(3), async (names) => {
+        await inParallel(CONCURRENCY, everySequence(3), async (names) => {
           const frames = Buffer.concat(names.map((name) => ALPHABET[name]));
           const code = await outcome(client, target, frames);
           assert.ok(allowed.includes(code), `${names.join(', ')}: ${code}`);
@@ -146,7 +146,7 @@ attack(
       },
     ],
     [
-      `of every length, without their payload, ${protocol}`,
+      `without a payload, with lengths from 0 to 2^64 - 1, ${protocol}`,
       async ({ client }) => {
         for (const length of lengths) {
           for (const opcode of [1, 2, 8, 9, 10]) {
@@ -161,7 +161,7 @@ attack(
       },
     ],
     [
-      `a great many, ${protocol}`,
+      `in very large numbers, ${protocol}`,
       async ({ client }) => {
         const floods = {
           pings: encodeFrame({ opcode: OPCODE.ping, payload: 'p'.repeat(125) }),
@@ -172,7 +172,7 @@ attack(
         for (const frame of Object.values(floods)) {
           const { wire } = await client.websocket(target);
           const more = Buffer.from(frame);
-          // Behind the first, fragments are continuations.
+          // After the first fragment, the others are continuations.
           if (!(frame[0] & 0x80)) more[0] = OPCODE.continuation;
           wire.write(Buffer.concat([frame, ...Array(10_000).fill(more), PING]));
           await wire.read(() => wire.buffer.includes(PONG) || undefined, 'a pong');

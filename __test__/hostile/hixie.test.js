@@ -1,6 +1,6 @@
 'use strict';
 
-/** Hixie-76: keys of every kind and none, and frames: every way to begin one, in sequence, and without end. */
+/** Hixie-76: valid, invalid and missing keys; frames with each first byte, sequences, and endless frames. */
 
 const assert = require('node:assert/strict');
 
@@ -15,17 +15,18 @@ const {
 const { attack, inParallel, ways } = require('./attack');
 
 const TARGET = '/s/0/0/websocket';
-const CROWD = 32;
-/** What the servers under attack allow a message. */
+/** How many connections are open at the same time. */
+const CONCURRENCY = 32;
+/** `max_message_size` of the server, in bytes. */
 const MAX = 1 << 20;
 
 /**
- * What the draft says of the bytes of a client.
+ * Decodes a client's bytes as the draft says.
  *
  * @param {Buffer} bytes
- * @returns {{ texts: string[], closed: boolean }}
+ * @returns {{ texts: string[], closed: boolean }} the texts, and whether a frame closes the connection
  */
-function read(bytes) {
+function decode(bytes) {
   const texts = [];
   let at = 0;
   let closing = false;
@@ -53,12 +54,12 @@ function read(bytes) {
 }
 
 /**
- * Opens a websocket, sends frames and nothing more, and waits for the end.
+ * Opens a websocket, sends frames, half-closes, and waits for the end of the connection.
  *
  * @param {import('../support/client').Client} client
  * @param {Buffer} frames
- * @param {number} piece bytes of one segment
- * @returns {Promise<string>} what has come, as latin1
+ * @param {number} piece bytes of each write
+ * @returns {Promise<string>} all bytes after the head of the answer, as latin1
  */
 async function exchange(client, frames, piece) {
   const hixie = HixieClient.begin(client, TARGET, { early: KEY_3 });
@@ -71,15 +72,16 @@ async function exchange(client, frames, piece) {
 }
 
 /**
- * What is JSON has to come back, and the closing frame if there is a reason for it.
+ * Checks that messages in valid JSON are echoed, and that the closing frame follows if the frames require
+ * it.
  *
  * @param {import('../support/client').Client} client
  * @param {Buffer} frames
- * @param {number} [piece] bytes of one segment
+ * @param {number} [piece] bytes of each write
  */
-async function judge(client, frames, piece = frames.length) {
+async function checkEchoes(client, frames, piece = frames.length) {
   const answer = await exchange(client, frames, piece);
-  const { texts, closed } = read(frames);
+  const { texts, closed } = decode(frames);
   const echoes = [];
   let ends = closed;
   for (const text of texts.filter(Boolean)) {
@@ -95,12 +97,12 @@ async function judge(client, frames, piece = frames.length) {
   }
   const expected = `${ANSWER}\0o\xff${echoes.join('')}${ends ? '\xff\0' : ''}`;
   const what = frames.toString('hex', 0, 60);
-  // A server that closes with something unread takes back what is still on its way.
+  // Closing a socket with unread data resets the connection: the client may lose the end of the answer.
   if (ends && piece < frames.length) assert.ok(expected.startsWith(answer), what);
   else assert.equal(answer, expected, what);
 }
 
-/** Each first byte, and what decides with it. */
+/** Frames with each first byte, and second bytes that are boundary values of lengths. */
 function* everyBeginning() {
   for (let first = 0; first < 256; first++) {
     for (const second of [0x00, 0x01, 0x05, 0x7f, 0x80, 0x81, 0xc0, 0xff]) {
@@ -135,19 +137,22 @@ attack(
   'frames of Hixie-76',
   [
     [
-      'with every beginning',
-      ({ client }) => inParallel(CROWD, everyBeginning(), (frames) => judge(client, frames)),
+      'with each first byte',
+      ({ client }) =>
+        inParallel(CONCURRENCY, everyBeginning(), (frames) => checkEchoes(client, frames)),
     ],
     [
       'three in a row',
-      ({ client }) => inParallel(CROWD, everySequence(3), (frames) => judge(client, frames)),
+      ({ client }) =>
+        inParallel(CONCURRENCY, everySequence(3), (frames) => checkEchoes(client, frames)),
     ],
     [
       'byte by byte',
-      ({ client }) => inParallel(CROWD, everySequence(2), (frames) => judge(client, frames, 1)),
+      ({ client }) =>
+        inParallel(CONCURRENCY, everySequence(2), (frames) => checkEchoes(client, frames, 1)),
     ],
     [
-      'a great many',
+      'in very large numbers',
       async ({ client }) => {
         for (const frame of [
           textFrame(''),
@@ -155,7 +160,10 @@ attack(
           sizedFrame([1], 'x'),
           textFrame('[]'),
         ]) {
-          await judge(client, Buffer.concat([...Array(50_000).fill(frame), textFrame('"x"')]));
+          await checkEchoes(
+            client,
+            Buffer.concat([...Array(50_000).fill(frame), textFrame('"x"')]),
+          );
         }
       },
     ],
@@ -168,12 +176,15 @@ attack(
       },
     ],
     [
-      'as long as they may be, and a byte longer',
+      'of the maximum length, and one byte longer',
       async ({ client }) => {
         const text = `"${'x'.repeat(MAX - 2)}"`;
-        await judge(client, textFrame(text));
-        await judge(client, Buffer.concat([sizedFrame([0xc0, 0x80, 0x00], text), textFrame('1')]));
-        // Both are given up before all of them has been read.
+        await checkEchoes(client, textFrame(text));
+        await checkEchoes(
+          client,
+          Buffer.concat([sizedFrame([0xc0, 0x80, 0x00], text), textFrame('1')]),
+        );
+        // The server closes before it has read all of these, so their answers are not checked.
         await exchange(client, textFrame(`${text} `), 1 << 16);
         await exchange(client, sizedFrame([0xc0, 0x80, 0x01], text), 1 << 16);
       },
@@ -182,7 +193,7 @@ attack(
   { rounds: 1 },
 );
 
-/** Headers of a handshake that has no answer but 400, or is one of no websocket at all. */
+/** Pairs of keys that are invalid or unusual. */
 const KEYS = [
   ['', ''],
   ['1', '1'],
@@ -208,7 +219,7 @@ attack('keys of Hixie-76', [
   ]),
   ...Object.keys(ways).flatMap((way) =>
     [0, 1, 7, 8].map((length) => [
-      `whose third has ${length} bytes, from a peer that ${way}`,
+      `with ${length} bytes of the third key, from a client that ${way}`,
       async ({ client }) => {
         for (const waits of [false, true]) {
           const some = KEY_3.subarray(0, length);
@@ -218,7 +229,7 @@ attack('keys of Hixie-76', [
             hixie.wire.write(some);
           }
           ways[way](hixie.wire.socket);
-          if (way === 'ends its side') await hixie.wire.end();
+          if (way === 'half-closes') await hixie.wire.end();
         }
       },
     ]),
@@ -230,7 +241,7 @@ attack('keys of Hixie-76', [
     Buffer.from([0xff]),
     Buffer.alloc(1 << 16),
   ].map((bytes) => [
-    `with ${bytes.toString('hex', 0, 8)} behind the third`,
+    `with ${bytes.toString('hex', 0, 8)} after the third key`,
     async ({ client }) => {
       for (const waits of [false, true]) {
         const early = Buffer.concat([KEY_3, bytes]);
@@ -245,21 +256,21 @@ attack('keys of Hixie-76', [
 ]);
 
 attack(
-  'a crowd whose third key of Hixie-76',
+  'many clients whose third key of Hixie-76',
   [
     [
       'never comes',
       async ({ client }) => {
-        const crowd = Array.from({ length: 300 }, () => HixieClient.begin(client, TARGET));
-        await Promise.all(crowd.map(({ wire }) => wire.end()));
+        const clients = Array.from({ length: 300 }, () => HixieClient.begin(client, TARGET));
+        await Promise.all(clients.map(({ wire }) => wire.end()));
       },
     ],
     [
       'comes too slowly',
       async ({ client }) => {
-        const crowd = Array.from({ length: 50 }, () => HixieClient.begin(client, TARGET));
-        const timers = crowd.map(({ wire }) => setInterval(() => wire.write('k'), 90));
-        await Promise.all(crowd.map(({ wire }) => wire.end()));
+        const clients = Array.from({ length: 50 }, () => HixieClient.begin(client, TARGET));
+        const timers = clients.map(({ wire }) => setInterval(() => wire.write('k'), 90));
+        await Promise.all(clients.map(({ wire }) => wire.end()));
         timers.forEach(clearInterval);
       },
     ],

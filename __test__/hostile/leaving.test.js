@@ -1,6 +1,6 @@
 'use strict';
 
-/** Peers that go, in every way and at every stage of every transport. */
+/** Clients of each transport that end their connection, in each way and at each stage. */
 
 const { every, open } = require('../support/transports');
 const { OPCODE, encodeClose, encodeFrame } = require('../support/websocket-client');
@@ -12,7 +12,7 @@ const HANDSHAKE =
   'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
   'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
 
-/** The head of the request that receives by a transport. */
+/** The head of the receiving request of a transport. */
 function head({ method, path, upgraded, protocol }, client, length = 0) {
   const session = protocol === 'websocket-raw' ? '/s' : client.session('/s');
   const lines = upgraded ? HANDSHAKE : `Content-Length: ${length}\r\n`;
@@ -27,7 +27,7 @@ async function receive(client, transport) {
   return opened;
 }
 
-async function say(client, transport, { wire, session }, message) {
+async function sendMessage(client, transport, { wire, session }, message) {
   const payload = JSON.stringify([message]);
   if (transport.upgraded) {
     wire.write(encodeFrame({ payload: transport.protocol === 'websocket' ? payload : message }));
@@ -36,46 +36,46 @@ async function say(client, transport, { wire, session }, message) {
 
 const has = (wire, text) => wire.read(() => wire.buffer.includes(text) || undefined, text);
 
-/** Stages of every transport: each answers the wire of which the peer goes. */
+/** Brings a connection of any transport to a stage. Returns the wire that the client ends then. */
 const stages = {
-  'before it has said anything': async (client) => (await connect(client)).wire,
+  'before it sends anything': async (client) => (await connect(client)).wire,
   'between two requests': async (client) => (await used(client)).wire,
-  'in the middle of a head': async (client, transport) => {
+  'within a head': async (client, transport) => {
     const { wire } = await connect(client);
     wire.write(head(transport, client).slice(0, -12));
     await client.get('/app');
     return wire;
   },
-  'in the middle of a later head': async (client, transport) => {
+  'within the head of a later request': async (client, transport) => {
     const { wire } = await used(client);
     wire.write(head(transport, client).slice(0, -12));
     await client.get('/app');
     return wire;
   },
-  'in the middle of a body': async (client, transport) => {
+  'within a body': async (client, transport) => {
     const { wire } = await connect(client);
     wire.write(`${head(transport, client, 9)}half`);
     await client.get('/app');
     return wire;
   },
-  'in the middle of a later body': async (client, transport) => {
+  'within the body of a later request': async (client, transport) => {
     const { wire } = await used(client);
     wire.write(`${head(transport, client, 9)}half`);
     await client.get('/app');
     return wire;
   },
-  'right behind its request': async (client, transport) => {
+  'immediately after its request': async (client, transport) => {
     const { wire } = await connect(client);
     wire.write(head(transport, client));
     return wire;
   },
-  'right behind a later request': async (client, transport) => {
+  'immediately after a later request': async (client, transport) => {
     const { wire } = await used(client);
     wire.write(head(transport, client));
     return wire;
   },
-  'when it is open': async (client, transport) => (await receive(client, transport)).wire,
-  'with a message half sent': async (client, transport) => {
+  'when its session is open': async (client, transport) => (await receive(client, transport)).wire,
+  'after half a message': async (client, transport) => {
     const opened = await receive(client, transport);
     const frame = encodeFrame({ payload: '["whole"]' });
     if (transport.upgraded) {
@@ -89,24 +89,24 @@ const stages = {
     }
     return opened.wire;
   },
-  'with messages on their way to it': async (client, transport) => {
+  'while messages are sent to it': async (client, transport) => {
     const opened = await receive(client, transport);
     opened.socket.pause();
-    await say(client, transport, opened, `write ${4 * MIB}`);
+    await sendMessage(client, transport, opened, `write ${4 * MIB}`);
     return opened.wire;
   },
-  'behind its own close frame': async (client, transport) => {
+  'after its own close frame': async (client, transport) => {
     const opened = await receive(client, transport);
     if (transport.upgraded) opened.wire.write(encodeClose(1000));
     return opened.wire;
   },
-  'when it has been closed': async (client, transport) => {
+  'after the server has closed its session': async (client, transport) => {
     const opened = await receive(client, transport);
-    await say(client, transport, opened, 'close');
+    await sendMessage(client, transport, opened, 'close');
     await has(opened.wire, 'as you wish');
     return opened.wire;
   },
-  'in the middle of a large message': async (client, transport) => {
+  'within a large message': async (client, transport) => {
     const opened = await receive(client, transport);
     if (transport.upgraded) {
       const part = { payload: 'x'.repeat(MIB / 4), fin: false };
@@ -121,7 +121,7 @@ const stages = {
     }
     return opened.wire;
   },
-  'with a request behind its response': async (client, transport) => {
+  'after a request during its response': async (client, transport) => {
     const opened = await receive(client, transport);
     opened.wire.write('GET /app HTTP/1.1\r\nHost: localhost\r\n\r\n');
     await client.get('/app');
@@ -129,9 +129,9 @@ const stages = {
   },
 };
 
-/** What keeps the server from reading on, so that only heartbeats find out. */
+/** The server stops reading here, so it notices the end of the connection only when a heartbeat fails. */
 const unread = {
-  'with a great many bytes behind its response': async (client, transport) => {
+  'after very many requests during its response': async (client, transport) => {
     const opened = await receive(client, transport);
     opened.wire.write('GET /s/info HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(5000));
     await client.get('/app');
@@ -147,18 +147,18 @@ for (const [way, leave] of Object.entries(ways)) {
         for (const [, transport] of every) {
           const wire = await play(client, transport);
           leave(wire.socket);
-          if (way !== 'ends its side' || table === unread) continue;
-          // The server ends its side then, too, and what was on its way arrives or does not.
+          if (way !== 'half-closes' || table === unread) continue;
+          // The server ends the connection then. Whether it sends pending data first is not checked.
           wire.socket.resume();
           await wire.end();
         }
       },
     ]);
-  // Long enough for a second poll on a busy machine.
-  attack(`a peer of every transport that ${way}`, atEach(stages), {
+  // `disconnect_delay` is long enough for a second poll on a busy machine.
+  attack(`a client of each transport that ${way}`, atEach(stages), {
     service: { disconnect_delay: 1500 },
   });
-  attack(`a peer of every transport that ${way}`, atEach(unread), {
+  attack(`a client of each transport that ${way}`, atEach(unread), {
     service: { heartbeat_delay: 300 },
     rounds: 1,
   });

@@ -1,25 +1,26 @@
 'use strict';
 
 /**
- * Valid conversations with random changes, as bytes on a socket. HOSTILE_SEED and HOSTILE_CASES choose them;
- * HOSTILE_CASE is the number of one of them.
+ * Valid conversations with random changes, as bytes on a socket. HOSTILE_SEED is the seed, HOSTILE_CASES
+ * the number of cases. HOSTILE_CASE runs only the case with this number.
  */
 
 const { describe, it } = require('node:test');
 
 const { Random } = require('../differential/prng');
 const { OPCODE, encodeClose, encodeFrame } = require('../support/websocket-client');
-const { INGRESSES, connect, guarded, inParallel, make, used, ways } = require('./attack');
+const { INGRESSES, connect, inParallel, replaceable, runAttack, used, ways } = require('./attack');
 const { delay } = require('../support/wait');
 
 const SEED = Number(process.env.HOSTILE_SEED ?? 1);
 const CASES = Number(process.env.HOSTILE_CASES ?? 4000);
 const ONLY = process.env.HOSTILE_CASE;
 
-/** Cases after which the server is looked at. */
+/** The server is checked after this many cases. */
 const BATCH = 500;
-const LANES = 16;
-/** Milliseconds that a peer waits for an answer at most. */
+/** How many cases run at the same time. */
+const CONCURRENCY = 16;
+/** Milliseconds for which a client waits for the end of the connection. */
 const WAIT = 8;
 
 const request = (line, lines = [], body = '') =>
@@ -44,7 +45,7 @@ const FRAMES = Buffer.concat([
 ]);
 const FORM = 'Content-Type: application/x-www-form-urlencoded';
 
-/** Conversations; `$S` is a session. */
+/** Conversations; `$S` stands for the path of a session. */
 const CONVERSATIONS = [
   [handshake('/s/0/0/websocket'), FRAMES],
   [handshake('/s/websocket'), FRAMES],
@@ -81,7 +82,7 @@ const CONVERSATIONS = [
   [request('GET http://localhost/x/loose/info'), request('GET //x/loose/info')],
 ];
 
-/** What parsers stumble over. */
+/** Bytes that are hard for parsers. */
 const TOKENS = [
   ...[
     '\r\n',
@@ -179,10 +180,12 @@ function insert(bytes, random, more) {
 }
 
 /**
+ * Makes the case with this number.
+ *
  * @param {number} number
  * @param {string} session
  */
-function invent(number, session) {
+function makeCase(number, session) {
   const random = new Random(SEED, number);
   const parts = random
     .pick(CONVERSATIONS)
@@ -200,9 +203,9 @@ function invent(number, session) {
   };
 }
 
-/** Plays one case: what comes back is not judged. */
-async function play(client, number) {
-  const { later, segments, way, waits } = invent(number, client.session('/s'));
+/** Runs one case. The answers are not checked. */
+async function runCase(client, number) {
+  const { later, segments, way, waits } = makeCase(number, client.session('/s'));
   const { wire } = await (later ? used : connect)(client);
   for (const segment of segments) {
     wire.write(segment);
@@ -210,24 +213,25 @@ async function play(client, number) {
   }
   if (waits && !wire.ended) await Promise.race([delay(WAIT), wire.end().catch(() => {})]);
   way(wire.socket);
-  // Some go slowly, and all are gone in the end.
+  // Some bytes are still sent then. The caller closes all connections.
   if (waits) await delay(1);
 }
 
 for (const ingress of INGRESSES) {
-  describe(`conversations with random changes, by the ${ingress} ingress`, () => {
-    // Who has sent very much behind a response that goes on is only seen to go when that is written.
-    const server = guarded(ingress, { service: { heartbeat_delay: 500 } });
+  describe(`survives conversations with random changes, ${ingress}`, () => {
+    // If a client has sent very much during a response, the server notices the end of the connection only
+    // when a heartbeat fails.
+    const server = replaceable(ingress, { service: { heartbeat_delay: 500 } });
     const numbers = ONLY ? [Number(ONLY)] : Array.from({ length: CASES }, (_, number) => number);
     for (let at = 0; at < numbers.length; at += BATCH) {
       const batch = numbers.slice(at, at + BATCH);
       const [first, last] = [batch[0], batch.at(-1)];
-      it(`${first} to ${last} of seed ${SEED}`, async (test) => {
+      it(`cases ${first} to ${last} of seed ${SEED}`, async (test) => {
         const target = await server.get();
-        await inParallel(LANES, batch, (number) =>
-          make(target, ({ client }) => play(client, number)),
+        await inParallel(CONCURRENCY, batch, (number) =>
+          runAttack(target, ({ client }) => runCase(client, number)),
         );
-        await target.isUnharmed();
+        await target.checkUnharmed();
         if (last === numbers.at(-1)) test.diagnostic(await target.state());
       });
     }

@@ -1,6 +1,6 @@
 'use strict';
 
-/** Everything that can be too large, or too many. */
+/** Heads, bodies and messages that are too large or have too many parts. */
 
 const assert = require('node:assert/strict');
 
@@ -11,7 +11,7 @@ const KIB = 1 << 10;
 const MIB = 1 << 20;
 const FORM = 'Content-Type: application/x-www-form-urlencoded';
 
-/** Which statuses may answer a request, the first line and head of which are given. */
+/** Large part → statuses that the answer may have, and the bytes of the request. */
 const HEADS = {
   'a target': [[431], `GET /s/info?${'a'.repeat(20 * KIB)} HTTP/1.1\r\nHost: a\r\n\r\n`],
   'a target below the limit': [
@@ -36,21 +36,15 @@ const HEADS = {
   'a method': [[400], `${'G'.repeat(20 * KIB)} /s/info HTTP/1.1\r\nHost: a\r\n\r\n`],
   'a version': [[400], `GET /s/info HTTP/1.1${'1'.repeat(20 * KIB)}\r\nHost: a\r\n\r\n`],
   'a header': [[431], `GET /s/info HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20 * KIB)}\r\n\r\n`],
-  'a name of a header': [
-    [431],
-    `GET /s/info HTTP/1.1\r\nHost: a\r\n${'x'.repeat(20 * KIB)}: x\r\n\r\n`,
-  ],
-  'a head of many headers': [
-    [431],
-    `GET /s/info HTTP/1.1\r\nHost: a\r\n${'a: b\r\n'.repeat(20_000)}\r\n`,
-  ],
-  'a head of headers below the limit': [
+  'a header name': [[431], `GET /s/info HTTP/1.1\r\nHost: a\r\n${'x'.repeat(20 * KIB)}: x\r\n\r\n`],
+  'many headers': [[431], `GET /s/info HTTP/1.1\r\nHost: a\r\n${'a: b\r\n'.repeat(20_000)}\r\n`],
+  'many headers below the limit': [
     [200],
     `GET /s/info HTTP/1.1\r\nHost: a\r\n${'a:\r\n'.repeat(3500)}\r\n`,
   ],
-  'a head without end': [[431], `GET /s/info HTTP/1.1\r\nHost: a\r\n${'a: b\r\n'.repeat(50_000)}`],
-  'a header without end': [[431], `GET /s/info HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(MIB)}`],
-  'empty lines without end': [[], '\r\n'.repeat(100_000)],
+  'an endless head': [[431], `GET /s/info HTTP/1.1\r\nHost: a\r\n${'a: b\r\n'.repeat(50_000)}`],
+  'an endless header': [[431], `GET /s/info HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(MIB)}`],
+  'endless empty lines': [[], '\r\n'.repeat(100_000)],
   'a cookie': [
     [200],
     `POST /s/0/0/xhr_streaming HTTP/1.1\r\nHost: a\r\nCookie: JSESSIONID=${'='.repeat(12 * KIB)}\r\n\r\n`,
@@ -63,7 +57,7 @@ const HEADS = {
     [200],
     `GET /s/info HTTP/1.1\r\nHost: a\r\nOrigin: ${'http://a'.repeat(1800)}\r\n\r\n`,
   ],
-  'wishes for headers': [
+  'Access-Control-Request-Headers': [
     [204],
     `OPTIONS /s/0/0/xhr HTTP/1.1\r\nHost: a\r\nAccess-Control-Request-Headers: ${'x, '.repeat(4800)}x\r\n\r\n`,
   ],
@@ -79,17 +73,16 @@ const HEADS = {
   callbacks: [[500, 200], `GET /s/0/2/jsonp?${'c=a&'.repeat(3500)} HTTP/1.1\r\nHost: a\r\n\r\n`],
 };
 
-/** Requests with a body. */
+/** Body → statuses that the answer may have, headers, body, and whether it is incomplete. */
 const BODIES = {
   'a body': [[413], [`Content-Length: ${2 * MIB}`], '["'.padEnd(2 * MIB, 'x')],
-  'a body just above the limit': [[413], [`Content-Length: ${MIB + 1}`], '["'.padEnd(MIB + 1, 'x')],
-  'a body without end': [
-    [413, 408, 400],
-    ['Content-Length: 4000000000'],
-    'x'.repeat(4 * MIB),
-    true,
+  'a body one byte above the limit': [
+    [413],
+    [`Content-Length: ${MIB + 1}`],
+    '["'.padEnd(MIB + 1, 'x'),
   ],
-  'a length': [[400, 413], ['Content-Length: 9007199254740993'], 'x'.repeat(4 * MIB), true],
+  'an endless body': [[413, 408, 400], ['Content-Length: 4000000000'], 'x'.repeat(4 * MIB), true],
+  'a Content-Length': [[400, 413], ['Content-Length: 9007199254740993'], 'x'.repeat(4 * MIB), true],
   chunks: [
     [413],
     ['Transfer-Encoding: chunked'],
@@ -117,7 +110,11 @@ const BODIES = {
   ],
 };
 
-/** Sends bytes that the server may refuse at any moment; gives the statuses that came. */
+/**
+ * Sends bytes that the server may refuse at any moment.
+ *
+ * @returns {Promise<number | undefined>} the first status after them; undefined if there is none
+ */
 async function refusal(client, bytes, unfinished, later) {
   const { wire } = later ? await used(client) : await connect(client);
   wire.write(bytes);
@@ -125,7 +122,7 @@ async function refusal(client, bytes, unfinished, later) {
     () => wire.ended || wire.buffer.includes('HTTP/1.1 ') || unfinished || undefined,
     () => 'an answer',
   );
-  // What is unfinished is sent until the server has enough, or left.
+  // After an incomplete request, the client half-closes, and the server must end the connection.
   if (unfinished) {
     await client.get('/app');
     wire.socket.end();
@@ -137,30 +134,30 @@ async function refusal(client, bytes, unfinished, later) {
 }
 
 attack(
-  'too large: heads',
+  'oversized heads',
   [
     ...Object.entries(HEADS).flatMap(([title, [statuses, head]]) =>
       [false, true].map((later) => [
         `${title}, ${later ? 'later' : 'first'} request`,
         async ({ client }) => {
           const status = await refusal(client, head, statuses.length === 0, later);
-          // A server may also end a connection on which more comes than it will read.
+          // The server may also end the connection without a status.
           if (status !== undefined) assert.ok(statuses.includes(status), `answered with ${status}`);
         },
       ]),
     ),
   ],
-  // Some name their session: a second poll of it would wait.
+  // Some requests have a fixed session name: a second poll of it would wait.
   { rounds: 0 },
 );
 
 attack(
-  'too large: bodies',
+  'oversized bodies',
   [
     ...Object.entries(BODIES).flatMap(([title, [statuses, lines, body, unfinished]]) =>
       ['xhr_send', 'jsonp_send'].flatMap((name) =>
         [false, true].map((later) => [
-          `${title} by ${name}, ${later ? 'later' : 'first'} request`,
+          `${title} for ${name}, ${later ? 'later' : 'first'} request`,
           async ({ client }) => {
             const head = `POST ${client.session('/s')}/${name} HTTP/1.1\r\nHost: a\r\n`;
             const bytes = `${head}${lines.join('\r\n')}\r\n\r\n${body}`;
@@ -180,7 +177,7 @@ attack(
 const binary = { opcode: OPCODE.binary };
 
 attack(
-  'too large: messages of websockets',
+  'oversized websocket messages',
   ['/s/0/0/websocket', '/s/websocket'].flatMap((target) =>
     [
       ['a frame', encodeFrame({ payload: 'x'.repeat(2 * MIB) })],
@@ -209,7 +206,7 @@ attack(
         const { wire } = await client.websocket(target);
         wire.write(bytes);
         const rest = await wire.end();
-        // A reset may overtake the close frame when the client has not stopped sending.
+        // If the client is still sending, the connection may be reset before the close frame arrives.
         if (rest.length > 4) assert.match(rest, /too large$/);
       },
     ]),

@@ -3,8 +3,8 @@
 /*
  * node __test__/hostile/run.js [--cases N] [--seed S] [--case K] [--sessions N] [--only NAME]
  *
- * Attacks servers by both ingresses. `--cases` random conversations of `--seed`, or one of them; `--sessions` that
- * are opened and left; `--only` the files with this in their name.
+ * Attacks servers through both ingresses. `--cases` is the number of random conversations of `--seed`, `--case` runs
+ * only one of them; `--sessions` is the number of abandoned sessions; `--only` selects files by a part of their name.
  */
 
 const { spawn } = require('node:child_process');

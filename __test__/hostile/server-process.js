@@ -1,6 +1,6 @@
 'use strict';
 
-/** A server in a child process, what is measured of it from outside, and when it counts as unharmed. */
+/** A server in a child process, and the checks that it is unharmed. */
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -14,18 +14,18 @@ const { delay } = require('../support/wait');
 
 const MIB = 1 << 20;
 
-/** Milliseconds in which a healthy client has its answer, on a fresh connection of every kind. */
-const AT_ONCE = 250;
-/** What other processes do to a measurement: so often it is tried, and one attempt has to succeed. */
+/** Milliseconds within which the server must answer a healthy client on a new connection. */
+const RESPONSE_MS = 250;
+/** Other processes disturb measurements. One of this many attempts must succeed. */
 const ATTEMPTS = 4;
-/** Milliseconds after which descriptors and sessions have to be gone. */
+/** Milliseconds within which descriptors and sessions of an attack must be gone. */
 const TIMEOUT_MS = 5000;
-/** JavaScript memory, after a collection, above what it was before the first attack. */
+/** Bytes by which JavaScript memory may exceed its size before the first attack, after a collection. */
 const HEAP_TOLERANCE = 6 * MIB;
-/** Resident memory likewise: allocator and V8 keep some of what was once in use. */
+/** The same for resident memory: the allocator and V8 keep memory that was in use. */
 const RSS_TOLERANCE = 128 * MIB;
 
-/** Options of the server that most attacks are made on. */
+/** Options of the server for most attacks. */
 const DEFAULTS = {
   http: {},
   service: { disconnect_delay: 250, heartbeat_delay: 60_000, max_message_size: MIB },
@@ -35,7 +35,7 @@ class ServerProcess {
   /**
    * @param {string} ingress
    * @param {{http?: object, service?: object}} [options]
-   * @returns {Promise<ServerProcess>} one that has served all kinds of clients, and has come to rest
+   * @returns {Promise<ServerProcess>} a server that has served clients of each transport and is idle
    */
   static async start(ingress, { http, service } = {}) {
     const options = {
@@ -44,9 +44,9 @@ class ServerProcess {
     };
     const server = new ServerProcess(ingress, options);
     server.port = await server.ask('port');
-    // What is opened once and kept is no leak.
-    for (let round = 0; round < 3; round++) await server.answersAtOnce();
-    await server.#untilLeft();
+    // Resources that the server opens once and keeps are not leaks.
+    for (let round = 0; round < 3; round++) await server.checkResponsive();
+    await server.#untilIdle();
     server.base = { ...(await server.ask('memory')), descriptors: server.descriptors().length };
     server.slowest = 0;
     return server;
@@ -58,7 +58,7 @@ class ServerProcess {
     this.port = 0;
     /** Whether an attack has failed, or has left something behind. */
     this.harmed = false;
-    /** Milliseconds that a healthy client has waited at most. */
+    /** The longest time that a healthy client has waited, in milliseconds. */
     this.slowest = 0;
     /** @type {{heap: number, rss: number, descriptors: number}} before the first attack */
     this.base = undefined;
@@ -73,13 +73,13 @@ class ServerProcess {
     });
   }
 
-  /** What it has printed to stderr. */
+  /** What the process has printed to stderr. */
   get errors() {
     return this.process.errors;
   }
 
-  /** How the process has ended, if it has. @type {string | undefined} */
-  get death() {
+  /** Says how the process has ended, if it has. @type {string | undefined} */
+  get exitReason() {
     const { status } = this.process;
     return status && `the server ended with ${status.signal ?? status.code}`;
   }
@@ -92,7 +92,7 @@ class ServerProcess {
     return this.process.ask(question);
   }
 
-  /** @returns {string[]} what its descriptors are open on; none where the system does not tell */
+  /** @returns {string[]} the targets of its descriptors; empty without /proc */
   descriptors() {
     const folder = `/proc/${this.process.pid}/fd`;
     if (!fs.existsSync(folder)) return [];
@@ -101,23 +101,23 @@ class ServerProcess {
       try {
         targets.push(fs.readlinkSync(path.join(folder, name)));
       } catch {
-        // Closed meanwhile.
+        // The descriptor was closed meanwhile.
       }
     }
     return targets;
   }
 
-  /** Throws unless the process lives, has said nothing, and answers every kind of client at once. */
-  async answersAtOnce() {
-    const slowest = await this.answersWithin(AT_ONCE);
+  /** Throws unless the process lives, has printed no error, and answers clients of each transport in time. */
+  async checkResponsive() {
+    const slowest = await this.checkResponsiveWithin(RESPONSE_MS);
     this.slowest = Math.max(this.slowest, slowest);
   }
 
   /**
    * @param {number} limit milliseconds
-   * @returns {Promise<number>} what the slowest of healthy clients has waited
+   * @returns {Promise<number>} the time that the slowest healthy client has waited, in milliseconds
    */
-  async answersWithin(limit) {
+  async checkResponsiveWithin(limit) {
     let failure;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       this.#assertAlive();
@@ -138,12 +138,12 @@ class ServerProcess {
   }
 
   #assertAlive() {
-    assert.equal(this.death, undefined, `${this.death}: ${this.errors}`);
-    assert.equal(this.errors, '', 'something was printed');
+    assert.equal(this.exitReason, undefined, `${this.exitReason}: ${this.errors}`);
+    assert.equal(this.errors, '', 'the server printed errors');
   }
 
-  /** Waits until no client is left, nor anything of one. */
-  async #untilLeft() {
+  /** Waits until no session, no socket and no additional descriptor is left. */
+  async #untilIdle() {
     const end = Date.now() + TIMEOUT_MS;
     for (;;) {
       const { opened, closed, sockets } = await this.ask('counts');
@@ -161,11 +161,11 @@ class ServerProcess {
   }
 
   /** Throws unless the server is as it was before the attack. */
-  async isUnharmed() {
+  async checkUnharmed() {
     this.harmed = true;
-    await this.answersAtOnce();
-    await this.#untilLeft();
-    // What a collection has not found by now it may find when what refers to it has been collected.
+    await this.checkResponsive();
+    await this.#untilIdle();
+    // A later collection may find objects whose references have only been collected now.
     for (let attempt = 1; ; attempt++) {
       const { heap, rss } = await this.ask('memory');
       const { base } = this;
@@ -182,7 +182,7 @@ class ServerProcess {
     this.harmed = false;
   }
 
-  /** @returns {Promise<string>} how it is compared with how it was before the first attack */
+  /** @returns {Promise<string>} a comparison with the state before the first attack */
   async state() {
     const { heap, rss } = await this.ask('memory');
     const { base } = this;
@@ -202,9 +202,9 @@ class ServerProcess {
 
 const megabytes = (bytes) => `${(bytes / MIB).toFixed(1)} MiB`;
 
-let visits = 0;
+let echoes = 0;
 
-/** What a healthy client does on connections of its own: each answers how many milliseconds it waited. */
+/** Healthy clients, on connections of their own. Each returns the milliseconds that it waited. */
 const healthy = [
   timed((client) => expectStatus(client.get('/app'), 200)),
   timed((client) => expectStatus(client.get('/s/info'), 200)),
@@ -216,20 +216,20 @@ async function expectStatus(response, status) {
 }
 
 /**
- * Opens a session, sends a message, and waits for it to come back.
+ * Opens a session, sends a message, and waits for its echo.
  *
  * @param {Client} client
  * @param {import('../support/transports').Transport} transport
  */
 async function echo(client, transport) {
   const { connection, wire, session } = await open(client, transport);
-  const message = `healthy ${++visits}`;
+  const message = `healthy ${++echoes}`;
   const payload = JSON.stringify([message]);
   if (transport.upgraded) wire.write(encodeFrame({ payload }));
   else await expectStatus(client.post(`${session}/xhr_send`, payload), 204);
   if (transport.polls) connection.send(transport.method, session + transport.path);
   await wire.read(() => wire.buffer.includes(message) || undefined, message);
-  // A session whose poll is aborted ends at once.
+  // A session ends at once when its waiting poll is aborted.
   if (transport.polls) connection.send(transport.method, session + transport.path);
 }
 

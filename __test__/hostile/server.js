@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * The server under attack, in a process of its own: a plain echo, as an application would write it, that
- * answers its parent's questions about what cannot be seen from outside. HOSTILE_OPTIONS has its options.
+ * The server under attack, in a process of its own: echo services, which also answer the parent's questions
+ * about their state. HOSTILE_OPTIONS has their options.
  */
 
 const { once } = require('node:events');
@@ -12,7 +12,7 @@ const { promisify } = require('node:util');
 const { answerParent } = require('../support/answers');
 const sockjs = require(process.env.HOSTILE_LIBRARY ?? '../..');
 
-/** Prefixes that are all on the one http server, each of a `Server` of its own. */
+/** The prefixes on the http server, each of a `Server` of its own. */
 const PREFIXES = ['/s', '/other', '.*/loose'];
 
 const options = JSON.parse(process.env.HOSTILE_OPTIONS);
@@ -46,7 +46,7 @@ for (const prefix of PREFIXES) {
   service.installHandlers(server);
 }
 
-/** What an object that has been let go of needs until it is collected. */
+/** Collects garbage twice: finalizers of the first collection may release further objects. */
 async function collect() {
   for (let i = 0; i < 2; i++) {
     await promisify(setImmediate)();

@@ -1,13 +1,13 @@
 'use strict';
 
-/** Names of sessions: strange ones, those of others, and very many. */
+/** Session names: unusual ones, names of other services' sessions, and very many. */
 
 const assert = require('node:assert/strict');
 
 const { attack, inParallel } = require('./attack');
 const { delay } = require('../support/wait');
 
-/** Names that mean something to somebody, but not to a server of sessions. */
+/** Names that have a meaning in JavaScript, in URLs or in the protocol. */
 const NAMES = [
   ...[
     'constructor',
@@ -64,12 +64,12 @@ const NAMES = [
 ];
 
 /**
- * A whole session by polling, as it is for any name.
+ * Opens a polling session with this path, sends messages and receives them.
  *
  * @param {import('../support/client').Client} client
  * @param {string} session
  */
-async function live(client, session) {
+async function checkSession(client, session) {
   const connection = client.connect();
   const status = async (path, body) =>
     (await connection.request('POST', `${session}/${path}`, { body })).status;
@@ -83,16 +83,21 @@ async function live(client, session) {
 }
 
 attack(
-  'names of sessions',
+  'unusual names',
   [
-    ['as names', ({ client }) => inParallel(8, NAMES, (name) => live(client, `/s/0/${name}`))],
     [
-      'as the part for load balancers',
-      ({ client }) =>
-        inParallel(8, NAMES, (name) => live(client, `/s/${name}/${client.session('').slice(5)}`)),
+      'of sessions',
+      ({ client }) => inParallel(8, NAMES, (name) => checkSession(client, `/s/0/${name}`)),
     ],
     [
-      'by streaming',
+      'of servers in session URLs',
+      ({ client }) =>
+        inParallel(8, NAMES, (name) =>
+          checkSession(client, `/s/${name}/${client.session('').slice(5)}`),
+        ),
+    ],
+    [
+      'of streaming sessions',
       ({ client }) =>
         inParallel(8, NAMES, async (name) => {
           const response = await client.open('POST', `/s/0/${name}/xhr_streaming`);
@@ -104,13 +109,13 @@ attack(
   { rounds: 0 },
 );
 
-/** What a peer does to a session of another prefix, of which it knows the name. */
-const RAIDS = {
-  'sends into it': async (client, path) => {
+/** A client that knows the name of a session under another prefix. */
+const INTRUSIONS = {
+  'sends a message': async (client, path) => {
     const { status } = await client.post(`${path}/xhr_send`, '["smuggled"]');
     assert.equal(status, 404);
   },
-  'sends a form into it': async (client, path) => {
+  'sends a form': async (client, path) => {
     const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
     const { status } = await client.post(`${path}/jsonp_send`, 'd=["smuggled"]', headers);
     assert.equal(status, 404);
@@ -125,28 +130,28 @@ const RAIDS = {
     const response = await client.open('POST', `${path}/xhr_streaming`);
     await response.until('o\n');
   },
-  'opens a websocket of that name': async (client, path) => {
+  'opens a websocket': async (client, path) => {
     const ws = await client.websocket(`${path}/websocket`);
     assert.equal(await ws.message(), 'o');
   },
 };
 
 attack(
-  'a session of another prefix',
-  Object.entries(RAIDS).flatMap(([title, raid]) =>
+  'a client with the name of a session under another prefix',
+  Object.entries(INTRUSIONS).flatMap(([title, intrude]) =>
     [
       ['/s', '/other'],
       ['/other', '/s'],
       ['/s', '/x/loose'],
       ['/other', '/other/x/loose'],
     ].map(([home, elsewhere]) => [
-      `of ${home}: ${title} by ${elsewhere}`,
+      `${home}: ${title} under ${elsewhere}`,
       async ({ client, server }) => {
         const before = (await server.ask('counts')).smuggled;
         const session = client.session(home);
         const response = await client.open('POST', `${session}/xhr_streaming`);
         await response.until('o\n');
-        await raid(client, session.replace(home, elsewhere));
+        await intrude(client, session.replace(home, elsewhere));
         await client.post(`${session}/xhr_send`, '["mine"]');
         assert.equal(await response.line(), 'a["mine"]\n');
         assert.equal((await server.ask('counts')).smuggled, before);
@@ -156,19 +161,20 @@ attack(
 );
 
 const MANY = Number(process.env.HOSTILE_SESSIONS ?? 100_000);
-/** Milliseconds in which a healthy client has its answer while others take all that the machine has. */
-const OVERLOADED = 2000;
-/** Connections that open them, and sessions that each opens in one write. */
-const LANES = 8;
+/** Milliseconds within which the server must answer a healthy client under full load. */
+const OVERLOADED_MS = 2000;
+/** How many connections open the sessions. */
+const CONNECTIONS = 8;
+/** How many sessions each connection opens with one write. */
 const PIPELINED = 25;
 
-/** Opens so many sessions that nobody ever comes back to. */
+/** Opens sessions and abandons them. */
 async function openMany(client, count) {
   const run = `${Date.now()}`;
-  const connections = Array.from({ length: LANES }, () => client.connect());
+  const connections = Array.from({ length: CONNECTIONS }, () => client.connect());
   const batches = Array.from({ length: Math.ceil(count / PIPELINED) }, (_, number) => number);
-  await inParallel(LANES, batches, async (batch, lane) => {
-    const { wire } = connections[lane];
+  await inParallel(CONNECTIONS, batches, async (batch, worker) => {
+    const { wire } = connections[worker];
     const requests = Array.from(
       { length: PIPELINED },
       (_, i) =>
@@ -188,29 +194,29 @@ async function openMany(client, count) {
 }
 
 attack(
-  'sessions that nobody comes back to',
+  'abandoned sessions',
   [
     [
-      `${MANY} of them, and a healthy client meanwhile`,
+      `${MANY} of them, and answers a healthy client meanwhile`,
       async ({ client, server }) => {
         const { opened } = await server.ask('counts');
         const flood = openMany(client, MANY).then(() => 'over');
-        do await server.answersWithin(OVERLOADED);
+        do await server.checkResponsiveWithin(OVERLOADED_MS);
         while ((await Promise.race([flood, delay(100)])) !== 'over');
         assert.ok((await server.ask('counts')).opened - opened >= MANY);
       },
     ],
     [
-      `${MANY / 100} names that were never there`,
+      `${MANY / 100} names of sessions that never existed`,
       async ({ client }) => {
-        const connections = Array.from({ length: LANES }, () => client.connect());
-        await inParallel(LANES, Array(MANY / 100).keys(), async (number, lane) => {
+        const connections = Array.from({ length: CONNECTIONS }, () => client.connect());
+        await inParallel(CONNECTIONS, Array(MANY / 100).keys(), async (number, worker) => {
           const target = `/s/0/never-${number}/xhr_send`;
-          const { status } = await connections[lane].request('POST', target, { body: '["a"]' });
+          const { status } = await connections[worker].request('POST', target, { body: '["a"]' });
           assert.equal(status, 404);
         });
       },
     ],
   ],
-  { rounds: 0, service: { disconnect_delay: OVERLOADED } },
+  { rounds: 0, service: { disconnect_delay: OVERLOADED_MS } },
 );

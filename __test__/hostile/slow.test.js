@@ -1,6 +1,6 @@
 'use strict';
 
-/** Peers that take their time: heads, bodies and frames that come a byte at a time, or never end. */
+/** Slow clients: heads, bodies and frames that arrive byte by byte or never end, and idle clients. */
 
 const assert = require('node:assert/strict');
 
@@ -9,14 +9,14 @@ const { attack, connect, used } = require('./attack');
 const { delay } = require('../support/wait');
 
 /** Milliseconds between two bytes. */
-const PACE = 25;
-/** Milliseconds in which a healthy client has its answer meanwhile: crowd and server share a machine. */
-const MEANWHILE = 1000;
-/** Peers of each kind. */
-const CROWD = 20;
+const PAUSE_MS = 25;
+/** Milliseconds within which the server must answer a healthy client meanwhile: all share a machine. */
+const RESPONSE_MS = 1000;
+/** How many clients of each kind there are. */
+const CLIENTS = 20;
 
-/** Limits of the http server that are soon reached. */
-const IMPATIENT = {
+/** Short time limits. */
+const SHORT_LIMITS = {
   http: {
     headersTimeout: 400,
     requestTimeout: 600,
@@ -31,7 +31,7 @@ const HANDSHAKE =
   'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
   'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
 
-/** What comes slowly: first what is sent at once, then what never ends. */
+/** Part that is sent slowly → the bytes that are sent at once, and those that are repeated slowly. */
 const streams = {
   'first lines': ['', 'GET /s/info?aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'],
   heads: ['POST /s/0/0/xhr HTTP/1.1\r\n', 'X-Slow: slow\r\n'],
@@ -41,7 +41,7 @@ const streams = {
   ],
   'bodies of xhr_send': [`POST /s/0/0/xhr_send HTTP/1.1\r\n${HEAD}\r\n`, '["slow","slow"]'],
   'bodies of jsonp_send': [`POST /s/0/0/jsonp_send HTTP/1.1\r\n${HEAD}\r\n`, 'd=%5B%22'],
-  'bodies that nobody reads': [`POST /s/0/0/xhr_streaming HTTP/1.1\r\n${HEAD}\r\n`, 'slow'],
+  'bodies that SockJS ignores': [`POST /s/0/0/xhr_streaming HTTP/1.1\r\n${HEAD}\r\n`, 'slow'],
   chunks: [
     'POST /s/0/0/xhr_send HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n',
     '1\r\na\r\n',
@@ -56,100 +56,100 @@ const streams = {
   ],
 };
 
-/** A websocket gets a close frame first, which it has 30 seconds to answer. */
+/** Whether the server has ended the connection, or has sent the close frame of a heartbeat without a pong. */
 const isGivenUp = (wire) => wire.ended || wire.buffer.includes('No response from heartbeat');
 
 /**
- * Sends one byte after the other until the server has had enough of it, which has to happen.
+ * Sends byte after byte until the server gives the connection up.
  *
  * @param {import('../support/wire').Wire} wire
- * @param {string | Buffer} bytes again and again
+ * @param {string | Buffer} bytes are repeated
  */
-async function drip(wire, bytes) {
+async function sendSlowly(wire, bytes) {
   const all = Buffer.from(bytes);
   for (let at = 0; !isGivenUp(wire); at = (at + 1) % all.length) {
     wire.write(all.subarray(at, at + 1));
-    await delay(PACE);
+    await delay(PAUSE_MS);
   }
 }
 
-/** The server gives a peer up in this time, whatever it does: limits, and what a busy machine adds. */
-const GIVEN_UP = 4000;
+/** Milliseconds within which the server must give each client up: the limits, and time for a busy machine. */
+const GIVE_UP_MS = 4000;
 
-/** What slow peers do, each on a connection of its own, until the server has had enough of them. */
-const peers = [
+/** Slow clients, each on a connection of its own, until the server gives them up. */
+const slow = [
   ...Object.entries(streams).flatMap(([what, [opening, rest]]) =>
-    Object.entries({ fresh: connect, 'served before': used }).map(([kind, begin]) => [
-      `${what} on connections that are ${kind}`,
+    Object.entries({ new: connect, used }).map(([kind, begin]) => [
+      `${what} on ${kind} connections`,
       async (client) => {
         const { wire } = await begin(client);
         wire.write(opening);
-        await drip(wire, rest);
+        await sendSlowly(wire, rest);
       },
     ]),
   ),
   [
-    'frames of websockets that answer no ping',
+    'frames of websockets that do not answer pings',
     async (client) => {
       const { wire } = await client.websocket('/s/0/0/websocket');
-      await drip(wire, encodeFrame({ payload: 'x'.repeat(60_000) }));
+      await sendSlowly(wire, encodeFrame({ payload: 'x'.repeat(60_000) }));
     },
   ],
   [
-    'messages of websockets in fragments without end',
+    'endless fragmented messages of websockets',
     async (client) => {
       const { wire } = await client.websocket('/s/0/0/websocket');
       wire.write(encodeFrame({ payload: '[', fin: false }));
-      await drip(wire, encodeFrame({ opcode: OPCODE.continuation, fin: false }));
+      await sendSlowly(wire, encodeFrame({ opcode: OPCODE.continuation, fin: false }));
     },
   ],
 ];
 
-/** What peers say before they say nothing more. */
+/** The bytes that idle clients send first. */
 const openings = {
   nothing: '',
   'half a head': `POST /s/0/0/xhr_send HTTP/1.1\r\n${HEAD}`,
   'half a body': `POST /s/0/0/xhr_send HTTP/1.1\r\n${HEAD}\r\n["`,
   'a handshake': `GET /s/0/0/websocket HTTP/1.1\r\nHost: localhost\r\n${HANDSHAKE}`,
 };
-const silent = Object.entries(openings).flatMap(([what, opening]) =>
-  Object.entries({ fresh: connect, 'served before': used }).map(([kind, begin]) => [
-    `${what} on connections that are ${kind}`,
+const idle = Object.entries(openings).flatMap(([what, opening]) =>
+  Object.entries({ new: connect, used }).map(([kind, begin]) => [
+    `${what} on ${kind} connections`,
     async (client) => {
       const { wire } = await begin(client);
       wire.write(opening);
       await wire.waitUntil(
         () => isGivenUp(wire) || undefined,
-        () => 'the end of it',
+        () => 'the end of the connection',
       );
     },
   ]),
 );
 
 /**
- * Opens many connections of each kind at once, and checks that healthy clients are served meanwhile.
+ * Runs many clients of each kind at the same time, and checks that healthy clients are served meanwhile.
  *
  * @param {[string, (client: import('../support/client').Client) => Promise<void>][]} table
  */
-function crowd(table) {
+function runMany(table) {
   return async ({ server, client }) => {
-    const slowest = async ([title, act]) => {
+    const runKind = async ([title, act]) => {
       const start = performance.now();
-      await Promise.all(Array.from({ length: CROWD }, () => act(client)));
+      await Promise.all(Array.from({ length: CLIENTS }, () => act(client)));
       const elapsed = performance.now() - start;
-      assert.ok(elapsed < GIVEN_UP, `${title}: given up after ${Math.round(elapsed)} ms`);
+      assert.ok(elapsed < GIVE_UP_MS, `${title}: given up after ${Math.round(elapsed)} ms`);
     };
-    const all = Promise.all(table.map(slowest)).then(() => 'over');
-    do await server.answersWithin(MEANWHILE);
+    const all = Promise.all(table.map(runKind)).then(() => 'over');
+    do await server.checkResponsiveWithin(RESPONSE_MS);
     while ((await Promise.race([all, delay(100)])) !== 'over');
   };
 }
 
 attack(
-  'peers that take their time',
+  `${CLIENTS} clients of each kind`,
   [
-    [`with ${CROWD} of each: ${peers.map(([title]) => title).join(', ')}`, crowd(peers)],
-    [`who have said ${silent.map(([title]) => title).join(', ')}`, crowd(silent)],
+    [`that are slow: ${slow.map(([title]) => title).join(', ')}`, runMany(slow)],
+    [`that send nothing more after: ${idle.map(([title]) => title).join(', ')}`, runMany(idle)],
   ],
-  { ...IMPATIENT, rounds: 0 },
+  { ...SHORT_LIMITS, rounds: 0 },
 );

@@ -1,6 +1,6 @@
 'use strict';
 
-/** Upgrade requests: with every method to every path, of every kind, and what comes in their segment. */
+/** Upgrade requests: with each method to each path, improper ones, and data in the same segment. */
 
 const assert = require('node:assert/strict');
 const http = require('node:http');
@@ -8,7 +8,7 @@ const http = require('node:http');
 const { OPCODE, encodeClose, encodeFrame } = require('../support/websocket-client');
 const { attack, connect, ways } = require('./attack');
 
-/** Websocket endpoints: what a handshake for them is answered with 101. */
+/** Websocket endpoints: a handshake for them gets 101. */
 const WEBSOCKETS = ['/s/0/0/websocket', '/s/0/0/websocket/', '/s/websocket', '/s/websocket/'];
 
 const TARGETS = [
@@ -27,7 +27,7 @@ const TARGETS = [
   ].map((name) => `/s/0/0/${name}`),
 ];
 
-/** Not under a prefix, or only under the one that is not anchored, or not paths at all. */
+/** Targets under no prefix, or only under `.*\/loose`, and targets that are not paths. */
 const STRANGE = [
   ...['/', '*', '/app', '/app/websocket', '/loose/websocket', '/x/loose/0/0/websocket', '?/loose'],
   ...['http://localhost/s/info', 'http://localhost/loose/0/0/xhr', 'mailto:/loose/websocket'],
@@ -48,8 +48,7 @@ const request = (method, target, lines = HANDSHAKE) =>
   `${method} ${target} HTTP/1.1\r\nHost: localhost\r\n${lines.join('\r\n')}\r\n\r\n`;
 
 /**
- * Sends bytes, and waits until the server has answered them and ended the connection, or has opened a
- * websocket or a stream that goes on.
+ * Sends bytes, and waits until the server has ended the connection, or has answered with 101 or 200.
  *
  * @param {import('../support/client').Client} client
  * @param {string | Buffer} bytes
@@ -57,9 +56,9 @@ const request = (method, target, lines = HANDSHAKE) =>
 async function exchange(client, bytes) {
   const { wire } = client.connect();
   wire.write(bytes);
-  const goesOn = () => /HTTP\/1\.1 (?:101|200)[^]*\r\n\r\n/.test(wire.buffer.latin1Slice());
+  const isOpen = () => /HTTP\/1\.1 (?:101|200)[^]*\r\n\r\n/.test(wire.buffer.latin1Slice());
   await wire.waitUntil(
-    () => wire.ended || goesOn() || undefined,
+    () => wire.ended || isOpen() || undefined,
     () => `an answer to ${JSON.stringify(bytes.toString('latin1', 0, 99))}`,
   );
   const answer = wire.buffer.latin1Slice();
@@ -67,10 +66,10 @@ async function exchange(client, bytes) {
   return answer;
 }
 
-/** Kinds of upgrade requests that are no proper handshake. */
+/** Upgrade requests that are not valid handshakes of RFC 6455, or have unusual headers. */
 const IMPROPER = [
   ['for another protocol', ['Connection: Upgrade', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABk']],
-  ['for nothing', ['Connection: Upgrade', 'Upgrade: ']],
+  ['with an empty Upgrade', ['Connection: Upgrade', 'Upgrade: ']],
   ['for several protocols', ['Connection: Upgrade', 'Upgrade: h2c, websocket', 'Upgrade: x']],
   ['without Connection', HANDSHAKE.slice(1)],
   ['without Upgrade', [HANDSHAKE[0], ...HANDSHAKE.slice(2)]],
@@ -100,14 +99,14 @@ const IMPROPER = [
     'with every extension',
     [...HANDSHAKE, `Sec-WebSocket-Extensions: ${'a; b="c", '.repeat(400)}d`],
   ],
-  ['with a broken extension', [...HANDSHAKE, 'Sec-WebSocket-Extensions: ;;,"\\']],
+  ['with an invalid extension', [...HANDSHAKE, 'Sec-WebSocket-Extensions: ;;,"\\']],
   ['with many protocols', [...HANDSHAKE, `Sec-WebSocket-Protocol: ${'p, '.repeat(2000)}p`]],
   ['with a body', [...HANDSHAKE, 'Content-Length: 5']],
   ['with a chunked body', [...HANDSHAKE, 'Transfer-Encoding: chunked']],
-  ['that expects', [...HANDSHAKE, 'Expect: 100-continue']],
+  ['with Expect', [...HANDSHAKE, 'Expect: 100-continue']],
 ];
 
-/** What may come in the segment of a handshake. */
+/** Data in the same segment as a handshake. */
 const SEGMENTS = {
   'a message': encodeFrame({ payload: '["early"]' }),
   'a close frame': encodeClose(1000),
@@ -117,7 +116,7 @@ const SEGMENTS = {
     encodeFrame({ payload: '"x"' }),
     encodeClose(3000),
   ]),
-  'broken JSON': encodeFrame({ payload: '[' }),
+  'invalid JSON': encodeFrame({ payload: '[' }),
   'an unmasked frame': encodeFrame({ payload: '["x"]', masked: false }),
   'a frame with reserved bits': encodeFrame({ rsv: 7 }),
   'an unknown opcode': encodeFrame({ opcode: 7 }),
@@ -134,7 +133,7 @@ const SEGMENTS = {
 };
 
 attack(
-  'upgrade requests with every method',
+  'upgrade requests with each method',
   [...TARGETS, ...STRANGE].map((target) => [
     `to ${target}`,
     async ({ client }) => {
@@ -170,10 +169,10 @@ attack(
 );
 
 attack(
-  'in the segment of a handshake',
+  'data in the segment of a handshake',
   Object.entries(SEGMENTS).flatMap(([what, bytes]) =>
     ['stays', ...Object.keys(ways)].map((way) => [
-      `${what}, from a peer that ${way}`,
+      `${what}, from a client that ${way}`,
       async ({ client }) => {
         for (const target of [
           ...WEBSOCKETS,
@@ -187,7 +186,7 @@ attack(
           if (way === 'stays') {
             await wire.read(() => wire.buffer.length > 0 || undefined, 'an answer');
           } else ways[way](wire.socket);
-          if (way === 'ends its side') await wire.end();
+          if (way === 'half-closes') await wire.end();
         }
       },
     ]),
@@ -195,10 +194,10 @@ attack(
 );
 
 attack(
-  'a peer that',
+  'a client that',
   Object.keys(ways).flatMap((way) => [
     [
-      `${way} when a handshake has been refused`,
+      `${way} after a refused handshake`,
       async ({ client }) => {
         for (const junk of ['', 'x'.repeat(100_000)]) {
           const { wire } = client.connect();
@@ -209,7 +208,7 @@ attack(
       },
     ],
     [
-      `${way} when nobody is there for an upgrade`,
+      `${way} after an upgrade for the application`,
       async ({ client }) => {
         for (const junk of ['', 'x'.repeat(100_000)]) {
           const { wire } = client.connect();
@@ -220,7 +219,7 @@ attack(
       },
     ],
     [
-      `${way} with an upgrade behind a response that goes on`,
+      `${way} after an upgrade during a response`,
       async ({ client }) => {
         for (const target of ['/s/0/0/websocket', '/s/info', '/app']) {
           const { wire } = client.connect();
