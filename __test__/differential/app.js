@@ -1,9 +1,9 @@
 'use strict';
 
 /*
- * The application that is run twice, on sockjs 0.3.24 and on sockjs-rs, each in a process of its own
- * (`node app.js <library>`, with an IPC channel). It echoes, obeys messages that begin with '!', and
- * notes for each case all that it sees. The case of a connection is its User-Agent.
+ * The application under test. It runs on sockjs 0.3.24 and on sockjs-rs, each in a process of its own
+ * (`node app.js <library>`, with an IPC channel). It echoes messages, executes messages that begin with '!'
+ * as commands, and records the events of each case. The User-Agent of a connection is the id of its case.
  */
 
 const crypto = require('crypto');
@@ -15,16 +15,16 @@ const sockjs = require(process.argv[2]);
 /** Milliseconds that a report waits for the sessions of its case to end. */
 const TIMEOUT_MS = 6000;
 
-/** Milliseconds; short, so that the sessions of a case end soon, but longer than any case plays. */
+/** Milliseconds. Short, so that the sessions of a case end soon, but longer than the script of any case. */
 const DISCONNECT_DELAY = 1500;
 
-/** Milliseconds; longer than any case plays, or whether a connection is still open would be a race. */
+/** Milliseconds. Longer than any case, so that connections do not end by themselves during a case. */
 const KEEP_ALIVE = 60000;
 
-/** @type {Map<string, {sessions: Notes[], open: number, log: string[], closed?: () => void}>} */
+/** @type {Map<string, {sessions: Recorder[], open: number, log: string[], closed?: () => void}>} */
 const cases = new Map();
 
-/** What was thrown and nobody caught, with the cases that were open then. @type {string[]} */
+/** Uncaught exceptions since the last report. @type {string[]} */
 const uncaught = [];
 
 function caseOf(id) {
@@ -34,7 +34,7 @@ function caseOf(id) {
 
 /**
  * @param {unknown} value
- * @returns {string} the value in words that differ when values differ
+ * @returns {string} a text for the value; different values have different texts
  */
 function describe(value) {
   if (typeof value === 'string') {
@@ -56,33 +56,36 @@ function describe(value) {
   return String(value);
 }
 
-/** All that happened to one connection, in order. */
-class Notes {
+/** Records the events of one connection, in order. */
+class Recorder {
+  #properties = '';
+
   constructor(conn) {
     this.conn = conn;
     this.entries = [];
-    this.facts = '';
   }
 
-  /** Notes something, and before it what has changed of the connection's properties. */
-  note(what, value) {
+  /** Records an event, and before it the connection's properties if they have changed. */
+  record(what, value) {
     const { conn } = this;
-    const facts = {
+    const properties = {
       url: conn.url,
       pathname: conn.pathname,
       protocol: conn.protocol,
       headers: conn.headers,
     };
-    // Only sockjs-rs shows `origin` (deviation 1); it must not make facts new.
-    const text = JSON.stringify({ ...facts, headers: { ...facts.headers, origin: undefined } });
-    if (text !== this.facts) {
-      this.facts = text;
-      this.entries.push({ facts, remotePort: conn.remotePort, remoteAddress: conn.remoteAddress });
+    // Only sockjs-rs has `origin` (deviation 1), so it does not count as a change.
+    const headers = { ...properties.headers, origin: undefined };
+    const text = JSON.stringify({ ...properties, headers });
+    if (text !== this.#properties) {
+      this.#properties = text;
+      const { remotePort, remoteAddress } = conn;
+      this.entries.push({ properties, remotePort, remoteAddress });
     }
     this.entries.push({ what, value, readyState: conn.readyState });
   }
 
-  /** Notes what a call returns or throws. */
+  /** Records the result of a call, or what it throws. */
   call(what, fn) {
     let result;
     try {
@@ -91,31 +94,32 @@ class Notes {
     } catch (error) {
       result = `throws ${error.constructor.name}: ${error.message}`;
     }
-    this.note(what, result);
+    this.record(what, result);
   }
 }
 
-/** What an application may do with a connection when a message says so. */
+/** The commands. They do what an application may do with a connection. */
 const COMMANDS = {
-  close: (notes, conn, code, ...reason) => {
+  close: (recorder, conn, code, ...reason) => {
     const args = code === undefined ? [] : [Number(code), ...reason];
-    notes.call('close', () => conn.close(...args));
-    notes.call('write after', () => conn.write('after'));
-    notes.call('close again', () => conn.close());
+    recorder.call('close', () => conn.close(...args));
+    recorder.call('write after', () => conn.write('after'));
+    recorder.call('close again', () => conn.close());
   },
-  reason: (notes, conn, json) => notes.call('close', () => conn.close(3333, JSON.parse(json))),
-  end: (notes, conn, text) => notes.call('end()', () => conn.end(text)),
-  destroy: (notes, conn) => notes.call('destroy', () => conn.destroy()),
-  soon: (notes, conn) => notes.call('destroySoon', () => conn.destroySoon()),
-  later: (notes, conn) =>
-    setImmediate(() => notes.call('close later', () => conn.close(3210, 'Later'))),
-  write: (notes, conn, ...texts) => {
-    for (const text of texts) notes.call('write', () => conn.write(text));
+  reason: (recorder, conn, json) =>
+    recorder.call('close', () => conn.close(3333, JSON.parse(json))),
+  end: (recorder, conn, text) => recorder.call('end()', () => conn.end(text)),
+  destroy: (recorder, conn) => recorder.call('destroy', () => conn.destroy()),
+  soon: (recorder, conn) => recorder.call('destroySoon', () => conn.destroySoon()),
+  later: (recorder, conn) =>
+    setImmediate(() => recorder.call('close later', () => conn.close(3210, 'Later'))),
+  write: (recorder, conn, ...texts) => {
+    for (const text of texts) recorder.call('write', () => conn.write(text));
   },
-  value: (notes, conn, json) => notes.call('write', () => conn.write(JSON.parse(json))),
-  bytes: (notes, conn, hex) => notes.call('write', () => conn.write(Buffer.from(hex, 'hex'))),
+  value: (recorder, conn, json) => recorder.call('write', () => conn.write(JSON.parse(json))),
+  bytes: (recorder, conn, hex) => recorder.call('write', () => conn.write(Buffer.from(hex, 'hex'))),
   nothing: () => {},
-  big: (notes, conn, length) => notes.call('write', () => conn.write('x'.repeat(length))),
+  big: (recorder, conn, length) => recorder.call('write', () => conn.write('x'.repeat(length))),
   throw: () => {
     throw new Error('thrown by a listener');
   },
@@ -126,11 +130,11 @@ function accept(conn, behaviour) {
     uncaught.push(`'connection' with ${conn}`);
     return;
   }
-  const notes = new Notes(conn);
+  const recorder = new Recorder(conn);
   const own = caseOf(conn.headers['user-agent']);
-  own.sessions.push(notes);
+  own.sessions.push(recorder);
   own.open++;
-  notes.note('connection', {
+  recorder.record('connection', {
     prefix: conn.prefix,
     readable: conn.readable,
     writable: conn.writable,
@@ -139,31 +143,31 @@ function accept(conn, behaviour) {
     family: conn.address?.family,
   });
   conn.on('data', (message) => {
-    notes.note('data', describe(message));
+    recorder.record('data', describe(message));
     const words = typeof message === 'string' && message[0] === '!' ? message.split(' ') : [];
     const command = words.length > 0 && COMMANDS[words[0].slice(1)];
-    if (command) command(notes, conn, ...words.slice(1));
-    else notes.call('write', () => conn.write(message));
+    if (command) command(recorder, conn, ...words.slice(1));
+    else recorder.call('write', () => conn.write(message));
   });
-  conn.on('end', (...args) => notes.note('end', describe(args)));
-  conn.on('error', (...args) => notes.note('error', describe(args)));
+  conn.on('end', (...args) => recorder.record('end', describe(args)));
+  conn.on('error', (...args) => recorder.record('error', describe(args)));
   conn.once('close', (...args) => {
     const family = conn.address?.family;
-    notes.note('close', { args: describe(args), remoteAddress: conn.remoteAddress, family });
-    notes.call('write', () => conn.write('closed'));
-    notes.call('close', () => conn.close(3000, 'closed'));
+    recorder.record('close', { args: describe(args), remoteAddress: conn.remoteAddress, family });
+    recorder.call('write', () => conn.write('closed'));
+    recorder.call('close', () => conn.close(3000, 'closed'));
     own.open--;
     own.closed?.();
-    conn.on('close', () => notes.note('close again', ''));
+    conn.on('close', () => recorder.record('close again', ''));
   });
-  // `destroy` takes away all listeners; the application would never hear of the end.
+  // `destroy` removes all listeners, so that 'close' never arrives.
   const { removeAllListeners } = conn;
   conn.removeAllListeners = function () {
     removeAllListeners.apply(this, arguments);
     if (this.readyState < 3) own.open--;
     return this;
   };
-  behaviour?.(notes, conn);
+  behaviour?.(recorder, conn);
 }
 
 /** @param {http.Server} httpServer */
@@ -204,13 +208,13 @@ const SERVICES = [
       websocket: 'yes',
     },
   ],
-  [{ prefix: '/shut' }, (notes, conn) => COMMANDS.close(notes, conn, 3000, 'Go', 'away!')],
-  [{ prefix: '/greet' }, (notes, conn) => COMMANDS.write(notes, conn, 'hello', 'more')],
+  [{ prefix: '/shut' }, (recorder, conn) => COMMANDS.close(recorder, conn, 3000, 'Go', 'away!')],
+  [{ prefix: '/greet' }, (recorder, conn) => COMMANDS.write(recorder, conn, 'hello', 'more')],
   [
     { prefix: '/bye' },
-    (notes, conn) => {
-      notes.call('write', () => conn.write('hello'));
-      notes.call('end()', () => conn.end('bye'));
+    (recorder, conn) => {
+      recorder.call('write', () => conn.write('hello'));
+      recorder.call('end()', () => conn.end('bye'));
     },
   ],
   [{ prefix: '/beat', heartbeat_delay: 150 }],
@@ -219,7 +223,7 @@ const SERVICES = [
   [{ prefix: '/capture(/[no]=\\w+)' }],
 ];
 
-/** What the application answers to requests that are not SockJS's. */
+/** Answers requests that are not for SockJS with a report of the request. */
 function answer(req, res) {
   const chunks = [];
   req.on('data', (chunk) => chunks.push(chunk));
@@ -234,7 +238,7 @@ function answer(req, res) {
   });
 }
 
-/** An upgrade that is not SockJS's. */
+/** Answers upgrades that are not for SockJS. */
 function upgrade(req, socket) {
   socket.on('error', () => {});
   socket.end(`HTTP/1.1 418 Teapot\r\nConnection: close\r\n\r\n${req.method} ${req.url}`);
@@ -250,14 +254,14 @@ function createHttpServer(services) {
   });
 }
 
-/** Calls back when the event loop has gone around a few times: what was under way has arrived. */
+/** Calls back after a few iterations of the event loop, so that pending events have been handled. */
 function settle(done, rounds = 8) {
   if (rounds === 0) done();
   else if (rounds % 3 === 0) setTimeout(settle, 1, done, rounds - 1);
   else setImmediate(settle, done, rounds - 1);
 }
 
-/** Answers with all that happened in a case, as soon as its sessions have ended. */
+/** Replies with the records of a case as soon as its sessions have ended. */
 function report(id, reply) {
   const own = caseOf(id);
   const finish = () => {

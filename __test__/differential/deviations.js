@@ -1,12 +1,10 @@
 'use strict';
 
 /**
- * @file The differences that are meant.
+ * @file The intended differences.
  */
 
-/**
- * All of them, by their number in docs/compatibility.md, "Deviations".
- */
+/** The deviations, by their number in docs/compatibility.md, "Deviations". */
 const LIST = {
   1: 'conn.headers has origin',
   2: 'sessions belong to a server and its prefix',
@@ -33,11 +31,11 @@ const LIST = {
  *   isAlone: boolean}} Context
  */
 
-/** The known ways to make 0.3.24 throw from afar. */
+/** Errors of 0.3.24 that a client can cause. */
 const CRASHES = [
-  // A message behind the one at which the application closed.
+  // A message after the one at which the application closed.
   /Cannot read properties of null \(reading 'didMessage'\)/,
-  // An upgrade request to a plain route, answered at once or later.
+  // An upgrade request for a route that is not a websocket, answered at once or later.
   /^Error: write after end$/,
   /res\.(?:getHeader|setHeader) is not a function/,
   /'connection' with null/,
@@ -50,15 +48,16 @@ const DEVIATIONS = [
     number: 1,
     title: 'conn.headers has origin',
     matches: ({ path, oracle, ours }) =>
-      /^sessions\.\d+\.\d+\.facts\.headers\.origin$/.test(path) &&
+      /^sessions\.\d+\.\d+\.properties\.headers\.origin$/.test(path) &&
       oracle === undefined &&
       typeof ours === 'string',
   },
   {
     number: 3,
-    title: 'an upgrade to a plain route is answered as a request without Upgrade, then closed',
+    title:
+      'an upgrade request for a plain route is answered as without Upgrade; the connection ends',
     matches: ({ path }, { both, script }) => {
-      // 0.3.24 answers a HEAD with a body and HTTP/2.0 with HTTP/2.0: that is the rest.
+      // `rest` differs too: 0.3.24 answers HEAD with a body, and HTTP/2.0 with HTTP/2.0.
       const [, name] = /^connections\.([^.]+)\.(?:responses\.\d+|rest$)/.exec(path) ?? [];
       return (
         name !== undefined &&
@@ -69,16 +68,18 @@ const DEVIATIONS = [
   },
   {
     number: 3,
-    title: '0.3.24 throws, to the process, at what a peer sends; what follows there is of no use',
+    title: '0.3.24 has an uncaught exception because of a client; later differences mean nothing',
     matches: (_, { both: { oracle, ours }, isAlone }) =>
       isAlone &&
-      !ours.died &&
+      !ours.crashed &&
       ours.uncaught.length === 0 &&
-      (oracle.uncaught ?? [oracle.died]).some((line) => CRASHES.some((crash) => crash.test(line))),
+      (oracle.uncaught ?? [oracle.crashed]).some((line) =>
+        CRASHES.some((crash) => crash.test(line)),
+      ),
   },
   {
     number: 10,
-    title: 'remoteAddress is there although the response has no socket yet (pipelining, upgrades)',
+    title: 'remoteAddress is set even if the response has no socket yet (pipelining, upgrades)',
     matches: ({ path, oracle, ours }, { script }) =>
       /^sessions\.\d+\.\d+\.(?:remotePort|(?:value\.)?remoteAddress|value\.family)$/.test(path) &&
       oracle === undefined &&
@@ -89,7 +90,8 @@ const DEVIATIONS = [
   },
   {
     number: 10,
-    title: 'a header value above ASCII is echoed as it came, which Node does not over HTTP/1.0',
+    title:
+      'a header value with bytes above ASCII is echoed unchanged; Node changes it over HTTP/1.0',
     matches: ({ path, oracle, ours }) =>
       /^connections\.[^.]+\.responses\.\d+\.headers\.[^.]+\.\d+$/.test(path) &&
       /[^\0-\x7f]/.test(ours) &&
@@ -102,7 +104,7 @@ const DEVIATIONS = [
       /^connections\.[^.]+\.responses\.\d+\.body$/.test(path) &&
       oracle.startsWith('<!doctype html>') &&
       oracle !== ours &&
-      // Where a backslash stood before, there are two more than that.
+      // Compared without the backslashes that the escaping adds.
       unescaped(ours) === unescaped(oracle),
   },
 ];
@@ -111,7 +113,7 @@ function unescaped(html) {
   return html.replace(/<\\\\?(?=\/|!--)/g, '<');
 }
 
-/** The request that a response at this path answers; the two that the rest of a connection may be about. */
+/** The request for the response at this path; for `rest`, the last answered request and the next one. */
 function requestsOf(path, { oracle }, { steps }) {
   const [, name, index] = /^connections\.([^.]+)\.(?:responses\.(\d+)|rest$)/.exec(path) ?? [];
   const requests = steps.flatMap((step) => (step.on === name && step.requests) || []);
@@ -123,7 +125,7 @@ function requestsOf(path, { oracle }, { steps }) {
 /**
  * @param {import('./compare').Difference} difference
  * @param {Context} context
- * @returns {Deviation | undefined} the one that allows a difference
+ * @returns {Deviation | undefined} the deviation that allows the difference
  */
 function allowed(difference, context) {
   const { script, both } = context;

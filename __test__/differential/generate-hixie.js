@@ -19,7 +19,7 @@ const SERVICES = [
   [0.5, '/x/group'],
 ];
 
-/** @returns {Record<string, string | undefined>} what is odd about a handshake */
+/** @returns {Record<string, string | undefined>} headers that make a handshake unusual or invalid */
 function oddHandshake(random) {
   return random.pick([
     { 'Sec-WebSocket-Key1': undefined },
@@ -45,7 +45,7 @@ function oddHandshake(random) {
   ]);
 }
 
-/** @returns {Buffer} a frame that is skipped; 0.3.24 stops skipping at a byte 0xff */
+/** @returns {Buffer} a frame that is skipped, without 0xff in its payload. 0.3.24: 0xff ends the skipping. */
 function skipped(random) {
   const payload = values.text(random, 3).replace(/[^]/g, 'x');
   const zeros = Array(random.int(0, 2)).fill(0x80);
@@ -81,7 +81,7 @@ function hixie(random, script) {
   };
   const head = encodeRequest(script.id, 'GET', target, { headers: all });
   const requests = [summary('GET', target, all)];
-  // A ping would be a frame that is skipped, or the beginning of one.
+  // The probe at the end of a case is a ping of RFC 6455: here it would be a frame that is skipped.
   script.breaks('w');
   if (random.chance(0.5)) {
     script.send('w', Buffer.concat([head, KEY_3]), { requests }).until('w', 'head');
@@ -90,7 +90,7 @@ function hixie(random, script) {
     script.send('w', head, { requests }).until('w', 'head');
     script.send('w', KEY_3, { framed: true, cuts });
   }
-  // The answer to the third key is the first frame, the opening the second.
+  // The answer to the third key counts as the first frame. The second one is the open frame.
   script.until('w', 'frames', 2).settle();
   for (let turn = random.int(0, 4); turn > 0; turn--) {
     const bytes = Buffer.concat(Array.from({ length: random.int(1, 3) }, () => frame(random)));
@@ -98,7 +98,7 @@ function hixie(random, script) {
     const cuts = random.chance(0.5) ? random.cuts(bytes.length, 5) : [];
     const mark = `mark${script.steps.length}`;
     script.send('w', bytes, { cuts, framed: true });
-    // A server that closes with something unread takes back what is still on its way.
+    // Closing a socket with unread data resets the connection: the client may lose the end of the answer.
     if (bytes.length > 900) script.settle();
     script.send('w', textFrame(JSON.stringify([mark])), { framed: true });
     script.until('w', 'text', mark);

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file Random requests, ours and foreign, on one connection.
+ * @file Random requests, for SockJS and for the application, on one connection.
  */
 
 const { encodeRequest, summary } = require('./script');
@@ -33,7 +33,7 @@ const METHODS = [
   [0.2, 'FOO'],
 ];
 
-/** Routes with the method that they want. */
+/** Routes and their methods. */
 const ROUTES = [
   ['GET', ''],
   ['GET', '/'],
@@ -93,7 +93,7 @@ const FOREIGN = [
   '/ECHO/info',
 ];
 
-/** Paths that are odd under any service. */
+/** Unusual targets. */
 const ODD = [
   ...['/echo\\info', '/echo/\\info', '/echo/info%2f', '/echo/%69nfo', '/echo//info', '//echo/info'],
   ...[
@@ -174,7 +174,7 @@ function someHeaders(random) {
   return headers;
 }
 
-/** @returns {Buffer} a body in chunks */
+/** @returns {Buffer} the body in HTTP chunks */
 function chunked(random, bytes) {
   const parts = [];
   let from = 0;
@@ -190,7 +190,7 @@ function chunked(random, bytes) {
   return Buffer.concat(parts.map((part) => Buffer.from(part)));
 }
 
-/** @returns {Buffer} what a `jsonp_send` form may be */
+/** @returns {Buffer} a form for `jsonp_send`, valid or invalid */
 function form(random) {
   const d = encodeURIComponent(values.messages(random).replace(/[\ud800-\udfff]/g, '?'));
   return Buffer.from(
@@ -217,14 +217,18 @@ function form(random) {
             '&&d=["a"]&',
           ]),
       ],
-      [1, () => values.spoilt(random)],
+      [1, () => values.invalidUtf8(random)],
       [1, () => 'd="["'],
       [1, () => 'd="[\\"nested\\"]"'],
     ])(),
   );
 }
 
-/** A request that has a body, as one would send it to this target. */
+/**
+ * Adds headers for a body to `headers`.
+ *
+ * @returns {Buffer} a body that fits the target, most of the time
+ */
 function withBody(random, target, headers, isTame) {
   const isForm = target.includes('jsonp_send');
   let bytes = isForm && random.chance(0.8) ? form(random) : values.body(random);
@@ -244,16 +248,16 @@ function withBody(random, target, headers, isTame) {
   return bytes;
 }
 
-/** @returns {{method: string, target: string}} a request to one of the services */
+/** @returns {{method: string, target: string}} for one of the services */
 function someTarget(random, id, index) {
   if (random.chance(0.08)) {
-    // A session is one case's only.
+    // Each session belongs to one case.
     const target = random.pick(ODD).replace('/b/xhr', `/${id}-${index}/xhr`);
     return { method: random.weighted(METHODS), target };
   }
   const inSession = random.chance(0.6);
   const [wanted, route] = random.pick(inSession ? SESSION_ROUTES : ROUTES);
-  // A receiver must come to its end by itself: streams only where the application closes at once.
+  // Each response must end by itself. A stream does so where the application closes at once.
   const service = inSession && /xhr_str|event|html/.test(route) ? '/shut' : random.pick(SERVICES);
   const url = inSession
     ? `${service}/${random.pick(['000', 'é', '%20', 'a~b'])}/${id}-${index}`
@@ -262,10 +266,10 @@ function someTarget(random, id, index) {
   return { method, target: url + route + (random.chance(0.1) ? '/' : '') + random.pick(QUERIES) };
 }
 
-/** Headers after which Node does not go on with the connection, or answers itself. */
+/** Headers after which Node ends the connection, or answers by itself. */
 const ODD_HEADERS = ['Upgrade', 'Expect', 'X-Bad\x01', 'X-Fold', 'X-Long', 'Host'];
 
-/** Whether Node's parser takes a request line. */
+/** Whether Node's parser accepts a request line. */
 function isWellFormed(method, target) {
   return !['get', 'FOO'].includes(method) && /^[/*h][!-~]*$/.test(target);
 }
@@ -277,7 +281,7 @@ function someRequest(random, id, index, isTame, isLast = true) {
     ? { method: random.weighted(METHODS), target: random.pick(FOREIGN) }
     : someTarget(random, id, index);
   const headers = someHeaders(random);
-  // Node 0.3.24 loses answers that wait when a request behind them is malformed, or not: a race.
+  // At a malformed request, Node may discard answers to earlier requests: a race.
   if (isTame && !isWellFormed(method, target)) return someRequest(random, id, index, true, isLast);
   if (isTame) for (const odd of ODD_HEADERS) delete headers[odd];
   const hasBody = method === 'POST' || random.chance(0.05);
@@ -288,7 +292,7 @@ function someRequest(random, id, index, isTame, isLast = true) {
     [isTame ? 0 : 0.1, '1.2'],
     [isTame ? 0 : 0.1, '2.0'],
   ]);
-  // To Node, whatever follows a request that closes is malformed too; named scenarios are about it.
+  // For Node, data after a request with Connection: close is malformed too. Named scenarios test this.
   if (!isLast && version === '1.0') headers.Connection = 'keep-alive';
   else if (!isLast && /close/i.test(headers.Connection)) delete headers.Connection;
   if (headers.Upgrade && random.chance(0.5)) headers.Connection = 'Upgrade';
@@ -322,12 +326,12 @@ function requests(random, script) {
   if (random.chance(0.1)) script.finish('a').until('a', 'closed');
 }
 
-/** A request that the client does not finish, or whose answer it does not wait for. */
+/** A request that the client aborts, before it is complete or before its answer. */
 function abortedRequest(random, script) {
   if (random.chance(0.5)) script.get('a', random.pick(['/echo/info', '/other']));
   const { request, bytes } = someRequest(random, script.id, 1, true);
   const length = random.int(1, bytes.length);
-  // Whether an answer still arrives is a race.
+  // Whether an answer arrives before the abort is a race, so it is not read.
   if (random.chance(0.7)) script.stop('a');
   script.breaks('a').send('a', bytes.subarray(0, length), { requests: [request] });
   if (random.chance(0.5)) script.settle();

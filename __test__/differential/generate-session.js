@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file Random lives of one session of the HTTP transports.
+ * @file Random sessions over the HTTP transports.
  */
 
 const { ODD_HEADERS, TYPES, chunked, form, someHeaders } = require('./generate-http');
@@ -27,7 +27,7 @@ const SERVICES = [
   [1, '/y/free/no=1'],
 ];
 
-/** @returns {string} a message that makes the application do something */
+/** @returns {string} a command for the application */
 function command(random) {
   return random.weighted([
     [3, () => '!close'],
@@ -87,19 +87,20 @@ function session(random, script) {
     script.until('s', 'answers').settle();
   };
 
-  const say = () => {
+  const sendBody = () => {
     if (random.chance(0.25)) send(form(random), true);
     else send(values.body(random), false);
-    sentinel();
+    sendMark();
   };
 
-  const obey = () => {
+  const sendCommand = () => {
     const others = random.chance(0.4) ? [JSON.parse(values.string(random))] : [];
     send(Buffer.from(JSON.stringify([command(random), ...others])), false);
-    sentinel();
+    sendMark();
   };
 
-  const sentinel = () => {
+  /** Sends a message and waits for its echo: then the messages before it have been handled. */
+  const sendMark = () => {
     const mark = `mark${script.steps.length}`;
     script.request('s', 'POST', `${url}/xhr_send`, { body: JSON.stringify([mark]), idle: true });
     script.until('s', 'answers').settle().until('*', 'text', mark);
@@ -109,8 +110,8 @@ function session(random, script) {
   for (let turn = random.int(1, 8); turn > 0; turn--) {
     random.weighted([
       [5, receive],
-      [5, say],
-      [2, obey],
+      [5, sendBody],
+      [2, sendCommand],
       [0.5, () => script.abort(lastReceiver()).settle().settle()],
       [0.3, () => script.finish(lastReceiver()).settle().settle()],
       [0.5, () => script.get('s', '/other').settle()],

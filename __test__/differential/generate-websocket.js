@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file Random websockets, raw and not: handshakes and frames, valid and invalid.
+ * @file Random raw and SockJS websockets: handshakes and frames, valid and invalid.
  */
 
 const { encodeClose, encodeFrame } = require('../support/websocket-client');
@@ -30,7 +30,7 @@ const CLOSE_CODES = [
   ...[1014, 1015, 1016, 1100, 2000, 2999, 3000, 3999, 4000, 4999, 5000, 65535],
 ];
 
-/** @returns {Record<string, string | undefined>} what is odd about a handshake */
+/** @returns {Record<string, string | undefined>} headers that make a handshake unusual or invalid */
 function oddHandshake(random) {
   return random.pick([
     { 'Sec-WebSocket-Version': undefined },
@@ -59,7 +59,7 @@ function oddHandshake(random) {
   ]);
 }
 
-/** Frames that leave the connection open, most of them. */
+/** Frames after which the connection stays open, most of the time. */
 function goodFrames(random, isRaw) {
   const payload = isRaw
     ? Buffer.from(random.chance(0.5) ? values.text(random) : values.body(random))
@@ -67,22 +67,27 @@ function goodFrames(random, isRaw) {
   return random.weighted([
     [6, () => [{ payload }]],
     [2, () => fragments(random, payload, 1)],
-    [1, () => [{ opcode: 2, payload: random.chance(0.5) ? payload : values.spoilt(random) }]],
+    [1, () => [{ opcode: 2, payload: random.chance(0.5) ? payload : values.invalidUtf8(random) }]],
     [0.5, () => fragments(random, payload, 2)],
     [1, () => [{ opcode: 9, payload: values.text(random, 8) }]],
     [0.5, () => [{ opcode: 10, payload: values.text(random, 8) }]],
     [0.5, () => [{ payload: '' }]],
-    [2, () => [{ payload: said(command(random), isRaw) }]],
+    [2, () => [{ payload: encodeMessage(command(random), isRaw) }]],
     [
       0.5,
       () => [
-        { payload: said('y'.repeat(random.pick([120, 126, 130, 990, 1000, 65535, 65536])), isRaw) },
+        {
+          payload: encodeMessage(
+            'y'.repeat(random.pick([120, 126, 130, 990, 1000, 65535, 65536])),
+            isRaw,
+          ),
+        },
       ],
     ],
   ])();
 }
 
-function said(text, isRaw) {
+function encodeMessage(text, isRaw) {
   return isRaw ? text : JSON.stringify([text]);
 }
 
@@ -99,7 +104,7 @@ function fragments(random, payload, opcode) {
   return frames;
 }
 
-/** @returns {Buffer} something after which the server closes, most of the time */
+/** @returns {Buffer} a frame after which the server closes, most of the time */
 function badFrame(random) {
   return random.weighted([
     [1, () => encodeFrame({ payload: '["a"]', masked: false })],
@@ -119,13 +124,13 @@ function badFrame(random) {
           encodeFrame({ payload: '["b"]' }),
         ]),
     ],
-    [2, () => encodeFrame({ payload: values.spoilt(random) })],
+    [2, () => encodeFrame({ payload: values.invalidUtf8(random) })],
     [1, () => Buffer.from('81ff000000000400000000000000', 'hex')],
     [1, () => Buffer.from('81ffffffffffffffffff00000000', 'hex')],
     [1, () => Buffer.from('81fe0005000000005b2261225d', 'hex')],
     [1, () => Buffer.from('81ff0000000000000005000000005b2261225d', 'hex')],
     [1, () => encodeFrame({ opcode: 8, payload: 'x' })],
-    [1, () => encodeClose(1000, values.spoilt(random))],
+    [1, () => encodeClose(1000, values.invalidUtf8(random))],
     [
       4,
       () => encodeClose(random.pick(CLOSE_CODES), random.chance(0.5) ? values.text(random, 5) : ''),
@@ -146,7 +151,7 @@ function websocket(random, script) {
   for (const odd of [...ODD_HEADERS, 'Connection', 'TE']) delete headers[odd];
   if (random.chance(0.2)) Object.assign(headers, oddHandshake(random));
   if (random.chance(0.1)) script.get('w', random.pick(['/other', '/echo/info']));
-  // 0.3.24 loses messages in the segment of a SockJS handshake: a named scenario is about them.
+  // 0.3.24 loses messages in the segment of a SockJS handshake. A named scenario tests them.
   const ping = { opcode: 9, payload: 'early' };
   const first = random.chance(0.1) ? (isRaw ? goodFrames(random, true) : [ping]) : [];
   const early = Buffer.concat(first.map(encodeFrame));
@@ -171,7 +176,7 @@ function websocket(random, script) {
       1,
       () => {
         const last = { opcode: 9, payload: 'before the end' };
-        // Pongs do not wait for the application.
+        // The server sends a pong without waiting for the application, so `settle` is needed too.
         script.frames('w', last).until('w', 'pong', last.payload).settle().abort('w');
       },
     ],
@@ -179,7 +184,7 @@ function websocket(random, script) {
     [
       1,
       () => {
-        const bytes = encodeFrame({ payload: said('cut', isRaw) });
+        const bytes = encodeFrame({ payload: encodeMessage('cut', isRaw) });
         script
           .send('w', bytes.subarray(0, random.int(1, bytes.length - 1)), { framed: true })
           .breaks('w')
@@ -190,21 +195,20 @@ function websocket(random, script) {
   ])();
 }
 
-/** Some frames, and one whose echo shows that they have been heard. */
+/** Sends some frames, and a message whose echo shows that they have been handled. */
 function exchange(random, script, isRaw) {
   const frames = Array.from({ length: random.int(1, 3) }, () => goodFrames(random, isRaw)).flat();
   const bytes = Buffer.concat(frames.map(encodeFrame));
   const cuts = random.chance(0.5) ? random.cuts(bytes.length, 5) : [];
   const label = describeFrames(frames);
   if (label.includes('!later')) {
-    // What is said before the application closes later, and what after it, must not depend on when
-    // segments arrive.
+    // Which messages arrive before the application closes must not depend on when segments arrive.
     for (const frame of frames) script.frames('w', frame).settle();
   } else script.send('w', bytes, { cuts, framed: true, label });
-  // A server that closes with something unread takes back what is still on its way.
+  // Closing a socket with unread data resets the connection: the client may lose the end of the answer.
   if (bytes.length > 10000) script.settle();
   const mark = `mark${script.steps.length}`;
-  script.frames('w', said(mark, isRaw)).until('w', 'text', mark);
+  script.frames('w', encodeMessage(mark, isRaw)).until('w', 'text', mark);
 }
 
 module.exports = { websocket };

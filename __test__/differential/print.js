@@ -1,11 +1,12 @@
 'use strict';
 
-const MOST = 600;
+/** Characters after which a value is cut. */
+const MAX_LENGTH = 600;
 
-/** @returns {string} a value on one line that is not too long */
+/** @returns {string} the value as JSON, cut if it is long */
 function brief(value) {
   const text = value === undefined ? 'undefined' : JSON.stringify(value);
-  return text.length > MOST ? `${text.slice(0, MOST)}…` : text;
+  return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text;
 }
 
 /** @param {import('./script').Script} script */
@@ -24,8 +25,8 @@ function describeSteps({ steps }) {
 /**
  * @param {string} name
  * @param {import('./runner').Outcome} outcome
- * @param {{replay: string}} options the command that plays the case again
- * @returns {string} a case that differs, in many lines
+ * @param {{replay: string}} options the command that repeats the case
+ * @returns {string} the steps and the differences, a line each
  */
 function describeOutcome(name, { script, differences }, { replay }) {
   return [

@@ -1,6 +1,6 @@
 'use strict';
 
-/** A small generator of random numbers that answers the same for the same seed (mulberry32). */
+/** A generator of pseudo-random numbers from a seed (mulberry32). */
 class Random {
   /** @param {...number} seeds */
   constructor(...seeds) {
@@ -11,7 +11,7 @@ class Random {
     }
   }
 
-  /** @returns {number} 0 up to 1, without 1 */
+  /** @returns {number} at least 0 and less than 1 */
   next() {
     this.state = (this.state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
@@ -19,7 +19,7 @@ class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
   }
 
-  /** @returns {number} a whole number of `from … to` */
+  /** @returns {number} an integer from `from` to `to`, both included */
   int(from, to) {
     return from + Math.floor(this.next() * (to - from + 1));
   }
@@ -40,7 +40,7 @@ class Random {
 
   /**
    * @template T
-   * @param {[number, T][]} table weights and what they stand for
+   * @param {[number, T][]} table weights and values
    * @returns {T}
    */
   weighted(table) {
@@ -54,8 +54,8 @@ class Random {
 
   /**
    * @param {number} length
-   * @param {number} most
-   * @returns {number[]} where to cut something of this length, in order
+   * @param {number} most the largest number of cuts
+   * @returns {number[]} positions at which something of this length is cut, in ascending order
    */
   cuts(length, most) {
     const cuts = new Set();

@@ -7,16 +7,16 @@ const { play } = require('./play');
 const { Subject } = require('./subject');
 
 /**
- * What came of a case.
+ * The result of a case.
  *
  * @typedef {object} Outcome
  * @property {import('./script').Script} script
  * @property {import('./compare').Difference[]} differences that no deviation allows
- * @property {Set<number | string>} deviations that were met
+ * @property {Set<number | string>} deviations that allow the other differences
  * @property {{oracle: any, ours: any}} both
  */
 
-/** The two libraries side by side. */
+/** Plays cases on both libraries and compares the results. */
 class DifferentialRunner {
   #attempts = 0;
 
@@ -33,19 +33,20 @@ class DifferentialRunner {
    * @param {(id: string) => import('./script').Script} write
    * @param {string} name letters and digits
    * @param {boolean} [isAlone]
-   * @returns {Promise<{outcome: Promise<Outcome>}>} when it has been played; its sessions end later
+   * @returns {Promise<{outcome: Promise<Outcome>}>} after the last step; `outcome` follows when the sessions of
+   *   the case have ended
    */
   async play(write, name, isAlone = false) {
     const script = write(`case-${name}x${(this.#attempts++).toString(36)}`);
     const [oracle, ours] = await Promise.all([play(this.oracle, script), play(this.ours, script)]);
     const outcome = Promise.all([oracle.observe(), ours.observe()]).then((observed) =>
-      judge(script, observed[0], observed[1], isAlone),
+      compare(script, observed[0], observed[1], isAlone),
     );
     return { outcome };
   }
 
   /**
-   * Plays one case while nothing else is played, so that what nobody caught is its own.
+   * Plays one case while no other is played, so that uncaught exceptions belong to it.
    *
    * @returns {Promise<Outcome>}
    */
@@ -55,20 +56,20 @@ class DifferentialRunner {
   }
 
   /**
-   * Plays many cases, several at a time; those that differ once more alone.
+   * Plays many cases, several at a time. Cases that differ are played again.
    *
    * @param {{name: string, write: (id: string) => import('./script').Script}[]} cases
    * @param {object} [options]
    * @param {number} [options.parallel]
    * @param {(name: string, outcome: Outcome) => void} [options.onOutcome]
-   * @returns {Promise<{failures: Map<string, Outcome>, unsteady: Map<string, Outcome>, deviations: Map<number | string, number>, uncaught: Set<string>}>}
+   * @returns {Promise<{failures: Map<string, Outcome>, flaky: Map<string, Outcome>, deviations: Map<number | string, number>, uncaught: Set<string>}>}
    */
   async playAll(cases, { parallel = 20, onOutcome } = {}) {
     const queue = cases.values();
     const suspects = [];
     const pending = [];
     const deviations = new Map();
-    /** What nobody caught in sockjs-rs, of whatever case. @type {Set<string>} */
+    /** Uncaught exceptions in sockjs-rs, of any case. @type {Set<string>} */
     const uncaught = new Set();
     const collect = (one, outcome) => {
       onOutcome?.(one.name, outcome);
@@ -85,27 +86,27 @@ class DifferentialRunner {
     await Promise.all(Array.from({ length: parallel }, worker));
     await Promise.all(pending);
     const failures = new Map();
-    const unsteady = new Map();
-    const judgeAgain = async ({ name, write, first }) => {
+    const flaky = new Map();
+    const playAgain = async ({ name, write, first }) => {
       const second = await this.alone(write, name);
       for (const met of second.deviations) deviations.set(met, (deviations.get(met) ?? 0) + 1);
       if (second.differences.length > 0) failures.set(name, second);
-      else if (!isStray(first) && !second.both.oracle.uncaught?.length) unsteady.set(name, first);
+      else if (!isOnlyCrash(first) && !second.both.oracle.uncaught?.length) flaky.set(name, first);
     };
-    const isLoud = ({ first }) => first.differences.some(({ path: where }) => STRAY.test(where));
-    const quiet = suspects.filter((suspect) => !isLoud(suspect)).values();
-    const again = async () => {
-      for (const suspect of quiet) await judgeAgain(suspect);
+    const hasCrash = ({ first }) => first.differences.some(({ path: where }) => CRASH.test(where));
+    const others = suspects.filter((suspect) => !hasCrash(suspect)).values();
+    const repeat = async () => {
+      for (const suspect of others) await playAgain(suspect);
     };
-    await Promise.all(Array.from({ length: 8 }, again));
-    // A crash is only known to be the case's own when nothing else is played.
+    await Promise.all(Array.from({ length: 8 }, repeat));
+    // Only when no other case is played, a crash is known to belong to the case.
     for (const [name, outcome] of [...failures]) {
-      if (!isLoud({ first: outcome })) continue;
+      if (!hasCrash({ first: outcome })) continue;
       failures.delete(name);
-      await judgeAgain({ ...cases.find((one) => one.name === name), first: outcome });
+      await playAgain({ ...cases.find((one) => one.name === name), first: outcome });
     }
-    for (const suspect of suspects.filter(isLoud)) await judgeAgain(suspect);
-    return { failures, unsteady, deviations, uncaught };
+    for (const suspect of suspects.filter(hasCrash)) await playAgain(suspect);
+    return { failures, flaky, deviations, uncaught };
   }
 
   stop() {
@@ -114,16 +115,16 @@ class DifferentialRunner {
   }
 }
 
-/** What another case, played at the same time, may have done to a process. */
-const STRAY = /^(?:uncaught|died)\b/;
+/** Paths of differences that another case, played at the same time, may have caused. */
+const CRASH = /^(?:uncaught|crashed)\b/;
 
-/** Whether a case only differed in that. */
-function isStray({ differences: found }) {
-  return found.every(({ path: where }) => STRAY.test(where));
+/** Whether a case has no other differences. */
+function isOnlyCrash({ differences: found }) {
+  return found.every(({ path: where }) => CRASH.test(where));
 }
 
 /** @returns {Outcome} */
-function judge(script, oracle, ours, isAlone) {
+function compare(script, oracle, ours, isAlone) {
   const both = { oracle, ours };
   const deviations = new Set();
   const found = differences(oracle, ours).filter((difference) => {

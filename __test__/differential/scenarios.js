@@ -26,12 +26,12 @@ function scenario(title, steps) {
 }
 
 /**
- * A scenario in which sockjs-rs is meant to differ.
+ * A scenario in which sockjs-rs differs on purpose.
  *
  * @param {number | string} number in the list of deviations
  * @param {string} title
  * @param {(script: Script) => void} steps
- * @param {(ours: any, oracle: any) => boolean} holds whether sockjs-rs does what is meant
+ * @param {(ours: any, oracle: any) => boolean} holds whether sockjs-rs does what is intended
  */
 function deviation(number, title, steps, holds) {
   scenario(title, (script) => {
@@ -47,8 +47,8 @@ const STREAMS = [
   ['GET', 'eventsource'],
   ['GET', 'htmlfile?c=cb'],
 ];
-/** The end of the second heartbeat of a stream. */
-const BEATS = {
+/** What a stream has received up to the second heartbeat, or the end of it. */
+const HEARTBEATS = {
   xhr_streaming: 'o\nh\nh\n',
   eventsource: 'data: h\r\n\r\ndata: h\r\n\r\n',
   'htmlfile?c=cb': 'p("h");\n</script>\r\n<script>\np("h");',
@@ -66,22 +66,22 @@ for (const [method, receiver] of [...STREAMS, ...POLLS]) {
     s.request('r', method, `${url}/${receiver}`);
     if (isPoll) s.until('r', 'answers').request('r', method, `${url}/${receiver}`).settle();
     else s.until('r', 'head').settle();
-    s.say(url, 'one', 'two "\u2028 \ud800 é', 'three');
+    s.sendMessages(url, 'one', 'two "\u2028 \ud800 é', 'three');
     if (isPoll) s.until('r', 'answers').settle().ask('r', method, `${url}/${receiver}`);
     else s.until('r', 'text', 'three');
     if (isPoll) s.request('r', method, `${url}/${receiver}`).settle();
     s.abort('r');
   });
 
-  scenario(`${receiver} repeats the close frame until the delay has passed`, (s) => {
+  scenario(`${receiver} repeats the close frame until disconnect_delay has passed`, (s) => {
     const url = s.session('/echo');
     s.request('r', method, `${url}/${receiver}`)
       .until('r', isPoll ? 'answers' : 'head')
       .settle();
-    s.say(url, '!close 3001 Go away');
+    s.sendMessages(url, '!close 3001 Go away');
     s.until('r', 'answers');
     s.ask('r', method, `${url}/${receiver}`).ask('q', method, `${url}/${receiver}`);
-    s.say(url, 'dropped').ask('r', 'POST', `${url}/xhr`);
+    s.sendMessages(url, 'dropped').ask('r', 'POST', `${url}/xhr`);
   });
 
   scenario(`${receiver} refuses a second receiver`, (s) => {
@@ -90,7 +90,7 @@ for (const [method, receiver] of [...STREAMS, ...POLLS]) {
     s.request('r', method, `${url}/${receiver}`).settle();
     if (!isPoll) s.until('r', 'head');
     for (const [other, name] of [...STREAMS, ...POLLS]) s.ask(`q${name}`, other, `${url}/${name}`);
-    s.say(url, 'still here').until('r', 'text', 'still here');
+    s.sendMessages(url, 'still here').until('r', 'text', 'still here');
   });
 
   scenario(`${receiver} of a service that closes at once`, (s) => {
@@ -112,7 +112,7 @@ for (const [method, receiver] of [...STREAMS, ...POLLS]) {
     });
   }
 
-  scenario(`${receiver} sets what cookies and origins ask for`, (s) => {
+  scenario(`${receiver} sets cookies and CORS headers`, (s) => {
     for (const service of ['/cookie', '/fcookie', '/nocors', '/echo']) {
       for (const [index, headers] of [
         {},
@@ -135,14 +135,14 @@ for (const [method, receiver] of [...STREAMS, ...POLLS]) {
     s.ask('c', method, target('c'), { headers: { Connection: 'close' } });
   });
 
-  scenario(`${receiver} beats`, (s) => {
+  scenario(`${receiver} gets heartbeats`, (s) => {
     const url = s.session('/beat');
     s.request('r', method, `${url}/${receiver}`);
     if (isPoll) s.until('r', 'answers').ask('r', method, `${url}/${receiver}`);
-    else s.until('r', 'text', BEATS[receiver]).stop('r');
+    else s.until('r', 'text', HEARTBEATS[receiver]).stop('r');
   });
 
-  scenario(`${receiver} outlives a message without a receiver but not its delay`, (s) => {
+  scenario(`${receiver}: a message does not prolong a session without a receiver`, (s) => {
     const url = s.session('/echo');
     s.request('r', method, `${url}/${receiver}`)
       .until('r', isPoll ? 'answers' : 'head')
@@ -157,48 +157,51 @@ const WEBSOCKETS = [
   ['raw websocket', () => '/echo/websocket', (text) => text],
 ];
 
-for (const [kind, targetOf, say] of WEBSOCKETS) {
-  scenario(`${kind} echoes before it closes for a broken frame behind`, (s) => {
-    s.handshake('w', targetOf(s)).frames('w', say('sync')).until('w', 'text', 'sync');
-    s.frames('w', say('one'), say('two'), { payload: Buffer.from([0xff]) }).until('w', 'closed');
+for (const [kind, targetOf, encode] of WEBSOCKETS) {
+  scenario(`${kind} echoes messages before it closes because of an invalid frame`, (s) => {
+    s.handshake('w', targetOf(s)).frames('w', encode('sync')).until('w', 'text', 'sync');
+    s.frames('w', encode('one'), encode('two'), { payload: Buffer.from([0xff]) }).until(
+      'w',
+      'closed',
+    );
   });
 
-  scenario(`${kind} echoes before it answers a close frame behind`, (s) => {
-    s.handshake('w', targetOf(s)).frames('w', say('sync')).until('w', 'text', 'sync');
-    s.frames('w', say('one'), { opcode: 8, payload: '' }).until('w', 'closed');
+  scenario(`${kind} echoes messages before it answers a close frame`, (s) => {
+    s.handshake('w', targetOf(s)).frames('w', encode('sync')).until('w', 'text', 'sync');
+    s.frames('w', encode('one'), { opcode: 8, payload: '' }).until('w', 'closed');
   });
 
   scenario(`${kind} waits for the client's close frame and answers pings meanwhile`, (s) => {
-    s.handshake('w', targetOf(s)).frames('w', say('!close 3001 Bye')).until('w', 'text', 'Bye');
+    s.handshake('w', targetOf(s)).frames('w', encode('!close 3001 Bye')).until('w', 'text', 'Bye');
     s.frames('w', { opcode: 9, payload: 'still' }).until('w', 'pong', 'still');
-    s.frames('w', say('dropped'), { payload: Buffer.from([0xff]) });
+    s.frames('w', encode('dropped'), { payload: Buffer.from([0xff]) });
     s.frames('w', { opcode: 9, payload: 'again' }).until('w', 'pong', 'again');
     s.closeFrame('w', 3001).until('w', 'closed');
   });
 
-  scenario(`${kind} hears pings and a close behind what is too long while it closes`, (s) => {
+  scenario(`${kind} answers pings and a close after oversized messages while it closes`, (s) => {
     s.handshake('w', targetOf(s).replace('/echo', '/faye'));
-    s.frames('w', say('!close 3001 Bye')).until('w', 'text', 'Bye');
-    s.frames('w', say('y'.repeat(2000)), { opcode: 9, payload: 'p' }).until('w', 'pong', 'p');
+    s.frames('w', encode('!close 3001 Bye')).until('w', 'text', 'Bye');
+    s.frames('w', encode('y'.repeat(2000)), { opcode: 9, payload: 'p' }).until('w', 'pong', 'p');
     s.frames('w', { payload: 'z'.repeat(70000), fin: false }, { opcode: 0, payload: 'z' });
     s.closeFrame('w', 3001).until('w', 'closed');
   });
 
-  scenario(`${kind} is closing after a close that has thrown`, (s) => {
-    s.handshake('w', targetOf(s)).frames('w', say('!reason {"a":1}')).settle();
+  scenario(`${kind} closes although close() has thrown`, (s) => {
+    s.handshake('w', targetOf(s)).frames('w', encode('!reason {"a":1}')).settle();
     s.frames('w', { payload: Buffer.from([0xff]) }, { opcode: 9, payload: 'p' });
     s.until('w', 'pong', 'p').closeFrame('w', 1000).until('w', 'closed');
   });
 
-  const hearsEarly = (s) => {
-    const early = encodeFrame({ payload: say('early') });
+  const sendEarly = (s) => {
+    const early = encodeFrame({ payload: encode('early') });
     s.handshake('w', targetOf(s), { early });
-    s.frames('w', say('late')).until('w', 'text', 'late');
+    s.frames('w', encode('late')).until('w', 'text', 'late');
   };
-  const title = `${kind} hears a message in the segment of the handshake`;
-  if (kind === 'raw websocket') scenario(title, hearsEarly);
+  const title = `${kind} gets a message in the segment of the handshake`;
+  if (kind === 'raw websocket') scenario(title, sendEarly);
   else {
-    deviation(9, title, hearsEarly, ({ connections }) =>
+    deviation(9, title, sendEarly, ({ connections }) =>
       connections.w.frames.join().includes('a["early"],81 2: a["late"]'),
     );
   }
@@ -217,29 +220,29 @@ for (const [kind, targetOf, say] of WEBSOCKETS) {
 
   const closed = [
     ['a one-byte close', { opcode: 8, payload: 'x' }],
-    ['a reason that is no UTF-8', { opcode: 8, payload: Buffer.from([3, 232, 255]) }],
+    ['a reason that is not UTF-8', { opcode: 8, payload: Buffer.from([3, 232, 255]) }],
     ['an unmasked frame', { payload: '["a"]', masked: false }],
     ['reserved bits', { payload: '["a"]', rsv: 5 }],
     ['a reserved opcode', { opcode: 3, payload: 'x' }],
     ['a fragmented ping', { opcode: 9, payload: 'x', fin: false }],
     ['a long ping', { opcode: 9, payload: 'x'.repeat(126) }],
-    ['a continuation of nothing', { opcode: 0, payload: 'x' }],
-    ['text that is no UTF-8', { payload: Buffer.from([0x22, 0xff, 0x22]) }],
+    ['a continuation without a first fragment', { opcode: 0, payload: 'x' }],
+    ['text that is not UTF-8', { payload: Buffer.from([0x22, 0xff, 0x22]) }],
   ];
   for (const [what, frame] of closed) {
-    scenario(`${kind} closes for ${what}`, (s) => {
+    scenario(`${kind} closes because of ${what}`, (s) => {
       s.handshake('w', targetOf(s)).frames('w', frame).until('w', 'closed');
     });
   }
 
-  scenario(`${kind} closes for a message in the middle of a fragmented one`, (s) => {
+  scenario(`${kind} closes because of a message within a fragmented one`, (s) => {
     s.handshake('w', targetOf(s)).frames('w', { payload: '["a', fin: false }, '["b"]');
     s.until('w', 'closed');
   });
 
-  scenario(`${kind} closes for a message that is too long`, (s) => {
+  scenario(`${kind} closes because of a message that is too long`, (s) => {
     s.handshake('w', targetOf(s).replace('/echo', '/faye'));
-    s.frames('w', say('y'.repeat(900))).until('w', 'text', 'yyy');
+    s.frames('w', encode('y'.repeat(900))).until('w', 'text', 'yyy');
     s.frames(
       'w',
       { payload: 'z'.repeat(600), fin: false },
@@ -248,17 +251,17 @@ for (const [kind, targetOf, say] of WEBSOCKETS) {
     s.until('w', 'closed');
   });
 
-  scenario(`${kind} judges UTF-8 when the message is complete`, (s) => {
+  scenario(`${kind} checks UTF-8 when the message is complete`, (s) => {
     s.handshake('w', targetOf(s));
     s.frames('w', { payload: Buffer.from([0x22, 0xc3]), fin: false }, { opcode: 9, payload: 'p' });
     s.frames('w', { opcode: 0, payload: Buffer.from([0xa9, 0x22]) }).settle();
-    s.frames('w', say('end')).until('w', 'text', 'end');
+    s.frames('w', encode('end')).until('w', 'text', 'end');
   });
 
-  scenario(`${kind} takes binary frames`, (s) => {
+  scenario(`${kind} accepts binary frames`, (s) => {
     s.handshake('w', targetOf(s));
     s.frames('w', { opcode: 2, payload: '["a","b"]' }, { opcode: 2, payload: '"c"' });
-    s.frames('w', say('end')).until('w', 'text', 'end');
+    s.frames('w', encode('end')).until('w', 'text', 'end');
   });
 
   for (const service of ['/greet', '/bye', '/shut', '/faye', '/cookie', '/fcookie', '/nocors']) {
@@ -298,8 +301,8 @@ for (const [kind, targetOf, say] of WEBSOCKETS) {
       '!value "\ud800\u2028\ufffe"',
     ],
   ]) {
-    scenario(`${kind} obeys ${JSON.stringify(command)}`, (s) => {
-      s.handshake('w', targetOf(s)).frames('w', say(command), say('more'));
+    scenario(`${kind} executes ${JSON.stringify(command)}`, (s) => {
+      s.handshake('w', targetOf(s)).frames('w', encode(command), encode('more'));
       s.frames('w', { opcode: 9, payload: 'p' }).until('w', 'pong', 'p').settle();
     });
   }
@@ -319,14 +322,14 @@ for (const [kind, targetOf, say] of WEBSOCKETS) {
     });
   }
 
-  scenario(`${kind} without an upgrade, and switched off`, (s) => {
+  scenario(`${kind} without an upgrade, and with websockets turned off`, (s) => {
     s.get('a', targetOf(s)).get('a', targetOf(s).replaceAll('echo', 'nows'));
     s.ask('a', 'POST', targetOf(s));
   });
 
-  scenario(`${kind} ends with its client`, (s) => {
-    s.handshake('a', targetOf(s)).frames('a', say('x')).until('a', 'text', 'x').abort('a');
-    s.handshake('b', targetOf(s)).frames('b', say('x')).until('b', 'text', 'x').finish('b');
+  scenario(`${kind} ends when its client disconnects`, (s) => {
+    s.handshake('a', targetOf(s)).frames('a', encode('x')).until('a', 'text', 'x').abort('a');
+    s.handshake('b', targetOf(s)).frames('b', encode('x')).until('b', 'text', 'x').finish('b');
     s.until('b', 'closed');
   });
 
@@ -338,7 +341,7 @@ for (const [kind, targetOf, say] of WEBSOCKETS) {
       s.handshake('w', targetOf(s), { early }).until('w', 'closed');
     },
     ({ uncaught, sessions }) =>
-      uncaught.length === 0 && sessions.every(([{ facts }]) => facts !== undefined),
+      uncaught.length === 0 && sessions.every(([{ properties }]) => properties !== undefined),
   );
 }
 
@@ -361,14 +364,14 @@ for (const payload of [
 }
 
 for (const payload of ['[', 'x', '["a",]']) {
-  scenario(`websocket payload ${payload} that is broken`, (s) => {
+  scenario(`invalid websocket payload ${payload}`, (s) => {
     s.handshake('w', `${s.session('/echo')}/websocket`)
       .frames('w', payload)
       .until('w', 'closed');
   });
 }
 
-const closesInTheMiddle = (s) => {
+const closeWithinFrame = (s) => {
   s.handshake('w', `${s.session('/echo')}/websocket`).frames('w', '["a","!close","b"]', '["c"]');
   s.frames('w', { opcode: 9, payload: 'p' }).until('w', 'pong', 'p');
 };
@@ -376,18 +379,18 @@ const closesInTheMiddle = (s) => {
 deviation(
   3,
   'websocket does not deliver the rest of a frame after a close',
-  closesInTheMiddle,
+  closeWithinFrame,
   ({ uncaught, sessions, connections: { w } }) =>
     uncaught.length === 0 && w.pongs.length > 0 && !JSON.stringify(sessions).includes('\\\\"b'),
 );
 
-scenario('websocket beats with pings', (s) => {
+scenario('websocket sends pings as heartbeats', (s) => {
   s.handshake('w', `${s.session('/beat')}/websocket`)
     .until('w', 'frames', 2)
     .stop('w');
 });
 
-scenario('websocket beats whatever the traffic', (s) => {
+scenario('websocket sends heartbeats whether or not there is traffic', (s) => {
   s.handshake('w', `${s.session('/beat')}/websocket`).until('w', 'frames', 2);
   s.frames('w', { opcode: 10, payload: '' }).until('w', 'frames', 3).stop('w');
 });
@@ -411,7 +414,7 @@ scenario('xhr_send checks the body before the session', (s) => {
   );
 });
 
-scenario('xhr_send and jsonp_send deliver', (s) => {
+scenario('xhr_send and jsonp_send deliver messages', (s) => {
   const url = s.session('/echo');
   s.request('r', 'POST', `${url}/xhr_streaming`).until('r', 'head').settle();
   for (const body of BODIES) {
@@ -419,10 +422,10 @@ scenario('xhr_send and jsonp_send deliver', (s) => {
     s.post('a', `${url}/jsonp_send`, `d=${encodeURIComponent(body)}`, FORM).settle();
   }
   s.post('a', `${url}/jsonp_send`, 'd=%5B%22a%22%5D&d=%5B%22b%22%5D', FORM).settle();
-  s.say(url, 'end').until('r', 'text', 'end');
+  s.sendMessages(url, 'end').until('r', 'text', 'end');
 });
 
-scenario('xhr_send goes by the content type', (s) => {
+scenario('xhr_send and jsonp_send depend on the content type', (s) => {
   const url = s.session('/echo');
   s.request('r', 'POST', `${url}/xhr_streaming`).until('r', 'head').settle();
   for (const type of TYPES) {
@@ -437,7 +440,7 @@ scenario('xhr_send goes by the content type', (s) => {
     }
     s.settle();
   }
-  s.say(url, 'end').until('r', 'text', 'end');
+  s.sendMessages(url, 'end').until('r', 'text', 'end');
 });
 
 scenario('xhr_send does not keep a session alive', (s) => {
@@ -459,7 +462,7 @@ deviation(
 
 deviation(
   'fault',
-  'a body with __proto__ is no array',
+  'a body with __proto__ is not an array',
   (s) => s.post('a', `${s.session('/echo')}/xhr_send`, '{"__proto__":[]}', PLAIN),
   ({ connections }) => connections.a.responses[0].body === 'Payload expected.',
 );
@@ -474,14 +477,14 @@ deviation(
 
 deviation(
   'fault',
-  'a $& in sockjs_url is only text',
+  'a $& in sockjs_url is plain text',
   (s) => s.get('a', '/dollar/iframe.html'),
   ({ connections: { a } }) => a.responses[0].body.includes('"/$&.js"'),
 );
 
 deviation(
   3,
-  'an upgrade of a plain route',
+  'an upgrade request for a plain route',
   (s) => s.handshake('a', '/echo/info').until('a', 'closed'),
   ({ connections: { a }, uncaught }) =>
     a.isClosed && a.responses[0].line === 'HTTP/1.1 200 OK' && uncaught.length === 0,
@@ -489,7 +492,7 @@ deviation(
 
 deviation(
   3,
-  'a target that is no path, under an unanchored prefix',
+  'a target that is not a path, under an unanchored prefix',
   (s) => s.get('a', 'http://a:b/free/info'),
   ({ connections: { a }, uncaught }) => a.responses.length > 0 && uncaught.length === 0,
 );
@@ -500,9 +503,9 @@ deviation(
   (s) => {
     const url = s.session('/echo');
     s.request('r', 'POST', `${url}/xhr_streaming`).until('r', 'head').settle();
-    s.say(url, '!throw', 'kept')
+    s.sendMessages(url, '!throw', 'kept')
       .until('r', 'text', 'kept')
-      .say(url, 'end')
+      .sendMessages(url, 'end')
       .until('r', 'text', 'end');
   },
   ({ connections: { r }, uncaught }) =>
@@ -609,12 +612,12 @@ deviation(
   ({ connections: { a } }) => a.responses.slice(0, 2).every(({ body }) => body === 'o\n'),
 );
 
-scenario('the iframe is cached by its ETag', (s) => {
+scenario('the iframe page has an ETag', (s) => {
   s.get('a', '/echo/iframe.html').get('a', '/echo/iframe.html', { 'If-None-Match': '"x"' });
   s.get('a', '/echo/iframe.html', { 'If-None-Match': '"0bda17e11a3a2d43b8a6f2ec9a8a4ac1"' });
 });
 
-scenario('targets that are odd', (s) => {
+scenario('unusual targets', (s) => {
   for (const target of ODD) {
     for (const server of [0, 1]) {
       const on = `${server}${target}`;
@@ -633,17 +636,17 @@ scenario('the chunking test', (s) => {
 scenario('response_limit ends a stream', (s) => {
   const url = s.session('/cookie');
   s.request('r', 'POST', `${url}/xhr_streaming`).until('r', 'head').settle();
-  for (let n = 0; n < 3; n++) s.say(url, '!big 130', 'é\u2028').settle();
+  for (let n = 0; n < 3; n++) s.sendMessages(url, '!big 130', 'é\u2028').settle();
   s.until('r', 'answers').ask('q', 'POST', `${url}/xhr`);
 });
 
 scenario('a service without response_limit', (s) => {
   const url = s.session('/nolimit');
   s.request('r', 'POST', `${url}/xhr_streaming`).until('r', 'head').settle();
-  s.say(url, '!big 200000', 'end').until('r', 'text', 'end');
+  s.sendMessages(url, '!big 200000', 'end').until('r', 'text', 'end');
 });
 
-scenario('what is logged', (s) => {
+scenario('lines of the log', (s) => {
   s.get('a', `/log/info?${s.id}`)
     .get('a', `/log/none?${s.id}`)
     .ask('a', 'PUT', `/log/info?${s.id}`);
@@ -652,7 +655,7 @@ scenario('what is logged', (s) => {
   s.post('a', `${url}/xhr`).post('a', `${url}/xhr_send`, 'x', { 'Content-Type': 'x/y' });
 });
 
-scenario('requests of ours and of the application on one connection', (s) => {
+scenario('requests for SockJS and for the application on one connection', (s) => {
   const url = s.session('/echo');
   for (let n = 0; n < 3; n++) {
     s.get('a', '/echo/info')
@@ -663,7 +666,7 @@ scenario('requests of ours and of the application on one connection', (s) => {
   }
 });
 
-scenario('a body in segments on a connection that goes on, whoever wants it', (s) => {
+scenario('bodies in segments, used or ignored, on a connection that is used further', (s) => {
   const url = s.session('/echo');
   const body = '["a"]'.padEnd(400);
   const options = { body, headers: PLAIN, cuts: [100, 200, 300] };
@@ -673,19 +676,19 @@ scenario('a body in segments on a connection that goes on, whoever wants it', (s
   s.ask('a', 'POST', `${url}/xhr`, options).get('a', '/echo/info');
 });
 
-scenario('a client that leaves a poll whose body has come in segments', (s) => {
+scenario('a client that aborts a poll whose body arrived in segments', (s) => {
   const url = s.session('/echo');
   s.get('a', '/echo/info').post('a', `${url}/xhr`);
   s.request('a', 'POST', `${url}/xhr`, { body: 'x'.repeat(200), cuts: [100, 200] }).settle();
   s.abort('a').settle();
 });
 
-scenario('a line that ends without a carriage return, on a connection of ours', (s) => {
+scenario('a header line without a carriage return, after a SockJS request', (s) => {
   s.get('a', '/echo/info');
   s.get('a', '/echo/info', { 'X-Lines': 'a\nX-More: b' });
 });
 
-scenario('the address of a client whose connection Node closes at what follows', (s) => {
+scenario('the address of a client whose connection Node closes because of later data', (s) => {
   const url = s.session('/shut');
   const first = encodeRequest(s.id, 'GET', `${url}/eventsource`, { version: '1.0' });
   const bytes = Buffer.concat([first, encodeRequest(s.id, 'GET', '/other')]);
@@ -693,7 +696,7 @@ scenario('the address of a client whose connection Node closes at what follows',
   s.send('a', bytes, { requests, cuts: [first.length + 10] }).until('a', 'answers');
 });
 
-/** Requests in one segment, of which the last but one closes: to Node, data behind it is an error. */
+/** Requests in one segment. The last but one has Connection: close: for Node, data after it is an error. */
 function pipelineBehindClose(s, ...targets) {
   const encode = (target, at) => {
     const headers = at === targets.length - 2 ? { Connection: 'close' } : {};
@@ -709,15 +712,15 @@ for (const targets of [
   ['/echo/info', '/echo/info', '/other'],
   ['/other', '/echo/info', '/echo/info'],
 ]) {
-  scenario(`data behind a request that closes: ${targets.join(' ')}`, (s) => {
+  scenario(`data after a request with Connection close: ${targets.join(' ')}`, (s) => {
     pipelineBehindClose(s, ...targets);
   });
 }
 
-// Node throws away what has not been written when it meets the error; here it has been answered by then.
+// At the error, Node discards answers that it has not written. sockjs-rs has written them by then.
 deviation(
   11,
-  'data behind a request that closes, behind another, on a connection of ours',
+  'data after a request with Connection close, after SockJS requests',
   (s) => pipelineBehindClose(s.get('a', '/echo/info'), '/echo/info', '/echo/info', '/other'),
   ({ connections: { a } }) =>
     a.isClosed && a.responses.length === 3 && a.responses.every(({ line }) => / 200 /.test(line)),

@@ -1,24 +1,16 @@
 'use strict';
 
-const { encodeClose, encodeFrame } = require('../support/websocket-client');
-
-/** The handshake of RFC 6455 section 4.1. */
-const HANDSHAKE = {
-  Upgrade: 'websocket',
-  Connection: 'Upgrade',
-  'Sec-WebSocket-Version': '13',
-  'Sec-WebSocket-Key': 'x3JJHMbDL1EzLkh9GBhXDw==',
-};
+const { HANDSHAKE, encodeClose, encodeFrame } = require('../support/websocket-client');
 
 /**
- * The steps of one case, in order. Connections have names and open with their first bytes.
+ * The steps of one case, in order. Connections have names. They open with the first bytes that are sent.
  *
  * | step | |
  * |---|---|
- * | `send` | writes bytes, cut into segments; `requests` are those that they contain |
+ * | `send` | writes bytes, cut into segments; `requests` describes the requests that they contain |
  * | `until` | waits for `answers` to all requests so far, the `head` of the last, a `text`, a number of `frames`, a `pong`, or `closed` |
- * | `settle` | waits until what is under way inside the server has arrived |
- * | `stop` | reads a connection no further |
+ * | `settle` | waits until the server has handled pending events, and its output has arrived |
+ * | `stop` | stops recording what a connection receives |
  * | `abort`, `finish` | closes a connection, or the client's half of it |
  */
 class Script {
@@ -26,14 +18,14 @@ class Script {
   constructor(id) {
     this.id = id;
     this.steps = [];
-    /** Connections in the middle of a request or frame: nothing more can be asked on them. */
+    /** Connections on which no further request or ping can be sent, e.g. after an incomplete one. */
     this.broken = new Set();
   }
 
   /**
    * @param {string} service
    * @param {string} [name]
-   * @param {string} [server] the part of the path that is ignored
+   * @param {string} [server] the part of the path that SockJS ignores
    * @returns {string} the URL of a session that only this case uses
    */
   session(service, name = 's', server = '000') {
@@ -45,12 +37,12 @@ class Script {
    * @param {string | Buffer} bytes
    * @param {object} [options]
    * @param {{method: string, target: string, isUpgrade: boolean}[]} [options.requests]
-   * @param {string} [options.label] what the bytes say, for people
+   * @param {string} [options.label] describes the bytes in reports
    * @param {number[]} [options.cuts]
-   * @param {boolean} [options.idle] takes another connection if this one is busy
-   * @param {boolean} [options.framed] these are frames: to a server that has refused the handshake they
-   *   are garbage, and whether it has closed by then is a race
-   * @param {number} [options.server] 0 or 1, the one whose service has an empty prefix
+   * @param {boolean} [options.idle] uses another connection if this one is busy
+   * @param {boolean} [options.framed] the bytes are frames. They are not sent if the server has refused the
+   *   handshake: whether the connection is still open then is a race
+   * @param {number} [options.server] 0; or 1: the http server with an empty prefix
    */
   send(on, bytes, options = {}) {
     const { requests = [], cuts = [], server = 0, idle = false, framed = false, label } = options;
@@ -63,8 +55,8 @@ class Script {
    * @param {string} on
    * @param {string} method
    * @param {string} target
-   * @param {object} [options] and those of `send`
-   * @param {Record<string, string | undefined>} [options.headers] undefined leaves one out
+   * @param {object} [options] these and those of `send`
+   * @param {Record<string, string | undefined>} [options.headers] undefined removes a header
    * @param {string | Buffer} [options.body]
    * @param {string} [options.version]
    */
@@ -74,7 +66,7 @@ class Script {
     return this.send(on, bytes, { ...options, requests });
   }
 
-  /** A request, and waiting for its answer. */
+  /** Sends a request and waits for its answer. */
   ask(on, method, target, options) {
     return this.request(on, method, target, options).until(on, 'answers');
   }
@@ -87,9 +79,9 @@ class Script {
     return this.ask(on, 'POST', target, { body, headers });
   }
 
-  /** Messages on a session over a connection of their own. */
-  say(url, ...messages) {
-    return this.post(`say${this.steps.length}`, `${url}/xhr_send`, JSON.stringify(messages), {
+  /** Sends messages to a session, on a connection of their own. */
+  sendMessages(url, ...messages) {
+    return this.post(`messages${this.steps.length}`, `${url}/xhr_send`, JSON.stringify(messages), {
       'Content-Type': 'text/plain',
     }).settle();
   }
@@ -108,7 +100,7 @@ class Script {
     return this.send(on, Buffer.concat([head, early]), { ...rest, requests }).until(on, 'head');
   }
 
-  /** @param {...(string | object)} frames texts, or what `encodeFrame` takes */
+  /** @param {...(string | object)} frames texts, or arguments of `encodeFrame` */
   frames(on, ...frames) {
     const all = frames.map((frame) => (typeof frame === 'string' ? { payload: frame } : frame));
     const bytes = Buffer.concat(all.map(encodeFrame));
@@ -149,7 +141,7 @@ class Script {
     return this;
   }
 
-  /** Nothing more can be asked on this connection. */
+  /** See `broken`. */
   breaks(on) {
     this.broken.add(on);
     return this;
@@ -171,7 +163,7 @@ function encodeRequest(id, method, target, { headers = {}, body = '', version = 
   return Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body)]);
 }
 
-/** What a request asks for, in the form that steps keep. */
+/** Describes a request, for `send`. */
 function summary(method, target, headers = {}) {
   const names = Object.keys(headers).filter((name) => headers[name] !== undefined);
   const find = (wanted) => headers[names.find((name) => name.toLowerCase() === wanted)];
@@ -179,7 +171,7 @@ function summary(method, target, headers = {}) {
   return { method, target, isUpgrade };
 }
 
-/** @returns {string} frames in words, with their payloads unmasked */
+/** @returns {string} opcodes and payloads of frames */
 function describeFrames(frames) {
   return frames
     .map(({ opcode = 1, fin = true, payload = '' }) => {
@@ -189,4 +181,4 @@ function describeFrames(frames) {
     .join(' | ');
 }
 
-module.exports = { HANDSHAKE, Script, describeFrames, encodeRequest, summary };
+module.exports = { Script, describeFrames, encodeRequest, summary };

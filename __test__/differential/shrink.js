@@ -3,13 +3,13 @@
 const { Script } = require('./script');
 
 /**
- * Leaves out steps of a case that differs, as long as it still differs in the same place.
+ * Removes steps from a case that differs, as long as it still differs in the same place.
  *
  * @param {import('./runner').DifferentialRunner} runner
  * @param {(id: string) => Script} write
  * @param {string} name
  * @param {import('./runner').Outcome} outcome
- * @returns {Promise<import('./runner').Outcome>} of the smallest case that was found
+ * @returns {Promise<import('./runner').Outcome>} of the smallest case
  */
 async function shrink(runner, write, name, outcome) {
   const kind = kindOf(outcome);
@@ -35,7 +35,7 @@ function pickSteps(script, kept) {
   return smaller;
 }
 
-/** @returns {string} where an outcome differs first, without numbers */
+/** @returns {string} the path of the first difference, without numbers */
 function kindOf({ differences }) {
   return differences.length > 0 ? differences[0].path.replace(/\d+/g, '#') : '';
 }

@@ -3,7 +3,7 @@
 const path = require('path');
 const { Child } = require('../support/child');
 
-/** A process that runs the test application on one of the libraries; started again when it dies. */
+/** A process that runs the test application on one of the libraries. It is restarted after a crash. */
 class Subject {
   /** @type {Child | undefined} */
   #child;
@@ -18,10 +18,10 @@ class Subject {
     this.name = name;
     this.library = library;
     this.env = env;
-    /** How often the process has died. */
-    this.deaths = 0;
-    /** How it died the last time. */
-    this.lastDeath = '';
+    /** How often the process has crashed. */
+    this.crashes = 0;
+    /** Exit code and stderr of the last crash. */
+    this.lastCrash = '';
   }
 
   /** @returns {Promise<number[]>} the ports of its http servers */
@@ -38,8 +38,8 @@ class Subject {
     this.#child = child;
     child.process.on('close', () => {
       if (this.#child !== child) return;
-      this.deaths++;
-      this.lastDeath = `exit ${child.status.code ?? child.status.signal}: ${child.errors}`;
+      this.crashes++;
+      this.lastCrash = `exit ${child.status.code ?? child.status.signal}: ${child.errors}`;
       this.#ports = undefined;
     });
     return child.ask('ports');
@@ -48,7 +48,7 @@ class Subject {
   /**
    * @param {'settle' | 'report'} question
    * @param {string} [id] of a case
-   * @returns {Promise<any>} undefined if the process dies
+   * @returns {Promise<any>} undefined if the process ends
    */
   ask(question, id) {
     return this.#child.ask(question, id).catch(() => undefined);

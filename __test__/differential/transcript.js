@@ -1,30 +1,33 @@
 'use strict';
 
-/** Statuses whose answers have no body, whatever their headers say. */
-const BODYLESS = [204, 304];
+const { BODYLESS, decodeChunk } = require('../support/http-client');
+const { decodeFrame } = require('../support/websocket-client');
 
-/** What a server has sent on one connection, parsed as it comes. */
+/**
+ * What a server has sent on one connection, parsed as it arrives. The clients of `support/` await one answer
+ * after the other and throw at invalid bytes; here, everything is kept and compared, in whatever order.
+ */
 class Transcript {
   #buffer = Buffer.alloc(0);
   #current;
 
   constructor() {
-    /** Methods of the requests that were sent: answers to HEAD have no body. @type {string[]} */
+    /** Methods of the requests so far: answers to HEAD have no body. @type {string[]} */
     this.methods = [];
     this.responses = [];
     this.frames = [];
     this.isWebsocket = false;
-    /** Whether it is one of Hixie-76: the answer to its third key counts as the first frame. */
+    /** Whether the websocket is of Hixie-76. The answer to the third key counts as the first frame. */
     this.isHixie = false;
     this.isClosed = false;
   }
 
-  /** @returns {number} final answers whose body is complete */
+  /** @returns {number} how many final answers are complete */
   get answered() {
     return this.responses.filter(({ complete, status }) => complete && status >= 200).length;
   }
 
-  /** @returns {number} final answers that have begun */
+  /** @returns {number} how many final answers have begun */
   get begun() {
     return this.responses.filter(({ status }) => status >= 200 || status === 101).length;
   }
@@ -52,7 +55,7 @@ class Transcript {
     return this.responses.some(({ body }) => body.includes(text));
   }
 
-  /** @returns {string} what could not be parsed */
+  /** @returns {string} the first 500 bytes that are incomplete or invalid */
   get rest() {
     return this.#buffer.toString('latin1', 0, 500);
   }
@@ -103,14 +106,11 @@ class Transcript {
     const response = this.#current;
     const buffer = this.#buffer;
     if (response.framing === 'chunked') {
-      const line = buffer.indexOf('\r\n');
-      if (line < 0) return false;
-      const size = parseInt(buffer.toString('latin1', 0, line), 16);
-      if (!(buffer.length >= line + 2 + size + 2)) return false;
-      this.#take(line + 2);
-      response.body = Buffer.concat([response.body, this.#take(size)]);
-      this.#take(2);
-      response.complete = size === 0;
+      const chunk = decodeChunk(buffer);
+      if (chunk === undefined) return false;
+      this.#take(chunk.length);
+      response.body = Buffer.concat([response.body, chunk.data]);
+      response.complete = chunk.data.length === 0;
       return true;
     }
     if (buffer.length === 0) return false;
@@ -125,22 +125,10 @@ class Transcript {
   }
 
   #frame() {
-    const buffer = this.#buffer;
-    if (buffer.length < 2) return false;
-    let length = buffer[1] & 0x7f;
-    let start = 2;
-    if (length === 126) {
-      if (buffer.length < 4) return false;
-      length = buffer.readUInt16BE(2);
-      start = 4;
-    } else if (length === 127) {
-      if (buffer.length < 10) return false;
-      length = Number(buffer.readBigUInt64BE(2));
-      start = 10;
-    }
-    if (buffer.length < start + length) return false;
-    const payload = this.#take(start + length).subarray(start);
-    this.frames.push({ first: buffer[0], masked: buffer[1] >= 0x80, start, payload });
+    const frame = decodeFrame(this.#buffer);
+    if (frame === undefined) return false;
+    this.#take(frame.start + frame.payload.length);
+    this.frames.push(frame);
     return true;
   }
 

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file Random texts, JSON and bodies, broken and not.
+ * @file Random texts, JSON and bodies, valid and invalid.
  */
 
 const CHARACTERS = [
@@ -71,7 +71,7 @@ function json(random, depth = 2) {
   ])();
 }
 
-/** @returns {string} JSON of a string, escaped more or less */
+/** @returns {string} JSON of a string, with few or many escapes */
 function string(random) {
   const plain = JSON.stringify(text(random));
   if (random.chance(0.7)) return plain;
@@ -94,7 +94,7 @@ function messages(random) {
   return `[${Array.from({ length: random.int(1, 4) }, () => string(random)).join()}]`;
 }
 
-/** @returns {Buffer} a body or payload that should be an array of messages */
+/** @returns {Buffer} a body or payload: an array of messages, other JSON, or invalid */
 function body(random) {
   const made = random.weighted([
     [8, () => messages(random)],
@@ -102,13 +102,13 @@ function body(random) {
     [3, () => json(random)],
     [2, () => random.pick(ODD_JSON)],
     [2, () => random.pick(BROKEN_JSON)],
-    [1, () => spoilt(random)],
+    [1, () => invalidUtf8(random)],
   ])();
   return Buffer.from(made);
 }
 
-/** @returns {Buffer} a message with bytes that are no UTF-8 */
-function spoilt(random) {
+/** @returns {Buffer} a message with invalid UTF-8 */
+function invalidUtf8(random) {
   const bytes = random.pick([
     [0xff],
     [0xc0, 0x80],
@@ -128,4 +128,4 @@ function spoilt(random) {
   return Buffer.concat([Buffer.from(before), Buffer.from(bytes), Buffer.from(after)]);
 }
 
-module.exports = { BROKEN_JSON, ODD_JSON, array, body, json, messages, spoilt, string, text };
+module.exports = { BROKEN_JSON, ODD_JSON, array, body, invalidUtf8, json, messages, string, text };

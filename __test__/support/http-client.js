@@ -129,15 +129,11 @@ class Response {
 
   /** @returns {boolean} whether there was a whole chunk */
   #decodeChunk() {
-    const { buffer } = this.#wire;
-    const line = buffer.indexOf('\r\n');
-    if (line < 0) return false;
-    const size = parseInt(buffer.toString('latin1', 0, line), 16);
-    if (buffer.length < line + 2 + size + 2) return false;
-    this.#wire.take(line + 2);
-    this.#decoded = Buffer.concat([this.#decoded, this.#wire.take(size)]);
-    this.#wire.take(2);
-    this.#complete = size === 0;
+    const chunk = decodeChunk(this.#wire.buffer);
+    if (chunk === undefined) return false;
+    this.#wire.take(chunk.length);
+    this.#decoded = Buffer.concat([this.#decoded, chunk.data]);
+    this.#complete = chunk.data.length === 0;
     return true;
   }
 
@@ -201,4 +197,20 @@ class Response {
   }
 }
 
-module.exports = { HttpConnection };
+/**
+ * Decodes the chunk at the beginning of some bytes.
+ *
+ * @param {Buffer} bytes
+ * @returns {{data: Buffer, length: number} | undefined} its data, which is empty in the last chunk, and the
+ *   length of the whole chunk; undefined if the chunk is incomplete or invalid
+ */
+function decodeChunk(bytes) {
+  const line = bytes.indexOf('\r\n');
+  if (line < 0) return undefined;
+  const end = line + 2 + parseInt(bytes.toString('latin1', 0, line), 16);
+  // NaN, where there is no size, is not smaller either.
+  if (!(end + 2 <= bytes.length)) return undefined;
+  return { data: bytes.subarray(line + 2, end), length: end + 2 };
+}
+
+module.exports = { BODYLESS, HttpConnection, decodeChunk };

@@ -58,6 +58,31 @@ function encodeClose(code, reason = '') {
   return encodeFrame({ opcode: OPCODE.close, payload });
 }
 
+/**
+ * Decodes the frame at the beginning of some bytes.
+ *
+ * @param {Buffer} bytes
+ * @returns {{first: number, masked: boolean, start: number, payload: Buffer} | undefined} its first byte,
+ *   the length of its head, and its payload as it is in the bytes; undefined if the frame is incomplete
+ */
+function decodeFrame(bytes) {
+  if (bytes.length < 2) return undefined;
+  let length = bytes[1] & 0x7f;
+  let start = 2;
+  if (length === 126) {
+    if (bytes.length < 4) return undefined;
+    length = bytes.readUInt16BE(2);
+    start = 4;
+  } else if (length === 127) {
+    if (bytes.length < 10) return undefined;
+    length = Number(bytes.readBigUInt64BE(2));
+    start = 10;
+  }
+  if (bytes.length < start + length) return undefined;
+  const payload = bytes.subarray(start, start + length);
+  return { first: bytes[0], masked: (bytes[1] & 0x80) !== 0, start, payload };
+}
+
 /** A websocket client that sends exactly the bytes a test wants and answers nothing by itself. */
 class WebSocketClient {
   /**
@@ -103,23 +128,12 @@ class WebSocketClient {
   /** @returns {Promise<{fin: boolean, opcode: number, payload: Buffer}>} the next frame, of any kind */
   frame() {
     return this.wire.read(() => {
-      const { buffer } = this.wire;
-      if (buffer.length < 2) return undefined;
-      if (buffer[1] & 0x80) throw new Error('a server must not mask its frames');
-      let length = buffer[1] & 0x7f;
-      let start = 2;
-      if (length === 126) {
-        if (buffer.length < 4) return undefined;
-        length = buffer.readUInt16BE(2);
-        start = 4;
-      } else if (length === 127) {
-        if (buffer.length < 10) return undefined;
-        length = Number(buffer.readBigUInt64BE(2));
-        start = 10;
-      }
-      if (buffer.length < start + length) return undefined;
-      const payload = this.wire.take(start + length).subarray(start);
-      return { fin: (buffer[0] & 0x80) !== 0, opcode: buffer[0] & 0x0f, payload };
+      const frame = decodeFrame(this.wire.buffer);
+      if (frame === undefined) return undefined;
+      if (frame.masked) throw new Error('a server must not mask its frames');
+      const { first, start, payload } = frame;
+      this.wire.take(start + payload.length);
+      return { fin: (first & 0x80) !== 0, opcode: first & 0x0f, payload };
     }, 'a websocket frame');
   }
 
@@ -171,4 +185,13 @@ function sendHandshake(connection, target, { method = 'GET', headers = {}, early
   connection.wire.write(Buffer.concat([Buffer.from(head), Buffer.from(early)]));
 }
 
-module.exports = { ACCEPT, OPCODE, WebSocketClient, encodeClose, encodeFrame, sendHandshake };
+module.exports = {
+  ACCEPT,
+  HANDSHAKE,
+  OPCODE,
+  WebSocketClient,
+  decodeFrame,
+  encodeClose,
+  encodeFrame,
+  sendHandshake,
+};
