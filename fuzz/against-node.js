@@ -17,7 +17,7 @@ const { parse } = require('node:url');
 const { isDeepStrictEqual, parseArgs } = require('node:util');
 
 const { quote } = require('sockjs/lib/utils');
-const { Random } = require('../__test__/differential/prng');
+const { Random } = require('../__test__/support/random');
 
 const PROGRAM = path.join(__dirname, 'target', 'release', 'answers');
 const BATCH = 200;

@@ -10,7 +10,7 @@ const { once } = require('node:events');
 const http = require('node:http');
 const test = require('node:test');
 
-const { Random } = require('../differential/prng');
+const { Random } = require('../support/random');
 const { Condition } = require('../support/wait');
 const { WebSocketClient, sendHandshake } = require('../support/websocket-client');
 const {

@@ -64,7 +64,7 @@ function frame(random) {
 }
 
 /**
- * @param {import('./prng').Random} random
+ * @param {import('../support/random').Random} random
  * @param {import('./script').Script} script
  */
 function hixie(random, script) {

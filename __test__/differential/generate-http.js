@@ -303,7 +303,7 @@ function someRequest(random, id, index, isTame, isLast = true) {
 }
 
 /**
- * @param {import('./prng').Random} random
+ * @param {import('../support/random').Random} random
  * @param {import('./script').Script} script
  */
 function requests(random, script) {

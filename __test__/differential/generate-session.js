@@ -50,7 +50,7 @@ function command(random) {
 }
 
 /**
- * @param {import('./prng').Random} random
+ * @param {import('../support/random').Random} random
  * @param {import('./script').Script} script
  */
 function session(random, script) {

@@ -140,7 +140,7 @@ function badFrame(random) {
 }
 
 /**
- * @param {import('./prng').Random} random
+ * @param {import('../support/random').Random} random
  * @param {import('./script').Script} script
  */
 function websocket(random, script) {

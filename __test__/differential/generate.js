@@ -4,7 +4,7 @@ const { abortedRequest, requests } = require('./generate-http');
 const { hixie } = require('./generate-hixie');
 const { session } = require('./generate-session');
 const { websocket } = require('./generate-websocket');
-const { Random } = require('./prng');
+const { Random } = require('../support/random');
 const { Script } = require('./script');
 
 /**

@@ -53,7 +53,7 @@ const BROKEN_JSON = [
   ...['["\\ud8', '[1]\v', '[1]\f', '[1]\u2028', '[1]\u0000', 'null,', '[true1]', '["a" "b"]'],
 ];
 
-/** @param {import('./prng').Random} random */
+/** @param {import('../support/random').Random} random */
 function text(random, most = 12) {
   let result = '';
   for (let left = random.int(0, most); left > 0; left--) result += random.pick(CHARACTERS);

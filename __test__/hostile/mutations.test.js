@@ -7,7 +7,7 @@
 
 const { describe, it } = require('node:test');
 
-const { Random } = require('../differential/prng');
+const { Random } = require('../support/random');
 const { OPCODE, encodeClose, encodeFrame } = require('../support/websocket-client');
 const { INGRESSES, connect, inParallel, replaceable, runAttack, used, ways } = require('./attack');
 const { delay } = require('../support/wait');

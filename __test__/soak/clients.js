@@ -10,7 +10,7 @@ const { setTimeout: delay } = require('node:timers/promises');
 
 const { answerParent } = require('../support/answers');
 const { Client } = require('../support/client');
-const { Random } = require('../differential/prng');
+const { Random } = require('../support/random');
 const { linkFor } = require('./lib/links');
 const { makeNoise } = require('./lib/noise');
 const { Plans, allCame, hash, shortened } = require('./lib/plan');

@@ -8,7 +8,7 @@
 const { setTimeout: delay } = require('node:timers/promises');
 
 const { Client } = require('../support/client');
-const { Random } = require('../differential/prng');
+const { Random } = require('../support/random');
 const { within } = require('../support/wait');
 const { numbers, start } = require('./lib/command');
 const { TRANSPORTS, echo, openEcho } = require('./lib/talk');

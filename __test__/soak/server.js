@@ -10,7 +10,7 @@ const { monitorEventLoopDelay } = require('node:perf_hooks');
 const sockjs = require('../..');
 const { close, collect, serveBothIngresses } = require('./lib/ingresses');
 const { Plans, allCame, shortened } = require('./lib/plan');
-const { Random } = require('../differential/prng');
+const { Random } = require('../support/random');
 const { answerParent } = require('../support/answers');
 
 const { SOAK_SEED, SOAK_IO_THREADS } = process.env;

@@ -6,7 +6,7 @@
  */
 
 const { Client } = require('../support/client');
-const { Random } = require('../differential/prng');
+const { Random } = require('../support/random');
 const { left } = require('./crowd');
 const { within } = require('../support/wait');
 const { numbers, start } = require('./lib/command');

@@ -11,7 +11,7 @@ const vm = require('node:vm');
 const { Worker } = require('node:worker_threads');
 
 const { Client } = require('../support/client');
-const { Random } = require('../differential/prng');
+const { Random } = require('../support/random');
 const { within } = require('../support/wait');
 const { numbers } = require('./lib/command');
 const { close, serveBothIngresses } = require('./lib/ingresses');

@@ -42,7 +42,7 @@ class Link {
   /**
    * @param {import('../../support/client').Client} client
    * @param {import('./plan').Plan} plan
-   * @param {import('../../differential/prng').Random} random
+   * @param {import('../../support/random').Random} random
    */
   constructor(client, plan, random) {
     this.client = client;

@@ -78,7 +78,7 @@ const NOISES = [
 /**
  * @param {import('../../support/client').Client} client
  * @param {string} name of a session that it may open
- * @param {import('../../differential/prng').Random} random
+ * @param {import('../../support/random').Random} random
  */
 async function makeNoise(client, name, random) {
   const [, bytes, waits] = random.pick(NOISES);

@@ -5,7 +5,7 @@
  * name and the seed, so that each knows what the other has to send.
  */
 
-const { Random } = require('../../differential/prng');
+const { Random } = require('../../support/random');
 
 /** Weights of the transports. Websockets are cheap and quick, so they are not more than the others. */
 const TRANSPORTS = [

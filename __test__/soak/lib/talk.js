@@ -4,7 +4,7 @@
  * @file Clients of the echo: one message at a time, by any transport.
  */
 
-const { Random } = require('../../differential/prng');
+const { Random } = require('../../support/random');
 const { every } = require('../../support/transports');
 const { linkFor } = require('./links');
 
