@@ -17,7 +17,7 @@ const { ratio } = require('./lib/summary');
 
 const RESULTS = path.join(__dirname, 'results');
 
-/** What is drawn, in this order; the rest is in the JSON. */
+/** The peers that are drawn, in this order. The others are only in the JSON. */
 const DRAWN = ['sockjs-rs', 'ws', 'socket.io'];
 
 const WIDTH = 760;
@@ -26,7 +26,7 @@ const MARGIN = 16;
 const BAR = 12;
 const BETWEEN_CASES = 14;
 const HEAD = 76;
-/** Room for the figure at the end of the longest bar. */
+/** Width of the figure at the end of the longest bar. */
 const FIGURE = 60;
 
 /**
@@ -113,12 +113,12 @@ function draw(report) {
 
 const TITLE = 'Server cost of a message: how many times less than sockjs (longer is better)';
 
-/** The chart has the pinned cases; those that are compared with each other are no news beside them. */
+/** Only pinned cases are drawn, without those that are compared with each other: they repeat one measurement. */
 function isDrawn({ name, pinned }) {
   return pinned && !GROWTH.some(({ cases }) => cases.test(name));
 }
 
-/** The ratios of a case to sockjs, of CPU time, or of memory where nothing is sent. */
+/** The ratios of a case to sockjs: of CPU time; of memory if nothing is sent. */
 function bars({ name, summaries }) {
   const figure = summaries.sockjs?.bytes ? 'bytes' : 'cpu';
   const rows = summaries['sockjs-rs']

@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * @file `npm run bench`: measures sockjs-rs and its peers, prints the table, and writes JSON.
- *
- * README.md describes what is measured, and how.
+ * @file `npm run bench`: measures sockjs-rs and its peers, prints a table, and writes JSON. README.md describes what is
+ * measured, and how.
  */
 
 const { spawnSync } = require('node:child_process');
@@ -40,23 +39,23 @@ const OPTIONS = {
 };
 
 const USAGE = `Usage: npm run bench -- [options]
-  --rounds N      rounds of every case, twice as many unpinned; medians are printed (${OPTIONS.rounds.default})
+  --rounds N      rounds of each case, twice as many in unpinned cases; medians are printed (${OPTIONS.rounds.default})
   --seconds N     length of one measurement (${OPTIONS.seconds.default})
   --warmup N      seconds of load before it (${OPTIONS.warmup.default})
   --case REGEX    only cases whose name matches
   --peer REGEX    only peers whose name matches
-  --quiet N       a round is disturbed when other processes took more than N % of one CPU (${OPTIONS.quiet.default})
-  --sleep         let the load generator sleep on its own CPU too, which the servers pay for
-  --out FILE      where the JSON goes (bench/results/<date>.json)
-  --allow-debug   measure a debug build of the addon all the same
-  --strict        exit with 1 when a bound is missed
-  --list          print the cases and end`;
+  --quiet N       a round is disturbed if other processes took more than N % of one CPU (${OPTIONS.quiet.default})
+  --sleep         let the load generator sleep on its own CPU too; waking it costs the servers time
+  --out FILE      the JSON file that is written (bench/results/<date>.json)
+  --allow-debug   also measure a debug build of the addon
+  --strict        exit with 1 if a bound is missed
+  --list          print the cases and exit`;
 
-/** Whoever handles less than this share of a rate that is asked for is not compared. */
-const LEAST_OF_RATE = 0.99;
+/** A case fails if a server handles less than this share of the rate of the case. */
+const MIN_RATE = 0.99;
 
-/** Larger addons have not been stripped and optimised. */
-const LARGEST_RELEASE = 16 * 1024 * 1024;
+/** A larger addon is a debug build. Bytes. */
+const MAX_RELEASE_SIZE = 16 * 1024 * 1024;
 
 async function main() {
   const { values: options } = parseArgs({ options: OPTIONS });
@@ -99,7 +98,7 @@ async function main() {
   if (options.strict && missed > 0) process.exitCode = 1;
 }
 
-/** The cases and peers that were asked for. */
+/** The cases and peers that `--case` and `--peer` select. */
 function select(options) {
   const [name, peer] = [new RegExp(options.case, 'i'), new RegExp(options.peer, 'i')];
   const cases = CASES.filter((test) => name.test(test.name))
@@ -115,7 +114,7 @@ function positive(options, name) {
   return value;
 }
 
-/** Says what is missing before anything has been measured. */
+/** Throws before the first measurement if the machine lacks something. */
 function checkMachine(cases) {
   if (process.platform !== 'linux') throw new Error('the benchmarks need Linux: /proc and taskset');
   if (os.cpus().length < 2) throw new Error('the benchmarks need two CPUs, one for the load');
@@ -133,7 +132,7 @@ function checkMachine(cases) {
 function refuseDebugBuild() {
   require('..');
   const addon = Object.keys(require.cache).find((file) => file.endsWith('.node'));
-  if (addon && statSync(addon).size > LARGEST_RELEASE) {
+  if (addon && statSync(addon).size > MAX_RELEASE_SIZE) {
     throw new Error(`${addon} is a debug build: run npm run build`);
   }
 }
@@ -148,7 +147,7 @@ async function buildLoad() {
   return binaries;
 }
 
-/** The cases that are compared with each other, together: one machine is not the same an hour later. */
+/** Groups the cases that are compared with each other. They run together, because the speed of a machine changes. */
 function groups(cases) {
   const together = GROWTH.map((compared) => cases.filter((test) => compared.cases.test(test.name)));
   return cases.flatMap((test) => {
@@ -157,7 +156,7 @@ function groups(cases) {
   });
 }
 
-/** A group of cases with their figures; one that fails says why, and the others go on. */
+/** Measures a group of cases. A case that fails has the property `error`; the others continue. */
 async function measure(group, settings) {
   const results = group.map(({ name, load, server = [], pinned = true }) => {
     return { name, load, server, pinned, summaries: {}, checks: [], rounds: [] };
@@ -182,29 +181,29 @@ async function measure(group, settings) {
   return results;
 }
 
-/** What the rounds of a case come to. */
+/** Computes the figures of a case from its rounds. */
 function conclude(test, result) {
   for (const peer of test.peers) {
     const summary = summarise(result.rounds.filter((round) => round.peer === peer));
-    // The floors have no JavaScript.
+    // The lower bounds in Rust run no JavaScript.
     if (PEERS[peer].floor) delete summary.js;
     result.summaries[peer] = summary;
   }
   result.checks = checks(test, result.summaries);
 }
 
-/** One round of a case: every peer has its turn, in each round another one begins. */
+/** One round of a case: measures each peer once. Each round begins with another peer. */
 async function measureRound(test, settings, round, rounds) {
   const first = round % test.peers.length;
   const peers = [...test.peers.slice(first), ...test.peers.slice(0, first)];
   for (const peer of peers) {
-    const report = await once(test, peer, settings);
+    const report = await measurePeer(test, peer, settings);
     rounds.push({ round: round + 1, peer, disturbed: isDisturbed(report, settings), report });
   }
 }
 
 /** One measurement, with a server of its own. */
-async function once(test, peer, settings) {
+async function measurePeer(test, peer, settings) {
   const { load, server: args = [], pinned = true } = test;
   const target = await startServer(peer, args, pinned, settings.binaries);
   try {
@@ -218,20 +217,20 @@ async function once(test, peer, settings) {
       ...load,
     };
     const report = await runLoad(peer, parameters, target, pinned, settings.binaries);
-    if (report.rate < LEAST_OF_RATE * load.rate) {
-      throw new Error(`${Math.round(report.rate)} of ${load.rate} messages a second`);
+    if (report.rate < MIN_RATE * load.rate) {
+      throw new Error(`only ${Math.round(report.rate)} of ${load.rate} messages a second`);
     }
     return report;
   } catch (error) {
-    const said = target.server.errors.trim();
-    const suffix = said ? `\nthe server said: ${said}` : '';
+    const printed = target.server.errors.trim();
+    const suffix = printed ? `\nthe server printed: ${printed}` : '';
     throw new Error(`${test.name}, ${peer}: ${error.message}${suffix}`, { cause: error });
   } finally {
     await target.server.end();
   }
 }
 
-/** Resident memory for each of many connections that do nothing. */
+/** Resident memory for each of many idle connections. */
 async function memory({ load, pinned = true }, peer, target, { binaries }) {
   // A few connections come first, so that the code and tables that they load are not counted.
   const hold = async (connections) => {
@@ -257,22 +256,24 @@ async function memory({ load, pinned = true }, peer, target, { binaries }) {
 
 const WARMUP_CONNECTIONS = 50;
 
-/** Resident bytes of a server after a collection. */
+/** Resident bytes of a server after a garbage collection. */
 async function collected(server) {
   await sleep(300);
   server.process.kill('SIGUSR2');
-  if ((await server.line()) !== 'collected') throw new Error(`${server.title} did not collect`);
+  if ((await server.line()) !== 'collected') {
+    throw new Error(`${server.title} did not collect garbage`);
+  }
   return residentBytes(server.process.pid);
 }
 
-/** Whether other processes took so much of the machine that the round is worth little. */
+/** Whether other processes took so much CPU time that the round does not count. */
 function isDisturbed(report, { quiet }) {
   if (!report.cpu) return false;
   const others = report.cpu.others_ns + report.cpu.stolen_ns;
   return (others / (report.seconds * 1e9)) * 100 > quiet;
 }
 
-/** What the figures were measured on. */
+/** The machine, the versions and the settings of the run. */
 function environment(settings) {
   const { rounds, seconds, warmup, quiet } = settings;
   const version = (name) => require(`${name}/package.json`).version;
@@ -306,7 +307,7 @@ function stamp() {
   return new Date().toISOString().slice(0, 16).replace(':', '');
 }
 
-/** @param {string} text shown on a terminal only, in place of the last */
+/** @param {string} text replaces the previous one; shown only on a terminal */
 function progress(text) {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 }

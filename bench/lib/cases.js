@@ -6,14 +6,14 @@
  * @typedef {object} Peer
  * @property {string} title
  * @property {string} [script] a file in `servers/`
- * @property {string} [floor] a mode of the Rust binary `floor`
- * @property {string[]} [args] of the server
- * @property {string} [websocket] its protocol in the cases for `websocket`
+ * @property {string} [floor] a mode of the Rust program `floor`, which is a lower bound
+ * @property {string[]} [args] arguments of the server
+ * @property {string} [websocket] the protocol that it uses where a case has `websocket`
  *
  * @typedef {object} Bound
  * @property {'cpu' | 'js' | 'rate' | 'p50' | 'bytes'} figure
- * @property {number} [atLeast] ratio to `than`, higher is better
- * @property {number} [atMost] of the figure itself
+ * @property {number} [atLeast] the least ratio to `than`; higher is better
+ * @property {number} [atMost] the largest value of the figure itself
  * @property {string} [than] a peer; `sockjs` by default
  * @property {string} [peer] the peer that must meet it; `sockjs-rs` by default
  *
@@ -49,9 +49,9 @@ const PEERS = {
 
 const BOTH = ['sockjs', 'sockjs-rs'];
 const ALL = [...BOTH, 'ws', 'socket.io', 'tungstenite'];
-/** "No worse" than itself: medians of the same server differ by some percent, unpinned by more. */
+/** The bound "no worse": even medians of the same server differ by some per cent, in unpinned cases by more. */
 const NO_WORSE = 0.95;
-/** Warm-up of cases in which sockjs handles few messages a second. */
+/** Factor on the warm-up of cases in which sockjs handles few messages a second. */
 const FEW_A_SECOND = 3;
 const NEVER_SLOWER = [{ figure: 'cpu', atLeast: 1 }];
 
@@ -74,8 +74,8 @@ function load(protocol, connections, inFlight, size = 32) {
 }
 
 /**
- * Where sockjs handles few messages a second, each of them is many calls of JavaScript. Before V8 has compiled them,
- * sockjs costs several times as much as later, which must not count in favour of sockjs-rs.
+ * The parameters and the warm-up of a case in which V8 needs long to optimise sockjs. Before that, sockjs takes several
+ * times as much time as later, which must not count in favour of sockjs-rs.
  *
  * @param {Record<string, string | number | boolean>} parameters
  */
@@ -253,7 +253,7 @@ const CASES = [
     peers: BOTH,
     load: {
       ...load('xhr-polling', 1, 1, mebibytes * 1024 * 1024),
-      // It sends a fixed number of messages, because sockjs takes seconds for the largest.
+      // A fixed number of messages instead of a time, because sockjs takes seconds for the largest.
       messages: 64 / mebibytes,
       seconds: 60,
       'warmup-messages': 2,

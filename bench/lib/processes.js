@@ -16,9 +16,9 @@ const SERVERS = path.join(__dirname, '..', 'servers');
 const SERVER_CPU = 0;
 const LOAD_CPU = 1;
 /** Milliseconds that a server may take to print its port, collect garbage or exit. */
-const PATIENCE = 20000;
+const TIMEOUT_MS = 20000;
 
-/** The children that live. @type {Set<import('node:child_process').ChildProcess>} */
+/** The children that have not exited. @type {Set<import('node:child_process').ChildProcess>} */
 const children = new Set();
 
 /** A child process, read line by line. */
@@ -37,7 +37,7 @@ class Child {
     this.process.stderr.setEncoding('utf8').on('data', (text) => {
       this.errors = (this.errors + text).slice(-4000);
     });
-    // The child has exited; the handler of its exit reports why.
+    // Writing fails if the child has exited. `exited` reports that.
     this.process.stdin.on('error', () => {});
     this.lines = readline.createInterface({ input: this.process.stdout })[Symbol.asyncIterator]();
     this.exited = new Promise((resolve, reject) => {
@@ -54,9 +54,9 @@ class Child {
     this.exited.catch(() => {});
   }
 
-  /** The next line that is printed. */
+  /** The next line that it prints. */
   async line() {
-    const next = await within(this.lines.next(), `${this.title} says nothing`);
+    const next = await within(this.lines.next(), `${this.title} printed nothing`);
     if (next.done) {
       const code = await this.exited;
       throw new Error(`${this.title} ended (${code}): ${this.errors.trim() || 'no reason given'}`);
@@ -64,7 +64,7 @@ class Child {
     return next.value;
   }
 
-  /** Ends the process, by force when it takes too long. */
+  /** Ends the process; kills it if it takes more than three seconds. */
   async end() {
     if (!children.has(this.process)) return;
     const timer = setTimeout(() => this.process.kill('SIGKILL'), 3000);
@@ -77,13 +77,13 @@ class Child {
 /**
  * @template T
  * @param {Promise<T>} promise
- * @param {string} what
+ * @param {string} failure the message of the error if the promise takes too long
  * @returns {Promise<T>}
  */
-async function within(promise, what) {
+async function within(promise, failure) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} (waited ${PATIENCE} ms)`)), PATIENCE);
+    timer = setTimeout(() => reject(new Error(`${failure} (waited ${TIMEOUT_MS} ms)`)), TIMEOUT_MS);
   });
   try {
     return await Promise.race([promise, late]);
@@ -98,7 +98,7 @@ async function within(promise, what) {
  * @param {string} peer
  * @param {string[]} args
  * @param {boolean} pinned
- * @param {string} binaries folder of the Rust programs
+ * @param {string} binaries the folder of the Rust programs
  */
 async function startServer(peer, args, pinned, binaries) {
   const { title, script, floor, args: own = [] } = PEERS[peer];
@@ -157,7 +157,7 @@ async function runLoad(...args) {
 }
 
 /**
- * The resident bytes of a process, without the pages of files.
+ * The resident bytes of a process, without pages of files.
  *
  * @param {number} pid
  */
@@ -166,7 +166,7 @@ function residentBytes(pid) {
   return Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)[1]) * 1024;
 }
 
-/** Ends what is still alive; for the runner's own end. */
+/** Kills all children when the runner exits. */
 function killChildren() {
   for (const child of children) child.kill('SIGKILL');
 }

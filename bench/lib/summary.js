@@ -6,7 +6,7 @@
 
 const { CASES, GROWTH, PEERS } = require('./cases');
 
-/** Figures of a round. `lower` says that less is better. */
+/** The figures of a round. With `lower: true`, less is better. */
 const FIGURES = {
   cpu: { lower: true, title: 'CPU', of: (r) => r.cpu && r.cpu.server_ns / 1e3 / r.messages },
   js: { lower: true, title: 'JS CPU', of: (r) => r.cpu && r.cpu.server_main_ns / 1e3 / r.messages },
@@ -17,7 +17,7 @@ const FIGURES = {
   bytes: { lower: true, title: 'bytes', of: (r) => r.bytes },
 };
 
-/** Of the rounds of a peer at least so many must be undisturbed for the others to be left out. */
+/** Disturbed rounds are left out if at least this number of others remain. */
 const ENOUGH_ROUNDS = 3;
 
 /** @param {number[]} values */
@@ -78,9 +78,9 @@ function checks(test, summaries) {
     const wanted = atMost === undefined ? [peer, than] : [peer];
     if (!wanted.every((name) => summaries[name])) continue;
     const limit = atMost === undefined ? `≥ ${atLeast}x of ${than}` : `≤ ${atMost}`;
-    const who = peer === 'sockjs-rs' ? '' : `${PEERS[peer].title}: `;
+    const title = peer === 'sockjs-rs' ? '' : `${PEERS[peer].title}: `;
     results.push({
-      bound: `${who}${FIGURES[figure].title} ${limit}`,
+      bound: `${title}${FIGURES[figure].title} ${limit}`,
       value,
       // A missing figure meets no bound.
       ok: value !== null && (atMost === undefined ? value >= atLeast : value <= atMost),
@@ -102,7 +102,7 @@ function growth(cases) {
     const costs = group.map((test) => {
       return (test.summaries['sockjs-rs']?.cpu?.median ?? NaN) / unit(test.load);
     });
-    // With a larger load, one unit may cost less, but not more. The cases are in the order of their size.
+    // With a larger load, one unit may cost less, but not more. The cases are in order of size.
     const value = Math.max(...costs.map((cost, at) => cost / Math.min(...costs.slice(0, at + 1))));
     const apart = Math.max(...costs) / Math.min(...costs);
     return [{ bound: `${name} ≤ ${atMost}`, value, ok: value <= atMost, apart }];
@@ -145,8 +145,7 @@ function table(test) {
 
 /** @param {{ bound: string, value: number | null, ok: boolean, apart?: number }} check */
 function verdict({ bound, value, ok, apart }) {
-  const note =
-    apart === undefined ? '' : ` (largest to smallest, in whatever order: ${number(apart)})`;
+  const note = apart === undefined ? '' : ` (largest to smallest, in any order: ${number(apart)})`;
   return `${ok ? 'ok  ' : 'MISS'} ${bound}: ${number(value ?? undefined)}${note}`;
 }
 

@@ -1,12 +1,12 @@
 'use strict';
 
 /**
- * @file Shared by the echo servers: an http or https server on a free port, the service of the two SockJS packages,
- * and the commands of the runner.
+ * @file Shared by the echo servers: an http or https server, a service of either SockJS package, and the commands of
+ * the runner.
  *
- * Arguments: `--tls`, `--fan-out`, `--io-threads N`. The environment variable PORT defaults to 0; the
- * first line printed is the port. SIGUSR2 collects garbage and prints `collected`; the end of standard
- * input ends the process, so that no server outlives its runner.
+ * Arguments: `--tls`, `--fan-out`, `--io-threads N`. The environment variable PORT is the port, by default a free one.
+ * The server prints its port. At SIGUSR2 it collects garbage and prints `collected`. It exits when its standard input
+ * ends, so that no server outlives the runner.
  */
 
 const { execFileSync } = require('node:child_process');
@@ -27,7 +27,7 @@ function createServer() {
   return https.createServer(certificate(), notFound);
 }
 
-/** A key and a certificate that it signed itself, for this process only. */
+/** Makes a key and a self-signed certificate. */
 function certificate() {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sockjs-bench-'));
   try {
@@ -48,7 +48,7 @@ function notFound(req, res) {
 }
 
 /**
- * Listens, prints the port, and carries out the commands of the runner.
+ * Listens, prints the port, and obeys the commands of the runner.
  *
  * @param {import('node:http').Server} server
  */
@@ -93,9 +93,7 @@ function serveSockjs(sockjs, options) {
 }
 
 /**
- * The number given with an argument.
- *
- * @param {string} name
+ * @param {string} name of an argument, which a number follows
  * @returns {number | undefined}
  */
 function numberAfter(name) {

@@ -1,6 +1,6 @@
 'use strict';
 
-/** @file Node's http server alone, answering what `/info` answers. */
+/** @file Node's http server alone, with the answer of `/info`. */
 
 const http = require('node:http');
 
