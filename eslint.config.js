@@ -3,7 +3,7 @@
 const js = require('@eslint/js');
 const globals = require('globals');
 
-/** Globals that tests of applications replace by their own. */
+/** Globals that test frameworks replace. */
 const REPLACEABLE = [
   'Buffer',
   'Date',
@@ -55,7 +55,7 @@ module.exports = [
     },
   },
   {
-    // What test frameworks replace is kept in lib/globals.js.
+    // lib/globals.js has these as they were when the package was loaded.
     files: ['lib/**/*.js'],
     ignores: ['lib/globals.js'],
     rules: {
@@ -68,17 +68,17 @@ module.exports = [
     languageOptions: { sourceType: 'module', globals: globals.node },
   },
   {
-    // These run under Jest; the other suites, under `node:test`.
+    // These files run under Jest, the other suites under `node:test`.
     files: ['__test__/*.js', '__test__/{fixtures,panics,support}/**/*.js'],
     languageOptions: { globals: { ...globals.node, ...globals.jest } },
   },
   {
-    // Functions in them run in the page.
+    // Some functions in these files run in the page.
     files: ['__test__/browser/*.js'],
     languageOptions: { globals: { ...globals.node, ...globals.browser } },
   },
   {
-    // Scripts that a browser loads as they are.
+    // Scripts that a browser loads without a bundler.
     files: ['examples/*/public/**/*.js', '__test__/browser/page/*.js'],
     languageOptions: { sourceType: 'script', globals: globals.browser },
     rules: {

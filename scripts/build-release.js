@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * `npm run build:release [-- target]`: builds the binary of a platform package into npm/; the default target is
- * this machine's. For Linux, Zig links it against the oldest C library that is supported.
+ * `npm run build:release [-- target]`: builds the binary of a platform package into npm/ (default: for this machine).
+ * For Linux, Zig links it against the oldest C library that is supported.
  */
 
 const { spawnSync } = require('node:child_process');
@@ -14,7 +14,7 @@ const { ROOT, isOlderThanSources, requireCargo, run } = require('./ready');
 /** The oldest glibc with which the gnu binaries load. */
 const GLIBC = '2.17';
 
-/** PyPI has both as wheels, so that nothing has to be compiled. */
+/** PyPI has both as wheels, so nothing has to be compiled. */
 const ZIG = ['cargo-zigbuild==0.24.0', 'ziglang==0.17.1'];
 
 const ZIG_FOLDER = path.join(ROOT, 'node_modules/.cache/sockjs-rs/zig');
@@ -68,7 +68,7 @@ async function compile(target) {
   }
   env.PATH = `${await zig()}${path.delimiter}${process.env.PATH}`;
   if (target.endsWith('-musl')) {
-    // The process already has the C library of Node; one linked into the addon would be a second.
+    // Node has loaded the C library already. Rust would link a second one into the addon.
     env.RUSTFLAGS = `${process.env.RUSTFLAGS ?? ''} -C target-feature=-crt-static`;
   }
   const full = target.endsWith('-gnu') ? `${target}.${GLIBC}` : target;
@@ -86,7 +86,7 @@ async function buildRelease(target) {
   const library = await compile(target);
   const needs = target.endsWith('-gnu') ? highestGlibc(library) : '0';
   if (isNewer(needs, GLIBC)) throw new Error(`${library} needs glibc ${needs}, not ${GLIBC}.`);
-  // A running process may use the old file, so that it is replaced and not written to.
+  // A running process may use the old file, so it is replaced and not written to.
   fs.copyFileSync(library, `${binary}.new`);
   fs.renameSync(`${binary}.new`, binary);
   return binary;

@@ -11,7 +11,7 @@ const path = require('node:path');
 const { CACHE } = require('./nodes');
 const { ROOT, run } = require('./ready');
 
-/** The version of cargo-deny. A debug build takes half the time, and cargo-deny runs for a second only. */
+/** The version of cargo-deny. It is built in debug mode: that takes half the time, and it runs for a second only. */
 const VERSION = '0.20.2';
 
 /** @returns {Promise<string>} the program: that of the PATH, or else one in a cache */
@@ -27,11 +27,13 @@ async function cargoDeny() {
 }
 
 /**
- * @param {string} what
+ * Runs a program that needs a database from the network.
+ *
+ * @param {string} what description of the check
  * @param {string} command
  * @param {string[]} args
- * @param {RegExp} unreachable matches its output if its database cannot be reached
- * @throws {Error} if it has found something
+ * @param {RegExp} unreachable matches the output if the database cannot be reached
+ * @throws {Error} if the program has found something
  */
 function consult(what, command, args, unreachable) {
   console.log(`\n— ${what}: ${command} ${args.join(' ')}`);
@@ -41,10 +43,12 @@ function consult(what, command, args, unreachable) {
     encoding: 'utf8',
     shell,
   });
-  const said = `${stdout}${stderr}`;
-  if (status === 0) return console.log(said.trim());
-  if (unreachable.test(said)) return console.log('NOT CHECKED: the database could not be reached.');
-  throw new Error(`${what}:\n${said}`);
+  const output = `${stdout}${stderr}`;
+  if (status === 0) return console.log(output.trim());
+  if (unreachable.test(output)) {
+    return console.log('NOT CHECKED: the database could not be reached.');
+  }
+  throw new Error(`${what}:\n${output}`);
 }
 
 async function main() {

@@ -8,7 +8,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { ROOT, run } = require('./ready');
 
-/** The versions that are tested, by major number: one for each major version in the engines of package.json. */
+/** The versions that are tested, by major number: one for each supported major version (`engines` in package.json). */
 const VERSIONS = { 18: '18.20.8', 20: '20.20.2', 22: '22.23.3', 24: '24.21.0', 26: '26.9.0' };
 
 /**
@@ -66,7 +66,8 @@ async function runtimeProgram(name) {
 }
 
 /**
- * Installs a package without running its scripts. npm may be configured to run none, so that they are run here.
+ * Installs a package without running its scripts. The caller runs the one that it needs, because npm may be configured
+ * to run none.
  *
  * @param {string} folder
  * @param {string} name with its version

@@ -62,14 +62,14 @@ function repositoryFields(url = process.env.SOCKJS_RS_REPOSITORY) {
 function mainManifest() {
   const published = { ...manifest };
   for (const field of OWN_FIELDS) delete published[field];
-  const [asked, ...automatic] = SOURCE_PACKAGES;
+  const [chosen, ...automatic] = SOURCE_PACKAGES;
   const optional = [...PLATFORMS.map((platform) => `${name}-${platform}`), ...automatic];
   published.optionalDependencies = Object.fromEntries(optional.map((each) => [each, version]));
-  // index.d.ts refers to the types of Node; only those who write TypeScript need them.
-  published.peerDependencies = { '@types/node': '*', [asked]: version };
+  // index.d.ts refers to the types of Node, which only TypeScript code needs.
+  published.peerDependencies = { '@types/node': '*', [chosen]: version };
   published.peerDependenciesMeta = {
     '@types/node': { optional: true },
-    [asked]: { optional: true },
+    [chosen]: { optional: true },
   };
   published.files = [...FILES, ...DOCUMENTS];
   return { ...published, ...repositoryFields() };
@@ -143,9 +143,9 @@ function pack(each, folder) {
       shell: !cli && process.platform === 'win32',
     });
     if (status !== 0) throw new Error(`npm pack failed for ${each.manifest.name}: ${stderr}`);
-    const said = JSON.parse(stdout);
-    // npm 11 answers with an array, later ones with an object by name.
-    return Array.isArray(said) ? said[0] : Object.values(said)[0];
+    const output = JSON.parse(stdout);
+    // npm 11 prints an array, later versions an object by package name.
+    return Array.isArray(output) ? output[0] : Object.values(output)[0];
   } finally {
     fs.rmSync(staged, { recursive: true, force: true });
   }

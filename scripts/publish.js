@@ -2,8 +2,8 @@
 
 /**
  * `node scripts/publish.js [-- options of npm publish]`: publishes the tarballs in dist/. The main package is the
- * last, so that its dependencies can already be installed. A version that is already published is skipped, so that
- * the script can be run again after a failure. Prereleases get the tag `next` instead of `latest`.
+ * last, so its dependencies can already be installed. A version that is already published is skipped, so the script can
+ * be run again after a failure. Prereleases get the tag `next` instead of `latest`.
  */
 
 const { execFileSync, spawnSync } = require('node:child_process');
@@ -38,11 +38,11 @@ function isPublished(spec) {
 }
 
 /**
- * @param {string} of a version
+ * @param {string} published a version
  * @returns {string} the tag that it is published with
  */
-function tagOf(of) {
-  return of.includes('-') ? 'next' : 'latest';
+function tagOf(published) {
+  return published.includes('-') ? 'next' : 'latest';
 }
 
 function publishAll() {

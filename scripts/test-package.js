@@ -18,8 +18,8 @@ const FOLDER = path.join(ROOT, '__test__/package');
 const DIST = path.join(ROOT, 'dist');
 
 /**
- * Packs the packages of other platforms without their binaries. This machine never loads them, but Yarn 1 fetches
- * them.
+ * Packs the packages of other platforms without their binaries. This machine never loads these packages, but Yarn 1
+ * fetches them.
  */
 function packStandIns(folder) {
   fs.rmSync(folder, { recursive: true, force: true });

@@ -28,7 +28,7 @@ function main() {
   const options = { cwd: ROOT, encoding: 'utf8', maxBuffer: 1 << 28 };
   const run = spawnSync('valgrind', [...MEMCHECK, tests, '--test-threads=1', ...TESTS], options);
   const left = [...run.stderr.matchAll(/Open (?:file descriptor|AF_\w+ socket) (\d+)/g)];
-  // The three standard descriptors, and those that the tests inherit from this process.
+  // The standard descriptors, and those that the tests inherit from this process, are open too.
   const leaked = left.filter(([line, number]) => !isInherited(run.stderr, line, number));
   console.log(run.stdout.trim());
   console.log(/ERROR SUMMARY:.*/.exec(run.stderr)?.[0], `— ${valgrind.stdout.trim()}`);

@@ -13,7 +13,7 @@ async function main() {
   await run('formatting and lints (JavaScript)', 'npm', ['run', '--silent', 'lint']);
   // Without features the crate is its pure core, which must build without napi and tokio.
   await run('the pure core alone', 'cargo', ['build', '--locked', '--no-default-features']);
-  // On Windows sockets cannot be taken over, so that the addon must build with the bridge alone.
+  // On Windows sockets cannot be taken over, so the addon must build with the bridge alone.
   const bridgeOnly = ['check', '--locked', '--no-default-features', '--features', 'addon'];
   await run('without takeover', 'cargo', bridgeOnly);
   const clippy = ['clippy', '--locked', '--all-targets', '--', '-D', 'warnings'];

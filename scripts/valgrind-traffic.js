@@ -85,8 +85,12 @@ async function play(server) {
   console.log(`${WEBSOCKETS * MESSAGES} messages, ${POLLERS} pollers`);
 }
 
-/** Drops a service and all its clients, and waits until they have been garbage-collected. */
-async function playAndLetGo() {
+/**
+ * Serves clients and closes the server, so that it becomes garbage.
+ *
+ * @returns {Promise<WeakRef<http.Server>>}
+ */
+async function playAndClose() {
   const server = await serve(5000);
   const gone = new WeakRef(server);
   await play(server);
@@ -98,11 +102,11 @@ async function playAndLetGo() {
 }
 
 async function main() {
-  const gone = await playAndLetGo();
+  const gone = await playAndClose();
   const start = Date.now();
   while (gone.deref() && Date.now() - start < TIMEOUT_MS) {
     await new Promise((resolve) => setTimeout(resolve, 20));
-    // As a task of its own: called from here, V8 would scan the stack with its uninitialised values.
+    // In a task of its own, because V8 would otherwise scan this stack, which has uninitialised values.
     await gc({ type: 'major', execution: 'async' });
   }
   assert.strictEqual(gone.deref(), undefined);

@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * @file An echo on several processes behind one port. All requests of a session must reach the process
- * that has it, so the primary gives all connections of one client address to the same worker. Behind a
- * proxy all clients have the address of the proxy: let the proxy choose (examples/haproxy, examples/nginx).
+ * @file An echo on several processes behind one port. All requests of a session must reach the process that has it, so
+ * the primary gives all connections from one client address to the same worker. Behind a proxy, all clients have the
+ * address of the proxy: there, let the proxy select the process (examples/haproxy, examples/nginx).
  *
  *     node examples/cluster/server.js
  *
@@ -29,7 +29,7 @@ function lead() {
   // A worker's sessions end with it. A new worker takes its place, so the other workers keep their clients.
   cluster.on('exit', (worker, code, signal) => {
     console.error(`Worker ${worker.process.pid} has ended: ${signal ?? code}`);
-    if (!begun.has(worker)) process.exit(1); // nor would the next one begin
+    if (!begun.has(worker)) process.exit(1); // it could not start, and the next one could not either
     workers[workers.indexOf(worker)] = cluster.fork();
   });
 
@@ -59,7 +59,7 @@ function work() {
   echo.installHandlers(server, { prefix: '/echo' });
 
   process.on('message', (message, socket) => {
-    if (message !== 'connection' || !socket) return; // the client may be gone already
+    if (message !== 'connection' || !socket) return; // no socket: the client has disconnected already
     server.emit('connection', socket);
     socket.resume();
   });

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * The demo's server: an echo and a chat on one http server, and the page that talks to them.
+ * The demo's server: an echo and a chat on one http server, and the page that uses them.
  *
  *     node examples/demo/server.js        (PORT, default 9999; HOST, default 127.0.0.1)
  */
@@ -11,7 +11,7 @@ const http = require('node:http');
 const path = require('node:path');
 const sockjs = require('../..'); // in your application: require('sockjs-rs')
 
-/** Every file the server gives out; nothing else on the disk can be asked for. */
+/** All files that the server serves. It reads no other file. */
 const FILES = {
   '/': [path.join(__dirname, 'public/index.html'), 'text/html; charset=utf-8'],
   '/style.css': [path.join(__dirname, 'public/style.css'), 'text/css; charset=utf-8'],
@@ -26,9 +26,7 @@ const options = {
   log: (severity, line) => severity === 'error' && console.error(line),
 };
 
-/**
- * @returns {http.Server} the demo, not yet listening
- */
+/** @returns {http.Server} the demo, not yet listening */
 function createDemo() {
   const server = http.createServer(serveFile);
 
@@ -45,10 +43,10 @@ function createDemo() {
 }
 
 /**
- * One visitor of the chat: `{"name": …}` enters or changes the nickname, `{"say": …}` speaks.
+ * Serves one client of the chat. `{"name": …}` joins the chat or changes the nickname; `{"say": …}` sends a text.
  *
- * @param {Map<object, string>} people everyone who has a nickname
- * @param {object} conn the visitor's SockJS connection
+ * @param {Map<object, string>} people connections that have a nickname, and their nicknames
+ * @param {object} conn the client's SockJS connection
  */
 function join(people, conn) {
   const tellAll = (event) => {
@@ -75,8 +73,8 @@ function join(people, conn) {
 }
 
 /**
- * @param {string} text a chat message from a browser, which may be anything
- * @returns {{name: string, say: string}} what it holds, cut to size; `''` for what it lacks
+ * @param {string} text a message of a client, which may be any text
+ * @returns {{name: string, say: string}} its values, shortened if they are too long; `''` if one is missing
  */
 function parse(text) {
   try {

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file An echo beside the routes of Express: the service answers what is under its prefix, Express
- * all else.
+ * @file An echo beside the routes of Express: the service answers requests under its prefix, Express answers
+ * all others.
  *
  *     node examples/express/server.js        (PORT, default 8080; HOST, default 127.0.0.1)
  */
@@ -19,7 +19,7 @@ echo.on('connection', (conn) => {
   conn.on('data', (message) => conn.write(message));
 });
 
-// Not app.listen(), which would make another server.
+// app.listen() would make another server, without the echo.
 const server = http.createServer(app);
 echo.installHandlers(server, { prefix: '/echo' });
 

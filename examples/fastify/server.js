@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file An echo beside the routes of Fastify: the service answers what is under its prefix, Fastify
- * all else. Fastify 5 needs Node 20 or later.
+ * @file An echo beside the routes of Fastify: the service answers requests under its prefix, Fastify answers
+ * all others. Fastify 5 needs Node 20 or later.
  *
  *     node examples/fastify/server.js        (PORT, default 8080; HOST, default 127.0.0.1)
  */

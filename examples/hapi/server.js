@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file An echo beside the routes of hapi: the service answers what is under its prefix, hapi all
- * else.
+ * @file An echo beside the routes of hapi: the service answers requests under its prefix, hapi answers
+ * all others.
  *
  *     node examples/hapi/server.js        (PORT, default 8080; HOST, default 127.0.0.1)
  */

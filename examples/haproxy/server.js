@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file One of the processes behind HAProxy; it answers with its name. prefix.cfg and cookie.cfg are
- * two ways to keep all requests of a session with the process that has it.
+ * @file One of the processes behind HAProxy; it answers with its name. prefix.cfg and cookie.cfg are two ways to
+ * send all requests of a session to the process that has it.
  *
  *     NAME=one PORT=8081 node examples/haproxy/server.js
  *     NAME=two PORT=8082 node examples/haproxy/server.js

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file An echo beside the middleware of Koa: the service answers what is under its prefix, Koa all
- * else.
+ * @file An echo beside the middleware of Koa: the service answers requests under its prefix, Koa answers
+ * all others.
  *
  *     node examples/koa/server.js        (PORT, default 8080; HOST, default 127.0.0.1)
  */
@@ -21,7 +21,7 @@ echo.on('connection', (conn) => {
   conn.on('data', (message) => conn.write(message));
 });
 
-// Not app.listen(), which would make another server.
+// app.listen() would make another server, without the echo.
 const server = http.createServer(app.callback());
 echo.installHandlers(server, { prefix: '/echo' });
 

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file Several channels over one connection, with the package websocket-multiplex: an echo, and a
- * room in which everybody receives all messages. Its script for the page is multiplex_client.js:
+ * @file Several channels over one connection, with the package websocket-multiplex: an echo, and a room in which
+ * everybody receives all messages. A page uses the package's script multiplex_client.js:
  *
  *     const channels = new WebSocketMultiplex(new SockJS('/multiplex'));
  *     const room = channels.channel('room');

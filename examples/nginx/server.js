@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * @file One of the processes behind nginx; it answers with its name. prefix.conf and cookie.conf are
- * two ways to keep all requests of a session with the process that has it. Both belong in nginx's
- * `http { … }`, which on Debian is the folder /etc/nginx/conf.d.
+ * @file One of the processes behind nginx; it answers with its name. prefix.conf and cookie.conf are two ways to
+ * send all requests of a session to the process that has it. Include one of them in nginx's `http { … }`; on Debian,
+ * copy it to the folder /etc/nginx/conf.d.
  *
  *     NAME=one PORT=8081 node examples/nginx/server.js
  *     NAME=two PORT=8082 node examples/nginx/server.js
@@ -15,8 +15,8 @@ const sockjs = require('sockjs-rs');
 const { HOST = '127.0.0.1', NAME = 'one', PORT = '8081' } = process.env;
 
 const echo = sockjs.createServer({
-  // For cookie.conf: nginx does not write the name of a process into a cookie, so the process does.
-  // prefix.conf does not need it. Without it, requests can take the takeover, which is faster.
+  // Only for cookie.conf: nginx cannot write the name of a process into a cookie, so the process does. Leave this out
+  // with prefix.conf: with a function, requests do not take the takeover, which is faster.
   jsessionid: (req, res) => res.setHeader('Set-Cookie', `JSESSIONID=${NAME}; path=/`),
 });
 echo.on('connection', (conn) => {

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file An echo for clients without sockjs-client: <prefix>/websocket serves plain websockets, without
- * sessions and frames of SockJS, and with binary messages. client.js is such a client.
+ * @file An echo for clients without sockjs-client. <prefix>/websocket serves plain websockets, which have no
+ * SockJS frames and can carry binary messages. client.js is such a client.
  *
  *     node examples/raw-websocket/server.js        (PORT, default 8080; HOST, default 127.0.0.1)
  */
@@ -10,7 +10,7 @@
 const http = require('node:http');
 const sockjs = require('sockjs-rs');
 
-// binary: a Buffer is sent as a binary message, not as text.
+// With `binary`, a Buffer is sent as a binary message, not as text.
 const echo = sockjs.createServer({ binary: true });
 echo.on('connection', (conn) => {
   conn.on('data', (message) => conn.write(message));

@@ -5,7 +5,7 @@
  *
  *     node examples/test_server            # port 8081
  *     PORT=9000 node examples/test_server
- *     HOST=127.0.0.1 node examples/test_server    # all addresses otherwise
+ *     HOST=127.0.0.1 node examples/test_server    # the default is all addresses
  */
 
 const http = require('http');

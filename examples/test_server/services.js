@@ -1,14 +1,13 @@
 'use strict';
 
-/** The largest power of two that `/amplify` answers with. */
+/** `/amplify` answers with at most 2 to this power characters. */
 const MAX_AMPLIFICATION = 18;
 
 /**
- * Installs the services that the public SockJS protocol test suite (0.3) and the browser tests of
- * sockjs-client expect.
+ * Installs the services that the public SockJS protocol test suite (0.3) and the browser tests of sockjs-client use.
  *
  * @param {import('http').Server} server
- * @param {typeof import('../..')} sockjs the library: sockjs-rs, or anything with its interface
+ * @param {typeof import('../..')} sockjs sockjs-rs, or a package with the same interface
  * @param {object} [options] for all services
  */
 function install(server, sockjs, options) {
@@ -46,8 +45,8 @@ function install(server, sockjs, options) {
 }
 
 /**
- * @param {unknown} message the wanted power of two
- * @returns {number} that power, or 1 where it is none of 1 … 18
+ * @param {unknown} message a power of two that the client asks for
+ * @returns {number} that power, or 1 if it is not from 1 to 18
  */
 function amplification(message) {
   const power = Math.floor(Number(message));

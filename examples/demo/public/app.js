@@ -2,27 +2,27 @@
 
 /* global SockJS */
 
-// The demo's page: two links to the server (echo and chat) over the transport the person picked.
+// The demo's page: two connections to the server (echo and chat), over the transport that the user has chosen.
 
-/** Round-trip times kept for the figures. */
+/** The number of round-trip times from which the figures are computed. */
 const KEPT = 500;
 
-/** Messages a second, by position of the rate control. */
+/** Messages a second, by the position of the rate control. */
 const RATES = [0, 1, 2, 5, 10, 20, 50, 100];
 
-/** Unanswered echoes above which the rate control holds its breath. */
+/** With more unanswered messages than this, no more are sent at the chosen rate. */
 const MAX_WAITING = 200;
 
-/** Milliseconds without an answer after which the person is told. */
+/** Milliseconds without an answer after which the page says so. */
 const STALL = 8000;
 
 const $ = (id) => document.getElementById(id);
 
 // ---------------------------------------------------------------------------------------------
-// Links
+// Connections
 
 /**
- * @typedef {object} Link an open or opening connection, SockJS or plain WebSocket
+ * @typedef {object} Link a SockJS or WebSocket object
  * @property {(text: string) => void} send
  * @property {() => void} close
  */
@@ -33,31 +33,31 @@ let base = (new URLSearchParams(location.search).get('server') || location.origi
   '',
 );
 
-/** @returns {string} the transport picked: `automatic`, `websocket-raw` or a name sockjs-client knows */
-function picked() {
+/** @returns {string} the chosen transport: `automatic`, `websocket-raw` or a name of sockjs-client */
+function chosenTransport() {
   return document.querySelector('input[name="transport"]:checked').value;
 }
 
 /**
  * @param {string} service `echo` or `chat`
  * @returns {Link}
- * @throws when the server's address cannot be one
+ * @throws {Error} if the address of the server is not valid
  */
 function open(service) {
   if (!/^https?:\/\/[^/]/.test(base)) throw new Error('A server address begins with http://.');
-  const transport = picked();
+  const transport = chosenTransport();
   const url = `${base}/${service}`;
   if (transport === 'websocket-raw') {
     return new WebSocket(`${url.replace(/^http/, 'ws')}/websocket`);
   }
-  // sockjs-client allows a transport some 300 ms per round trip, too little for a busy computer.
+  // By default sockjs-client gives a transport about 300 ms for a round trip, which is too little on a busy computer.
   const options = { timeout: 5000 };
   if (transport !== 'automatic') options.transports = transport;
   return new SockJS(url, null, options);
 }
 
 /**
- * Closes a link whose events are of no more interest.
+ * Closes a connection, and ignores its later events.
  *
  * @param {Link | null} link
  */
@@ -68,20 +68,20 @@ function drop(link) {
 }
 
 // ---------------------------------------------------------------------------------------------
-// Connection: the echo link's state is the page's state
+// State: the page shows the state of the echo connection
 
 /** @type {Link | null} */
 let echo = null;
 /** @type {Link | null} */
 let chat = null;
-/** Time of the echo link's opening (ms), 0 while it is not open. */
+/** When the echo connection was opened (ms); 0 while it is not open. */
 let openedAt = 0;
 
 /**
- * @param {'connecting' | 'open' | 'closed' | 'off'} state `off` is closed by the person
+ * @param {'connecting' | 'open' | 'closed' | 'off'} state `off`: the user has closed the connection
  * @param {string} title
  * @param {string} detail
- * @param {string} [short] the title for the bar
+ * @param {string} [short] a shorter title, for the bar at the top
  */
 function showState(state, title, detail, short = title) {
   document.body.dataset.state = state;
@@ -94,7 +94,7 @@ function showState(state, title, detail, short = title) {
 }
 
 /**
- * Leaves the element alone when nothing changes, so screen readers do not repeat it.
+ * Sets the text of an element only if it differs, because screen readers would read the same text again.
  *
  * @param {string} id
  * @param {string} text
@@ -115,13 +115,18 @@ function connect() {
   setText('duration', '–');
   setText('closed', '–');
   chatClosed('Connecting…');
-  showState('connecting', 'Connecting…', `Trying ${spoken(picked())} to ${base}`, 'Connecting');
+  showState(
+    'connecting',
+    'Connecting…',
+    `Trying ${titleOf(chosenTransport())} to ${base}`,
+    'Connecting',
+  );
 
   try {
     if (typeof SockJS === 'undefined') throw new Error('The SockJS client did not load.');
     echo = open('echo');
   } catch (error) {
-    showState('closed', 'Cannot connect', plain(error));
+    showState('closed', 'Cannot connect', sentence(error));
     chatClosed('Not connected');
     return;
   }
@@ -129,11 +134,11 @@ function connect() {
     openedAt = performance.now();
     setText('actual', echo.transport || 'raw websocket');
     setText('duration', '0:00');
-    const seat = base === location.origin ? 'the server of this page' : `${base}, another origin`;
-    showState('open', 'Connected', `Talking to ${seat}.`, echo.transport || 'raw websocket');
+    const server = base === location.origin ? 'the server of this page' : `${base}, another origin`;
+    showState('open', 'Connected', `Connected to ${server}.`, echo.transport || 'raw websocket');
     openChat();
   };
-  echo.onmessage = (event) => answered(event.data);
+  echo.onmessage = (event) => onEcho(event.data);
   echo.onclose = (event) => {
     const wasOpen = openedAt > 0;
     openedAt = 0;
@@ -148,7 +153,7 @@ function connect() {
   };
 }
 
-/** The person asks for the end. */
+/** Closes the connections when the user asks for it. */
 function disconnect() {
   drop(echo);
   drop(chat);
@@ -161,12 +166,12 @@ function disconnect() {
 }
 
 /**
- * @param {{code: number}} event the link's close event
+ * @param {{code: number}} event the close event
  * @param {boolean} wasOpen
- * @returns {[string, string]} what happened, in plain words
+ * @returns {[string, string]} a title, and a sentence that explains it
  */
 function explain({ code }, wasOpen) {
-  const transport = picked();
+  const transport = chosenTransport();
   if (wasOpen) {
     if (code === 1006) {
       return [
@@ -183,12 +188,12 @@ function explain({ code }, wasOpen) {
     ];
   }
   if (code === 2000 && transport === 'automatic') {
-    return ['Cannot connect', 'The server is there, but no transport got through to it.'];
+    return ['Cannot connect', 'The server answers, but no transport can connect to it.'];
   }
   if (code === 2000 || code === 2007) {
     return [
       'Transport not available',
-      `This browser, the server or something between them does not let ${transport} through.`,
+      `This browser, the server or a proxy between them does not support ${transport}.`,
     ];
   }
   if (transport === 'websocket-raw') {
@@ -201,19 +206,19 @@ function explain({ code }, wasOpen) {
  * @param {Error} error
  * @returns {string} its message as a sentence
  */
-function plain(error) {
+function sentence(error) {
   const text = error.message.replace(/^\w+Error: /, '');
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 /** @param {string} transport */
-function spoken(transport) {
+function titleOf(transport) {
   return (
     { automatic: 'the best transport', 'websocket-raw': 'a raw websocket' }[transport] || transport
   );
 }
 
-/** Once a second: the session's duration, and a word when the server has fallen silent. */
+/** Shows the duration of the session, and whether the server does not answer; called once a second. */
 function tick() {
   if (!openedAt) return;
   const seconds = Math.floor((performance.now() - openedAt) / 1000);
@@ -223,8 +228,8 @@ function tick() {
 
   const silence = waiting.length ? performance.now() - waiting[0].at : 0;
   if (silence > STALL) {
-    const hint = 'It may be gone, or this browser has too many connections to it.';
-    showState('connecting', 'No answer', `The server has been silent for a while. ${hint}`);
+    const hint = 'It may have stopped, or this browser has too many connections to it.';
+    showState('connecting', 'No answer', `The server does not answer. ${hint}`);
   } else if (document.body.dataset.state === 'connecting') {
     showState('open', 'Connected', 'The server answers again.', echo.transport || 'raw websocket');
   }
@@ -233,7 +238,7 @@ function tick() {
 // ---------------------------------------------------------------------------------------------
 // Echo
 
-/** Messages on their way, oldest first; the server answers in order. */
+/** The messages without an answer, the oldest first. The server answers in order. */
 const waiting = [];
 /** Round-trip times (ms), the newest last. */
 const times = [];
@@ -242,7 +247,7 @@ let nextNumber = 0;
 
 /**
  * @param {string} text
- * @param {string} [typed] the person's own words, shown again when they are back
+ * @param {string} [typed] the text, if the user has typed it: the page then says when it is back
  */
 function send(text, typed) {
   waiting.push({ text, typed, at: performance.now() });
@@ -256,7 +261,7 @@ function sendSample() {
 }
 
 /** @param {string} text an echo */
-function answered(text) {
+function onEcho(text) {
   const sent = waiting.shift();
   if (!sent || sent.text !== text) {
     setText('echo-answer', 'An echo came back changed or out of order. That is a bug.');
@@ -277,12 +282,12 @@ function resetTimes() {
 }
 
 /**
- * Sends at the chosen rate, in steps of 50 ms or more.
+ * Sends messages at the chosen rate, in steps of 50 ms or more.
  *
- * @param {number} [owed] messages due, fractions included
+ * @param {number} [owed] messages that are due since the last step; may be a fraction
  * @param {number} [since] time of the last step
  */
-function pace(owed = 0, since = performance.now()) {
+function sendAtRate(owed = 0, since = performance.now()) {
   const now = performance.now();
   const rate = RATES[Number($('rate').value)];
   let due = Math.min(owed + (rate * (now - since)) / 1000, Math.max(1, rate / 4));
@@ -290,7 +295,7 @@ function pace(owed = 0, since = performance.now()) {
   for (; due >= 1; due -= 1) {
     if (waiting.length < MAX_WAITING) sendSample();
   }
-  setTimeout(pace, 50, due, now);
+  setTimeout(sendAtRate, 50, due, now);
 }
 
 function showRate() {
@@ -302,7 +307,7 @@ function showRate() {
 
 /**
  * @param {number} time in milliseconds
- * @returns {string} with the digits that mean something
+ * @returns {string} rounded, with the unit
  */
 function ms(time) {
   return `${digits(time)} ms`;
@@ -315,7 +320,7 @@ function digits(time) {
 }
 
 // ---------------------------------------------------------------------------------------------
-// Figures and graph, redrawn at most once a frame and only when something changed
+// Figures and graph: drawn again only if something has changed, at most once a frame
 
 let stale = true;
 
@@ -362,7 +367,7 @@ function drawGraph(median) {
   const style = getComputedStyle(document.body);
   const colour = (name) => style.getPropertyValue(name).trim();
   const left = 12;
-  const right = width - 52; // the scale's figures stand to the right
+  const right = width - 52; // the figures of the scale are to the right of it
   const top = 16;
   const floor = height - 14;
   const step = 5;
@@ -415,7 +420,7 @@ function drawGraph(median) {
 
 /**
  * @param {number} time
- * @returns {number} the next round number: 1, 2, 4 or 10 times a power of ten
+ * @returns {number} the next of 1, 2, 4 or 10 times a power of ten
  */
 function ceiling(time) {
   const power = 10 ** Math.floor(Math.log10(time));
@@ -425,14 +430,14 @@ function ceiling(time) {
 // ---------------------------------------------------------------------------------------------
 // Chat
 
-/** This tab's connection id in the chat, known once the server has let it in. */
+/** The id of this page's connection to the chat; empty until the server has sent it. */
 let ownId = '';
 
 function openChat() {
   chat = open('chat');
   ownId = '';
   chat.onopen = () => chat.send(JSON.stringify({ name: $('name').value }));
-  chat.onmessage = (event) => heard(JSON.parse(event.data));
+  chat.onmessage = (event) => onChatEvent(JSON.parse(event.data));
   chat.onclose = ({ code, reason }) => {
     chat = null;
     chatClosed('Connection lost');
@@ -442,16 +447,16 @@ function openChat() {
   };
 }
 
-/** @param {string} why */
-function chatClosed(why) {
+/** @param {string} reason */
+function chatClosed(reason) {
   $('say').disabled = true;
-  setText('people', why);
+  setText('people', reason);
 }
 
 /** @param {{type: string, id: string, name: string, before?: string, text?: string, people: number}} event */
-function heard({ type, id, name, before, text, people }) {
+function onChatEvent({ type, id, name, before, text, people }) {
   if (type === 'join' && !ownId) {
-    ownId = id; // the first thing the chat says is our own arrival
+    ownId = id; // the first event is that this page has joined
     $('say').disabled = false;
     note(`You are here as ${name}.`);
   } else if (type === 'join') note(`${name} came in.`);
@@ -467,7 +472,7 @@ function heard({ type, id, name, before, text, people }) {
 function showChatHint(people) {
   const websocket = /^(websocket|raw websocket)$/.test($('actual').textContent);
   let hint = 'Open this page in a second tab and talk to yourself.';
-  if (people > 1) hint = 'Everybody who has this page open reads along.';
+  if (people > 1) hint = 'Everybody who has this page open sees your messages.';
   if (people > 2 && !websocket) {
     hint =
       'A browser opens six HTTP connections to a server: from three tabs on, prefer websocket.';
@@ -491,9 +496,9 @@ function note(text) {
 function say(name, text, mine) {
   const item = document.createElement('li');
   item.className = mine ? 'said mine' : 'said';
-  const who = document.createElement('b');
-  who.textContent = mine ? `${name} (you)` : name;
-  item.append(who, text);
+  const author = document.createElement('b');
+  author.textContent = mine ? `${name} (you)` : name;
+  item.append(author, text);
   append(item);
 }
 
@@ -505,7 +510,7 @@ function append(item) {
   log.scrollTop = log.scrollHeight;
 }
 
-/** A tab keeps its name over reloads. */
+/** Shows the name that this tab had before it was loaded again, or a random one. */
 function rememberName() {
   const animals = ['Otter', 'Heron', 'Badger', 'Lynx', 'Marten', 'Wren', 'Newt', 'Hare'];
   const pick = animals[Math.floor(Math.random() * animals.length)];
@@ -568,6 +573,6 @@ rememberName();
 sessionStorage.setItem('name', $('name').value);
 showRate();
 setInterval(tick, 1000);
-pace();
+sendAtRate();
 draw();
 connect();
