@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * Messages over Hixie-76, heartbeats, and how such a websocket ends.
+ * Hixie-76: messages, heartbeats, and the end of such a websocket.
  */
 
 const { addition, ingresses, survival } = require('./support/library');
@@ -20,7 +20,7 @@ describe.each(ingresses)('the framing of Hixie-76, by the %s ingress', (ingress)
     return { hixie, peer };
   }
 
-  test('messages come one by one, in arrays and as other values', async () => {
+  test('elements of an array are delivered one by one, any other value as one message', async () => {
     const { hixie, peer } = await open(await startEcho(ingress));
     hixie.wire.write(
       Buffer.concat(['["a","b"]', '', '[]', '"c"', '{"d":1}', ' ["e"]'].map(textFrame)),
@@ -32,7 +32,7 @@ describe.each(ingresses)('the framing of Hixie-76, by the %s ingress', (ingress)
     }
   });
 
-  test('a message may come byte by byte', async () => {
+  test('a message can arrive byte by byte', async () => {
     const { hixie, peer } = await open(await startEcho(ingress));
     for (const byte of textFrame('["h\u00e9llo"]')) {
       await new Promise((resolve) => hixie.wire.socket.write(Buffer.from([byte]), resolve));
@@ -42,7 +42,7 @@ describe.each(ingresses)('the framing of Hixie-76, by the %s ingress', (ingress)
     expect(await hixie.message()).toBe('a["h\u00e9llo"]');
   });
 
-  test('text that is no UTF-8 has its bytes replaced', async () => {
+  test('invalid UTF-8 is replaced by U+FFFD', async () => {
     const { hixie, peer } = await open(await startEcho(ingress));
     hixie.send(Buffer.from('"a\xc3\x28b\xe2\x82"', 'latin1'));
     await peer.until('data');
@@ -50,7 +50,7 @@ describe.each(ingresses)('the framing of Hixie-76, by the %s ingress', (ingress)
     expect(await hixie.message()).toBe('a["a\\ufffd(b\\ufffd"]');
   });
 
-  test('any first byte without its high bit begins a text', async () => {
+  test('any first byte below 0x80 begins a text frame', async () => {
     const { hixie, peer } = await open(await startEcho(ingress));
     const frame = textFrame('["a"]');
     frame[0] = 0x7f;
@@ -59,7 +59,7 @@ describe.each(ingresses)('the framing of Hixie-76, by the %s ingress', (ingress)
     expect(peer.messages).toEqual(['a']);
   });
 
-  test('what the application writes leaves as text, whatever it is', async () => {
+  test('everything that the application writes is sent as text', async () => {
     const { hixie, peer } = await open(await startService(ingress, { binary: true }));
     peer.conn.write('\ud800x\u20ac\u{1f600}');
     expect(await hixie.message()).toBe('a["\\ud800x\u20ac\\ud83d\\ude00"]');
@@ -69,7 +69,7 @@ describe.each(ingresses)('the framing of Hixie-76, by the %s ingress', (ingress)
     expect(await hixie.message()).toBe(`a["${'x'.repeat(100_000)}"]`);
   });
 
-  test('frames that state their length are skipped', async () => {
+  test('frames with a length are skipped', async () => {
     const { hixie, peer } = await open(await startEcho(ingress));
     hixie.wire.write(sizedFrame([3], 'abc'));
     hixie.wire.write(sizedFrame([0], ''));
@@ -80,7 +80,7 @@ describe.each(ingresses)('the framing of Hixie-76, by the %s ingress', (ingress)
     expect(peer.messages).toEqual(['a']);
   });
 
-  survival(3, 'whatever bytes are in them', async () => {
+  survival(3, 'frames with a length are skipped whatever bytes they contain', async () => {
     const { hixie, peer } = await open(await startEcho(ingress));
     hixie.wire.write(sizedFrame([3], Buffer.from([0xff, 0x00, 0xff])));
     hixie.send('["a"]');
@@ -88,7 +88,7 @@ describe.each(ingresses)('the framing of Hixie-76, by the %s ingress', (ingress)
     expect(peer.messages).toEqual(['a']);
   });
 
-  test('a close of the client is answered, and nothing that follows it is delivered', async () => {
+  test('a close frame of the client is answered, and nothing that follows it is delivered', async () => {
     const { hixie, peer } = await open(await startEcho(ingress));
     hixie.wire.write(Buffer.concat([textFrame('["a"]'), CLOSING, textFrame('["late"]')]));
     expect(await hixie.message()).toBe('a["a"]');
@@ -102,7 +102,7 @@ describe.each(ingresses)('the framing of Hixie-76, by the %s ingress', (ingress)
     ['close(3001, …)', (conn) => conn.close(3001, 'bye'), '\0c[3001,"bye"]\xff'],
     ['end(message)', (conn) => conn.end('last'), '\0a["last"]\xff\0c[1000,"Normal closure"]\xff'],
     ['destroy()', (conn) => conn.destroy(), '\0c[1000,"Normal closure"]\xff'],
-  ])('%s says why, closes, and does not wait for the client', async (_, end, frames) => {
+  ])('%s sends the reason, and closes without waiting for the client', async (_, end, frames) => {
     const { hixie, peer } = await open(await startService(ingress));
     end(peer.conn);
     expect(peer.events).toEqual([['end'], ['close']]);
@@ -117,7 +117,7 @@ describe.each(ingresses)('the framing of Hixie-76, by the %s ingress', (ingress)
     expect(peer.events).toEqual([['end'], ['close']]);
   });
 
-  test('a client that leaves closes it', async () => {
+  test('a client that leaves ends its session', async () => {
     for (const leave of ['end', 'destroy', 'resetAndDestroy']) {
       const { hixie, peer } = await open(await startService(ingress));
       hixie.wire.socket[leave]();
@@ -144,7 +144,7 @@ describe.each(ingresses)('the framing of Hixie-76, by the %s ingress', (ingress)
     }
   });
 
-  addition('so does one that is longer than max_message_size', async () => {
+  addition('a message longer than max_message_size closes it', async () => {
     const { hixie, peer } = await open(await startService(ingress, { max_message_size: 1000 }));
     hixie.send(`"${'x'.repeat(998)}"`);
     await peer.until('data');
@@ -152,7 +152,7 @@ describe.each(ingresses)('the framing of Hixie-76, by the %s ingress', (ingress)
     await hixie.closed();
   });
 
-  test('heartbeats are h frames, which nobody answers', async () => {
+  test('heartbeats are h frames, which need no answer', async () => {
     const server = await startService(ingress, {
       heartbeat_delay: 20,
       pong_timeout: 30,
@@ -163,7 +163,7 @@ describe.each(ingresses)('the framing of Hixie-76, by the %s ingress', (ingress)
     expect(peer.conn.readyState).toBe(1);
   });
 
-  addition('a paused connection is not read from', async () => {
+  addition('a paused connection delivers nothing until it is resumed', async () => {
     const { hixie, peer } = await open(await startService(ingress));
     peer.conn.pause();
     hixie.send('["a"]');
@@ -174,26 +174,31 @@ describe.each(ingresses)('the framing of Hixie-76, by the %s ingress', (ingress)
     expect(peer.messages).toEqual(['a']);
   });
 
-  addition('what a slow client has not taken is counted, and drain follows', async () => {
-    const { hixie, peer } = await open(await startService(ingress, { high_water_mark: MEBIBYTE }));
-    const { conn } = peer;
-    hixie.wire.socket.pause();
-    let messages = 0;
-    do {
+  addition(
+    "bufferedAmount counts what a slow client has not read, and 'drain' follows",
+    async () => {
+      const { hixie, peer } = await open(
+        await startService(ingress, { high_water_mark: MEBIBYTE }),
+      );
+      const { conn } = peer;
+      hixie.wire.socket.pause();
+      let messages = 0;
+      do {
+        messages++;
+        conn.write('x'.repeat(MEBIBYTE));
+        await new Promise(setImmediate);
+      } while (conn.bufferedAmount <= MEBIBYTE);
       messages++;
-      conn.write('x'.repeat(MEBIBYTE));
-      await new Promise(setImmediate);
-    } while (conn.bufferedAmount <= MEBIBYTE);
-    messages++;
-    expect(conn.write('x'.repeat(MEBIBYTE))).toBe(false);
-    const drained = new Promise((resolve) => conn.once('drain', resolve));
-    hixie.wire.socket.resume();
-    await drained;
-    expect(conn.bufferedAmount).toBe(0);
-    for (; messages > 0; messages--) expect(await hixie.message()).toHaveLength(MEBIBYTE + 5);
-  });
+      expect(conn.write('x'.repeat(MEBIBYTE))).toBe(false);
+      const drained = new Promise((resolve) => conn.once('drain', resolve));
+      hixie.wire.socket.resume();
+      await drained;
+      expect(conn.bufferedAmount).toBe(0);
+      for (; messages > 0; messages--) expect(await hixie.message()).toHaveLength(MEBIBYTE + 5);
+    },
+  );
 
-  addition('a client that takes too little gets whole messages, then the reason', async () => {
+  addition('a client that reads too slowly gets whole messages, then the reason', async () => {
     const { hixie, peer } = await open(await startService(ingress, { max_buffered: MEBIBYTE }));
     const { conn } = peer;
     hixie.wire.socket.pause();

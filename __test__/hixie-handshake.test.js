@@ -1,30 +1,20 @@
 'use strict';
 
 /*
- * The handshake of Hixie-76: the head of the answer leaves before the third key has come, because HAProxy
- * forwards the key only when it has seen that head.
+ * The handshake of Hixie-76: the head of the answer is sent before the third key has arrived, because HAProxy forwards
+ * the key only after that head.
  */
 
 const { AsyncLocalStorage } = require('async_hooks');
 const { once } = require('events');
-const https = require('https');
-const tls = require('tls');
-const {
-  addition,
-  deviation,
-  ingresses,
-  sockjs,
-  survival,
-  throughIngress,
-} = require('./support/library');
+const { addition, deviation, ingresses, survival } = require('./support/library');
 const { startEcho, startServer, startService } = require('./support/server');
 const { ANSWER, CLOSING, HixieClient, KEY_3, textFrame } = require('./support/hixie-client');
-const { HttpConnection } = require('./support/http-client');
 
 const TARGET = '/s/0/0/websocket';
 
 describe.each(ingresses)('the handshake of Hixie-76, by the %s ingress', (ingress) => {
-  test('the head is answered before the third key, and that with the opening', async () => {
+  test('the head is answered before the third key, and the key together with the o frame', async () => {
     const server = await startServer(ingress);
     const session = server.session('/echo');
     const hixie = HixieClient.begin(server, `${session}/websocket`);
@@ -45,7 +35,7 @@ describe.each(ingresses)('the handshake of Hixie-76, by the %s ingress', (ingres
     expect(await hixie.message()).toBe('a["a"]');
   });
 
-  test("'connection' comes when the third key has come, whole", async () => {
+  test("'connection' is emitted when the whole third key has arrived", async () => {
     const connections = [];
     const server = await startService(ingress, {}, (conn) => connections.push(conn));
     const hixie = HixieClient.begin(server, TARGET);
@@ -67,17 +57,20 @@ describe.each(ingresses)('the handshake of Hixie-76, by the %s ingress', (ingres
   });
 
   if (ingress === 'takeover') {
-    addition('its socket is taken, whenever the third key comes', async () => {
-      const server = await startService(ingress);
-      await HixieClient.open(server, TARGET);
-      HixieClient.begin(server, TARGET, { early: KEY_3 });
-      for (const { conn } of [await server.accept(), await server.accept()]) {
-        expect(conn._session.recv.connection._handle).toBe(null);
-      }
-    });
+    addition(
+      'its socket is taken over, whether the third key comes with the head or later',
+      async () => {
+        const server = await startService(ingress);
+        await HixieClient.open(server, TARGET);
+        HixieClient.begin(server, TARGET, { early: KEY_3 });
+        for (const { conn } of [await server.accept(), await server.accept()]) {
+          expect(conn._session.recv.connection._handle).toBe(null);
+        }
+      },
+    );
   }
 
-  test('the third key may come in the segment of the head', async () => {
+  test('the third key can arrive in the segment of the head', async () => {
     const server = await startEcho(ingress);
     const hixie = HixieClient.begin(server, TARGET, { early: KEY_3 });
     expect((await hixie.connection.response()).status).toBe(101);
@@ -101,21 +94,25 @@ describe.each(ingresses)('the handshake of Hixie-76, by the %s ingress', (ingres
     }
   });
 
-  survival(3, 'a close in the segment of the third key closes what has been opened', async () => {
-    const early = Buffer.concat([KEY_3, CLOSING]);
-    for (const waits of [false, true]) {
-      const server = await startService(ingress);
-      const hixie = HixieClient.begin(server, TARGET, waits ? {} : { early });
-      await hixie.connection.response();
-      if (waits) hixie.wire.write(early);
-      expect(await hixie.rest()).toBe(`${ANSWER}\0o\xff\xff\0`);
-      const peer = await server.accept();
-      await peer.until('close');
-      expect(peer.events).toEqual([['end'], ['close']]);
-    }
-  });
+  survival(
+    3,
+    'a close in the segment of the third key closes the session that it opens',
+    async () => {
+      const early = Buffer.concat([KEY_3, CLOSING]);
+      for (const waits of [false, true]) {
+        const server = await startService(ingress);
+        const hixie = HixieClient.begin(server, TARGET, waits ? {} : { early });
+        await hixie.connection.response();
+        if (waits) hixie.wire.write(early);
+        expect(await hixie.rest()).toBe(`${ANSWER}\0o\xff\xff\0`);
+        const peer = await server.accept();
+        await peer.until('close');
+        expect(peer.events).toEqual([['end'], ['close']]);
+      }
+    },
+  );
 
-  /** @returns the answer to a handshake that is refused, after the end of its connection */
+  /** Sends a handshake that is refused. @returns the answer, when the connection has ended */
   async function refused(target, headers) {
     const server = await startService(ingress);
     const hixie = HixieClient.begin(server, target, { headers, early: KEY_3 });
@@ -131,11 +128,15 @@ describe.each(ingresses)('the handshake of Hixie-76, by the %s ingress', (ingres
     ['no second key', { 'Sec-WebSocket-Key2': undefined }, 'header: Sec-WebSocket-Key2'],
     ['an empty second key', { 'Sec-WebSocket-Key2': '' }, 'header: Sec-WebSocket-Key2'],
     ['a key without spaces', { 'Sec-WebSocket-Key1': '1234' }, invalid],
-    ['a key that its spaces do not divide', { 'Sec-WebSocket-Key2': '1 2 3' }, invalid],
+    [
+      'a key whose number is not divisible by its spaces',
+      { 'Sec-WebSocket-Key2': '1 2 3' },
+      invalid,
+    ],
     ['a key without digits', { 'Sec-WebSocket-Key1': 'a b c' }, invalid],
     ['two first keys', { 'sec-websocket-key1': '4 a' }, invalid],
-    ['a version', { 'Sec-WebSocket-Version': '13' }, 'header: Sec-WebSocket-Key'],
-    ['a version of its own', { 'Sec-WebSocket-Version': '0' }, 'WebSocket version: 0'],
+    ['version 13', { 'Sec-WebSocket-Version': '13' }, 'header: Sec-WebSocket-Key'],
+    ['version 0', { 'Sec-WebSocket-Version': '0' }, 'WebSocket version: 0'],
     ['the key of RFC 6455', { 'Sec-WebSocket-Key': 'x' }, 'WebSocket version: undefined'],
   ])('%s is refused with 400', async (_, headers, text) => {
     const { status, body } = await refused(TARGET, headers);
@@ -150,7 +151,7 @@ describe.each(ingresses)('the handshake of Hixie-76, by the %s ingress', (ingres
     }
   });
 
-  test('keys may hide the least and the greatest number', async () => {
+  test('a key can encode 0 and 4294967295', async () => {
     const server = await startService(ingress);
     for (const key of ['0 x', '4294967295 x']) {
       const headers = { 'Sec-WebSocket-Key1': key };
@@ -159,12 +160,12 @@ describe.each(ingresses)('the handshake of Hixie-76, by the %s ingress', (ingres
     }
   });
 
-  test('a version that is empty counts as none', async () => {
+  test('an empty version is ignored', async () => {
     const server = await startService(ingress);
     await HixieClient.open(server, TARGET, { headers: { 'Sec-WebSocket-Version': '' } });
   });
 
-  test('a raw websocket is refused, as without a version that it knows', async () => {
+  test('a raw websocket is refused with 400', async () => {
     const server = await startService(ingress);
     const hixie = HixieClient.begin(server, '/s/websocket');
     const response = await hixie.connection.response();
@@ -181,14 +182,14 @@ describe.each(ingresses)('the handshake of Hixie-76, by the %s ingress', (ingres
     ['', { 'X-Forwarded-Scheme': 'https' }, 'wss://localhost/s/0/0/websocket'],
     ['', { 'X-Forwarded-Proto': 'https' }, 'wss://localhost/s/0/0/websocket'],
     ['', { 'X-Forwarded-Proto': 'https, http' }, 'ws://localhost/s/0/0/websocket'],
-  ])('the location of a request %j with %j is %s', async (query, headers, location) => {
+  ])('the location for the query %j and the headers %j is %s', async (query, headers, location) => {
     const server = await startService(ingress);
     const hixie = HixieClient.begin(server, TARGET + query, { headers });
     const response = await hixie.connection.response();
     expect(response.headers['sec-websocket-location']).toBe(location);
   });
 
-  test('without Host or Origin there is an answer, too', async () => {
+  test('a request without Host and Origin is answered', async () => {
     const server = await startService(ingress);
     const headers = { Host: undefined, Origin: undefined };
     const hixie = HixieClient.begin(server, TARGET, { headers, version: '1.0' });
@@ -197,13 +198,13 @@ describe.each(ingresses)('the handshake of Hixie-76, by the %s ingress', (ingres
     expect(response.headers).not.toHaveProperty('sec-websocket-origin');
   });
 
-  test('an origin above ASCII is repeated as it came', async () => {
+  test('an origin with a byte above ASCII is returned unchanged', async () => {
     const server = await startService(ingress);
     const hixie = await HixieClient.open(server, TARGET, { headers: { Origin: 'http://\xe9' } });
     expect(hixie.response.headers['sec-websocket-origin']).toBe('http://\xe9');
   });
 
-  test('headers of faye_server_options are added to the answer and replace none', async () => {
+  test('headers of faye_server_options are added to the answer, and replace no header', async () => {
     const options = { headers: { 'X-Added': 'yes', Upgrade: 'no', 'sec-websocket-origin': 'no' } };
     const server = await startService(ingress, { faye_server_options: options });
     const { response } = await HixieClient.open(server, TARGET);
@@ -220,7 +221,7 @@ describe.each(ingresses)('the handshake of Hixie-76, by the %s ingress', (ingres
       return hixie;
     }
 
-    test('nothing is opened for a client that leaves', async () => {
+    test('a client that leaves opens no connection', async () => {
       const connections = [];
       const server = await startService(ingress, {}, (conn) => connections.push(conn));
       const ends = await begin(server);
@@ -236,17 +237,17 @@ describe.each(ingresses)('the handshake of Hixie-76, by the %s ingress', (ingres
       expect(connections).toEqual([]);
     });
 
-    test('a client that has left before the handler is called leaves nothing', async () => {
-      const gone = [];
+    test('a client that leaves before the handler is called keeps no connection open', async () => {
+      const handled = [];
       const install = (httpServer, library) => {
         const handler = library.createServer({ prefix: '/s' }).middleware();
         httpServer.on('upgrade', async (request, socket, head) => {
           socket.on('error', () => {});
-          // The stream of a socket that has ended says so when it is read.
+          // A socket emits 'end' only while it is read.
           socket.resume();
           if (!socket.readableEnded) await once(socket, 'end');
           handler(request, socket, head);
-          gone.push(request.url);
+          handled.push(request.url);
         });
       };
       const server = await startServer(ingress, { install });
@@ -256,10 +257,10 @@ describe.each(ingresses)('the handshake of Hixie-76, by the %s ingress', (ingres
       const closed = once(server.http, 'close');
       server.http.close();
       await closed;
-      expect(gone).toEqual([TARGET]);
+      expect(handled).toEqual([TARGET]);
     });
 
-    test('a client that ends its side behind the key is answered first', async () => {
+    test('a client that half-closes after the key gets its answer', async () => {
       const server = await startService(ingress);
       const hixie = await begin(server, '');
       hixie.wire.socket.end(KEY_3);
@@ -283,7 +284,7 @@ describe.each(ingresses)('the handshake of Hixie-76, by the %s ingress', (ingres
       expect(connections).toEqual([]);
     });
 
-    addition('with the key in time, the websocket outlives that', async () => {
+    addition('a websocket whose key came in time outlives headersTimeout', async () => {
       const server = await startEcho(ingress);
       server.http.headersTimeout = 100;
       const hixie = await begin(server, '');
@@ -309,22 +310,9 @@ describe.each(ingresses)('the handshake of Hixie-76, by the %s ingress', (ingres
   });
 
   test('over https the location is wss, and the third key is answered', async () => {
-    // No certificate is needed with a key that both sides know.
-    const psk = { ciphers: 'PSK', maxVersion: 'TLSv1.2' };
-    const key = Buffer.alloc(16, 7);
-    const httpServer = https.createServer({ ...psk, pskCallback: () => key });
-    const service = sockjs.createServer({ prefix: '/s', log: () => {} });
-    service.on('connection', (conn) => conn.on('data', (message) => conn.write(message)));
-    throughIngress(ingress, () => service.installHandlers(httpServer));
-    await new Promise((resolve) => httpServer.listen(0, '127.0.0.1', resolve));
-    const socket = tls.connect({
-      ...psk,
-      host: '127.0.0.1',
-      port: httpServer.address().port,
-      pskCallback: () => ({ psk: key, identity: 'test' }),
-      checkServerIdentity: () => undefined,
-    });
-    const hixie = HixieClient.begin({ connect: () => new HttpConnection(socket) }, TARGET);
+    const echo = (conn) => conn.on('data', (message) => conn.write(message));
+    const server = await startService(ingress, {}, echo, { secure: true });
+    const hixie = HixieClient.begin(server, TARGET);
     const response = await hixie.connection.response();
     expect(response.headers['sec-websocket-location']).toBe(`wss://localhost${TARGET}`);
     hixie.wire.write(KEY_3);
@@ -334,6 +322,5 @@ describe.each(ingresses)('the handshake of Hixie-76, by the %s ingress', (ingres
     expect(await hixie.message()).toBe('a["a"]');
     hixie.wire.write(CLOSING);
     await hixie.closed();
-    await new Promise((resolve) => httpServer.close(resolve));
   });
 });

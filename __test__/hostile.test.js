@@ -18,13 +18,21 @@ const upgrade = (target, method = 'GET') =>
   'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
 const post = (target) => `POST ${target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n`;
 
-/** @param {import('./support/server').TestServer} server one that no client is to be left of, soon */
-async function untilLeft({ http }) {
+/**
+ * Waits until the http server has no connection left.
+ *
+ * @param {import('./support/server').TestServer} server
+ */
+async function untilNoConnections({ http }) {
   const count = promisify(http.getConnections.bind(http));
   while ((await count()) > 0) await new Promise(setImmediate);
 }
 
-/** @param {import('net').Socket} socket of a peer whose side stays open when the server has ended its own */
+/**
+ * Waits until the server has ended its side. The client keeps its own side open; an answer has to be 400.
+ *
+ * @param {import('net').Socket} socket of the client
+ */
 async function untilRefused(socket) {
   socket.allowHalfOpen = true;
   let answer = '';
@@ -33,8 +41,8 @@ async function untilRefused(socket) {
   if (answer) expect(answer).toMatch(/^HTTP\/1\.1 400 /);
 }
 
-describe.each(ingresses)('strangers, by the %s ingress', (ingress) => {
-  survival(3, 'an upgrade pipelined behind another request gets both answered', async () => {
+describe.each(ingresses)('hostile clients, by the %s ingress', (ingress) => {
+  survival(3, 'a request and the upgrade pipelined behind it are both answered', async () => {
     const server = await startEcho(ingress);
     for (const transport of ['xhr', 'xhr_streaming']) {
       const { socket } = server.connect().wire;
@@ -54,7 +62,7 @@ describe.each(ingresses)('strangers, by the %s ingress', (ingress) => {
 
   survival(
     3,
-    'an upgrade for a plain route waits for the response before it, or goes',
+    'an upgrade for a plain route waits for the response before it, or ends with its client',
     async () => {
       const pending = [];
       const app = (req, res) => pending.push(res);
@@ -77,7 +85,7 @@ describe.each(ingresses)('strangers, by the %s ingress', (ingress) => {
     },
   );
 
-  survival(3, 'an upgrade that nobody is there for is a plain request', async () => {
+  survival(3, 'an upgrade that no listener handles is a plain request', async () => {
     const seen = [];
     const app = (req, res) => {
       seen.push(req.url);
@@ -89,18 +97,18 @@ describe.each(ingresses)('strangers, by the %s ingress', (ingress) => {
     const response = await connection.response();
     expect([response.status, await response.rest()]).toEqual([200, 'the application']);
     await connection.end();
-    // Nobody would hear of an error of such a socket either.
+    // Such a socket has no listener for 'error' either.
     for (const leave of ['resetAndDestroy', 'destroy', 'end']) {
       const { socket } = server.connect().wire;
       await once(socket, 'connect');
       socket.write(upgrade('/elsewhere'));
       socket[leave]();
     }
-    await untilLeft(server);
+    await untilNoConnections(server);
     expect(seen).toContain('/elsewhere');
   });
 
-  test('an upgrade that somebody else listens for is theirs', async () => {
+  test('an upgrade that another listener handles is left to it', async () => {
     const server = await startService(ingress);
     server.http.on('upgrade', (req, socket) => {
       if (req.url === '/elsewhere') socket.end(`HTTP/1.1 101 ${req.headers.upgrade}\r\n\r\n`);
@@ -116,11 +124,11 @@ describe.each(ingresses)('strangers, by the %s ingress', (ingress) => {
     const { socket } = server.connect().wire;
     socket.write(refused + 'x'.repeat(300_000));
     await untilRefused(socket);
-    // One that keeps its own side open is gone all the same.
-    await untilLeft(server);
+    // The connection ends although the client keeps its own side open.
+    await untilNoConnections(server);
   });
 
-  survival(3, 'an echo lives through a value that cannot be a string', async () => {
+  survival(3, 'an echo survives values that cannot be converted to a string', async () => {
     const log = new Log();
     const server = await startEcho(ingress, { log: log.log });
     const deep = '['.repeat(100_000) + ']'.repeat(100_000);
@@ -133,7 +141,7 @@ describe.each(ingresses)('strangers, by the %s ingress', (ingress) => {
     expect(await ws.message()).toBe('a["[object Object]"]');
     expect(await ws.message()).toBe('a["and on"]');
     expect(log.errors).toHaveLength(3);
-    // What only the application can have made is the application's to hear of.
+    // A value that only the application can have made is an exception for the application.
     const { conn } = await server.accept();
     expect(() => conn.write(Symbol('mine'))).toThrow(TypeError);
     const own = {
@@ -145,7 +153,7 @@ describe.each(ingresses)('strangers, by the %s ingress', (ingress) => {
     expect(() => conn.write(own)).toThrow('mine');
   });
 
-  survival(3, 'many pipelined streams are nothing to warn of', async () => {
+  survival(3, 'many pipelined streams cause no warning about too many listeners', async () => {
     const server = await startService(ingress, { disconnect_delay: 50 });
     const connection = server.connect();
     const [socket] = await once(server.http, 'connection');
@@ -155,10 +163,10 @@ describe.each(ingresses)('strangers, by the %s ingress', (ingress) => {
     for (let i = 0; i < 20; i++) await server.accept();
     expect(socket.listenerCount('end')).toBeLessThan(10);
     connection.abort();
-    await untilLeft(server);
+    await untilNoConnections(server);
   });
 
-  survival(3, 'the last segment of a request may be shorter than its first line', async () => {
+  survival(3, 'the last segment of a request can be shorter than its first line', async () => {
     const server = await startEcho(ingress);
     const connection = server.connect();
     connection.wire.socket.write('GET /s/info HTTP/1.1\r\nHost: localhost\r\n');
@@ -179,7 +187,7 @@ describe.each(ingresses)('strangers, by the %s ingress', (ingress) => {
     }
   });
 
-  test('a close frame right behind a broken message ends the connection', async () => {
+  test('a close frame right after a broken message ends the connection', async () => {
     const server = await startEcho(ingress);
     for (let i = 0; i < 10; i++) {
       const ws = await server.websocket('/s/0/0/websocket');
@@ -188,7 +196,7 @@ describe.each(ingresses)('strangers, by the %s ingress', (ingress) => {
     }
   });
 
-  survival(4, 'a body far beyond the limit gets its 413, however long it is', async () => {
+  survival(4, 'a body far above max_message_size gets 413', async () => {
     const server = await startEcho(ingress, { max_message_size: 1024 });
     const body = Buffer.alloc(8 << 20, 'a');
     for (let i = 0; i < 5; i++) {
@@ -196,7 +204,7 @@ describe.each(ingresses)('strangers, by the %s ingress', (ingress) => {
     }
   });
 
-  survival(4, 'a connection that is over writes to nobody', async () => {
+  survival(4, 'a closed connection writes to no other connection', async () => {
     const listener = (conn) => conn.once('data', () => conn.pause());
     const server = await startService(ingress, {}, listener);
     const session = server.session('/s');
@@ -205,7 +213,7 @@ describe.each(ingresses)('strangers, by the %s ingress', (ingress) => {
     const peer = await server.accept();
     await server.post(`${session}/xhr_send`, '["first","held"]');
     await peer.until('data');
-    // The session ends while a message is held; its place is taken by others.
+    // The session ends while a message is held, and another connection gets its key.
     receiver.wire.socket.destroy();
     while ((await server.post(`${session}/xhr_send`, '["more"]')).status !== 404);
     const ws = await server.websocket('/s/0/0/websocket');

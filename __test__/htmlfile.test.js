@@ -44,7 +44,7 @@ describe.each(ingresses)('htmlfile, by the %s ingress', (ingress) => {
     expect(await stream.until(END)).toBe(script('a["x"]'));
   });
 
-  test('the callback may also be called callback; c goes first', async () => {
+  test('the parameter can also be called callback, and c takes precedence', async () => {
     const server = await startServer(ingress);
     const open = (query) => server.open('GET', `${server.session('/echo')}/htmlfile?${query}`);
     expect(await (await open('callback=a.b-c_D9')).until(END)).toContain('parent.a.b-c_D9;');
@@ -82,7 +82,7 @@ describe.each(ingresses)('htmlfile, by the %s ingress', (ingress) => {
     expect(await stream.rest()).toBe(script(`a["${message}"]`));
   });
 
-  deviation(7, 'a message cannot leave its script', async () => {
+  deviation(7, 'a message cannot end its script element', async () => {
     const server = await startEcho(ingress);
     const session = server.session('/s');
     const stream = await server.open('GET', `${session}/htmlfile?c=callback`);
@@ -93,7 +93,7 @@ describe.each(ingresses)('htmlfile, by the %s ingress', (ingress) => {
     );
   });
 
-  deviation(7, 'response_limit counts what is written', async () => {
+  deviation(7, 'response_limit counts the escaped text', async () => {
     const written = '<script>\np("a[\\"<\\/\\"]");\n</script>\r\n';
     const server = await startService(ingress, {
       response_limit: script('o').length + written.length,

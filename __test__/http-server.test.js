@@ -101,7 +101,7 @@ describe.each(ingresses)('the http server, by the %s ingress', (ingress) => {
     expect(await countConnections(server.http)).toBe(1);
   });
 
-  test('closeAllConnections() ends streams and polls, and leaves websockets alone', async () => {
+  test('closeAllConnections() ends streams and polls, and does not end websockets', async () => {
     const server = await startEcho(ingress);
     const ws = await server.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
@@ -120,7 +120,7 @@ describe.each(ingresses)('the http server, by the %s ingress', (ingress) => {
     expect(await ws.message()).toBe('a["alive"]');
   });
 
-  test('closeIdleConnections() ends idle connections, and leaves waiting ones alone', async () => {
+  test('closeIdleConnections() ends idle connections, and does not end polls and streams', async () => {
     const server = await startEcho(ingress);
     const session = server.session('/s');
     const poll = await server.poll(`${session}/xhr`);
@@ -179,7 +179,7 @@ describe.each(ingresses)('the http server, by the %s ingress', (ingress) => {
     expect(child.lines.slice(1)).toContain('close');
   });
 
-  test('process.exit() at any moment is clean', async () => {
+  test('process.exit() with open sessions ends the process cleanly', async () => {
     const { child, client } = await serveFixture(ingress, 'exits-now.js');
     const stream = await client.open('POST', `${client.session('/s')}/xhr_streaming`);
     await stream.until('a["hello"]\n');

@@ -53,7 +53,7 @@ describe.each(ingresses)('HTTP/1.0, by the %s ingress', (ingress) => {
 });
 
 describe.each(ingresses)('HTTP/1.1, by the %s ingress', (ingress) => {
-  test('answers keep their connection', async () => {
+  test('answers keep the connection open', async () => {
     const server = await startServer(ingress);
     const connection = server.connect();
     for (let i = 0; i < 3; i++) {
@@ -65,7 +65,7 @@ describe.each(ingresses)('HTTP/1.1, by the %s ingress', (ingress) => {
     }
   });
 
-  test('"Connection: close" ends it after the answer', async () => {
+  test('"Connection: close" ends the connection after the answer', async () => {
     const server = await startServer(ingress);
     const connection = server.connect();
     const response = await connection.request('POST', `${server.session('/echo')}/xhr`, {
@@ -122,7 +122,7 @@ describe.each(ingresses)('HTTP/1.1, by the %s ingress', (ingress) => {
     expect(await (await connection.response()).rest()).toBe(WELCOME);
   });
 
-  test('a head may come byte by byte, and a body after it', async () => {
+  test('head and body of a request can arrive byte by byte', async () => {
     const server = await startServer(ingress);
     const session = server.session('/echo');
     await server.post(`${session}/xhr`);
@@ -152,17 +152,17 @@ describe.each(ingresses)('HTTP/1.1, by the %s ingress', (ingress) => {
   });
 
   test.each([
-    ['GARBAGE\r\n\r\n', 'no request at all'],
-    ['GET /echo/ HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n', 'a length that is no number'],
-    ['GET /echo/ HTTP/1.1\r\nHost: a\r\n broken\0: x\r\n\r\n', 'a broken header'],
-  ])('%j is a bad request', async (bytes) => {
+    ['an invalid first line', 'GARBAGE\r\n\r\n'],
+    ['an invalid length', 'GET /echo/ HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n'],
+    ['an invalid header', 'GET /echo/ HTTP/1.1\r\nHost: a\r\n broken\0: x\r\n\r\n'],
+  ])('a request with %s gets 400', async (_, bytes) => {
     const server = await startServer(ingress);
     const connection = server.connect();
     connection.wire.write(bytes);
     expect((await connection.response()).status).toBe(400);
     await connection.end();
 
-    // The same on a connection that has served us well so far.
+    // The same on a connection that has had an answer already.
     const used = server.connect();
     await used.request('GET', '/echo/');
     used.wire.write(bytes);
@@ -170,7 +170,7 @@ describe.each(ingresses)('HTTP/1.1, by the %s ingress', (ingress) => {
     await used.end();
   });
 
-  test('conflicting lengths are not ours to guess', async () => {
+  test('a request with Content-Length and Transfer-Encoding gets 400', async () => {
     const server = await startServer(ingress);
     const session = server.session('/echo');
     await server.post(`${session}/xhr`);
@@ -184,7 +184,7 @@ describe.each(ingresses)('HTTP/1.1, by the %s ingress', (ingress) => {
     await connection.end();
   });
 
-  test('an empty line between two requests is passed over', async () => {
+  test('an empty line between two requests is ignored', async () => {
     const server = await startEcho(ingress);
     const connection = server.connect();
     await connection.request('GET', '/s/');

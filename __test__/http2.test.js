@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * Nobody has promised HTTP/2, but Node's compatible interface is enough for 0.3.24's HTTP transports.
+ * HTTP/2 is not promised, but Node's compatibility interface is enough for the HTTP transports of 0.3.24.
  */
 
 const http2 = require('http2');
@@ -21,7 +21,7 @@ test('streams and waiting polls work over HTTP/2', async () => {
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const client = http2.connect(`http://127.0.0.1:${server.address().port}`);
 
-  /** The body of an answer, up to the first message in it. */
+  /** @returns {Promise<string>} the body of an answer, up to the first message in it */
   const post = (path) =>
     new Promise((resolve, reject) => {
       const request = client.request({ ':method': 'POST', ':path': path }).end();
@@ -44,7 +44,7 @@ test('streams and waiting polls work over HTTP/2', async () => {
     const poll = post('/s/0/poll/xhr');
     const stream = post('/s/0/stream/xhr_streaming');
     await connection('/s/0/stream/xhr_streaming');
-    // Answered later than those two have been asked.
+    // When this one is answered, the server has the two requests above.
     await post('/s/0/other/xhr');
     expect((await connection('/s/0/poll/xhr')).write('later')).toBe(true);
     expect((await connection('/s/0/stream/xhr_streaming')).write('later')).toBe(true);

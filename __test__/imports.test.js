@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * What ES modules import. Node finds the names by reading the source, so that `index.js` has to be written
- * in a way that it understands.
+ * Imports by ES modules. Node finds the names by parsing `index.js`, which therefore has to assign them in a form that
+ * Node recognises.
  */
 
 const path = require('path');

@@ -64,13 +64,13 @@ describe.each(ingresses)('info, by the %s ingress', (ingress) => {
     }
   });
 
-  test('says that websockets are disabled where they are', async () => {
+  test('says when websockets are disabled', async () => {
     const server = await startServer(ingress);
     const { body } = await server.get('/disabled_websocket_echo/info');
     expect(JSON.parse(body).websocket).toBe(false);
   });
 
-  test('says that a cookie is needed where it is', async () => {
+  test('says when a cookie is needed', async () => {
     const server = await startServer(ingress);
     const { body } = await server.get('/cookie_needed_echo/info');
     expect(JSON.parse(body).cookie_needed).toBe(true);
@@ -81,7 +81,7 @@ describe.each(ingresses)('info, by the %s ingress', (ingress) => {
     expect(JSON.parse((await server.get('/s/info')).body).websocket).toBe('yes');
   });
 
-  test('base_url may be a function, called for every answer', async () => {
+  test('base_url can be a function, which is called for every answer', async () => {
     let calls = 0;
     const server = await startService(ingress, { base_url: () => `http://host-${++calls}` });
     expect(JSON.parse((await server.get('/s/info')).body).base_url).toBe('http://host-1');
@@ -97,7 +97,7 @@ describe.each(ingresses)('info, by the %s ingress', (ingress) => {
 });
 
 describe.each(ingresses)('chunking test, by the %s ingress', (ingress) => {
-  test('sends h, then 2 KiB of spaces and h, then h in growing intervals', async () => {
+  test('sends h, then 2 KiB of spaces and h, then further h', async () => {
     const server = await startServer(ingress);
     const response = await server.open('POST', '/echo/chunking_test');
     expect(response.status).toBe(200);
