@@ -10,6 +10,7 @@
 //!   or through JavaScript.
 //! - `addon` (feature `addon`): the binding to Node; the only place that knows napi.
 
+pub mod byte_queue;
 pub mod http;
 pub mod protocol;
 pub mod transport;

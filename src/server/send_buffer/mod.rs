@@ -2,6 +2,7 @@
 
 mod take;
 
+use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::Waker;
 
@@ -11,6 +12,7 @@ use super::frames::Frames;
 use super::io::Io;
 use super::runtime::Runtime;
 use super::socket::Socket;
+use crate::byte_queue::ByteQueue;
 use crate::{lock, may_panic};
 pub use take::Take;
 
@@ -37,15 +39,11 @@ pub struct SendBuffer {
 
 #[derive(Debug, Default)]
 struct State {
-    out: Vec<u8>,
+    out: ByteQueue,
     /// The last flush was large: use a large buffer again.
     large: bool,
-    /// Bytes at the start of `out` that have left.
-    sent: usize,
     /// Bytes that the destination has taken and may not have sent yet.
     taken: usize,
-    /// Positions in `out` at which writes to a websocket begin, at least [`STEP`] apart: it may be truncated there.
-    boundaries: Vec<usize>,
     /// The frames of a response body in `out`: each write is one.
     frames: Frames,
     end: End,
@@ -73,10 +71,10 @@ enum End {
 
 /// Capacity in bytes that an emptied buffer may keep. A larger one goes to the pool, or is freed.
 const KEEP_CAPACITY: usize = 4096;
-/// About this many bytes lie between two boundaries; more if a single write is larger.
-const STEP: usize = 64 << 10;
 /// Bytes of a response body that its destination gets at once. A single frame may be larger.
 const BATCH: usize = 64 << 10;
+/// Parts that one system call writes. Shared writes are long, so more would not pay.
+const MAX_PARTS: usize = 16;
 
 impl SendBuffer {
     /// A send buffer with nothing in it.
@@ -94,17 +92,13 @@ impl SendBuffer {
         if !state.has_ended() {
             if let Destination::Socket(_, io) = &self.destination
                 && state.large
-                && state.out.capacity() == 0
+                && !state.out.has_room()
             {
-                state.out = io.buffer_pool().take();
+                state.out.lend(io.buffer_pool().take());
             }
-            let start = state.out.len();
-            append(&mut state.out);
+            let len = state.out.write(append);
             if self.is_body() {
-                let len = state.out.len() - start;
                 state.frames.push(len);
-            } else {
-                state.mark_boundary(start);
             }
             self.mark(&mut state, runtime);
         }
@@ -115,24 +109,12 @@ impl SendBuffer {
     /// the next boundary, so that no write is cut; for a response body whole frames of up to [`BATCH`] bytes.
     pub fn truncate_at_boundary(&self) {
         let mut state = lock(&self.state);
-        let sent = state.sent;
-        let boundary = if self.is_body() {
+        if self.is_body() {
             let (count, len) = state.frames.within(BATCH);
             state.frames.truncate(count);
-            Some(sent + len)
+            state.out.truncate(len);
         } else {
-            state
-                .boundaries
-                .iter()
-                .copied()
-                .find(|boundary| *boundary >= sent)
-        };
-        if let Some(boundary) = boundary {
-            state.out.truncate(boundary);
-            state.out.drain(..sent);
-            state.out.shrink_to_fit();
-            state.sent = 0;
-            state.boundaries = Vec::new();
+            state.out.truncate_at_boundary();
         }
     }
 
@@ -276,12 +258,12 @@ impl SendBuffer {
 
     /// Sends as much as the socket takes now.
     fn send(&self, state: &mut State, socket: &Socket) {
-        while state.sent < state.out.len() {
-            match socket.try_write(&state.out[state.sent..]) {
-                Ok(sent) => state.sent += sent,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    state.compact();
+        while !state.out.is_empty() {
+            match write_to(socket, &state.out) {
+                Ok(sent) => state.out.advance(sent),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    state.out.compact();
                     state.blocked = true;
                     return;
                 }
@@ -302,18 +284,25 @@ impl SendBuffer {
 
     /// Empties the buffer, and frees it if it is large: an idle client should cost little.
     fn reset(&self, state: &mut State) {
-        state.large = state.out.len() > KEEP_CAPACITY;
-        state.out.clear();
-        state.sent = 0;
-        state.boundaries = Vec::new();
+        state.large = state.out.own_len() > KEEP_CAPACITY;
         state.frames = Frames::default();
-        if state.out.capacity() > KEEP_CAPACITY {
-            let emptied = std::mem::take(&mut state.out);
-            if let Destination::Socket(_, io) = &self.destination {
-                io.buffer_pool().give(emptied);
-            }
+        let emptied = state.out.clear();
+        if emptied.capacity() <= KEEP_CAPACITY {
+            state.out.lend(emptied);
+        } else if let Destination::Socket(_, io) = &self.destination {
+            io.buffer_pool().give(emptied);
         }
     }
+}
+
+/// One system call: some of the bytes, or all.
+fn write_to(socket: &Socket, out: &ByteQueue) -> io::Result<usize> {
+    if out.is_plain() {
+        return socket.try_write(out.chunk());
+    }
+    let mut parts = [IoSlice::new(&[]); MAX_PARTS];
+    let count = out.slices(&mut parts);
+    socket.try_write_parts(&parts[..count])
 }
 
 impl State {
@@ -321,40 +310,13 @@ impl State {
         self.end != End::NotYet
     }
 
-    /// The bytes that have not left.
-    fn left(&self) -> &[u8] {
-        &self.out[self.sent..]
-    }
-
-    /// The number of these, plus the bytes that the destination may not have sent yet.
+    /// Bytes that have not left, including those that the destination may not have sent yet.
     fn waiting(&self) -> usize {
-        self.left().len() + self.taken
+        self.out.len() + self.taken
     }
 
     fn has_drained(&self) -> bool {
         self.out.is_empty() && self.taken == 0
-    }
-
-    /// Remembers `start`, where the write that was just appended began, if the last boundary is a step away.
-    fn mark_boundary(&mut self, start: usize) {
-        let last = self.boundaries.last().copied().unwrap_or(0);
-        if self.out.len() - last >= STEP {
-            self.boundaries.push(start);
-        }
-    }
-
-    /// Removes the bytes that have left, once they are more than half: so the cost stays linear when a slow
-    /// client takes a large buffer in small pieces.
-    fn compact(&mut self) {
-        let sent = self.sent;
-        if sent > self.out.len() / 2 {
-            self.out.drain(..sent);
-            self.sent = 0;
-            self.boundaries.retain(|boundary| *boundary >= sent);
-            for boundary in &mut self.boundaries {
-                *boundary -= sent;
-            }
-        }
     }
 
     fn take_drain(&mut self) -> Option<Weak<Connection>> {

@@ -2,8 +2,6 @@
 
 use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes};
-
 use super::{BATCH, End, SendBuffer, State, notify};
 use crate::lock;
 use crate::server::frames::FrameBatch;
@@ -86,17 +84,16 @@ impl SendBuffer {
             return Take::Bytes(0);
         }
         state.taken = 0;
-        let left = state.left();
         let len = if self.is_body() {
             state.frames.first().unwrap_or(0)
         } else {
-            left.len().min(to.len())
+            state.out.len().min(to.len())
         };
         let Some(to) = to.get_mut(..len) else {
             return Take::Large;
         };
-        to.copy_from_slice(&left[..len]);
-        self.leave(&mut state, len);
+        state.out.copy_to(to);
+        self.leave(&mut state);
         // A large frame counts as waiting until JavaScript has written it; only then the end is reported.
         let is_last = state.out.is_empty() && state.has_ended() && len <= BATCH;
         state.taken = if is_last { 0 } else { len };
@@ -115,16 +112,15 @@ impl SendBuffer {
         lock(&self.state).frames.first().unwrap_or(0)
     }
 
-    /// JavaScript has taken `len` bytes.
-    fn leave(&self, state: &mut State, len: usize) {
+    /// JavaScript has taken a frame of a response body, or bytes of a websocket.
+    fn leave(&self, state: &mut State) {
         if self.is_body() {
             state.frames.pop();
         }
-        state.sent += len;
-        if state.sent >= state.out.len() {
+        if state.out.is_empty() {
             self.reset(state);
         } else {
-            state.compact();
+            state.out.compact();
         }
     }
 }
@@ -132,22 +128,15 @@ impl SendBuffer {
 impl State {
     fn take_batch(&mut self) -> Option<FrameBatch> {
         let first = self.frames.first()?;
-        let (count, len) = match self.frames.within(BATCH) {
+        // No frame is longer than the chunk that it begins.
+        let max = self.out.chunk().len().min(BATCH);
+        let (count, len) = match self.frames.within(max) {
             (0, _) => (1, first),
             several => several,
         };
-        let batch = if self.left().len() == len {
-            let mut bytes = Bytes::from(std::mem::take(&mut self.out));
-            bytes.advance(self.sent);
-            self.sent = 0;
-            FrameBatch::new(bytes, std::mem::take(&mut self.frames))
-        } else {
-            let bytes = Bytes::copy_from_slice(&self.left()[..len]);
-            self.sent += len;
-            self.compact();
-            FrameBatch::new(bytes, self.frames.split_first(count))
-        };
+        let bytes = self.out.take(len);
+        self.out.compact();
         self.taken = len;
-        Some(batch)
+        Some(FrameBatch::new(bytes, self.frames.split_first(count)))
     }
 }

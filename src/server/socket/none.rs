@@ -38,6 +38,11 @@ impl Socket {
     }
 
     /// Unreachable.
+    pub fn try_write_parts(&self, _parts: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        match *self {}
+    }
+
+    /// Unreachable.
     pub fn has_ended(&self) -> bool {
         match *self {}
     }
