@@ -444,7 +444,7 @@ declare namespace sockjs {
      */
     close(code?: number | string, reason?: string): boolean;
 
-    /** Calls `end()`, then removes all listeners: a later `'close'` reaches nobody. */
+    /** Calls `end()`, then removes all listeners, so no listener is called for a later `'close'`. */
     destroy(): void;
     /** `destroy()`. */
     destroySoon(): void;

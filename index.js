@@ -1,6 +1,6 @@
 'use strict';
 
-// Whoever has no binary learns it here, not when the first client comes.
+// Without a binary, `require` throws here, and not the first service.
 require('./lib/load').loadBinding();
 
 module.exports = require('./lib/server');
