@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * What well-known dependents of sockjs do with its internals: see ARCHITECTURE.md.
+ * What well-known packages do with the internals of sockjs: docs/compatibility.md, "Internals that other packages use".
  */
 
 const path = require('path');
@@ -12,7 +12,7 @@ const { startEcho, startService } = require('./support/server');
 const { Session } = require(path.join(path.dirname(libraryPath), 'lib', 'transport'));
 
 describe.each(ingresses)('internals, by the %s ingress', (ingress) => {
-  test('webpack-dev-server patches Session.prototype.decorateConnection', async () => {
+  test('a patch of Session.prototype.decorateConnection is called, as by webpack-dev-server', async () => {
     const { decorateConnection } = Session.prototype;
     Session.prototype.decorateConnection = function patched(req) {
       decorateConnection.call(this, req);
@@ -32,7 +32,7 @@ describe.each(ingresses)('internals, by the %s ingress', (ingress) => {
     }
   });
 
-  test('Primus puts an object into req.headers and reads that object back', async () => {
+  test('an object in req.headers is the same in conn.headers, as for Primus', async () => {
     const via = { spark: 1 };
     const server = await startService(ingress);
     for (const event of ['request', 'upgrade']) {
@@ -49,7 +49,7 @@ describe.each(ingresses)('internals, by the %s ingress', (ingress) => {
     for (let i = 0; i < 3; i++) expect((await server.accept()).conn.headers.via).toBe(via);
   });
 
-  test('Meteor removes a request listener, installs, and adds it again', async () => {
+  test('a request listener can be removed, and added again after installHandlers, as by Meteor', async () => {
     const app = (req, res) => res.writableEnded || res.headersSent || res.end(`app ${req.url}`);
     const server = await startEcho(ingress);
     server.http.on('request', app);
@@ -61,7 +61,7 @@ describe.each(ingresses)('internals, by the %s ingress', (ingress) => {
   });
 
   test.each(['/s/0/0/websocket', '/s/websocket'])(
-    'Meteor sets a timeout on the socket of %s, and gets it',
+    'a timeout on the socket of %s fires, as set by Meteor',
     async (target) => {
       const server = await startService(ingress);
       await server.websocket(target);
@@ -73,7 +73,7 @@ describe.each(ingresses)('internals, by the %s ingress', (ingress) => {
     },
   );
 
-  test('a timeout on the socket of a websocket comes once, however long nothing moves', async () => {
+  test('an idle timeout on the socket of a websocket fires once', async () => {
     const server = await startService(ingress);
     await server.websocket('/s/websocket');
     const { conn } = await server.accept();
@@ -87,7 +87,7 @@ describe.each(ingresses)('internals, by the %s ingress', (ingress) => {
     expect(timeouts).toBe(1);
   });
 
-  test('a timeout on the socket of a websocket is an idle timeout: traffic postpones it', async () => {
+  test('messages postpone an idle timeout on the socket of a websocket', async () => {
     const server = await startEcho(ingress);
     const ws = await server.websocket('/s/websocket');
     const { conn } = await server.accept();
@@ -113,7 +113,7 @@ describe.each(ingresses)('internals, by the %s ingress', (ingress) => {
     expect(peer.events).toEqual([['end'], ['close']]);
   });
 
-  test('shoe replaces didTimeout and didClose of a session, and is called when it ends', async () => {
+  test('a replaced didTimeout or didClose is called when the session ends, as by shoe', async () => {
     const server = await startService(ingress);
     for (const target of ['/s/0/0/websocket', '/s/websocket']) {
       const ws = await server.websocket(target);

@@ -16,7 +16,7 @@ describe.each(ingresses)('JSESSIONID, by the %s ingress', (ingress) => {
     ['OPTIONS', 'xhr'],
     ['OPTIONS', 'xhr_send'],
     ['OPTIONS', 'xhr_streaming'],
-  ])('%s …/%s sets the cookie, or gives back the one it got', async (method, transport) => {
+  ])('%s …/%s sets the cookie, or returns that of the request', async (method, transport) => {
     const server = await startServer(ingress);
     const open = (headers) =>
       server.open(method, `${server.session(PREFIX)}/${transport}`, { headers });
@@ -26,7 +26,7 @@ describe.each(ingresses)('JSESSIONID, by the %s ingress', (ingress) => {
     expect(own.headers['set-cookie']).toBe('JSESSIONID=abcdef; path=/');
   });
 
-  test('sending sets the cookie too', async () => {
+  test('xhr_send and jsonp_send set the cookie', async () => {
     const server = await startServer(ingress);
     const session = server.session(PREFIX);
     await server.post(`${session}/xhr`);
@@ -60,7 +60,7 @@ describe.each(ingresses)('JSESSIONID, by the %s ingress', (ingress) => {
     ['JSESSIONID="q"', '"q"'],
     ['JSESSIONID=a; JSESSIONID=b', 'b'],
     ['xJSESSIONID=a', 'dummy'],
-  ])('the cookie header %s gives %s', async (cookie, value) => {
+  ])('"Cookie: %s" gives the value %s', async (cookie, value) => {
     const server = await startServer(ingress);
     const response = await server.post(`${server.session(PREFIX)}/xhr`, '', { Cookie: cookie });
     expect(response.headers['set-cookie']).toBe(`JSESSIONID=${value}; path=/`);
@@ -74,7 +74,7 @@ describe.each(ingresses)('JSESSIONID, by the %s ingress', (ingress) => {
     expect(response.headers).not.toHaveProperty('set-cookie');
   });
 
-  test('a function may do what it wants with the answer, and knows the cookies', async () => {
+  test('a function can read the cookies and set headers of the answer', async () => {
     const seen = [];
     const server = await startService(ingress, {
       jsessionid(req, res) {

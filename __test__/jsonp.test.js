@@ -18,7 +18,7 @@ describe.each(ingresses)('jsonp-polling, by the %s ingress', (ingress) => {
     server = await startServer(ingress);
   });
 
-  test('polls by callback and sends by form', async () => {
+  test('polls with a callback and sends with a form', async () => {
     const session = server.session('/echo');
     const opened = await server.get(`${session}/jsonp?c=%63allback`);
     expect(opened.status).toBe(200);
@@ -56,7 +56,7 @@ describe.each(ingresses)('jsonp-polling, by the %s ingress', (ingress) => {
     },
   );
 
-  test('a callback of 32 characters is the longest', async () => {
+  test('a callback can have 32 characters', async () => {
     const callback = 'x'.repeat(32);
     const { body } = await server.get(`${server.session('/echo')}/jsonp?callback=${callback}`);
     expect(body).toBe(call(callback, 'o'));
@@ -91,7 +91,7 @@ describe.each(ingresses)('jsonp-polling, by the %s ingress', (ingress) => {
     expect(response.status).toBe(404);
   });
 
-  test('jsonp_send takes forms and plain text, each decoded in its way', async () => {
+  test('jsonp_send decodes forms, and takes plain text unchanged', async () => {
     const session = server.session('/echo');
     await server.get(`${session}/jsonp?c=x`);
     const plain = { 'Content-Type': 'text/plain' };
@@ -104,7 +104,7 @@ describe.each(ingresses)('jsonp-polling, by the %s ingress', (ingress) => {
     ]) {
       expect((await server.post(`${session}/jsonp_send`, body, headers)).body).toBe('ok');
     }
-    // A poll may overtake the last of them: by takeover the 'ok' leaves before they are echoed.
+    // A poll may overtake the last of them: by takeover 'ok' is sent before they are echoed.
     let echoed = '';
     while (!echoed.endsWith(',quoted')) {
       const { body } = await server.get(`${session}/jsonp?c=x`);

@@ -13,19 +13,19 @@ const { OPCODE } = require('./support/websocket-client');
 const MEBIBYTE = 1024 * 1024;
 const TOO_SLOW = 'c[3001,"Client too slow"]';
 const FILLER = 'x'.repeat(64 * 1024);
-/** Messages that no kernel takes for a client that does not read. */
+/** More messages than the kernel takes for a client that does not read. */
 const MANY = 1000;
 
 const turn = () => new Promise(setImmediate);
 
 /** A service whose log is recorded. */
-async function startStrict(ingress, options) {
+async function startLogged(ingress, options) {
   const log = new Log();
   return { log, server: await startService(ingress, { ...options, log: log.log }) };
 }
 
-/** Checks that the session has been closed because it takes too little, and that this is told of once. */
-async function expectTold(log) {
+/** Checks that the session was closed because its client reads too slowly, and that this is logged once. */
+async function expectLogged(log) {
   await log.line('error', /^Session closed: .* \d+ bytes unread$/);
   expect(log.errors).toHaveLength(1);
 }
@@ -41,7 +41,7 @@ async function flood(conn) {
   return written;
 }
 
-/** The body of a chunked answer, of which the head has been read. */
+/** @returns {string} the body of a chunked answer whose head has been read */
 function unchunk(bytes) {
   const parts = [];
   for (let at = 0; ;) {
@@ -53,7 +53,7 @@ function unchunk(bytes) {
   }
 }
 
-/** Checks that messages of `flood` are whole, in order, and from the beginning. */
+/** Checks that these are the first messages of `flood`, whole and in order. */
 function expectWhole(messages) {
   messages.forEach((message, index) => expect(message === `${index} ${FILLER}`).toBe(true));
 }
@@ -61,7 +61,7 @@ function expectWhole(messages) {
 describe.each(ingresses)('max_buffered, by the %s ingress', (ingress) => {
   describe.each(websockets)('%s', (protocol, transport) => {
     addition('a client that reads again gets whole messages, then the reason', async () => {
-      const { server, log } = await startStrict(ingress, { max_buffered: MEBIBYTE });
+      const { server, log } = await startLogged(ingress, { max_buffered: MEBIBYTE });
       const ws = await server.websocket(
         protocol === 'websocket' ? '/s/0/0/websocket' : '/s/websocket',
       );
@@ -90,14 +90,14 @@ describe.each(ingresses)('max_buffered, by the %s ingress', (ingress) => {
       await ws.end();
       await peer.until('close');
       expect(peer.events).toEqual([['end'], ['close']]);
-      await expectTold(log);
+      await expectLogged(log);
     });
   });
 
   describe.each(streams)('%s', (_, transport) => {
     addition('a client that reads again gets whole messages, then the reason', async () => {
       const options = { max_buffered: MEBIBYTE, response_limit: 0 };
-      const { server, log } = await startStrict(ingress, options);
+      const { server, log } = await startLogged(ingress, options);
       const { wire } = await open(server, transport);
       const peer = await server.accept();
       wire.socket.pause();
@@ -115,14 +115,14 @@ describe.each(ingresses)('max_buffered, by the %s ingress', (ingress) => {
       expect(frames.length).toBeLessThanOrEqual(written);
       await peer.until('close');
       expect(peer.events).toEqual([['end'], ['close']]);
-      await expectTold(log);
+      await expectLogged(log);
     });
   });
 
   describe.each(requests)('%s', (_, transport) => {
-    addition('without a receiver so much may wait, and no byte more', async () => {
+    addition('without a receiver max_buffered bytes can wait, and not one more', async () => {
       const options = { max_buffered: 1000, response_limit: 1, disconnect_delay: 300 };
-      const { server, log } = await startStrict(ingress, options);
+      const { server, log } = await startLogged(ingress, options);
       const { connection, session } = await open(server, transport);
       const peer = await server.accept();
       const { conn } = peer;
@@ -138,7 +138,7 @@ describe.each(ingresses)('max_buffered, by the %s ingress', (ingress) => {
       await server.get('/s/');
       expect(conn.readyState).toBe(2);
       expect(conn.bufferedAmount).toBe(0);
-      await expectTold(log);
+      await expectLogged(log);
       const body = (await server.request(transport.method, session + transport.path)).body;
       expect(body.replaceAll('\\', '')).toContain(TOO_SLOW);
       expect(body).not.toContain('xxx');
@@ -147,8 +147,8 @@ describe.each(ingresses)('max_buffered, by the %s ingress', (ingress) => {
   });
 
   describe.each(polls)('%s', (_, transport) => {
-    addition('answers that their clients do not take count, too', async () => {
-      const { server, log } = await startStrict(ingress, { max_buffered: 32 * MEBIBYTE });
+    addition('answers that their clients do not read count too', async () => {
+      const { server, log } = await startLogged(ingress, { max_buffered: 32 * MEBIBYTE });
       const first = await open(server, transport);
       const { conn } = await server.accept();
       first.connection.abort();
@@ -163,11 +163,11 @@ describe.each(ingresses)('max_buffered, by the %s ingress', (ingress) => {
             'Content-Length: 0\r\n\r\n',
         );
         while (conn.readyState === 1 && !conn.url.endsWith(transport.path)) await turn();
-        // Until it has got as much as the kernel takes for it.
+        // By now the kernel has taken as much of the answer as it can.
         for (let i = 0; i < 5; i++) await server.get('/s/');
       }
       expect(answers).toBeLessThan(12);
-      await expectTold(log);
+      await expectLogged(log);
     });
   });
 });

@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * `max_buffered`: what a server holds for clients that take nothing (docs/compatibility.md, "Limits").
+ * `max_buffered`: what a server holds for clients that read nothing (docs/compatibility.md, "Limits").
  */
 
 const { serveFixture } = require('./support/child');
@@ -10,7 +10,7 @@ const { every, open, streams, websockets } = require('./support/transports');
 const { OPCODE, encodeFrame } = require('./support/websocket-client');
 
 const MEBIBYTE = 1024 * 1024;
-/** What V8 and the allocator take besides, and give back when they like. */
+/** Bytes for V8 and the allocator, which return memory late. */
 const REST = 64 * MEBIBYTE;
 
 /**
@@ -20,7 +20,7 @@ const REST = 64 * MEBIBYTE;
  * @param {import('./support/transports').Transport} transport
  * @param {number} count
  */
-async function openBlind(client, transport, count) {
+async function openUnread(client, transport, count) {
   for (let i = 0; i < count; i++) {
     const opened = await open(client, transport);
     opened.socket.pause();
@@ -33,7 +33,7 @@ describe.each(ingresses)(
   (ingress) => {
     const memory = async (client) => JSON.parse((await client.get('/memory')).body);
 
-    /** Waits until so many clients have been too slow. */
+    /** Waits until `count` clients have been closed as too slow. */
     async function untilTooSlow(client, count) {
       let now = await memory(client);
       while (now.errors < count) now = await memory(client);
@@ -41,7 +41,7 @@ describe.each(ingresses)(
     }
 
     addition.each(every)(
-      '%s: holds three times max_buffered for each at most, whatever is written',
+      '%s: it holds at most three times max_buffered for each',
       async (_, transport) => {
         const max = 8 * MEBIBYTE;
         const clients = 4;
@@ -51,17 +51,17 @@ describe.each(ingresses)(
           OPTIONS: JSON.stringify({ max_buffered: max, response_limit: 0 }),
         });
         const before = await memory(client);
-        await openBlind(client, transport, clients);
+        await openUnread(client, transport, clients);
         const after = await untilTooSlow(client, clients);
         expect(after.errors).toBe(clients);
-        // A buffer that grows doubles, and is copied then.
+        // A buffer that grows is copied into one of twice the size.
         expect(after.peak - before.rss).toBeLessThan(clients * 3 * max + REST);
         client.disconnect();
       },
     );
 
     addition.each([...websockets, ...streams])(
-      '%s: what was left unread is given up when the session closes, not when the client goes',
+      '%s: it frees unread bytes when the session closes, before the client disconnects',
       async (_, transport) => {
         const max = 8 * MEBIBYTE;
         const clients = 20;
@@ -72,11 +72,11 @@ describe.each(ingresses)(
         });
         const before = await memory(client);
         for (let opened = 1; opened <= clients; opened++) {
-          await openBlind(client, transport, 1);
+          await openUnread(client, transport, 1);
           await untilTooSlow(client, opened);
         }
         const after = await memory(client);
-        // Kept, it would be 20 × 8 MiB.
+        // It would be 20 × 8 MiB if they were kept.
         expect(after.peak - before.rss).toBeLessThan(3 * max + REST);
         client.disconnect();
       },
@@ -85,35 +85,38 @@ describe.each(ingresses)(
     addition.each([
       ['open', 'counts', 1],
       ['closing', 'closes', 0],
-    ])('a client that pings and never reads is given up: %s', async (_, behaviour, errors) => {
-      const { client } = await serveFixture(ingress, 'loaded.js', {
-        BEHAVIOUR: behaviour,
-        OPTIONS: JSON.stringify({ max_buffered: MEBIBYTE }),
-      });
-      const before = await memory(client);
-      const { wire } = await client.websocket('/s/websocket');
-      const { socket } = wire;
-      socket.pause();
-      const ping = encodeFrame({ opcode: OPCODE.ping, payload: 'x'.repeat(125) });
-      const pings = Buffer.concat(Array(8000).fill(ping));
-      let sent = 0;
-      while (!socket.destroyed && sent < 128 * MEBIBYTE) {
-        sent += pings.length;
-        if (!socket.write(pings)) {
-          await new Promise((resolve) => {
-            const settle = () => {
-              socket.off('drain', settle).off('close', settle);
-              resolve();
-            };
-            socket.on('drain', settle).on('close', settle);
-          });
+    ])(
+      'it ends a connection (%s) whose client pings and never reads',
+      async (_, behaviour, errors) => {
+        const { client } = await serveFixture(ingress, 'loaded.js', {
+          BEHAVIOUR: behaviour,
+          OPTIONS: JSON.stringify({ max_buffered: MEBIBYTE }),
+        });
+        const before = await memory(client);
+        const { wire } = await client.websocket('/s/websocket');
+        const { socket } = wire;
+        socket.pause();
+        const ping = encodeFrame({ opcode: OPCODE.ping, payload: 'x'.repeat(125) });
+        const pings = Buffer.concat(Array(8000).fill(ping));
+        let sent = 0;
+        while (!socket.destroyed && sent < 128 * MEBIBYTE) {
+          sent += pings.length;
+          if (!socket.write(pings)) {
+            await new Promise((resolve) => {
+              const settle = () => {
+                socket.off('drain', settle).off('close', settle);
+                resolve();
+              };
+              socket.on('drain', settle).on('close', settle);
+            });
+          }
         }
-      }
-      const after = await memory(client);
-      expect(after.errors).toBe(errors);
-      expect(after.peak - before.rss).toBeLessThan(REST);
-      socket.destroy();
-      while ((await memory(client)).closed < 1);
-    });
+        const after = await memory(client);
+        expect(after.errors).toBe(errors);
+        expect(after.peak - before.rss).toBeLessThan(REST);
+        socket.destroy();
+        while ((await memory(client)).closed < 1);
+      },
+    );
   },
 );

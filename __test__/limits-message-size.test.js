@@ -12,7 +12,7 @@ const { OPCODE, encodeFrame } = require('./support/websocket-client');
 const LIMIT = 1000;
 const TOO_LARGE = [1009, 'WebSocket frame length too large'];
 
-/** One message whose payload has this number of bytes. */
+/** @type {Record<string, (length: number) => string>} one message whose payload has this number of bytes */
 const payloads = {
   websocket: (length) => `["${'x'.repeat(length - 4)}"]`,
   'websocket-raw': (length) => 'x'.repeat(length),
@@ -36,7 +36,7 @@ const shapes = {
   ],
 };
 
-/** Where messages are sent over HTTP: how the body says it, and the answer to it. */
+/** Requests that send messages: their headers, their body for an array as JSON, and the answer. */
 const senders = {
   xhr_send: { headers: {}, body: (json) => json, answer: [204, ''] },
   jsonp_send: {
@@ -59,7 +59,7 @@ const codings = {
   ],
 };
 
-/** A websocket that is open on both sides. */
+/** Opens a websocket, and waits until the application has its connection. */
 async function open(ingress, protocol, options) {
   const server = await startService(ingress, options);
   const ws = await server.websocket(targets[protocol]);
@@ -100,7 +100,7 @@ describe.each(ingresses)('max_message_size, by the %s ingress', (ingress) => {
       }
     });
 
-    addition('what came before a message above the limit is delivered', async () => {
+    addition('messages before one above the limit are delivered', async () => {
       const { ws, peer } = await open(ingress, protocol, { max_message_size: LIMIT });
       send(ws, [
         { payload: payload(10) },
@@ -112,7 +112,7 @@ describe.each(ingresses)('max_message_size, by the %s ingress', (ingress) => {
       expect(peer.events.map(([name]) => name)).toEqual(['data', 'end', 'close']);
     });
 
-    addition('a length is judged before its payload has come', async () => {
+    addition('a frame is refused by its length, before its payload arrives', async () => {
       const { ws, peer } = await open(ingress, protocol, { max_message_size: LIMIT });
       const eight = Buffer.from([0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
       ws.wire.write(eight);
@@ -120,7 +120,7 @@ describe.each(ingresses)('max_message_size, by the %s ingress', (ingress) => {
       await peer.until('close');
     });
 
-    addition('fragments without end are too large together', async () => {
+    addition('fragments that exceed the limit together close with 1009', async () => {
       const { ws, peer } = await open(ingress, protocol, { max_message_size: LIMIT });
       send(ws, [{ payload: 'x', fin: false }]);
       const more = { opcode: OPCODE.continuation, payload: 'x', fin: false };
@@ -130,7 +130,7 @@ describe.each(ingresses)('max_message_size, by the %s ingress', (ingress) => {
       expect(peer.messages).toEqual([]);
     });
 
-    addition('faye_server_options.maxLength goes before it', async () => {
+    addition('faye_server_options.maxLength takes precedence', async () => {
       const options = { max_message_size: 10, faye_server_options: { maxLength: LIMIT } };
       const { ws, peer } = await open(ingress, protocol, options);
       send(ws, [{ payload: payload(LIMIT) }]);
@@ -147,14 +147,14 @@ describe.each(ingresses)('max_message_size, by the %s ingress', (ingress) => {
       return body(`["${'x'.repeat(length - around)}"]`);
     };
 
-    /** The request, as it goes over the wire. */
+    /** @returns {string} the request, as sent */
     function request(session, [framing, bytes]) {
       const type = headers['Content-Type'] ? `Content-Type: ${headers['Content-Type']}\r\n` : '';
       return `POST ${session}/${path} HTTP/1.1\r\nHost: localhost\r\n${type}${framing}\r\n${bytes}`;
     }
 
     describe.each(Object.entries(codings))('%s', (_, coding) => {
-      addition('at the limit is delivered; above it gets 413, and the session lives', async () => {
+      addition('a body at the limit is delivered, one above it gets 413', async () => {
         const log = new Log();
         const server = await startService(ingress, { max_message_size: LIMIT, log: log.log });
         const session = server.session('/s');
@@ -182,7 +182,7 @@ describe.each(ingresses)('max_message_size, by the %s ingress', (ingress) => {
       });
     });
 
-    addition('a body above the limit for nobody gets 413 too', async () => {
+    addition('a body above the limit gets 413 even without a session', async () => {
       const server = await startService(ingress, { max_message_size: LIMIT });
       const response = await server.post('/s/0/nobody/' + path, text(LIMIT + 1), headers);
       expect(response.status).toBe(413);
