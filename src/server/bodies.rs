@@ -50,7 +50,7 @@ impl BodyPlan {
         self.finish_now(service, body)
     }
 
-    /// Whether the body has to wait. Not to be called for a body that is too long: it never waits.
+    /// Whether the body has to wait. Must not be called for a body that is too long, because that never waits.
     pub fn admit(&self, service: &Service) -> Admission {
         match service.registry.get(&self.session) {
             Some(connection) if connection.is_paused() => connection

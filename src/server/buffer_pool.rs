@@ -16,13 +16,12 @@ pub struct BufferPool {
 struct Kept {
     buffers: Vec<Vec<u8>>,
     /// Sum of their capacities.
-    room: usize,
+    capacity: usize,
 }
 
-/// Bytes that all kept buffers hold together: enough for each of 100 connections to write sixteen messages
-/// of a kilobyte in a batch.
-const ROOM: usize = 4 << 20;
-/// Bytes of the largest buffer that is kept.
+/// Bound of that sum, in bytes: enough for each of 100 connections to write sixteen messages of a kilobyte in a batch.
+const MAX_CAPACITY: usize = 4 << 20;
+/// Capacity of the largest buffer that is kept, in bytes.
 const LARGEST: usize = 64 << 10;
 
 impl BufferPool {
@@ -30,20 +29,20 @@ impl BufferPool {
     pub fn take(&self) -> Vec<u8> {
         let mut kept = lock(&self.kept);
         let buffer = kept.buffers.pop().unwrap_or_default();
-        kept.room -= buffer.capacity();
+        kept.capacity -= buffer.capacity();
         buffer
     }
 
     /// Takes back a buffer that is no longer used. It is freed if it is too large, or if the pool is full.
     pub fn give(&self, mut buffer: Vec<u8>) {
-        let room = buffer.capacity();
-        if room == 0 || room > LARGEST {
+        let capacity = buffer.capacity();
+        if capacity == 0 || capacity > LARGEST {
             return;
         }
         buffer.clear();
         let mut kept = lock(&self.kept);
-        if kept.room + room <= ROOM {
-            kept.room += room;
+        if kept.capacity + capacity <= MAX_CAPACITY {
+            kept.capacity += capacity;
             kept.buffers.push(buffer);
         }
     }
@@ -54,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_buffer_comes_back_empty_and_with_its_room() {
+    fn a_buffer_comes_back_empty_and_with_its_capacity() {
         let buffer_pool = BufferPool::default();
         buffer_pool.give(vec![1; 5000]);
         let buffer = buffer_pool.take();
@@ -67,11 +66,11 @@ mod tests {
         let buffer_pool = BufferPool::default();
         buffer_pool.give(vec![0; LARGEST + 1]);
         assert_eq!(buffer_pool.take().capacity(), 0);
-        for _ in 0..2 * ROOM / LARGEST {
+        for _ in 0..2 * MAX_CAPACITY / LARGEST {
             buffer_pool.give(vec![0; LARGEST]);
         }
-        assert_eq!(lock(&buffer_pool.kept).room, ROOM);
+        assert_eq!(lock(&buffer_pool.kept).capacity, MAX_CAPACITY);
         assert_eq!(buffer_pool.take().capacity(), LARGEST);
-        assert_eq!(lock(&buffer_pool.kept).room, ROOM - LARGEST);
+        assert_eq!(lock(&buffer_pool.kept).capacity, MAX_CAPACITY - LARGEST);
     }
 }

@@ -13,7 +13,7 @@ use crate::lock;
 use crate::protocol::json::Messages;
 use crate::transport::Transport;
 
-/// The request by which a client receives: what `Connection` shows of it to the application.
+/// The request with which a client receives, as far as `Connection` shows it to the application.
 #[derive(Debug)]
 pub enum RequestInfo {
     /// JavaScript has the request object.
@@ -23,7 +23,7 @@ pub enum RequestInfo {
         /// The transport of the request.
         transport: Transport,
     },
-    /// The request was read here.
+    /// Rust has read the request.
     Request {
         /// The taken socket on which it came.
         taken_id: u32,
@@ -53,7 +53,7 @@ pub struct Message {
 pub enum Form {
     /// A string of ASCII characters only, in `EventBatch::bytes`.
     Ascii,
-    /// Any other string, in `EventBatch::wide`.
+    /// A string that may have other characters, in `EventBatch::wide`.
     Wide,
     /// A value that is not a string: JSON text in `EventBatch::bytes`.
     Value,
@@ -232,7 +232,7 @@ impl Inbox<'_> {
         self.bytes(Form::Binary, message);
     }
 
-    /// A text message as it is.
+    /// A text message of a raw websocket.
     pub fn text(&mut self, message: &str) {
         if message.is_ascii() {
             self.ascii(message.as_bytes());
@@ -370,7 +370,7 @@ impl EventQueue {
         }
     }
 
-    /// Moves all waiting events to `into`, whose own buffers, emptied, then take the next events.
+    /// Moves all waiting events to `into`. The buffers that `into` had are emptied, and take the next events.
     pub fn drain(&self, into: &mut EventBatch) {
         into.clear();
         // Before the swap, because an event that is pushed after the swap has to wake JavaScript again.

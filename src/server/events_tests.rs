@@ -1,4 +1,4 @@
-//! The event queue: when JavaScript is woken, and what a batch costs.
+//! Tests of the event queue: when JavaScript is woken, and when buffers shrink.
 
 use super::*;
 

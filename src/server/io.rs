@@ -75,14 +75,14 @@ const DIRECT: usize = 2;
 const DIRECT_WITH_REACTOR: usize = 16;
 
 impl Io {
-    /// Starts a thread. It calls `on_rest` each time before it sleeps.
+    /// Starts a thread. It calls `before_sleep` each time before it sleeps.
     pub fn start(
         name: &str,
-        on_rest: impl Fn() + Send + Sync + 'static,
+        before_sleep: impl Fn() + Send + Sync + 'static,
     ) -> io::Result<(Arc<Self>, IoThread)> {
         let tokio = Builder::new_current_thread()
             .enable_all()
-            .on_thread_park(on_rest)
+            .on_thread_park(before_sleep)
             .build()?;
         let this = Arc::new(Self {
             handle: tokio.handle().clone(),
@@ -241,7 +241,7 @@ impl Io {
             for _ in 0..TURNS {
                 tokio::task::yield_now().await;
             }
-            // Fails only if nobody waits for it any longer.
+            // Fails only if the receiver has timed out.
             let _ = done.send(());
         });
     }
@@ -251,9 +251,10 @@ impl Io {
 const OVERDUE: Duration = Duration::from_millis(1);
 /// After this many checks in a row that find nothing, the checks stop.
 const QUIET: u32 = 4;
-/// Maximum number of rounds: a response of some megabytes needs several, because other tasks run in between.
+/// Number of rounds in which the tasks can write. A response of some megabytes needs several, because other tasks run
+/// in between.
 const TURNS: u32 = 16;
-/// The end of a process waits no longer than this for its I/O threads.
+/// How long the end of a process waits for its I/O threads at most.
 const LAST_WAIT: Duration = Duration::from_millis(500);
 
 /// Flushes one send buffer of several. A panic ends only its own client.
@@ -274,8 +275,8 @@ impl Drop for IoThread {
 }
 
 impl Runtime {
-    /// Reads what has arrived from the websockets whose reactor the JavaScript thread polls: it may be busy.
-    pub fn read_for_others(&self) {
+    /// Polls the reactors that the JavaScript thread has to poll, because that thread may be busy.
+    pub fn read_for_js(&self) {
         for io in self.ios() {
             if io.is_driven_by_js() {
                 io.reactor().poll_once();
@@ -295,7 +296,7 @@ impl Runtime {
         let end = Instant::now() + LAST_WAIT;
         for _ in self.ios() {
             let left = end.saturating_duration_since(Instant::now());
-            // An I/O thread is too busy: the end does not wait for it any longer.
+            // An I/O thread is too busy.
             if all_done.recv_timeout(left).is_err() {
                 return;
             }

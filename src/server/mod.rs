@@ -1,7 +1,7 @@
 //! The service behind both ingresses: sessions, their clients, and the threads that do the network work.
 //!
-//! It speaks outward only through [`events::EventQueue`]; whoever implements its [`events::Waker`] (the addon, or a
-//! test) drains it.
+//! It reports through [`events::EventQueue`] only. The addon, or a test, implements [`events::Waker`] and drains the
+//! queue.
 
 pub mod bodies;
 pub mod buffer_pool;

@@ -11,7 +11,7 @@ use super::taken_sockets::TakenSockets;
 use super::timers::Timers;
 use crate::lock;
 
-/// One per Node environment and copy of `lib/`; nothing is global to the process.
+/// Each copy of `lib/` in each Node environment has its own; nothing is global to the process.
 pub struct Runtime {
     /// Events for JavaScript.
     pub events: Arc<EventQueue>,
@@ -53,9 +53,9 @@ impl Runtime {
         let mut ios = Vec::new();
         let mut threads = Vec::new();
         for number in 0..io_threads.max(1) {
-            let at_rest = events.clone();
+            let queue = events.clone();
             let (io, thread) = Io::start(&format!("sockjs-io-{number}"), move || {
-                at_rest.wake_if_waiting();
+                queue.wake_if_waiting();
             })?;
             ios.push(io);
             threads.push(thread);
@@ -111,9 +111,9 @@ impl Runtime {
         for registry in lock(&self.registries).iter().filter_map(Weak::upgrade) {
             registry.clear();
         }
-        // Events hold connections, which hold the runtime.
+        // Breaks another cycle: events hold connections, which hold the runtime.
         self.events.drain(&mut EventBatch::default());
-        // Tasks that were dropped with their threads have ended their connections: this sends those ends.
+        // The tasks were dropped with their threads, which has ended their connections: this sends their last bytes.
         for io in &self.ios {
             io.flush_last();
         }
@@ -136,7 +136,7 @@ impl Keys {
         })
     }
 
-    /// The number is free again.
+    /// Gives back a number, which is then free.
     pub fn give(&self, key: u32) {
         lock(&self.pool).1.push(key);
     }

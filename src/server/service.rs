@@ -13,10 +13,10 @@ use crate::http::target::parse_target;
 use crate::protocol::session::Delays;
 use crate::transport::Transport;
 
-/// What the application chose, checked by JavaScript.
+/// The options of the application, which JavaScript has checked.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Heartbeats, disconnection, unanswered pings.
+    /// `heartbeat_delay`, `disconnect_delay`, `pong_timeout`.
     pub delays: Delays,
     /// UTF-16 units after which a streaming response ends; 0 for never.
     pub response_limit: u64,
@@ -36,7 +36,7 @@ pub struct Options {
     pub base_url: Option<String>,
     /// The transports that are served; `None` for all.
     pub transports: Option<Vec<Transport>>,
-    /// Whether lines for `log` are wanted.
+    /// Whether the application wants log lines: `log` is not null.
     pub log: bool,
     /// Whether all HTTP requests need Node's request and response objects (a `jsessionid` function).
     pub needs_node: bool,

@@ -1,4 +1,4 @@
-//! The sockets that were taken from Node, by the id under which JavaScript keeps their places.
+//! The sockets that were taken from Node, by the id under which JavaScript keeps their socket objects.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,34 +7,34 @@ use std::sync::{Arc, Mutex, Weak};
 use super::socket::{Descriptor, Socket, Traffic};
 use crate::lock;
 
-/// A taken HTTP connection on its way back to Node.
+/// A taken HTTP connection that goes back to Node.
 #[derive(Debug)]
 pub struct Returned {
     /// Its id.
     pub taken_id: u32,
     /// A descriptor of the connection.
     pub fd: Descriptor,
-    /// Bytes that have been read from it and are Node's to parse.
+    /// Bytes that have been read from it, and that Node has to parse.
     pub bytes: Vec<u8>,
     /// What it has read and written since it was taken.
     pub traffic: Traffic,
-    /// Why Node cannot go on with it, if it cannot.
+    /// Why Node has to end it, if it has to.
     pub fault: Option<Fault>,
 }
 
-/// What is wrong with a taken HTTP connection, for Node to say and to end.
+/// An error on a taken HTTP connection, which Node reports, and for which it ends the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// A request has taken longer than `headersTimeout` or `requestTimeout` allow.
     RequestTimeout,
     /// The client has closed its side in the middle of a body.
     UnexpectedEnd,
-    /// Reading from it has failed with this number of the system: the client has reset it, for one.
+    /// Reading has failed with this `errno`, for example because the client has reset the connection.
     Read(i32),
 }
 
 impl Fault {
-    /// How JavaScript is told: errors of reading are below zero, as Node has them.
+    /// The number for JavaScript. Errors of reading are negative, as in libuv.
     pub fn code(self) -> i32 {
         match self {
             Self::RequestTimeout => 1,
@@ -44,9 +44,9 @@ impl Fault {
     }
 }
 
-/// A taken HTTP connection, as far as its http server asks for it.
+/// A taken HTTP connection, as its http server needs it.
 pub trait HttpConnection: fmt::Debug + Send + Sync {
-    /// The http server that it came from.
+    /// The id of its http server.
     fn installation(&self) -> u32;
 
     /// Whether it waits for its next request.
@@ -55,14 +55,14 @@ pub trait HttpConnection: fmt::Debug + Send + Sync {
     /// Whether the application has ended the response, though all of it may not have left.
     fn is_answered(&self) -> bool;
 
-    /// Has it look at its deadlines.
+    /// Makes it check its deadlines again.
     fn wake(&self);
 }
 
 #[derive(Debug)]
 struct Entry {
     socket: Weak<Socket>,
-    /// Websockets have none: they are never closed as idle.
+    /// `None` for websockets, which are never closed as idle.
     http: Option<Arc<dyn HttpConnection>>,
 }
 
@@ -74,7 +74,7 @@ pub struct TakenSockets {
 }
 
 impl TakenSockets {
-    /// Remembers a websocket's socket.
+    /// Adds the socket of a websocket.
     pub fn add_websocket(&self, taken_id: u32, socket: &Arc<Socket>) {
         let entry = Entry {
             socket: Arc::downgrade(socket),
@@ -83,7 +83,7 @@ impl TakenSockets {
         lock(&self.sockets).insert(taken_id, entry);
     }
 
-    /// Remembers an HTTP connection.
+    /// Adds an HTTP connection.
     pub fn add_http(&self, taken_id: u32, socket: &Arc<Socket>, http: Arc<dyn HttpConnection>) {
         let entry = Entry {
             socket: Arc::downgrade(socket),
@@ -92,12 +92,12 @@ impl TakenSockets {
         lock(&self.sockets).insert(taken_id, entry);
     }
 
-    /// Forgets a socket that has ended or gone back.
+    /// Removes a socket that has ended or gone back to Node.
     pub fn remove(&self, taken_id: u32) {
         lock(&self.sockets).remove(&taken_id);
     }
 
-    /// JavaScript has destroyed its socket: the connection ends.
+    /// Ends a connection whose socket object JavaScript has destroyed.
     pub fn abandon(&self, taken_id: u32) {
         let entry = lock(&self.sockets).remove(&taken_id);
         if let Some(socket) = entry.and_then(|entry| entry.socket.upgrade()) {
@@ -105,7 +105,7 @@ impl TakenSockets {
         }
     }
 
-    /// How many bytes a socket has read and written.
+    /// The number of bytes that a socket has read and written.
     pub fn traffic(&self, taken_id: u32) -> Traffic {
         let sockets = lock(&self.sockets);
         let socket = sockets
@@ -114,21 +114,21 @@ impl TakenSockets {
         socket.map_or(Traffic::default(), |socket| socket.traffic())
     }
 
-    /// The time limits of an http server have changed: its connections look at their deadlines again.
+    /// The time limits of an http server have changed, so its connections check their deadlines again.
     pub fn wake(&self, installation: u32) {
         for (http, _) in self.of_installation(installation) {
             http.wake();
         }
     }
 
-    /// Ends the HTTP connections of an http server that wait for a request, at once or when the response
-    /// has left that the application has ended already: to it that one is over.
+    /// Ends the connections of an http server that wait for a request. A connection whose response the application
+    /// has ended counts as one of these, and ends when the response has been sent.
     pub fn close_idle(&self, installation: u32) {
         for (http, socket) in self.of_installation(installation) {
             if http.is_idle() {
                 socket.shutdown();
             } else if http.is_answered() {
-                // As if the client had closed its side: what is complete still goes to it.
+                // As if the client had closed its side, after which a complete response is still sent.
                 socket.shutdown_read();
             }
         }

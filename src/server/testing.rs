@@ -1,4 +1,4 @@
-//! What tests and fuzzing need: a runtime that nobody listens to, and a service.
+//! What tests and fuzzing need: a waker that does nothing, and a service.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::http::response_policy::{self, ResponsePolicy};
 use crate::http::route::Router;
 use crate::protocol::session::Delays;
 
-/// Nobody is notified.
+/// Does nothing.
 #[derive(Debug)]
 pub struct NoWaker;
 
@@ -21,14 +21,14 @@ impl Waker for NoWaker {
 ///
 /// # Panics
 ///
-/// Never: the prefix is one.
+/// Never: the prefix is valid.
 pub fn service(runtime: &Arc<Runtime>) -> Arc<Service> {
     let second = Duration::from_secs(1);
     Arc::new(Service {
         id: 0,
         runtime: runtime.clone(),
         registry: Arc::default(),
-        router: Router::new("/s", true).expect("it is a prefix"),
+        router: Router::new("/s", true).expect("a valid prefix"),
         policy: ResponsePolicy::new(response_policy::Options {
             disable_cors: false,
             jsessionid: false,

@@ -21,7 +21,7 @@ pub struct Timers {
 }
 
 impl Timers {
-    /// Calls `handle_timeout` of the connection at `at`.
+    /// Adds an entry: at the time `at`, `handle_timeout` of the connection is called.
     pub fn add(&self, at: Instant, key: u32, connection: Weak<Connection>) {
         let mut queue = lock(&self.queue);
         let first = queue
@@ -65,7 +65,7 @@ impl Timers {
             if let Some(connection) = due.upgrade()
                 && catch_panic(|| connection.handle_timeout(now)).is_none()
             {
-                // A panic costs its connection; the others have their timers.
+                // A panic ends its own connection; the timers of the others continue.
                 let _ = catch_panic(|| connection.end(Cause::Panic));
             }
         }

@@ -1,4 +1,4 @@
-//! Websockets: the handshake's outcome, and the task that reads a taken socket.
+//! The receiving side of websockets, and the reading of those on taken sockets.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -32,8 +32,8 @@ enum Decoder {
 }
 
 impl Reader {
-    /// Opens a connection on an accepted handshake: writes the `response`, then what the transport
-    /// begins with. JavaScript has the request under `id`.
+    /// Opens a connection after its handshake was accepted: writes the `response`, and on SockJS websockets the `o`
+    /// frame. JavaScript has the request under `id`.
     pub fn open(
         service: &Arc<Service>,
         send_buffer: &Arc<SendBuffer>,
@@ -59,12 +59,12 @@ impl Reader {
         }
     }
 
-    /// The connection that the messages are for.
+    /// The connection that receives the messages.
     pub fn connection(&self) -> &Arc<Connection> {
         &self.connection
     }
 
-    /// Bytes from the client, which may be unmasked in place.
+    /// Decodes bytes from the client, and may unmask them in place.
     pub fn feed(&mut self, bytes: &mut [u8]) {
         let mut to = Receiver {
             connection: &self.connection,
@@ -88,7 +88,7 @@ impl Drop for Reader {
     }
 }
 
-/// Hands what the decoder finds to the connection.
+/// Passes what the decoder finds to the connection.
 struct Receiver<'a> {
     connection: &'a Arc<Connection>,
     raw: bool,
@@ -162,7 +162,7 @@ impl Incoming for Receiver<'_> {
     }
 }
 
-/// Opens a websocket on a socket taken from Node. `head` is what Node had read past the handshake.
+/// Opens a websocket on a socket taken from Node. `head` has the bytes after the handshake that Node has read.
 pub fn open_taken(
     service: &Arc<Service>,
     socket: &Arc<Socket>,
@@ -184,7 +184,7 @@ pub fn open_taken(
     service.runtime.taken.add_websocket(taken_id, socket);
     let mut reader = Reader::open(service, &send_buffer, kind, response, taken_id);
     may_panic("open");
-    // Data that came with the handshake is decoded before anything else is read.
+    // These bytes are decoded before more are read.
     reader.feed(&mut head.to_vec());
     lock(&source.reading).reader = Some(reader);
     if io.reactor().add(socket, source.clone()).is_err() {
@@ -200,31 +200,33 @@ struct TakenWebsocket {
     socket: Arc<Socket>,
     send_buffer: Arc<SendBuffer>,
     taken_id: u32,
-    // A std Mutex: held while what a read has brought is decoded, never across an await.
+    // A std Mutex: held while the bytes of one read are decoded, never across an await.
     reading: Mutex<Reading>,
 }
 
 #[derive(Debug, Default)]
 struct Reading {
-    /// None before the websocket is open, and when it has ended.
+    /// `None` before the websocket is open, and when it has ended.
     reader: Option<Reader>,
-    /// A task of the I/O thread reads on when it may, and until nothing is left.
+    /// [`TakenWebsocket::read_on`] runs, and reads instead of the reactor.
     resumes: bool,
-    /// The client has closed its side: what is left is read even while the application has paused, since
-    /// nothing follows and the end is to be noticed.
+    /// The client has closed its side. The rest is read even while the application has paused the connection, so
+    /// that the end is noticed.
     ended: bool,
 }
 
-/// Reads in a row before others get their turn.
+/// Reads in a row before other connections and tasks of the thread continue.
 const READS: usize = 4;
 
 impl TakenWebsocket {
-    /// Reads what is there. After a short read more is announced again, unless the stream has ended.
+    /// Reads the bytes that have arrived. The reactor reports only new bytes, so this reads until a read does not fill
+    /// the buffer, or until the end of a stream that has ended. [`TakenWebsocket::read_on`] continues after [`READS`]
+    /// reads, or when reading is allowed again.
     fn read(self: &Arc<Self>, reading: &mut Reading) -> usize {
         may_panic("read");
         let mut total = 0;
         let mut reads = 0;
-        // What a client can have sent before its end is bounded by the kernel.
+        // After the end of the stream, the kernel's buffer bounds what is left to read.
         while reads < READS || reading.ended {
             reads += 1;
             let Some(reader) = &mut reading.reader else {
@@ -265,7 +267,7 @@ impl TakenWebsocket {
         total
     }
 
-    /// Reads on, as soon as that is allowed, until nothing is left.
+    /// Continues to read, whenever that is allowed, until nothing is left.
     async fn read_on(self: Arc<Self>) {
         let _guard = FailOnPanic(self.clone());
         loop {
@@ -284,7 +286,7 @@ impl TakenWebsocket {
         }
     }
 
-    /// One read of [`TakenWebsocket::read_on`]; whether nothing is left.
+    /// One read of [`TakenWebsocket::read_on`]. Returns true if nothing is left.
     fn read_again(&self) -> bool {
         may_panic("read-on");
         let reading = &mut *lock(&self.reading);
@@ -312,7 +314,7 @@ impl TakenWebsocket {
         }
     }
 
-    /// The connection is over. JavaScript hears of it, then destroys its socket.
+    /// Ends the connection, and notifies JavaScript, which destroys its socket object.
     fn end(&self, reading: &mut Reading) {
         if let Some(reader) = reading.reader.take() {
             if self.send_buffer.has_failed() {
@@ -330,7 +332,7 @@ impl TakenWebsocket {
     }
 }
 
-/// A panic costs its connection.
+/// Ends the connection if its task panics.
 struct FailOnPanic(Arc<TakenWebsocket>);
 
 impl Drop for FailOnPanic {
@@ -356,7 +358,7 @@ impl Source for TakenWebsocket {
     }
 
     fn fail(&self) {
-        // Under the lock, or who reads would see the end of the socket first and take it for the client's.
+        // Under the lock, because another thread that reads would take the end of the socket for the client's.
         let mut reading = lock(&self.reading);
         if let Some(reader) = &reading.reader {
             reader.connection.end(Cause::Panic);

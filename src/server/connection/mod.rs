@@ -314,7 +314,7 @@ impl Connection {
         let mut stalled = false;
         if lock(&self.inner).session.is_pong_due(now) {
             // The pong may be there, with the thread busy that would read it.
-            self.runtime().read_for_others();
+            self.runtime().read_for_js();
             let patience = self.service.options.delays.pong / 4;
             stalled = self.runtime().events.has_waited_for(patience, now);
         }

@@ -191,7 +191,7 @@ impl SendBuffer {
         lock(&self.state).has_ended()
     }
 
-    /// Calls [`Connection::drained`] later, when all bytes have left. Returns false if none wait.
+    /// Calls [`Connection::drained`] when all bytes have left. Returns false, and does not call it, if none wait.
     pub fn notify_drain(&self, connection: &Arc<Connection>) -> bool {
         let mut state = lock(&self.state);
         let waits = !state.has_drained();

@@ -1,4 +1,4 @@
-//! How bytes leave a send buffer that others write out: hyper a response body, JavaScript all else.
+//! How bytes leave a send buffer if hyper or JavaScript writes them out.
 
 use std::task::{Context, Poll};
 
@@ -6,7 +6,7 @@ use super::{BATCH, End, SendBuffer, State, notify};
 use crate::lock;
 use crate::server::frames::FrameBatch;
 
-/// What [`SendBuffer::take`] found.
+/// The result of [`SendBuffer::take`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Take {
     /// This many bytes; 0 if nothing waits now.
@@ -72,8 +72,8 @@ impl SendBuffer {
     }
 
     /// Moves bytes that JavaScript has to write into `to`: one frame of a response body, or as many bytes of a
-    /// websocket as fit. By calling this, JavaScript also says that it has written what it took before. If `to`
-    /// is empty, it takes nothing and says nothing.
+    /// websocket as fit. The bytes of the call before count as sent then. With an empty `to`, nothing is moved, and
+    /// those bytes still wait.
     pub fn take(&self, to: &mut [u8]) -> Take {
         let mut state = lock(&self.state);
         state.marked = false;
@@ -107,7 +107,7 @@ impl SendBuffer {
         }
     }
 
-    /// Bytes of the next frame of a response body.
+    /// The length of the next frame of a response body.
     pub fn next_frame(&self) -> usize {
         lock(&self.state).frames.first().unwrap_or(0)
     }

@@ -1,4 +1,4 @@
-//! Sockets that were taken from Node's http server, on platforms that have them.
+//! Sockets that were taken from Node's http server. Without the cfg `takeover` there are none.
 
 #[cfg(not(takeover))]
 mod none;
@@ -14,13 +14,13 @@ pub use reactor::Reactor;
 #[cfg(takeover)]
 pub use unix::{Descriptor, Polled, Socket};
 
-/// What a [`Reactor`] calls when a socket is ready.
+/// The owner of a socket, which a [`Reactor`] calls when the socket is ready.
 pub trait Source: std::fmt::Debug + Send + Sync {
-    /// Reads what is there; `ended` says that no more than that will come. Says how many bytes were read.
+    /// Reads the bytes that have arrived, and returns their number. If `ended`, no more will arrive.
     fn readable(self: std::sync::Arc<Self>, ended: bool) -> usize;
-    /// Sends what had to wait.
+    /// Sends bytes that had to wait until the socket is writable.
     fn writable(&self);
-    /// Ends the connection, because one of the others has panicked.
+    /// Ends the connection, because one of the other methods has panicked.
     fn fail(&self);
 }
 
@@ -33,7 +33,7 @@ pub struct Traffic {
     pub written: u64,
 }
 
-/// How much there was to do in one turn of a [`Reactor`].
+/// What one poll of a [`Reactor`] has found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PollCount {
     /// Sockets that were ready.

@@ -1,4 +1,4 @@
-//! Where sockets cannot be taken from Node there are none; all clients come over the bridge.
+//! The same types where sockets cannot be taken from Node. None of them exists: all requests come over the bridge.
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -6,28 +6,28 @@ use std::task::{Context, Poll};
 
 use super::{PollCount, Source, Traffic};
 
-/// Never made here.
+/// Never exists.
 #[derive(Debug)]
 pub enum Descriptor {}
 
 impl Descriptor {
-    /// Its number.
+    /// Unreachable.
     pub fn into_number(self) -> u32 {
         match self {}
     }
 }
 
-/// Never made here.
+/// Never exists.
 #[derive(Debug)]
 pub enum Socket {}
 
 impl Socket {
-    /// Fails: descriptors are not sockets here.
+    /// Always fails, so the methods below are unreachable.
     pub fn duplicate_of(_fd: i32) -> io::Result<Arc<Self>> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// See the module for Unix; so for the methods below.
+    /// Unreachable.
     pub fn try_read(&self, _buffer: &mut [u8]) -> io::Result<usize> {
         match *self {}
     }
@@ -73,7 +73,7 @@ impl Socket {
     }
 }
 
-/// Never made here.
+/// Never exists.
 #[derive(Debug)]
 pub enum Polled {}
 
@@ -128,15 +128,15 @@ impl Reactor {
         match *socket {}
     }
 
-    /// Nothing to let go of.
+    /// Does nothing.
     pub fn clear(&self) {}
 
-    /// Nothing is ever ready.
+    /// Finds nothing.
     pub fn poll_once(&self) -> PollCount {
         PollCount::default()
     }
 
-    /// Nothing to serve.
-    #[expect(clippy::unused_async, reason = "as where there are sockets")]
+    /// Does nothing.
+    #[expect(clippy::unused_async, reason = "the reactor with sockets is async")]
     pub async fn serve(&self, _is_in_charge: impl Fn() -> bool) {}
 }

@@ -1,8 +1,8 @@
-//! Waits for the sockets of all websockets of one I/O thread.
+//! Finds out which websockets of one I/O thread are ready, and calls their owners.
 //!
-//! Its own poll instance, not tokio's, so that the JavaScript thread can wait for it, too: while few
-//! connections are busy, a message that JavaScript itself reads costs no change of threads. Whoever is
-//! in charge takes [`Reactor::poll_once`]s; see `io.rs`.
+//! It has its own poll instance, not tokio's, so that the JavaScript thread can poll it, too: while few connections are
+//! busy, a message that JavaScript itself reads costs no change of threads. One of the two threads calls
+//! [`Reactor::poll_once`]: see `Io::set_driven_by_js`.
 
 use std::collections::HashMap;
 use std::io;
@@ -18,7 +18,7 @@ use super::unix::Socket;
 use super::{PollCount, Source};
 use crate::{catch_panic, lock};
 
-/// The poll instance and who is to be called.
+/// A poll instance, and the owners of the sockets.
 #[derive(Debug)]
 pub struct Reactor {
     // A std Mutex: held while events are fetched, not while they are handled.
@@ -29,7 +29,7 @@ pub struct Reactor {
     sources: Mutex<HashMap<RawFd, Arc<dyn Source>>>,
 }
 
-/// Sockets of one turn.
+/// The number of sockets in one poll at most.
 const EVENTS: usize = 256;
 
 impl Reactor {
@@ -44,12 +44,13 @@ impl Reactor {
         })
     }
 
-    /// The descriptor that is readable when there is something to do; open as long as the reactor is.
+    /// The descriptor of the poll instance. It is readable while a socket is ready, and open as long as the reactor
+    /// exists.
     pub fn fd(&self) -> i32 {
         self.fd
     }
 
-    /// Calls `source` when the socket can be read, until it is removed.
+    /// Calls `source` when the socket can be read, until the socket is removed.
     pub fn add(&self, socket: &Socket, source: Arc<dyn Source>) -> io::Result<()> {
         let fd = socket.as_raw_fd();
         lock(&self.sources).insert(fd, source);
@@ -65,13 +66,13 @@ impl Reactor {
     pub fn watch_writable(&self, socket: &Socket) {
         let fd = socket.as_raw_fd();
         let both = Interest::READABLE | Interest::WRITABLE;
-        // Fails when the socket has been removed, which needs no writing any more.
+        // Fails if the socket has been removed: nothing more is written to it.
         let _ = self
             .registry
             .reregister(&mut SourceFd(&fd), token(fd), both);
     }
 
-    /// To be called before the socket is closed.
+    /// Removes a socket. Must be called before the socket is closed.
     pub fn remove(&self, socket: &Socket) {
         let fd = socket.as_raw_fd();
         if lock(&self.sources).remove(&fd).is_some() {
@@ -80,13 +81,13 @@ impl Reactor {
         }
     }
 
-    /// Lets go of everything.
+    /// Drops all sources.
     pub fn clear(&self) {
         let sources = std::mem::take(&mut *lock(&self.sources));
         drop(sources);
     }
 
-    /// Handles the sockets that are ready now, without waiting. From any thread.
+    /// Handles the sockets that are ready now, without waiting. May be called on any thread.
     pub fn poll_once(&self) -> PollCount {
         let mut ready = Vec::new();
         {
@@ -100,8 +101,8 @@ impl Reactor {
             let sources = lock(&self.sources);
             for event in &*events {
                 let fd = RawFd::try_from(event.token().0).unwrap_or(-1);
-                // One that is missing was removed after it had become ready. Its number may belong to
-                // another socket by now, which then finds nothing to do.
+                // A source is missing if its socket was removed after it had become ready. If another socket has
+                // the same number by now, that one is called, and finds nothing to read.
                 if let Some(source) = sources.get(&fd) {
                     let ended = event.is_read_closed() || event.is_error();
                     ready.push((
@@ -113,13 +114,13 @@ impl Reactor {
                 }
             }
         }
-        let mut turn = PollCount {
+        let mut count = PollCount {
             sockets: ready.len(),
             bytes: 0,
         };
         for (source, readable, ended, writable) in ready {
             let failing = source.clone();
-            // A panic costs its connection.
+            // A panic ends its own connection only.
             let handled = catch_panic(|| {
                 if writable {
                     source.writable();
@@ -127,20 +128,20 @@ impl Reactor {
                 if readable { source.readable(ended) } else { 0 }
             });
             match handled {
-                Some(bytes) => turn.bytes += bytes,
+                Some(bytes) => count.bytes += bytes,
                 None => {
                     let _ = catch_panic(|| failing.fail());
                 }
             }
         }
-        turn
+        count
     }
 
-    /// Takes turns in the context of an I/O thread for as long as `is_in_charge` says so.
-    #[allow(unsafe_code, reason = "tokio asks for a promise about the descriptor")]
+    /// Polls in the context of an I/O thread, as long as `is_in_charge` returns true.
+    #[allow(unsafe_code, reason = "tokio requires that the descriptor stays open")]
     pub async fn serve(&self, is_in_charge: impl Fn() -> bool) {
-        // SAFETY: the descriptor is that of `self.poll`, which neither changes nor closes while `self` is
-        // borrowed, and the registration does not outlive this function.
+        // SAFETY: `self.poll` owns the descriptor and keeps it open while `self` is borrowed. The registration ends
+        // with this function.
         let registered =
             unsafe { AsyncFd::register_with_interest(Fd(self.fd), tokio::io::Interest::READABLE) };
         let Ok(ready) = registered else {
@@ -157,7 +158,7 @@ impl Reactor {
                 guard.clear_ready();
             }
             drop(guard);
-            // Others of this thread, its flusher above all, are next.
+            // Lets other tasks of this thread run, above all its flusher.
             tokio::task::yield_now().await;
         }
     }
@@ -196,7 +197,7 @@ mod tests {
 
     impl Source for Log {
         fn readable(self: Arc<Self>, ended: bool) -> usize {
-            assert!(!self.panics, "as the test wants it");
+            assert!(!self.panics, "the panic of the test");
             self.ended.fetch_or(ended, Ordering::Relaxed);
             self.read.fetch_add(1, Ordering::Relaxed);
             7
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_is_called_once_for_what_has_come() {
+    fn a_source_is_called_once_for_bytes_that_have_arrived() {
         let reactor = Reactor::new().unwrap();
         let (mut client, socket) = pair();
         let log = Arc::new(Log::default());
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn writing_is_announced_to_whom_asks_for_it() {
+    fn a_source_is_called_for_writing_only_if_that_was_asked_for() {
         let reactor = Reactor::new().unwrap();
         let (_client, socket) = pair();
         let log = Arc::new(Log::default());
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_removed_socket_is_let_go_of() {
+    fn a_removed_socket_is_not_polled_and_its_source_is_dropped() {
         let reactor = Reactor::new().unwrap();
         let (mut client, socket) = pair();
         let log = Arc::new(Log::default());
@@ -257,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_costs_its_connection_only() {
+    fn a_panic_ends_its_own_connection_only() {
         let reactor = Reactor::new().unwrap();
         let (mut client, socket) = pair();
         let (mut other_client, other_socket) = pair();

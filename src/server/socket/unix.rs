@@ -1,4 +1,4 @@
-//! Sockets taken from Node by their descriptor; the only `unsafe` about descriptors is here.
+//! Sockets taken from Node by their descriptor.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -11,19 +11,18 @@ use tokio::io::unix::AsyncFd;
 
 use super::Traffic;
 
-/// A descriptor on its way back to Node; closed when it does not get there.
+/// A descriptor that goes back to Node. It is closed if it is dropped before.
 #[derive(Debug)]
 pub struct Descriptor(OwnedFd);
 
 impl Descriptor {
-    /// Its number, whose owner is now the caller.
+    /// Its number. From now on the caller owns the descriptor.
     pub fn into_number(self) -> u32 {
         self.0.into_raw_fd().cast_unsigned()
     }
 }
 
-/// A connected stream socket, TCP or Unix. std's `TcpStream` stands for both: its calls are those of any
-/// stream socket.
+/// A connected stream socket, TCP or Unix. Both are a `TcpStream` here, because the system calls are the same.
 #[derive(Debug)]
 pub struct Socket {
     stream: TcpStream,
@@ -32,12 +31,12 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Makes a second descriptor of the socket that Node has under the number `fd`. Must be called while
-    /// Node keeps its own descriptor open.
+    /// Duplicates the descriptor `fd` of a socket of Node. Must be called while Node keeps its own descriptor open, and
+    /// not with a negative number.
     #[allow(unsafe_code, reason = "Node gives descriptors as numbers")]
     pub fn duplicate_of(fd: i32) -> io::Result<Arc<Self>> {
-        // SAFETY: Node's handle owns `fd` and is not closed before the calling JavaScript goes on, so the
-        // descriptor is open for as long as this borrow lives. A number that is no descriptor fails.
+        // SAFETY: JavaScript has read `fd` from a handle of Node and has checked that it is not negative. The handle
+        // owns the descriptor, and cannot close it before this call has returned to JavaScript.
         let fd = unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned()?;
         let stream = TcpStream::from(fd);
         stream.set_nonblocking(true)?;
@@ -48,28 +47,28 @@ impl Socket {
         }))
     }
 
-    /// Reads what is there.
+    /// Reads bytes that have arrived.
     pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = (&self.stream).read(buffer)?;
         self.read.fetch_add(read as u64, Ordering::Relaxed);
         Ok(read)
     }
 
-    /// Writes what the kernel takes. From any thread.
+    /// Writes as many bytes as the kernel takes. May be called on any thread.
     pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         let written = (&self.stream).write(bytes)?;
         self.written.fetch_add(written as u64, Ordering::Relaxed);
         Ok(written)
     }
 
-    /// The same for bytes that lie in several places.
+    /// Like [`Socket::try_write`], for bytes in several slices.
     pub fn try_write_parts(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         let written = (&self.stream).write_vectored(parts)?;
         self.written.fetch_add(written as u64, Ordering::Relaxed);
         Ok(written)
     }
 
-    /// Whether the client has ended its side, or all of it, and sent nothing before that which is unread.
+    /// Whether the client has closed its side or reset the connection, and nothing is left to read before that.
     pub fn has_ended(&self) -> bool {
         match self.stream.peek(&mut [0]) {
             Ok(read) => read == 0,
@@ -80,7 +79,7 @@ impl Socket {
         }
     }
 
-    /// How many bytes have gone each way.
+    /// The number of bytes in each direction.
     pub fn traffic(&self) -> Traffic {
         Traffic {
             read: self.read.load(Ordering::Relaxed),
@@ -88,13 +87,13 @@ impl Socket {
         }
     }
 
-    /// Ends the connection in both directions; whoever reads sees its end. From any thread.
+    /// Ends the connection in both directions; its reader sees the end. May be called on any thread.
     pub fn shutdown(&self) {
-        // Fails only when the peer is gone already.
+        // Fails only if the client is gone.
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 
-    /// Ends the receiving direction, here only: whoever reads sees the end.
+    /// Ends the receiving direction, which the client does not notice; the reader sees the end.
     pub fn shutdown_read(&self) {
         let _ = self.stream.shutdown(Shutdown::Read);
     }
@@ -104,7 +103,7 @@ impl Socket {
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
-    /// A descriptor of its own for somebody else to use.
+    /// A second descriptor of the socket, for Node.
     pub fn duplicate(&self) -> io::Result<Descriptor> {
         Ok(Descriptor(self.stream.try_clone()?.into()))
     }
@@ -116,21 +115,21 @@ impl AsRawFd for Socket {
     }
 }
 
-/// A socket that tasks of an I/O thread wait for.
+/// A socket for whose readiness a task of an I/O thread waits.
 #[derive(Debug)]
 pub struct Polled(AsyncFd<Arc<Socket>>);
 
 impl Polled {
     /// Must be called in the context of an I/O thread.
-    #[allow(unsafe_code, reason = "tokio asks for a promise about the descriptor")]
+    #[allow(unsafe_code, reason = "tokio requires that the descriptor stays open")]
     pub fn new(socket: Arc<Socket>) -> io::Result<Self> {
-        // SAFETY: the `AsyncFd` holds the socket, whose descriptor neither changes nor closes before the
-        // last reference is dropped, which is after the `AsyncFd` has taken back its registration.
+        // SAFETY: the `AsyncFd` holds a reference to the socket until it has removed its registration. The descriptor
+        // of a socket never changes, and is closed only with the last reference.
         Ok(Self(unsafe { AsyncFd::register(socket)? }))
     }
 
-    /// Reads into `buffer`, or waits. A short read saves the second `recv` that would only say that
-    /// nothing more is there.
+    /// Reads into `buffer`, or waits. A read that does not fill `buffer` has emptied the socket, which saves a second
+    /// `recv`.
     pub fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         loop {
             let mut guard = std::task::ready!(self.0.poll_read_ready(cx))?;
@@ -186,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_duplicate_outlives_the_descriptor_that_it_was_made_of() {
+    fn a_duplicate_stays_open_when_the_original_is_closed() {
         let (near, mut far) = UnixStream::pair().unwrap();
         let socket = Socket::duplicate_of(near.as_raw_fd()).unwrap();
         drop(near);
@@ -208,12 +207,12 @@ mod tests {
         let (near, _far) = UnixStream::pair().unwrap();
         let number = near.as_raw_fd();
         drop(near);
-        // Far above what is open here, so that no other test has it meanwhile.
+        // Far above the numbers in use, so that no other test opens it meanwhile.
         assert!(Socket::duplicate_of(number + 100_000).is_err());
     }
 
     #[test]
-    fn a_descriptor_on_its_way_back_is_closed_unless_it_gets_there() {
+    fn a_descriptor_for_node_is_closed_unless_its_number_is_taken() {
         let (near, mut far) = UnixStream::pair().unwrap();
         let socket = Socket::duplicate_of(near.as_raw_fd()).unwrap();
         drop(near);
@@ -221,7 +220,7 @@ mod tests {
         let number = socket.duplicate().unwrap().into_number();
         drop(socket);
         #[allow(unsafe_code, reason = "as Node does with the number")]
-        // SAFETY: the number has just been given away, and nobody else has it.
+        // SAFETY: `into_number` has given up the descriptor, so this is its only owner.
         let mut back = unsafe { UnixStream::from_raw_fd(number.cast_signed()) };
         back.write_all(b"x").unwrap();
         let mut read = [0];
@@ -244,7 +243,7 @@ mod tests {
             far.write_all(b"hello").unwrap();
             let read = poll_fn(|cx| socket.poll_read(cx, &mut buffer)).await;
             assert_eq!(&buffer[..read.unwrap()], b"hello");
-            // Until the kernel takes no more, and again when it does.
+            // Writing waits when the kernel takes no more, and continues when it does.
             let full = vec![7; 1 << 20];
             let parts = [IoSlice::new(b"head"), IoSlice::new(&full)];
             let mut sent = poll_fn(|cx| socket.poll_write(cx, &parts)).await.unwrap();
