@@ -1,4 +1,4 @@
-//! Response bodies as hyper takes them.
+//! Response bodies for hyper.
 
 use std::io;
 use std::pin::Pin;
@@ -13,8 +13,8 @@ use crate::server::connection::Attachment;
 use crate::server::frames::FrameBatch;
 use crate::server::send_buffer::SendBuffer;
 
-/// A response body. Dropping it, which hyper does when it has been written or cannot be, completes the
-/// response, and aborts a receiver that has not had its end.
+/// A response body. hyper drops it when it has been written or cannot be written. That completes the response, and
+/// aborts a receiver whose response has not ended.
 #[derive(Debug)]
 pub(super) struct Body {
     content: Content,
@@ -25,18 +25,19 @@ pub(super) struct Body {
 enum Content {
     /// Sent with `Content-Length`.
     Full(Bytes),
-    /// All there, but sent in chunks, as sockjs 0.3.24 does where it does not state a length.
+    /// Complete, but sent as a chunk, because 0.3.24 does not state its length.
     Chunked(Bytes),
-    /// Comes in the course of time. Each frame is a chunk.
+    /// Frames that are written while the response lasts. Each frame is a chunk.
     Stream {
         send_buffer: Arc<SendBuffer>,
-        /// What has been taken of it last.
+        /// The frames that were taken from it and that hyper has not got yet.
         batch: Option<FrameBatch>,
         #[expect(dead_code, reason = "held to be dropped")]
         attachment: Option<Attachment>,
     },
 }
 
+/// Completes the response when it is dropped.
 #[derive(Debug)]
 struct Done(Arc<HttpConn>);
 
@@ -63,7 +64,7 @@ impl Body {
         }
     }
 
-    /// What is written to the send buffer, until its end.
+    /// A body of all frames that are written to the send buffer, until its end.
     pub(super) fn stream(
         send_buffer: Arc<SendBuffer>,
         attachment: Option<Attachment>,

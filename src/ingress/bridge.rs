@@ -1,7 +1,7 @@
-//! The bridge, which works on every platform: JavaScript hands in requests and bytes, and writes what comes out.
+//! The bridge, which works on every platform: JavaScript passes in requests and bytes, and writes the output.
 //!
-//! All of it runs on the JavaScript thread. What is written in the course of time is announced with
-//! `Event::Output`, and JavaScript takes it when its own stream can have more.
+//! All of it runs on the JavaScript thread. `Event::Output` announces output, which JavaScript takes when its own stream
+//! accepts more.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::server::send_buffer::{Destination, SendBuffer};
 use crate::server::websocket_reader::Reader;
 use crate::{catch_panic, may_panic};
 
-/// What JavaScript holds by number: responses and websockets that are under way.
+/// Requests and websockets that are under way, by their number in JavaScript.
 #[derive(Debug, Default)]
 pub struct Bridge {
     open: HashMap<u32, Open>,
@@ -44,27 +44,27 @@ enum Open {
     Websocket(Arc<SendBuffer>, Reader),
 }
 
-/// What JavaScript does with a request.
+/// What JavaScript has to do with a request.
 #[derive(Debug)]
 pub enum Answer {
     /// Write this response.
     Full(http::Response<Bytes>),
-    /// Write this head, then what comes out of the send buffer, whose number is that of the request.
+    /// Write this head, then the bytes of the send buffer, which has the number of the request.
     Stream {
         response: http::Response<()>,
-        /// A session was opened.
+        /// The request has opened a session.
         has_opened: bool,
-        /// Something waits in the send buffer, or nothing ever will.
+        /// Bytes wait in the send buffer, or it has ended.
         has_bytes: bool,
     },
     /// Read the body, at most `max_message_size` bytes, and call again with it.
     Body,
-    /// Call again with the body when the connection is resumed that [`Bridge::waits_for`] names.
+    /// The connection that [`Bridge::waits_for`] returns is paused. Call again with the body when it is resumed.
     Wait,
 }
 
 impl Bridge {
-    /// Answers a request that JavaScript knows as `id`.
+    /// Answers a request, whose number in JavaScript is `id`.
     pub fn request(&mut self, service: &Arc<Service>, id: u32, head: &Head<'_>) -> Answer {
         may_panic("request");
         match service.plan(
@@ -85,7 +85,7 @@ impl Bridge {
         }
     }
 
-    /// Answers the request `id` now that its body is there; `None` is a body that is too long.
+    /// Answers the request `id` after its body has arrived; `None` is a body that is too long.
     pub fn body(&mut self, id: u32, body: Option<&[u8]>) -> Option<Answer> {
         may_panic("body");
         let Pending { service, plan, .. } = self.bodies.remove(&id)?;
@@ -109,7 +109,7 @@ impl Bridge {
         Some(self.answer(id, reply))
     }
 
-    /// The key of the paused connection that the body of `id` waits for.
+    /// The key of the paused connection for which the body of `id` waits.
     pub fn waits_for(&self, id: u32) -> Option<u32> {
         let permit = self.bodies.get(&id)?.permit.as_ref()?;
         Some(permit.connection().key())
@@ -136,7 +136,7 @@ impl Bridge {
         }
     }
 
-    /// Opens a websocket whose handshake has been accepted; its bytes come and go under `id`.
+    /// Opens a websocket whose handshake has been accepted. Its number is `id`.
     pub fn websocket(
         &mut self,
         service: &Arc<Service>,
@@ -153,7 +153,7 @@ impl Bridge {
     /// Bytes from the client of a websocket.
     pub fn feed(&mut self, id: u32, bytes: &[u8]) {
         if let Some(Open::Websocket(_, reader)) = self.open.get_mut(&id) {
-            // A copy, because others may look at the same Buffer and decoding unmasks in place.
+            // A copy, because decoding unmasks in place, and other listeners may use the same Buffer.
             let fed = catch_panic(|| {
                 may_panic("feed");
                 reader.feed(&mut bytes.to_vec());
@@ -164,8 +164,7 @@ impl Bridge {
         }
     }
 
-    /// Moves what JavaScript is to write into `to`: one frame of a response, or of a websocket as much as has
-    /// room there. With the last of it, `id` is over.
+    /// Moves bytes that JavaScript has to write into `to`: see [`SendBuffer::take`]. The last bytes end `id`.
     pub fn take(&mut self, id: u32, to: &mut [u8]) -> Take {
         let Some(Open::Response(send_buffer, _) | Open::Websocket(send_buffer, _)) =
             self.open.get(&id)
@@ -183,7 +182,7 @@ impl Bridge {
         taken
     }
 
-    /// How many bytes the frame has that [`Bridge::take`] has called large.
+    /// The length of the frame for which [`Bridge::take`] has returned [`Take::Large`].
     pub fn next_frame(&self, id: u32) -> usize {
         match self.open.get(&id) {
             Some(Open::Response(send_buffer, _)) => send_buffer.next_frame(),
@@ -191,10 +190,10 @@ impl Bridge {
         }
     }
 
-    /// The client of `id` is gone.
+    /// Removes `id`: it is complete, or its client is gone.
     pub fn end(&mut self, id: u32) {
         let gone = (self.open.remove(&id), self.bodies.remove(&id));
-        // A panic while they let go of their sessions costs nobody else.
+        // A panic while their sessions end must not affect others.
         let _ = catch_panic(|| drop(gone));
     }
 }

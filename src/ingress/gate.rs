@@ -1,9 +1,8 @@
-//! Decides, at each request boundary of a taken connection, whether the next request is ours or Node's.
+//! Decides, at each request boundary of a taken connection, whether Rust or Node handles the next request.
 //!
-//! hyper must never see a byte that is not ours: what it has begun to parse cannot be given back whole.
-//! So bytes are held here until there is a whole head. A request that is ours and plain is let through,
-//! exactly its head and body; at anything else the stream ends for hyper, and Node, which gets the held
-//! bytes untouched, stays the judge of every odd request.
+//! hyper cannot give back bytes that it has read. So the gate holds bytes until it has a whole head. If the request is
+//! for a service here, and plain (all servers would read it in the same way), exactly its head and body pass to hyper.
+//! Otherwise the stream ends for hyper, and Node gets the held bytes unchanged.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -21,35 +20,35 @@ use crate::server::ServiceInUse;
 use crate::server::io::with_read_buffer;
 use crate::server::socket::Polled;
 
-/// What the first bytes of a connection say about its next request.
+/// Where the next request goes, judged by its first bytes.
 #[derive(Debug)]
 pub enum Verdict {
     /// The head is not complete.
     Unknown,
-    /// Node's.
+    /// To Node.
     Foreign,
-    /// Ours and plain; head and body have this many bytes.
+    /// To this service. Head and body have this many bytes.
     Ours(Arc<ServiceInUse>, usize),
 }
 
-/// The bytes that hyper reads from and writes to.
+/// The stream that hyper reads and writes.
 #[derive(Debug)]
 pub struct Gate {
     socket: Polled,
     installation: Arc<Installation>,
     http_conn: Arc<HttpConn>,
     held: BytesMut,
-    /// Bytes of `held` in which no end of a head was found.
+    /// Bytes at the start of `held` in which no end of a head was found.
     scanned: usize,
 }
 
-/// Bytes that a client may pipeline behind a request that is being answered.
+/// While a request is being answered, reading stops when this many bytes of later requests are held.
 const HOLD_MAX: usize = 64 << 10;
-/// Headers of a request; Node's own default bound is far higher and applies to those with more.
+/// Headers of a plain request. One with more goes to Node, whose own bound is higher.
 const MAX_HEADERS: usize = 64;
 
 impl Gate {
-    /// A gate in front of `socket`; `read` is what Node had read of it already.
+    /// A gate in front of `socket`. `read` has the bytes that Node has already read from it.
     pub fn new(
         socket: Polled,
         installation: Arc<Installation>,
@@ -65,7 +64,7 @@ impl Gate {
         }
     }
 
-    /// Ends the stream for hyper; the bytes are Node's.
+    /// Ends the stream for hyper, and gives the held bytes to Node.
     fn refuse(&mut self) {
         self.http_conn.give_back(self.held.split().into());
     }
@@ -84,7 +83,7 @@ impl Gate {
         filled
     }
 
-    /// Judges what is held, looking for the end of the head only in what is new.
+    /// Judges the held bytes. Looks for the end of the head only in new ones.
     fn judge(&mut self) -> Verdict {
         let new = &self.held[self.scanned.saturating_sub(2)..];
         let complete = memchr_iter(b'\n', new)
@@ -101,9 +100,9 @@ impl Gate {
     }
 }
 
-/// Judges the request that `bytes` begin with.
+/// Judges the request with which `bytes` begin.
 pub fn judge(bytes: &[u8], installation: &Installation) -> Verdict {
-    // An empty line before a request, which parsers skip (RFC 9112, section 2.2).
+    // A parser may skip an empty line before a request (RFC 9112, section 2.2), so Node decides.
     if bytes.first().is_some_and(|byte| b"\r\n".contains(byte)) {
         return Verdict::Foreign;
     }
@@ -128,8 +127,8 @@ pub fn judge(bytes: &[u8], installation: &Installation) -> Verdict {
         return Verdict::Foreign;
     };
     match installation.claim_plain(target) {
-        // A body that nobody waits for may still be coming when the response begins, and hyper, asked for
-        // nothing, would not see its client go away and would close the connection.
+        // If the service does not read the body, parts of it may arrive during the response. hyper does not read them,
+        // so it would not notice that the client leaves, and would close the connection after the response.
         Some(service) if body > 0 && !service.reads_body(method, target) => Verdict::Foreign,
         Some(service) => match head.checked_add(body) {
             Some(len) => Verdict::Ours(service, len),
@@ -139,12 +138,12 @@ pub fn judge(bytes: &[u8], installation: &Installation) -> Verdict {
     }
 }
 
-/// Whether a line ends without a carriage return, which httparse and hyper allow and Node does not.
+/// Whether a line ends without a carriage return, which httparse and hyper accept and Node refuses.
 fn has_bare_line_feed(head: &[u8]) -> bool {
     memchr_iter(b'\n', head).any(|at| !head[..at].ends_with(b"\r"))
 }
 
-/// Bytes that mean the same to every parser of targets.
+/// Whether the target is a path whose bytes mean the same to every parser.
 fn is_plain_target(target: &str) -> bool {
     target.starts_with('/')
         && !target.starts_with("//")
@@ -153,7 +152,7 @@ fn is_plain_target(target: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"-._~!$&()*+,;=:@/%?".contains(&byte))
 }
 
-/// Length of the body of a request that no two servers can understand differently; `None` for others.
+/// The length of the body of a plain request; `None` if servers could read the headers differently.
 fn plain_body_len(method: &str, headers: &[httparse::Header<'_>]) -> Option<usize> {
     let mut hosts = 0;
     let mut length = None;
@@ -187,7 +186,7 @@ fn plain_body_len(method: &str, headers: &[httparse::Header<'_>]) -> Option<usiz
                 "http2-settings",
             ]
             .iter()
-            .any(|odd| name.eq_ignore_ascii_case(odd)) =>
+            .any(|refused| name.eq_ignore_ascii_case(refused)) =>
             {
                 return None;
             }
@@ -258,12 +257,12 @@ impl hyper::rt::Read for Gate {
                     if this.held.len() >= HOLD_MAX {
                         return Poll::Pending;
                     }
-                    // Reading on while a response waits is how its client is seen to go away.
+                    // Reading continues during the response, to notice that the client leaves.
                     if ready!(this.fill(cx))? == 0 {
                         this.http_conn.client_closes(cx.waker());
                     }
                 }
-                // hyper would drop the request at once, even one that has its answer already.
+                // At the end of the stream hyper would drop the request, even one that has its answer already.
                 Reading::Gone => return Poll::Pending,
             }
         }
@@ -297,7 +296,7 @@ impl hyper::rt::Write for Gate {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // A connection that goes back to Node stays as it is.
+        // A connection that goes back to Node stays open.
         if !self.http_conn.goes_back() {
             self.socket.socket().shutdown_write();
         }

@@ -1,5 +1,5 @@
-//! Tests of the gate on a socket: what passes, what is given back, and that the pieces in which bytes come
-//! make no difference. What it judges is in `fuzz/checks/gate.rs`.
+//! Tests of the gate on a socket: what passes, and what is given back, in whatever pieces the bytes arrive. Its judgement
+//! of single requests is tested in `fuzz/checks/gate.rs`.
 
 use std::future::poll_fn;
 use std::io::Write;
@@ -19,7 +19,7 @@ const OURS: &[u8] = b"GET /s/info HTTP/1.1\r\nHost: h\r\n\r\n";
 const WITH_BODY: &[u8] =
     b"POST /s/0/a/xhr_send HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n[\"a\"]";
 const FOREIGN: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
-/// Ours but for line feeds without a carriage return.
+/// Like [`OURS`], but with line feeds without a carriage return.
 const BARE: [&[u8]; 3] = [
     b"GET /s/info HTTP/1.1\nHost: h\n\n",
     b"GET /s/info HTTP/1.1\r\nHost: h\n\r\n",
@@ -39,18 +39,18 @@ fn installation(runtime: &Arc<Runtime>) -> Arc<Installation> {
     installation
 }
 
-/// Requests of ours, and what follows them.
-type Story<'a> = (&'a [&'a [u8]], &'a [&'a [u8]]);
+/// Requests that pass, and the bytes after them, which are given back.
+type Case<'a> = (&'a [&'a [u8]], &'a [&'a [u8]]);
 
-/// What came through the gate, request by request, and what was given back at the end.
+/// The requests that have passed, and the bytes that were given back at the end.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Outcome {
     passed: Vec<Vec<u8>>,
     given_back: Option<Vec<u8>>,
 }
 
-/// Sends `bytes` in such pieces through a gate that has already read the first, and answers every request
-/// at once.
+/// Sends `bytes` through a gate in pieces, whose lengths `piece` returns, and answers each request at once. Node has read
+/// the first piece.
 async fn through(
     installation: &Arc<Installation>,
     bytes: &[u8],
@@ -69,7 +69,7 @@ async fn through(
         let mut to = ReadBuf::new(&mut buffer);
         let read = poll_fn(|cx| {
             let read = Pin::new(&mut gate).poll_read(cx, to.unfilled());
-            // Nothing to read: the next piece comes, or the client is done.
+            // There is nothing to read: sends the next piece, or ends the stream after the last one.
             if read.is_pending() && !rest.is_empty() {
                 let (next, others) = rest.split_at(piece().clamp(1, rest.len()));
                 far.write_all(next).unwrap();
@@ -84,7 +84,7 @@ async fn through(
         let passed = to.filled();
         if passed.is_empty() {
             if let End::Foreign(mut held) = http_conn.end() {
-                // Node reads on where the gate has stopped.
+                // Node continues to read where the gate has stopped.
                 while let Ok(read @ 1..) = gate.socket.socket().try_read(&mut buffer) {
                     held.extend_from_slice(&buffer[..read]);
                 }
@@ -105,11 +105,11 @@ async fn through(
 }
 
 #[test]
-fn pieces_make_no_difference() {
+fn the_pieces_in_which_bytes_arrive_make_no_difference() {
     let tokio = tokio();
     let runtime = Runtime::start(1, 1, Box::new(NoWaker)).unwrap();
     let installation = installation(&runtime);
-    let stories: [Story<'_>; 10] = [
+    let cases: [Case<'_>; 10] = [
         (&[OURS], &[]),
         (&[OURS, WITH_BODY, OURS], &[]),
         (&[OURS], &[FOREIGN]),
@@ -121,7 +121,7 @@ fn pieces_make_no_difference() {
         (&[], &[BARE[2], OURS]),
         (&[OURS], &[b"GET /s/info HTTP/1.1\r\nHo"]),
     ];
-    for (ours, others) in stories {
+    for (ours, others) in cases {
         let expected = Outcome {
             passed: ours.iter().map(|request| request.to_vec()).collect(),
             given_back: (!others.is_empty()).then(|| others.concat()),
@@ -131,7 +131,7 @@ fn pieces_make_no_difference() {
             let found = tokio.block_on(through(&installation, &bytes, || len));
             assert_eq!(found, expected, "pieces of {len}");
         }
-        // Lengths in no order.
+        // Pseudo-random lengths.
         let mut number = 1_usize;
         for _ in 0..100 {
             let pieces = || {

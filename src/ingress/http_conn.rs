@@ -1,5 +1,5 @@
-//! A taken HTTP connection between two requests, as gate, service, driver and http server share it: its state,
-//! the lock around it, and the clock.
+//! A taken HTTP connection: its state, with the lock and the clock. The gate, the driver, the response bodies and the
+//! http server share it.
 
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::Waker;
@@ -14,7 +14,7 @@ use crate::server::taken_sockets::HttpConnection;
 
 type State = HttpConnState<Arc<ServiceInUse>, Weak<SendBuffer>>;
 
-/// One connection. All of it but [`HttpConnection`] is used from one task; the lock is hardly ever contended.
+/// One connection. Only [`HttpConnection`] is used outside of the connection's task, so the lock is rarely contended.
 #[derive(Debug)]
 pub struct HttpConn {
     installation: Arc<Installation>,
@@ -22,7 +22,7 @@ pub struct HttpConn {
 }
 
 impl HttpConn {
-    /// A connection of which a first request has been read.
+    /// A connection whose first request Node has read.
     pub fn new(installation: Arc<Installation>) -> Self {
         let state = State::new(Instant::now(), installation.timeouts());
         Self {
@@ -66,7 +66,7 @@ impl HttpConn {
         self.state().request_complete();
     }
 
-    /// The response goes on in time, through this send buffer.
+    /// The response is a stream, through this send buffer.
     pub fn answers_with(&self, send_buffer: &Arc<SendBuffer>) {
         self.state().answers_with(Arc::downgrade(send_buffer));
     }
@@ -74,7 +74,7 @@ impl HttpConn {
     /// See [`HttpConnState::response_complete`].
     pub fn response_complete(&self) {
         let limits = || self.installation.timeouts();
-        // The last one that holds a service tells JavaScript: not under the lock.
+        // Dropping the last reference to a service pushes an event, so this happens without the lock.
         let (service, reader) = self.state().response_complete(Instant::now(), limits);
         drop(service);
         if let Some(reader) = reader {
@@ -127,7 +127,7 @@ impl HttpConn {
         self.state().hands_over();
     }
 
-    /// hyper has written all that it had. It does not always ask for the next frames then.
+    /// hyper has written all its bytes. It does not always ask for the next frames by itself, so its task is woken.
     pub fn has_flushed(&self, task: &Waker) {
         let had_frames = self.state().has_flushed();
         if had_frames
@@ -144,7 +144,7 @@ impl HttpConn {
         self.state().serve_in(task);
     }
 
-    /// When the http server's limits end what the connection is at, and how.
+    /// When the http server's limits end the current phase, and how.
     pub fn deadline(&self) -> Option<(Instant, Expired)> {
         let timeouts = self.installation.timeouts();
         self.state().deadline(&timeouts)

@@ -6,46 +6,45 @@ use std::time::{Duration, Instant};
 use super::installation::Timeouts;
 use crate::server::taken_sockets::Fault;
 
-/// Where a connection stands, and what its request under way is bound to: a service `S` and the response
-/// that goes on in time, `R`.
+/// The phase of a connection, and the things that its current request uses: a service `S`, and a streamed response `R`.
 #[derive(Debug)]
 pub(super) struct HttpConnState<S, R> {
     phase: Phase,
-    /// What the request under way is for.
+    /// The service of the current request.
     service: Option<S>,
-    /// The response of the last request that had one which goes on in time.
+    /// The last streamed response.
     response: Option<R>,
-    /// hyper has got frames of the response and may not have written them.
+    /// hyper has taken frames of the response and may not have written them.
     unflushed: bool,
-    /// The reader that waits until the response is complete.
+    /// Wakes the reader, which waits until the response is complete.
     reader: Option<Waker>,
-    /// The task that serves the connection.
+    /// Wakes the task that serves the connection.
     task: Option<Waker>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Phase {
-    /// No byte of the next request has come.
+    /// No byte of the next request has arrived.
     Idle {
-        /// Since then.
+        /// When this phase began.
         since: Instant,
-        /// What was in force then: as with Node, a later change is for the time after the next response.
+        /// The limits at that time: as in Node, a later change has an effect only after the next response.
         limits: Timeouts,
     },
     /// The head is incomplete, or has not been judged.
     Head {
-        /// When its first byte came.
+        /// When its first byte arrived.
         since: Instant,
-        /// When its last byte so far came.
+        /// When the latest of its bytes arrived.
         last: Instant,
-        /// For how long it may pause.
+        /// The time that may pass between two bytes.
         stalled: Option<Duration>,
     },
-    /// A request passes, or has passed and is not all read by its service.
+    /// A request passes the gate, or has passed it and its service has not read all of it.
     Request {
         /// When it began.
         since: Instant,
-        /// Bytes of it that have not passed.
+        /// The number of its bytes that have not passed.
         left: usize,
         /// The client has closed its side.
         gone: bool,
@@ -55,51 +54,51 @@ enum Phase {
         /// The client has closed its side.
         gone: bool,
     },
-    /// The next request, of which these bytes have been read, is Node's.
+    /// The next request goes to Node. Contains the bytes of it that have been read.
     Foreign(Vec<u8>),
-    /// Node reports what is wrong with it.
+    /// The connection goes to Node, which reports the fault.
     Faulty(Fault),
-    /// The client has closed.
+    /// The connection is over.
     Ended,
 }
 
-/// What the reader of the connection does next.
+/// What the reader of the connection (the gate) has to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
-    /// It judges the next head.
+    /// Judge the next head.
     Head,
-    /// It lets pass at most so many bytes.
+    /// Let at most this number of bytes pass.
     Request(usize),
-    /// It holds what it reads until the response is complete.
+    /// Read, and hold the bytes until the response is complete.
     Response,
-    /// It waits until the response is complete: nothing more will come.
+    /// Wait until the response is complete: no more bytes will arrive.
     Gone,
-    /// It says that the stream has ended.
+    /// Report the end of the stream to hyper.
     Over,
 }
 
-/// How serving a connection ended.
+/// What happens to a connection that is no longer served.
 #[derive(Debug, PartialEq, Eq)]
 pub enum End {
-    /// Its next request is Node's.
+    /// It goes back to Node, with the bytes of its next request that have been read.
     Foreign(Vec<u8>),
-    /// Node reports what is wrong with it.
+    /// It goes back to Node, which reports the fault.
     Fault(Fault),
-    /// It is over.
+    /// It closes.
     Closed,
 }
 
 /// What to do when a deadline has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expired {
-    /// Close without a word, as Node does with idle connections.
+    /// Close without a response, as Node does with idle connections.
     Close,
-    /// Node reports it: 408, if nobody listens to `'clientError'`.
+    /// Let Node report it: it emits `'clientError'`, or answers 408 if there is no listener.
     RequestTimeout,
 }
 
 impl<S: Clone, R> HttpConnState<S, R> {
-    /// A connection of which a first request has been read.
+    /// A connection whose first request Node has read.
     pub(super) fn new(now: Instant, limits: Timeouts) -> Self {
         Self {
             phase: Phase::Head {
@@ -115,7 +114,7 @@ impl<S: Clone, R> HttpConnState<S, R> {
         }
     }
 
-    /// What the reader does next.
+    /// What the reader has to do.
     pub(super) fn reading(&self) -> Reading {
         match self.phase {
             Phase::Idle { .. } | Phase::Head { .. } => Reading::Head,
@@ -131,7 +130,7 @@ impl<S: Clone, R> HttpConnState<S, R> {
         }
     }
 
-    /// More bytes are needed to judge the next request, of which some have come if `begun`.
+    /// The reader needs more bytes to judge the next request. It has some of them if `begun`.
     pub(super) fn wait_for_head(
         &mut self,
         begun: bool,
@@ -148,7 +147,7 @@ impl<S: Clone, R> HttpConnState<S, R> {
                 since: now,
                 limits: limits(),
             },
-            // It waits already, or is not where a head is read.
+            // It waits already, or no head is read in this phase.
             (Phase::Idle { .. }, false)
             | (Phase::Head { .. }, true)
             | (
@@ -162,14 +161,14 @@ impl<S: Clone, R> HttpConnState<S, R> {
         };
     }
 
-    /// More of an incomplete head has come.
+    /// More bytes of an incomplete head have arrived.
     pub(super) fn head_grows(&mut self, now: Instant) {
         if let Phase::Head { last, .. } = &mut self.phase {
             *last = now;
         }
     }
 
-    /// The head belongs to a request of so many bytes for this service, which now passes.
+    /// A request for this service begins to pass. It has `left` bytes.
     pub(super) fn begin(&mut self, service: S, left: usize, now: Instant) {
         let since = match self.phase {
             Phase::Head { since, .. } => since,
@@ -197,13 +196,13 @@ impl<S: Clone, R> HttpConnState<S, R> {
         }
     }
 
-    /// The response goes on in time.
+    /// The response is a stream.
     pub(super) fn answers_with(&mut self, response: R) {
         self.response = Some(response);
     }
 
-    /// The response has been written or given up. What is returned is let go of by the caller, and woken: a
-    /// reader that had nothing for hyper is not asked again.
+    /// The response has been written or given up. The caller drops the returned service and wakes the returned reader,
+    /// because hyper does not ask a reader again that had nothing for it.
     #[must_use]
     pub(super) fn response_complete(
         &mut self,
@@ -226,7 +225,7 @@ impl<S: Clone, R> HttpConnState<S, R> {
                     },
                 };
             }
-            // Somebody has answered without reading the request.
+            // The request was answered before all of it was read.
             Phase::Request { .. } => self.phase = Phase::Ended,
             Phase::Idle { .. }
             | Phase::Head { .. }
@@ -237,13 +236,14 @@ impl<S: Clone, R> HttpConnState<S, R> {
         (self.service.take(), reader)
     }
 
-    /// The reader holds bytes until the response is complete, and is then to be woken.
+    /// The reader holds bytes of a later request. It is woken when the response is complete.
     pub(super) fn hold(&mut self, reader: &Waker) {
         self.reader = Some(reader.clone());
     }
 
-    /// The client has closed its side: between two requests, in a request, or while it is answered. Then what
-    /// is complete still goes to it; a receiver is aborted, as in 0.3.24, and `reader` woken for it.
+    /// The client has closed its side. Between two requests that ends the connection, and inside of a request it is a
+    /// fault. During a response, `reader` is woken: a complete response is still sent, and a receiver is aborted, as in
+    /// 0.3.24.
     pub(super) fn client_closes(&mut self, reader: &Waker) {
         match &mut self.phase {
             Phase::Request { left: 0, gone, .. } | Phase::Response { gone } => {
@@ -257,7 +257,7 @@ impl<S: Clone, R> HttpConnState<S, R> {
         }
     }
 
-    /// Whether the client has closed its side while a request of it is under way.
+    /// Whether the client has closed its side during a response.
     pub(super) fn is_client_gone(&self) -> bool {
         matches!(
             self.phase,
@@ -265,22 +265,22 @@ impl<S: Clone, R> HttpConnState<S, R> {
         )
     }
 
-    /// The next request, of which these bytes have been read, is Node's.
+    /// The next request goes to Node. `bytes` of it have been read.
     pub(super) fn give_back(&mut self, bytes: Vec<u8>) {
         self.phase = Phase::Foreign(bytes);
     }
 
-    /// Reading has failed with this number of the system.
+    /// Reading has failed with the `errno` in `number`.
     pub(super) fn read_fails(&mut self, number: i32) {
         self.phase = Phase::Faulty(Fault::Read(number));
     }
 
-    /// Whether the connection goes back to Node, which wants it as it is.
+    /// Whether the connection goes back to Node, and so has to stay open.
     pub(super) fn goes_back(&self) -> bool {
         matches!(self.phase, Phase::Foreign(_) | Phase::Faulty(_))
     }
 
-    /// How it has ended, when hyper is done with it. Asked once.
+    /// What happens to the connection, when hyper is done with it. To be called once.
     #[must_use]
     pub(super) fn end(&mut self) -> End {
         match std::mem::replace(&mut self.phase, Phase::Ended) {
@@ -299,21 +299,17 @@ impl<S: Clone, R> HttpConnState<S, R> {
         self.service.clone()
     }
 
-    /// The last response that went on in time.
+    /// The last streamed response.
     pub(super) fn response(&self) -> Option<&R> {
         self.response.as_ref()
     }
 
-    /// hyper gets frames of the response.
+    /// hyper takes frames of the response.
     pub(super) fn hands_over(&mut self) {
         self.unflushed = true;
     }
 
-    /// hyper has written all that it had.
-    ///
-    /// # Returns
-    ///
-    /// Whether frames were among it.
+    /// hyper has written all its bytes. Returns whether frames were among them.
     pub(super) fn has_flushed(&mut self) -> bool {
         std::mem::replace(&mut self.unflushed, false)
     }
@@ -323,17 +319,17 @@ impl<S: Clone, R> HttpConnState<S, R> {
         matches!(self.phase, Phase::Idle { .. })
     }
 
-    /// The task that serves the connection, to be woken when a deadline may have come nearer.
+    /// Sets the task that serves the connection. It has to be woken when a deadline may have moved to an earlier time.
     pub(super) fn serve_in(&mut self, task: &Waker) {
         self.task.get_or_insert_with(|| task.clone());
     }
 
-    /// The argument of [`HttpConnState::serve_in`].
+    /// The task that [`HttpConnState::serve_in`] has set.
     pub(super) fn task(&self) -> Option<&Waker> {
         self.task.as_ref()
     }
 
-    /// When this phase has taken too long, and what then.
+    /// When the current phase has taken too long, and what to do then.
     pub(super) fn deadline(&self, timeouts: &Timeouts) -> Option<(Instant, Expired)> {
         let close =
             |since: Instant, limit: Option<Duration>| Some((since + limit?, Expired::Close));

@@ -1,4 +1,4 @@
-//! Each transition of a taken HTTP connection. Time and the things it is bound to are the test's.
+//! Tests of each transition of a taken HTTP connection, with a simulated clock.
 
 use super::*;
 
@@ -16,13 +16,13 @@ fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
-/// A connection whose first request has just been read, and when that was.
+/// A connection that has just been taken, and the time of that.
 fn taken() -> (State, Instant) {
     let now = Instant::now();
     (State::new(now, LIMITS), now)
 }
 
-/// One that has all of a request, which its service answers.
+/// A connection with a complete request, which its service is answering.
 fn responding() -> (State, Instant) {
     let (mut state, now) = taken();
     state.begin("service", 10, now);
@@ -31,7 +31,7 @@ fn responding() -> (State, Instant) {
     (state, now)
 }
 
-/// One whose response is complete.
+/// A connection whose response is complete.
 fn idle() -> (State, Instant) {
     let (mut state, now) = responding();
     let _ = state.response_complete(now, || LIMITS);
@@ -66,7 +66,7 @@ fn a_request_passes_and_is_answered() {
 }
 
 #[test]
-fn it_is_idle_between_two_requests_only() {
+fn a_connection_is_idle_between_two_requests_only() {
     let (mut state, now) = taken();
     assert!(!state.is_idle());
     state.begin("service", 1, now);
@@ -86,19 +86,19 @@ fn it_is_idle_between_two_requests_only() {
 }
 
 #[test]
-fn an_idle_time_is_that_of_the_response_before_it() {
+fn the_idle_limit_is_the_one_that_was_set_when_the_response_ended() {
     let (mut state, now) = responding();
     let later = now + seconds(1);
     let _ = state.response_complete(later, || LIMITS);
     let expected = Some((later + seconds(6), Expired::Close));
     assert_eq!(state.deadline(&LIMITS), expected);
-    // Neither waiting again nor other limits change it.
+    // Neither a second wait nor other limits change it.
     state.wait_for_head(false, later + seconds(1), Timeouts::default);
     assert_eq!(state.deadline(&Timeouts::default()), expected);
 }
 
 #[test]
-fn a_head_ends_by_the_first_of_its_limits() {
+fn a_head_expires_by_the_earliest_of_its_limits() {
     let (mut state, now) = idle();
     let first = now + seconds(1);
     state.wait_for_head(true, first, || unreachable!("it was idle"));
@@ -114,7 +114,7 @@ fn a_head_ends_by_the_first_of_its_limits() {
     state.head_grows(first + seconds(59));
     let expired = Some((first + seconds(60), Expired::RequestTimeout));
     assert_eq!(state.deadline(&LIMITS), expired);
-    // Those of a request may be changed while it comes.
+    // The limits of a request may change while it arrives.
     let limits = Timeouts {
         request: Some(seconds(2)),
         ..LIMITS
@@ -124,7 +124,7 @@ fn a_head_ends_by_the_first_of_its_limits() {
 }
 
 #[test]
-fn a_request_has_its_time_from_the_first_byte_of_its_head() {
+fn the_time_of_a_request_begins_with_the_first_byte_of_its_head() {
     let (mut state, now) = idle();
     state.wait_for_head(true, now + seconds(1), || LIMITS);
     state.begin("service", 3, now + seconds(50));
@@ -137,7 +137,7 @@ fn a_request_has_its_time_from_the_first_byte_of_its_head() {
 }
 
 #[test]
-fn a_request_that_comes_at_once_has_its_time_from_then() {
+fn the_time_of_a_request_that_arrives_in_one_piece_begins_then() {
     let (mut state, now) = idle();
     state.begin("service", 3, now + seconds(4));
     let expired = Some((now + seconds(304), Expired::RequestTimeout));
@@ -145,7 +145,7 @@ fn a_request_that_comes_at_once_has_its_time_from_then() {
 }
 
 #[test]
-fn no_limit_is_none() {
+fn without_limits_there_is_no_deadline() {
     let none = Timeouts::default();
     let (mut state, now) = responding();
     let _ = state.response_complete(now, || none);
@@ -157,7 +157,7 @@ fn no_limit_is_none() {
 }
 
 #[test]
-fn a_pipelined_request_waits_for_the_response_and_is_then_looked_at() {
+fn a_pipelined_request_waits_for_the_response_and_is_then_judged() {
     let (mut state, now) = responding();
     state.hold(Waker::noop());
     assert_eq!(state.reading(), Reading::Response);
@@ -170,7 +170,7 @@ fn a_pipelined_request_waits_for_the_response_and_is_then_looked_at() {
 }
 
 #[test]
-fn a_client_that_closes_while_it_is_answered_ends_the_connection_behind_the_response() {
+fn a_client_that_closes_during_a_response_ends_the_connection_after_it() {
     for has_request in [false, true] {
         let (mut state, now) = taken();
         state.begin("service", 0, now);
@@ -190,7 +190,7 @@ fn a_client_that_closes_while_it_is_answered_ends_the_connection_behind_the_resp
 }
 
 #[test]
-fn a_client_that_closes_in_a_request_is_a_fault() {
+fn a_client_that_closes_inside_of_a_request_is_a_fault() {
     let (mut state, now) = taken();
     state.begin("service", 2, now);
     state.passed(1);
@@ -200,7 +200,7 @@ fn a_client_that_closes_in_a_request_is_a_fault() {
 }
 
 #[test]
-fn a_client_that_closes_between_two_requests_is_none() {
+fn a_client_that_closes_between_two_requests_is_no_fault() {
     let (mut state, _) = idle();
     state.client_closes(Waker::noop());
     assert!(!state.goes_back());
@@ -208,11 +208,11 @@ fn a_client_that_closes_between_two_requests_is_none() {
 }
 
 #[test]
-fn what_reading_fails_with_is_a_fault_in_every_phase() {
+fn an_error_of_reading_is_a_fault_in_every_phase() {
     for (mut state, _) in [taken(), responding(), idle()] {
         state.read_fails(104);
         assert!(state.goes_back());
-        // hyper gives up the response then, and the client closes once only.
+        // hyper then gives up the response. Neither that nor a later end of the stream hides the fault.
         let _ = state.response_complete(Instant::now(), || LIMITS);
         state.client_closes(Waker::noop());
         is_over(&mut state, &End::Fault(Fault::Read(104)));
@@ -220,7 +220,7 @@ fn what_reading_fails_with_is_a_fault_in_every_phase() {
 }
 
 #[test]
-fn the_next_request_may_be_nodes() {
+fn a_request_for_node_is_given_back() {
     let (mut state, now) = idle();
     state.give_back(b"GET".to_vec());
     assert!(state.goes_back());
@@ -229,7 +229,7 @@ fn the_next_request_may_be_nodes() {
 }
 
 #[test]
-fn an_answer_to_a_request_that_nobody_has_read_ends_the_connection() {
+fn an_answer_before_the_request_was_read_ends_the_connection() {
     let (mut state, now) = taken();
     state.begin("service", 2, now);
     state.request_complete();
@@ -240,7 +240,7 @@ fn an_answer_to_a_request_that_nobody_has_read_ends_the_connection() {
 }
 
 #[test]
-fn it_knows_its_response_and_its_task() {
+fn the_state_keeps_its_response_and_its_task() {
     let (mut state, _) = responding();
     assert_eq!(state.response(), None);
     state.answers_with("response");
@@ -251,7 +251,7 @@ fn it_knows_its_response_and_its_task() {
 }
 
 #[test]
-fn frames_are_flushed_once() {
+fn a_flush_of_frames_is_reported_once() {
     let (mut state, _) = responding();
     assert!(!state.has_flushed());
     state.hands_over();

@@ -1,4 +1,4 @@
-//! An http server of Node, as far as connections taken from it need to know it.
+//! What connections taken from an http server need to know of it: its services and its settings.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,25 +13,25 @@ use crate::server::{Service, ServiceInUse};
 #[derive(Debug)]
 pub struct Installation {
     id: u32,
-    /// Newest first, the order in which they see a request.
+    /// The newest first, which is the order in which they see a request.
     services: Mutex<Vec<Arc<ServiceInUse>>>,
-    /// Somebody else wants to see all requests: nothing is ours any more.
+    /// Something in JavaScript needs to see all requests, so they go to Node.
     withdrawn: AtomicBool,
     max_header_size: AtomicUsize,
     timeouts: Mutex<Timeouts>,
-    /// The value of `Keep-Alive` that tells of `timeouts.keep_alive`.
+    /// The value of `Keep-Alive`, which announces `timeouts.keep_alive`.
     keep_alive: Mutex<Option<HeaderValue>>,
 }
 
-/// The http server's own time limits, in force on connections taken from it. `None` is no limit.
+/// The http server's time limits, which also apply to connections taken from it. `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timeouts {
     /// `keepAliveTimeout`, which is announced to the client.
     pub keep_alive: Option<Duration>,
-    /// Between two requests: some more than what is announced, so that the next request of a client does not
-    /// meet the close.
+    /// The time between two requests. It is longer than the announced time, so that the connection does not close just
+    /// when a client sends its next request.
     pub idle: Option<Duration>,
-    /// Without a byte, in a head that is not complete.
+    /// The time between two bytes of a head.
     pub stalled: Option<Duration>,
     /// `headersTimeout`: from the first byte of a head to its end.
     pub headers: Option<Duration>,
@@ -40,7 +40,7 @@ pub struct Timeouts {
 }
 
 impl Installation {
-    /// An http server without services. `id` names it in `closeIdleConnections`.
+    /// An http server without services. JavaScript refers to it by `id`.
     pub fn new(id: u32) -> Self {
         Self {
             id,
@@ -52,7 +52,7 @@ impl Installation {
         }
     }
 
-    /// Its name.
+    /// Its number in JavaScript.
     pub fn id(&self) -> u32 {
         self.id
     }
@@ -62,20 +62,20 @@ impl Installation {
         lock(&self.services).insert(0, ServiceInUse::new(service));
     }
 
-    /// Takes a service away: requests for it are Node's again.
+    /// Removes a service. Requests for it go to Node again.
     pub fn remove(&self, service: u32) {
-        let is_meant = |other: &mut Arc<ServiceInUse>| other.id == service;
-        let removed: Vec<_> = lock(&self.services).extract_if(.., is_meant).collect();
-        // The last one that holds it tells JavaScript: not under the lock.
+        let has_id = |other: &mut Arc<ServiceInUse>| other.id == service;
+        let removed: Vec<_> = lock(&self.services).extract_if(.., has_id).collect();
+        // Dropping the last reference pushes an event, so this happens without the lock.
         drop(removed);
     }
 
-    /// Whether connections stay in Node. Those in Rust return to Node with their next request.
+    /// Sets whether all requests go to Node. If so, taken connections go back with their next request.
     pub fn withdraw(&self, withdrawn: bool) {
         self.withdrawn.store(withdrawn, Ordering::Relaxed);
     }
 
-    /// Follows the http server's settings.
+    /// Copies the http server's settings.
     pub fn configure(&self, timeouts: Timeouts, max_header_size: usize) {
         *lock(&self.timeouts) = timeouts;
         *lock(&self.keep_alive) = timeouts.keep_alive.and_then(|limit| {
@@ -91,17 +91,17 @@ impl Installation {
         *lock(&self.timeouts)
     }
 
-    /// The `Keep-Alive` header that Node would send, if it would.
+    /// The value of `Keep-Alive` that Node would send; `None` if it would send none.
     pub fn keep_alive(&self) -> Option<HeaderValue> {
         lock(&self.keep_alive).clone()
     }
 
-    /// Bytes that a head may have.
+    /// The bound of a head in bytes.
     pub fn max_header_size(&self) -> usize {
         self.max_header_size.load(Ordering::Relaxed)
     }
 
-    /// The service that answers this target without Node's help.
+    /// The service for this target; `None` if there is none, or if the request has to go to Node.
     pub fn claim_plain(&self, target: &str) -> Option<Arc<ServiceInUse>> {
         if self.withdrawn.load(Ordering::Relaxed) {
             return None;

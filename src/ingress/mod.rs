@@ -1,4 +1,4 @@
-//! The two ways by which clients of Node's http server come to a [`Service`](crate::server::Service).
+//! The two ways by which requests to Node's http server reach a [`Service`](crate::server::Service): takeover and bridge.
 
 mod body;
 pub mod bridge;

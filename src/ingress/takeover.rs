@@ -1,4 +1,4 @@
-//! The takeover: sockets taken from Node's http server, served from their first bytes to their last.
+//! The takeover: serves sockets that were taken from Node's http server.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -35,7 +35,7 @@ fn register(runtime: &Runtime, fd: i32) -> io::Result<(Polled, Arc<Io>)> {
     Ok((Polled::new(Socket::duplicate_of(fd)?)?, io.clone()))
 }
 
-/// Takes a websocket whose handshake has been accepted. `head` is what Node has read past it.
+/// Takes a websocket whose handshake has been accepted. `head` has the bytes after the handshake that Node has read.
 pub fn take_websocket(
     service: &Arc<Service>,
     fd: i32,
@@ -47,7 +47,7 @@ pub fn take_websocket(
     let socket = Socket::duplicate_of(fd)?;
     let open = || websocket_reader::open_taken(service, &socket, taken_id, kind, response, head);
     if catch_panic(open).is_none() {
-        // The bridge could not go on with what has been begun: the websocket counts as taken, and is over.
+        // The bridge cannot continue a websocket that has begun here, so it counts as taken, and ends.
         socket.shutdown();
         service.runtime.taken.remove(taken_id);
         service.runtime.events.push(Event::Ended {
@@ -59,8 +59,8 @@ pub fn take_websocket(
     Ok(())
 }
 
-/// Takes an HTTP connection whose current request is all of `read`, if that request is ours and plain.
-/// False leaves everything as it was.
+/// Takes an HTTP connection of which Node has read the bytes `read`, if they are exactly one request that
+/// [the gate](super::gate) lets pass. Otherwise returns false and changes nothing.
 pub fn take_http(
     runtime: &Arc<Runtime>,
     installation: &Arc<Installation>,
@@ -69,7 +69,7 @@ pub fn take_http(
     read: &[u8],
 ) -> bool {
     catch_panic(|| begin_http(runtime, installation, fd, taken_id, read)).unwrap_or_else(|| {
-        // What was duplicated is closed again, and Node has its own descriptor still.
+        // The duplicate is closed again, and Node still has its own descriptor.
         runtime.taken.remove(taken_id);
         false
     })
@@ -122,8 +122,8 @@ impl Driver {
             driver: self,
             end: End::Closed,
         };
-        // Clients that went before this one came are seen to go first, as where one thread does both: the
-        // name of their session may be what it asks for.
+        // Clients that left before this one came are noticed first, as in Node's single thread: this request may name
+        // the session of one of them.
         tokio::task::yield_now().await;
         release.end = release.driver.serve(gate).await;
     }
@@ -149,7 +149,7 @@ impl Driver {
                 let Some((at, then)) = self.http_conn.deadline() else {
                     return Poll::Pending;
                 };
-                // A deadline that moved later costs nothing: the alarm fires early and is set again.
+                // If the deadline has moved to a later time, the alarm fires early and is set again.
                 if armed.is_none_or(|armed| at < armed) {
                     armed = Some(at);
                     alarm.as_mut().reset(at.into());
@@ -173,11 +173,11 @@ impl Driver {
 
     async fn respond(&self, request: Request<Incoming>) -> io::Result<Response<Body>> {
         may_panic("respond");
-        // Each request brings JavaScript something, a line for the log at least.
+        // Each request causes an event for JavaScript, at least a log line.
         self.runtime.events.room().await;
         let Some(service) = self.http_conn.service() else {
             return Err(io::Error::other(
-                "the gate names the service before it opens",
+                "a request came without a service from the gate",
             ));
         };
         let (parts, mut body) = request.into_parts();
@@ -249,7 +249,7 @@ impl Driver {
                 send_buffer,
                 attachment,
             } => {
-                // Node sends the head together with the first bytes of the body; so do we.
+                // As Node does, sends the head together with the first bytes of the body.
                 poll_fn(|cx| match send_buffer.poll_ready(cx) {
                     Poll::Pending if self.http_conn.is_client_gone() => {
                         Poll::Ready(Err(io::Error::from(io::ErrorKind::ConnectionAborted)))
@@ -263,7 +263,7 @@ impl Driver {
     }
 }
 
-/// Gives the connection back or ends it, whatever way its task ends.
+/// Gives the connection back or ends it, however its task ends.
 struct Release {
     driver: Driver,
     end: End,
@@ -308,14 +308,19 @@ impl Drop for Release {
     }
 }
 
-/// Reads a body of at most `max` bytes; `None` for a longer one, whose rest is read and dropped: a client
-/// that is still sending would lose the answer when the connection closes. `requestTimeout` bounds it.
+/// Reads a body of at most `max` bytes; `None` for a longer one. Its rest is read and dropped, because a client that is
+/// still sending would lose the answer when the connection closes. `requestTimeout` bounds the time.
 async fn collect(body: &mut Incoming, max: usize) -> io::Result<Option<Vec<u8>>> {
-    const FIRST: u64 = 64 << 10;
+    /// Bytes that are allocated before they arrive, at most.
+    const MAX_RESERVED: u64 = 64 << 10;
     let announced = body.size_hint().lower();
     let mut too_long = usize::try_from(announced).map_or(true, |announced| announced > max);
-    let first = if too_long { 0 } else { announced.min(FIRST) };
-    let mut bytes = Vec::with_capacity(usize::try_from(first).unwrap_or(0));
+    let reserved = if too_long {
+        0
+    } else {
+        announced.min(MAX_RESERVED)
+    };
+    let mut bytes = Vec::with_capacity(usize::try_from(reserved).unwrap_or(0));
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
         let data: Bytes = match frame.map_err(io::Error::other)?.into_data() {
             Ok(data) => data,
