@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file Requests by the bridge: Node parses and writes, the native side answers.
+ * @file Requests on the bridge: Node parses them and writes the responses, the native side makes the answers.
  */
 
 const { AsyncResource } = require('node:async_hooks');
@@ -27,7 +27,7 @@ function serveRequest(service, request, response) {
   new BridgedResponse(engine, service, request, response).begin();
 }
 
-/** One response that the native side writes through Node. */
+/** One response whose bytes the native side makes and Node writes. */
 class BridgedResponse extends BridgeOutput {
   /**
    * @param {import('./engine').Engine} engine
@@ -48,25 +48,29 @@ class BridgedResponse extends BridgeOutput {
       this.callJsessionid();
       const baseUrl = this.callBaseUrl();
       if (this.isOver()) return this.end();
-      if (response.headersSent) throw new Error('somebody else has begun to answer');
+      if (response.headersSent) throw new Error('the application has already sent a head');
       const text = `${headerLines(request.headers)}${method} ${url}`;
       this.held = true;
       const answer = engine.native.bridgeRequest(service.id, this.id, text, baseUrl);
       if (answer & OPENED) this.resource = new AsyncResource('SOCKJS');
       if (answer === READ_BODY) this.readBody();
-      else this.play(answer);
+      else this.writeAnswer(answer);
     } catch (error) {
       this.fail(error);
     }
     engine.drainSoon();
   }
 
-  /** The application may look something up before it calls a handler; the client may be gone by then. */
+  /** Whether the client has disconnected, for example while the application waited before it called the handler. */
   isOver() {
     return isOver(this.response) || peek(this.socket, 'destroyed') === true;
   }
 
-  /** `base_url` may be a function, which is called for every `GET /info`. */
+  /**
+   * Calls `base_url`, if it is a function and this is `GET /info`.
+   *
+   * @returns {string | undefined} JSON text
+   */
   callBaseUrl() {
     const { options } = this.service;
     const { method, url } = this.request;
@@ -78,9 +82,9 @@ class BridgedResponse extends BridgeOutput {
   }
 
   /**
-   * A function among the options threw, or the native side has failed: 0.3.24 answers 500 and logs it.
+   * Answers 500 and logs the exception, as 0.3.24 does if a function of the options throws.
    *
-   * @param {any} error
+   * @param {any} error of such a function, or of the native side
    */
   fail(error) {
     const { request, response, service } = this;
@@ -93,7 +97,7 @@ class BridgedResponse extends BridgeOutput {
     this.end();
   }
 
-  /** A body is collected whole, up to its limit. */
+  /** Collects the body, and then answers. */
   readBody() {
     const { request, response, engine, service } = this;
     const limit = (service.maxBody ??= engine.native.maxBody(service.id));
@@ -101,7 +105,7 @@ class BridgedResponse extends BridgeOutput {
     const onData = (/** @type {Buffer | string} */ chunk) => {
       body.add(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
     };
-    // Somebody has read it: what is left of it is nothing.
+    // The application has read the body, so nothing is left of it.
     if (request.readableEnded) return this.answerBody(body.take());
     if (request.destroyed) return this.end();
     const stop = () => {
@@ -121,16 +125,16 @@ class BridgedResponse extends BridgeOutput {
     };
     request.on('data', onData);
     request.on('end', onEnd);
-    // Where the request had been upgraded, only the response hears of it.
+    // If Node had upgraded the request, only the response emits 'close'.
     request.on('close', onClose);
     response.on('close', onClose);
   }
 
   /**
-   * Answers when the body is there; one for a paused connection when that is resumed, which holds its
-   * client back.
+   * Answers after the body has arrived. If it is for a paused connection, answers when that resumes, so that its client
+   * sends no more.
    *
-   * @param {Buffer | undefined} body undefined when it was too long
+   * @param {Buffer | undefined} body undefined if it was too long
    */
   answerBody(body) {
     const { native, sessions } = this.engine;
@@ -143,17 +147,21 @@ class BridgedResponse extends BridgeOutput {
           this.engine.drainSoon();
         });
       } else if (answer !== READ_BODY) {
-        this.play(answer);
+        this.writeAnswer(answer);
       }
     } catch (error) {
       this.fail(error);
     }
   }
 
-  /** @param {number} answer */
-  play(answer) {
+  /**
+   * Writes an answer of the native side.
+   *
+   * @param {number} answer
+   */
+  writeAnswer(answer) {
     const { response, engine } = this;
-    // Node sends the head with the first bytes of the body; that it is written can be seen, as in 0.3.24.
+    // Node sends the head with the first bytes of the body. As in 0.3.24, `headersSent` is true before.
     writeHead(response, answer, headersOf(engine, answer));
     if (answer & WHOLE) {
       this.held = false;
@@ -165,19 +173,19 @@ class BridgedResponse extends BridgeOutput {
     this.await();
     const socket = this.socket;
     socket.setKeepAlive?.(true, KEEP_ALIVE_DELAY);
-    // As in 0.3.24 they are known although Node destroys the socket at what follows in the same segment.
+    // As in 0.3.24, the addresses are known even if Node destroys the socket because of the bytes after the request.
     keepAddresses(socket);
     track(response, this);
-    // A half-closed connection counts as gone, although Node could still write to it. Over HTTP/2 this stands
-    // for a stream, which ends with the request.
+    // If the client ends its side of the connection, it counts as disconnected, although Node could still write to it.
+    // Over HTTP/2, `socket` represents a stream, whose readable side always ends with the request.
     const isConnection = this.request.httpVersionMajor < 2;
     if (isConnection) track(socket, this);
-    // As in 0.3.24 the first bytes are written before Node looks at what follows the request.
+    // As in 0.3.24, the first bytes are written before Node parses the bytes after the request.
     if (answer & BODY) this.flushFirst();
     if (isConnection && socket.readableEnded) this.end();
   }
 
-  /** Lets a `jsessionid` function set what it wants, on the routes where 0.3.24 does. */
+  /** Calls `jsessionid`, if it is a function and 0.3.24 calls it for this request. */
   callJsessionid() {
     const { service, engine, request, response } = this;
     const { options } = service;
@@ -191,7 +199,7 @@ class BridgedResponse extends BridgeOutput {
     return this.request.httpVersionMajor < 2 ? this.response.socket : undefined;
   }
 
-  /** The client is gone, or has everything. */
+  /** The client has disconnected, or everything has been written. */
   end() {
     const { engine } = this;
     if (!this.retire()) return;
@@ -202,13 +210,13 @@ class BridgedResponse extends BridgeOutput {
   }
 }
 
-/** A request body, as much of it as its limit allows. */
+/** Collects a request body, up to a limit. */
 class Body {
   /** @param {number} limit in bytes */
   constructor(limit) {
     this.limit = limit;
     this.length = 0;
-    /** Grows by doubling: a list of chunks would cost much more than chunks of one byte bring. */
+    /** Doubles when it is full. If each chunk has one byte, a list of chunks would take far more memory. */
     this.bytes = NOTHING;
   }
 
@@ -216,8 +224,8 @@ class Body {
   add(chunk) {
     const length = this.length + chunk.length;
     if (length > this.limit) {
-      // The rest of a body that is too long is dropped: a client that is still sending would lose the
-      // answer when the connection closes. The http server's `requestTimeout` bounds it.
+      // The rest of the body is read and dropped: if the connection closed while the client sends, the client would
+      // lose the answer. The http server's `requestTimeout` limits the time.
       this.limit = -1;
       this.bytes = NOTHING;
       return;
@@ -235,7 +243,7 @@ class Body {
     this.length = length;
   }
 
-  /** @returns {Buffer | undefined} all of it, or undefined when it was too long */
+  /** @returns {Buffer | undefined} the body; undefined if it was too long */
   take() {
     return this.limit < 0 ? undefined : this.bytes.subarray(0, this.length);
   }
@@ -320,7 +328,7 @@ function parseCookies(header) {
   const cookies = Object.create(null);
   if (!header) return cookies;
   for (const cookie of header.split(';')) {
-    // 0.3.24 cuts a value at its second '='.
+    // 0.3.24: a value ends at its second '='.
     const [name, value = ''] = cookie.split('=');
     cookies[name.trim()] = value.trim();
   }

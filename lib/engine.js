@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file The native side of this Node environment: its events come in here, in batches.
+ * @file The native side of this Node environment. Fetches its events in batches, and delivers messages.
  */
 
 const { MESSAGE, VALUE, handleEvent } = require('./event-handlers');
@@ -19,27 +19,29 @@ const ROWS = 2048;
 const EXITS_SILENTLY = process.versions.deno !== undefined;
 
 /**
- * Milliseconds after which the event loop gets its turn although events wait, and after how many of them the
- * clock is looked at: a client that sends more than is handled must not keep out timers and other sockets.
+ * Milliseconds after which other work of the event loop gets its turn although events wait. Otherwise a client that
+ * sends faster than its messages are handled would block timers and other sockets.
  */
-const LONGEST_DRAIN = 10;
-const EVENTS_PER_LOOK = 256;
+const MAX_DRAIN_TIME = 10;
+
+/** The clock is read once for each of these, because reading it costs time. */
+const EVENTS_PER_CHECK = 256;
 
 /**
- * A request that the native side knows by number: one on the bridge, or the one that a taken socket
- * came with.
+ * A request or taken socket that the native side knows by number: a request or websocket on the bridge, or the request
+ * with which a socket was taken.
  *
  * @typedef {object} Pending
  * @property {import('node:net').Socket} socket
  * @property {import('node:http').IncomingMessage | undefined} request
- * @property {import('node:http').ServerResponse} [response] the one with which a taken socket came
- * @property {import('node:http').Server | undefined} server where a taken socket came from
- * @property {import('node:async_hooks').AsyncResource | undefined} resource the context in which `'connection'` is emitted
- * @property {import('./install').Installation} [installation] where the requests of a taken socket come in
- * @property {import('./server').Service} [service] what a websocket is for
+ * @property {import('node:http').ServerResponse} [response] the response to `request`
+ * @property {import('node:http').Server | undefined} server the http server of a taken socket
+ * @property {import('node:async_hooks').AsyncResource | undefined} resource `'connection'` is emitted in this context
+ * @property {import('./install').Installation} [installation] keeps the services of a taken HTTP connection alive
+ * @property {import('./server').Service} [service] keeps the service of a websocket alive
  * @property {boolean} [kept] whether a taken socket keeps the process alive
- * @property {() => void} [flush] writes what waits for it on the bridge
- * @property {(paused: boolean) => void} [pause] stops or restarts reading from the client
+ * @property {() => void} [flush] on the bridge: writes what waits
+ * @property {(paused: boolean) => void} [pause] on the bridge: stops or restarts reading from the client of a websocket
  */
 
 class Engine {
@@ -50,33 +52,35 @@ class Engine {
     this.native.installFastPath(this.fastPath);
     this.values = new Array(ROWS).fill(undefined);
     this.table = new Uint32Array(ROWS * COLUMNS);
-    /** Events in the table, and how many of them have been handled. */
+    /** The number of events in the table, and of those that have been handled. */
     this.filled = 0;
     this.handled = 0;
     this.draining = false;
+    /** Whether a microtask will flush. */
     this.flushing = false;
-    /** Counts the passes of the event loop that `drain` has begun in. */
+    /** The number of calls of `drain`. */
     this.round = 1;
-    /** Events that `drain` may handle before it looks at the clock, and when it has to end. */
-    this.untilLook = EVENTS_PER_LOOK;
+    /** The number of events that `drain` handles before it reads the clock again, and the time at which it stops. */
+    this.untilCheck = EVENTS_PER_CHECK;
     this.drainEnd = Infinity;
     /** @type {(import('./session').Session | undefined)[]} */
     this.sessions = [];
     this.ids = new Ids(this);
     /** @type {Map<number, Pending>} */
     this.pending = new Map();
-    /** Requests to forget when all events have been handled. @type {Set<number>} */
+    /** Requests to delete from `pending` when all events have been handled. @type {Set<number>} */
     this.retired = new Set();
-    /** The session that was last told of a request, and by what that can be had. @type {import('./session').Session | undefined} */
+    /** The session that got a new request last. @type {import('./session').Session | undefined} */
     this.received = undefined;
-    /** The request, or the row of its event. @type {import('node:http').IncomingMessage | number | undefined} */
+    /** That request, or the row of its event. @type {import('node:http').IncomingMessage | number | undefined} */
     this.receivedBy = undefined;
     this.lastId = 0;
+    /** Whether this thread may read from taken websockets. */
     this.watching = false;
     /** Headers of answers over the bridge, by number. @type {string[][]} */
     this.headerBlocks = [];
     this.drainLater = () => this.drain(nextTick);
-    /** Whether a tick is to drain; one that finds it done has nothing to do. */
+    /** Whether a tick will call `drain`. Another call before that makes it unnecessary. */
     this.soon = false;
     this.drainInTick = () => {
       if (this.soon) this.drain();
@@ -85,7 +89,7 @@ class Engine {
       this.flushing = false;
       this.flush();
     };
-    /** Whether the process is ending: what is written now leaves at once, or never. */
+    /** Whether the process is exiting. Then output must be sent at once, because nothing runs later. */
     this.exiting = false;
     this.onExit = () => {
       this.exiting = true;
@@ -105,10 +109,10 @@ class Engine {
   }
 
   /**
-   * A request on the bridge is over; events that are on their way may still name it.
+   * Marks a request on the bridge as ended. It is deleted later, because events that wait may still have its number.
    *
    * @param {number} id
-   * @returns {boolean} false if it was over before
+   * @returns {boolean} false if it was marked before
    */
   retire(id) {
     const pending = this.pending.get(id);
@@ -117,7 +121,7 @@ class Engine {
     return true;
   }
 
-  /** The first websocket has been taken: this thread may now read from it, too. */
+  /** A websocket has been taken: from the first one on, this thread may read from websockets. */
   startPolling() {
     if (this.watching) return;
     this.watching = true;
@@ -125,10 +129,10 @@ class Engine {
   }
 
   /**
-   * Something began (1) or ended (-1) that the native side may call about.
+   * Counts an object about which the native side may call JavaScript.
    *
-   * @param {number} change
-   * @param {number} [refs] the same for what keeps the process alive
+   * @param {number} change 1 for a new object, -1 for one that has ended
+   * @param {number} [refs] the same for objects that keep the process alive
    */
   hold(change, refs = change) {
     this.liveness.hold(change, refs);
@@ -169,7 +173,7 @@ class Engine {
       try {
         bytes = rawReason(reason);
       } finally {
-        // faye-websocket is closing even when it throws.
+        // faye-websocket closes even if it throws because of the reason.
         this.native.closeRaw(key, number, bytes);
       }
     } else {
@@ -187,7 +191,7 @@ class Engine {
     if (session._bridge) this.pending.get(session._bridge)?.pause?.(paused);
   }
 
-  /** Something has been written: it leaves at the end of the batch, or of the running callback. */
+  /** Sends what has been written: after the batch of events, or in a microtask if no batch is being handled. */
   scheduleFlush() {
     if (this.exiting) return this.native.flushLast();
     if (this.draining || this.flushing) return;
@@ -195,7 +199,7 @@ class Engine {
     queueMicrotask(this.flushSoon);
   }
 
-  /** Handles what has come in a tick of its own, unless that happens anyway. */
+  /** Handles the waiting events in a tick, unless they are being handled already. */
   drainSoon() {
     if (this.draining || this.soon) return;
     this.soon = true;
@@ -203,8 +207,8 @@ class Engine {
   }
 
   /**
-   * Writes what waits for a response over the bridge, now: in 0.3.24 a response that `write` or `close`
-   * ends is over when they return, which `server.close()` in the same tick relies upon.
+   * Writes what waits for a response or websocket on the bridge, at once. In 0.3.24, if `write` or `close` ends a
+   * response, it has ended when they return, and `server.close()` in the same tick does not wait for it.
    *
    * @param {number} id
    */
@@ -212,14 +216,14 @@ class Engine {
     this.pending.get(id)?.flush?.();
   }
 
-  /** Hands to the kernel what has been written in this tick, before a socket of it is shut down. */
+  /** Hands to the kernel what has been written in this tick, because a socket is about to be shut down. */
   flushWritten() {
     if (!this.flushing) return;
     this.flushing = false;
     this.native.flushLast();
   }
 
-  /** Hands to the kernel what has been written, as far as it takes it: no tick and no microtask will follow. */
+  /** Hands to the kernel what has been written, because the process exits: no tick and no microtask will run. */
   flushLast() {
     for (const pending of this.pending.values()) pending.flush?.();
     this.native.flushLast();
@@ -230,19 +234,19 @@ class Engine {
   }
 
   /**
-   * Handles all events that wait. Never throws: `rethrow` makes the exception of a listener an uncaught one.
-   * Within a callback of Node's http parser it must not be `process.nextTick`: the parser would take the
-   * exception for a failure of its own and end its connection, which may be unrelated. Callers in the event loop
-   * or on the native side pass `process.nextTick`, so that nothing happens before the exception, as in 0.3.24.
+   * Handles all waiting events. Never throws: `rethrow` throws the exception of a listener later, as an uncaught one.
    *
-   * @param {(callback: () => void) => void} [rethrow]
+   * @param {(callback: () => void) => void} [rethrow] `process.nextTick` if the event loop or the native side calls:
+   *   then nothing happens before the exception, as in 0.3.24. Within a callback of Node's http parser this is not
+   *   possible, because the parser would treat the exception as its own failure and end its connection, which may be
+   *   unrelated
    */
   drain(rethrow = setImmediate) {
     if (this.draining) return;
     this.draining = true;
     this.soon = false;
     this.round++;
-    this.untilLook = EVENTS_PER_LOOK;
+    this.untilCheck = EVENTS_PER_CHECK;
     this.drainEnd = Infinity;
     try {
       while (this.fill()) {
@@ -257,7 +261,7 @@ class Engine {
       rethrow(() => {
         throw error;
       });
-      // The other events of the batch follow if the process lives on.
+      // If the process continues, the other events of the batch follow.
       setImmediate(this.drainLater);
       this.native.flush();
     }
@@ -270,7 +274,7 @@ class Engine {
     this.handled = 0;
     this.received = undefined;
     this.receivedBy = undefined;
-    // This also sends what has been written, and what goes by the bridge comes back as events.
+    // This call also flushes. Output for the bridge comes back as events.
     this.filled = this.fastPath.drain(this.values, this.table);
     if (this.filled === 0) this.forgetRetired();
     return this.filled > 0;
@@ -283,13 +287,14 @@ class Engine {
   }
 
   /**
-   * @returns {boolean} false if the rest must wait: promises that a 'connection' listener awaits resolve before
-   *   the first message of its connection, and other work needs the event loop
+   * @returns {boolean} false if the other events must wait for the next turn of the event loop: because other work
+   *   needs it, or because the next message is for a new connection, whose 'connection' listener may await resolved
+   *   promises
    */
   handleAll() {
     const { table, values } = this;
     while (this.handled < this.filled) {
-      if (--this.untilLook < 0 && this.isLate()) return false;
+      if (--this.untilCheck < 0 && this.isLate()) return false;
       const row = this.handled * COLUMNS;
       const kind = table[row];
       if (kind === MESSAGE || kind === VALUE) {
@@ -309,16 +314,16 @@ class Engine {
     return true;
   }
 
-  /** Whether `drain` has lasted long enough; asked every so many events. */
+  /** Reads the clock. Whether `drain` must stop. Its time begins with the first check. */
   isLate() {
-    this.untilLook = EVENTS_PER_LOOK;
+    this.untilCheck = EVENTS_PER_CHECK;
     const time = now();
-    if (this.drainEnd === Infinity) this.drainEnd = time + LONGEST_DRAIN;
+    if (this.drainEnd === Infinity) this.drainEnd = time + MAX_DRAIN_TIME;
     return time > this.drainEnd;
   }
 
   /**
-   * The event that is being handled has brought a request for this session.
+   * Notes that the event that is being handled has a request for this session.
    *
    * @param {import('./session').Session} session
    */
@@ -328,11 +333,12 @@ class Engine {
   }
 
   /**
-   * The request that receives for a session: on the bridge as long as it lasts, else until all events that
-   * came together with it have been handled.
+   * The request of a session's receiver. On the bridge it is available until it ends; on a taken connection, only until
+   * the batch of its event has been handled.
    *
    * @param {import('./session').Session} session
-   * @returns {import('node:http').IncomingMessage | string | undefined} text as `Head::whole` makes it
+   * @returns {import('node:http').IncomingMessage | string | undefined} a string has the format of `Head::whole` in
+   *   `src/server/dispatch.rs`
    */
   requestOf(session) {
     const pending = this.pending.get(session._bridge || session._response);
@@ -344,9 +350,10 @@ class Engine {
   }
 
   /**
-   * A taken socket is no longer ours.
+   * Deletes a taken socket, because the native side no longer has it.
    *
    * @param {number} takenId
+   * @returns {Pending | undefined} undefined if it was deleted before
    */
   release(takenId) {
     const taken = this.pending.get(takenId);
@@ -357,10 +364,10 @@ class Engine {
   }
 
   /**
-   * A socket has been taken.
+   * Counts a socket that has been taken.
    *
    * @param {number} takenId
-   * @param {boolean} kept whether the process stays alive for it
+   * @param {boolean} kept whether it keeps the process alive
    */
   took(takenId, kept) {
     this.hold(1);
@@ -368,7 +375,7 @@ class Engine {
   }
 
   /**
-   * `ref` and `unref` of a taken socket.
+   * Implements `ref` and `unref` of a taken socket.
    *
    * @param {number} takenId
    * @param {boolean} kept
@@ -382,22 +389,21 @@ class Engine {
 }
 
 /**
- * Held by services and, while it is used, by Node.
+ * A weak reference, so that the engine ends with its services. They hold it, and while it is used, so does Node.
  *
  * @type {WeakRef<Engine> | undefined}
  */
 let last;
 
 /**
- * The engine of all services that this copy of the package has made in this environment; the first of them decides
- * how many I/O threads it has.
+ * The engine of all services of this environment, for this copy of the package.
  *
- * @param {number} ioThreads
+ * @param {number} ioThreads the number of I/O threads of a new engine: the first service decides
  * @returns {Engine}
  */
 function getEngine(ioThreads) {
-  const there = last?.deref();
-  if (there) return there;
+  const existing = last?.deref();
+  if (existing) return existing;
   const engine = new Engine(ioThreads);
   last = new WeakRef(engine);
   return engine;
