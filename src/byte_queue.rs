@@ -11,14 +11,14 @@ pub struct ByteQueue {
     front: Own,
     /// Bytes at the start of `front` that have left.
     sent: usize,
-    /// What follows `front`. Only queues that have got shared bytes pay for it.
+    /// The bytes after `front`. `None` without shared bytes, so that most queues are small.
     rest: Option<Box<Rest>>,
 }
 
 #[derive(Debug, Default)]
 struct Own {
     bytes: Vec<u8>,
-    /// Positions at which writes begin, at least [`STEP`] apart.
+    /// Positions at which writes begin, one for about [`STEP`] bytes.
     boundaries: Vec<usize>,
 }
 

@@ -293,8 +293,8 @@ impl Patterns {
                     return is_match(regex, pathname).then_some((*path, ""));
                 }
                 let captures = regex.captures(pathname).ok()??;
-                // If an alternative of the prefix matched, the session's group did not take part. The empty session is
-                // never used: the welcome page and others match such a path before this route.
+                // If an alternative of the prefix has matched by itself, the session's group has no text. The empty
+                // session is never used, because an earlier route (`/info`, for one) then also matches.
                 let session = captures.get(regex.captures_len() - 1);
                 Some((*path, session.map_or("", |session| session.as_str())))
             })

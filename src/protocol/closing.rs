@@ -223,7 +223,7 @@ impl Closing {
             // The session sends a `c` frame, and `ReceiverDone` follows.
             Cause::TooSlow if self.is_open() && self.kind != WebsocketKind::Raw => Steps::default(),
             Cause::TooSlow if self.is_open() => self.begin(Some(TOO_SLOW), now),
-            // The client has its close frame, but does not read while it goes on pinging, or has not answered in time.
+            // A close frame was sent, but the client sends pings without reading the pongs, or has not answered in time.
             Cause::TooSlow | Cause::CloseTimeout => self.abort(),
             Cause::Panic => Steps {
                 session: true,

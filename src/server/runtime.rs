@@ -22,7 +22,7 @@ pub struct Runtime {
     /// Sockets taken from Node.
     pub taken: TakenSockets,
     ios: Vec<Arc<Io>>,
-    /// How many of them serve websockets.
+    /// How many of `ios`, from the first on, serve websockets.
     websocket_ios: usize,
     next_io: AtomicUsize,
     /// A counter of its own: with one for both, clients that request `/info` and then open a websocket would

@@ -71,7 +71,7 @@ pub struct Service {
 }
 
 /// A service on an http server. The server holds it, and so does each unfinished request that came to the
-/// service there. When the last of them drops it, [`Event::Left`] tells JavaScript, which keeps its own service
+/// service there. When the last of them drops it, [`Event::Left`] tells JavaScript, which keeps its own `Service`
 /// until then.
 #[derive(Debug)]
 pub struct ServiceInUse(Arc<Service>);

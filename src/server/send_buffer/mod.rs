@@ -73,7 +73,7 @@ enum End {
 const KEEP_CAPACITY: usize = 4096;
 /// Bytes of a response body that its destination gets at once. A single frame may be larger.
 const BATCH: usize = 64 << 10;
-/// Parts that one system call writes. Shared writes are long, so more would not pay.
+/// The number of slices that one system call writes at most. Shared writes are long, so more would not help.
 const MAX_PARTS: usize = 16;
 
 impl SendBuffer {
@@ -282,7 +282,7 @@ impl SendBuffer {
         }
     }
 
-    /// Empties the buffer, and frees it if it is large: an idle client should cost little.
+    /// Empties the buffer. A large one goes to the pool or is freed, so that an idle client costs little.
     fn reset(&self, state: &mut State) {
         state.large = state.out.own_len() > KEEP_CAPACITY;
         state.frames = Frames::default();
@@ -295,7 +295,7 @@ impl SendBuffer {
     }
 }
 
-/// One system call: some of the bytes, or all.
+/// Writes with one system call. Returns the number of bytes that the kernel has taken.
 fn write_to(socket: &Socket, out: &ByteQueue) -> io::Result<usize> {
     if out.is_plain() {
         return socket.try_write(out.chunk());

@@ -112,7 +112,7 @@ impl SendBuffer {
         lock(&self.state).frames.first().unwrap_or(0)
     }
 
-    /// JavaScript has taken a frame of a response body, or bytes of a websocket.
+    /// Called when JavaScript has taken a frame of a response body, or bytes of a websocket.
     fn leave(&self, state: &mut State) {
         if self.is_body() {
             state.frames.pop();
@@ -128,7 +128,7 @@ impl SendBuffer {
 impl State {
     fn take_batch(&mut self) -> Option<FrameBatch> {
         let first = self.frames.first()?;
-        // No frame is longer than the chunk that it begins.
+        // A frame is one write, and so lies in one chunk. Only frames of the same chunk are taken together.
         let max = self.out.chunk().len().min(BATCH);
         let (count, len) = match self.frames.within(max) {
             (0, _) => (1, first),
