@@ -1,32 +1,32 @@
 'use strict';
 
-/** Processes that use dependents end by themselves when nothing is open any more. */
+/** Processes that use dependents exit by themselves when no connection or server is open. */
 
 const assert = require('node:assert/strict');
-const { execFile } = require('node:child_process');
 const path = require('node:path');
 const { describe, it } = require('node:test');
-const { promisify } = require('node:util');
-const { ingresses } = require('../support/library');
+const { Child } = require('../support/child');
+const { environmentOf, ingresses } = require('../support/library');
 
-/** Script of `fixtures/` → lines that it prints, in any order. */
+/** Script in `fixtures/` → lines that it prints, sorted. */
 const SCRIPTS = {
   'exit-primus.js': ['by primus', 'destroyed'],
   'exit-sockjs-client.js': ['by eventsource', 'by websocket', 'by xhr-polling', 'by xhr-streaming'],
   'exit-websocket-multiplex.js': ['msg,room,by one', 'msg,room,by two', 'uns,room', 'uns,room'],
 };
 
-/** Milliseconds after which a process has not ended. */
-const timeout = 30000;
+/** Milliseconds that a process may take to exit. */
+const TIMEOUT_MS = 30_000;
 
 for (const ingress of ingresses) {
-  describe(`a process that is done, ingress: ${ingress}`, { concurrency: 3 }, () => {
+  describe(`a process that has finished, ingress: ${ingress}`, { concurrency: 3 }, () => {
     for (const [script, lines] of Object.entries(SCRIPTS)) {
-      it(`ends by itself: ${script}`, async () => {
-        const env = { ...process.env, NODE_TEST_CONTEXT: undefined, SOCKJS_RS_DOOR: ingress };
-        const args = [path.join(__dirname, 'fixtures', script)];
-        const { stdout } = await promisify(execFile)(process.execPath, args, { env, timeout });
-        assert.deepEqual(stdout.trim().split('\n').sort(), lines);
+      it(`exits by itself: ${script}`, async (t) => {
+        const file = path.join(__dirname, 'fixtures', script);
+        const child = new Child(file, { t, env: environmentOf(ingress) });
+        const status = await child.exit(TIMEOUT_MS);
+        assert.deepEqual(status, { code: 0, signal: null }, child.errors);
+        assert.deepEqual(child.lines.sort(), lines);
       });
     }
   });

@@ -1,23 +1,20 @@
 'use strict';
 
 /*
- * Packages that shut an http server down, with clients of every transport connected.
+ * Packages that shut down an http server, with connected clients of each transport.
  */
 
 const assert = require('node:assert');
-const http = require('node:http');
 const { once } = require('node:events');
 const { describe, test } = require('node:test');
 const destroyable = require('server-destroy');
 const { createHttpTerminator } = require('http-terminator');
-const sockjs = require('sockjs');
 const stoppable = require('stoppable');
-const { Condition } = require('../support/wait');
-const { Client } = require('../support/client');
-const { throughIngress } = require('../support/library');
+const { ingresses } = require('../support/library');
+const { startServer } = require('../support/server');
 const { every, receive } = require('../support/transports');
 
-/** How each package is put on an http server, and what it does then to stop it. */
+/** Installs each package on an http server. Returns the package's way to stop the server. */
 const packages = {
   stoppable: (server) => {
     stoppable(server, 20);
@@ -33,117 +30,89 @@ const packages = {
   },
 };
 
-/** A server, as `receive` wants it: `accept` gives connections and what they have told. */
-class Site extends Client {
-  #peers = [];
-  #changed = new Condition();
-
-  /** @param {object} conn */
-  register(conn) {
-    const peer = { conn, events: [] };
-    for (const name of ['data', 'end', 'close']) {
-      conn.on(name, () => {
-        peer.events.push(name);
-        this.#changed.notify();
-      });
-    }
-    peer.closed = () =>
-      this.#changed.waitUntil(
-        () => peer.events.includes('close') || undefined,
-        () => `'close' of ${conn.protocol}`,
-      );
-    this.#peers.push(peer);
-    this.#changed.notify();
-  }
-
-  accept() {
-    return this.#changed.waitUntil(
-      () => this.#peers.shift(),
-      () => 'a connection',
-    );
-  }
-}
+/** @type {import('node:http').RequestListener} */
+const app = (req, res) => (req.url === '/slow' ? res.write('begun') : res.end('app'));
 
 /**
+ * @param {import('node:test').TestContext} t
  * @param {string} ingress
- * @param {(server: http.Server) => () => Promise<void>} prepare
- * @param {boolean} first whether the package comes to the server before sockjs
- * @param {number} [disconnectDelay] milliseconds; by default it is not waited for
+ * @param {(server: import('node:http').Server) => () => Promise<unknown>} prepare one of `packages`
+ * @param {boolean} first whether the package is installed before SockJS
+ * @param {number} [disconnectDelay] milliseconds; by default longer than a test
  */
-async function start(ingress, prepare, first, disconnectDelay = 60_000) {
-  const server = http.createServer((req, res) => {
-    if (req.url === '/slow') res.write('begun');
-    else res.end('app');
-  });
-  let stop = first ? prepare(server) : undefined;
-  const service = sockjs.createServer({
-    prefix: '/s',
-    log: () => {},
-    disconnect_delay: disconnectDelay,
-  });
-  throughIngress(ingress, () => service.installHandlers(server));
-  stop ??= prepare(server);
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const site = new Site(server.address().port);
-  service.on('connection', (conn) => site.register(conn));
-  return { server, site, stop };
+async function start(t, ingress, prepare, first, disconnectDelay = 60_000) {
+  let stop;
+  const install = (httpServer, library) => {
+    if (first) stop = prepare(httpServer);
+    const service = library.createServer({ prefix: '/s', disconnect_delay: disconnectDelay });
+    service.on('connection', (conn) => server.register(conn));
+    service.installHandlers(httpServer);
+    if (!first) stop = prepare(httpServer);
+  };
+  const server = await startServer(ingress, { install, app, t });
+  return { server, stop };
 }
 
-for (const ingress of ['takeover', 'bridge']) {
+for (const ingress of ingresses) {
   for (const [name, prepare] of Object.entries(packages)) {
     for (const order of ['before', 'after']) {
-      describe(`${name}, ${order} sockjs, by the ${ingress} ingress`, () => {
+      describe(`${name}, installed ${order} SockJS, ${ingress}`, () => {
         for (const [protocol, transport] of every) {
-          test(`ends a client of ${protocol}`, async () => {
-            const { server, site, stop } = await start(ingress, prepare, order === 'before');
-            const { peer, wire } = await receive(site, transport);
-            const closed = once(server, 'close');
-            await Promise.all([stop(), closed, peer.closed(), wire.end()]);
-            assert.deepStrictEqual(peer.events, ['end', 'close']);
+          test(`ends a client of ${protocol}`, async (t) => {
+            const { server, stop } = await start(t, ingress, prepare, order === 'before');
+            const { peer, wire } = await receive(server, transport);
+            const closed = once(server.http, 'close');
+            await Promise.all([stop(), closed, peer.until('close'), wire.end()]);
+            assert.deepStrictEqual(peer.events, [['end'], ['close']]);
           });
         }
 
-        test("ends a connection that is the application's now", async () => {
-          const { site, stop } = await start(ingress, prepare, order === 'before');
-          const connection = site.connect();
+        test("ends a connection with the application's response", async (t) => {
+          const { server, stop } = await start(t, ingress, prepare, order === 'before');
+          const connection = server.connect();
           await connection.request('GET', '/s/info');
           connection.send('GET', '/slow');
           await (await connection.response()).until('begun');
           await Promise.all([stop(), connection.end()]);
         });
 
-        test('ends clients of all transports, idle ones, and those of the application', async () => {
-          const { server, site, stop } = await start(ingress, prepare, order === 'before');
+        test('ends clients of all transports, idle ones, and those of the application', async (t) => {
+          const { server, stop } = await start(t, ingress, prepare, order === 'before');
           const clients = [];
-          for (const [, transport] of every) clients.push(await receive(site, transport));
-          const idle = site.connect();
+          for (const [, transport] of every) clients.push(await receive(server, transport));
+          const idle = server.connect();
           await idle.request('GET', '/s/info');
-          const foreign = site.connect();
+          const foreign = server.connect();
           await foreign.request('GET', '/');
           await foreign.request('GET', '/s/info');
           await foreign.request('GET', '/');
-          const closed = once(server, 'close');
+          const closed = once(server.http, 'close');
           const ends = [idle, foreign, ...clients.map(({ wire }) => wire)].map((each) =>
             each.end(),
           );
-          await Promise.all([stop(), closed, ...ends, ...clients.map(({ peer }) => peer.closed())]);
-          for (const { peer } of clients) assert.deepStrictEqual(peer.events, ['end', 'close']);
+          await Promise.all([
+            stop(),
+            closed,
+            ...ends,
+            ...clients.map(({ peer }) => peer.until('close')),
+          ]);
+          for (const { peer } of clients) assert.deepStrictEqual(peer.events, [['end'], ['close']]);
         });
       });
     }
   }
 
-  test(`stoppable without a limit waits for clients to end, by the ${ingress} ingress`, async () => {
+  test(`stoppable without a time limit waits until all clients have left, ${ingress}`, async (t) => {
     const unlimited = (server) => {
       stoppable(server);
       return () => new Promise((resolve) => server.stop((_, gracefully) => resolve(gracefully)));
     };
-    const { site, stop } = await start(ingress, unlimited, false, 50);
+    const { server, stop } = await start(t, ingress, unlimited, false, 50);
     const clients = [];
-    for (const [, transport] of every) clients.push(await receive(site, transport));
+    for (const [, transport] of every) clients.push(await receive(server, transport));
     const stopped = stop();
     for (const { peer, socket, wire } of clients) {
-      // An upgraded connection is ended at once; a response is not.
+      // stoppable ends upgraded connections at once, but waits for responses.
       if (peer.conn.protocol.startsWith('websocket')) await wire.end();
       else peer.conn.close();
       socket.end();
