@@ -1,6 +1,6 @@
 'use strict';
 
-/** @file examples/cluster: every client address has a worker, which gets all of its requests. */
+/** @file examples/cluster: all requests of a client address reach the same worker. */
 
 const assert = require('node:assert/strict');
 const http = require('node:http');
@@ -9,33 +9,32 @@ const { describe, it } = require('node:test');
 
 const { TRANSPORTS, ask, connect, run, startExample, timeout } = require('./support');
 
-/** Addresses that clients come from; Linux lets them be any of 127.0.0.0/8. */
+/** Client addresses. On Linux, all of 127.0.0.0/8 are addresses of the machine. */
 const ADDRESSES = ['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5', '127.0.0.6'];
 
-const skip = process.platform !== 'linux' && 'needs clients with several addresses of this machine';
+const skip = process.platform !== 'linux' && 'needs several local addresses for its clients';
 
-/** Where the connections of this process come from. */
-let from;
+/** The local address of new connections. */
+let localAddress;
 
-// sockjs-client has no option for it: its requests follow the global agent, its websockets do not.
+// sockjs-client has no option for the local address. Its requests use the global agent, its websockets
+// `net.connect`.
 const { connect: netConnect } = net;
-net.connect = (options, ...rest) => netConnect({ ...options, localAddress: from }, ...rest);
+net.connect = (options, ...rest) => netConnect({ ...options, localAddress }, ...rest);
 
-/**
- * @param {string} address that the next connections come from
- */
-function comeFrom(address) {
-  from = address;
+/** @param {string} address the local address of the next connections */
+function connectFrom(address) {
+  localAddress = address;
   http.globalAgent.options.localAddress = address;
 }
 
 /**
- * Talks to the cluster from an address.
+ * Sends messages to the cluster from an address.
  *
- * @returns {Promise<number>} the worker that has answered each message
+ * @returns {Promise<number>} the process id of the worker that answered all of them
  */
 async function workerOf(t, url, transport, address) {
-  comeFrom(address);
+  connectFrom(address);
   const socket = await connect(t, url, transport);
   const messages = ['one', 'two', 'three', 'four'];
   const answers = await ask(socket, messages);
@@ -50,7 +49,7 @@ async function workerOf(t, url, transport, address) {
 describe('examples/cluster', { skip }, () => {
   for (const transport of TRANSPORTS) {
     it(
-      `keeps an address with a worker, and uses all workers: ${transport}`,
+      `an address always reaches the same worker, and all workers are used: ${transport}`,
       { timeout },
       async (t) => {
         const { url } = await startExample(t, 'cluster');
@@ -65,7 +64,7 @@ describe('examples/cluster', { skip }, () => {
     );
   }
 
-  it('replaces a worker that has died, and the other keeps its clients', { timeout }, async (t) => {
+  it('replaces a worker that was killed; the other keeps its clients', { timeout }, async (t) => {
     const { program, url } = await startExample(t, 'cluster');
     const first = await workerOf(t, url, 'xhr-polling', ADDRESSES[0]);
     let second = first;
@@ -73,7 +72,7 @@ describe('examples/cluster', { skip }, () => {
       second = await workerOf(t, url, 'xhr-polling', address);
       if (second !== first) break;
     }
-    // Still from the address of the second worker.
+    // The local address is still the one of the second worker.
     const socket = await connect(t, url, 'websocket');
     assert.deepEqual(await ask(socket, ['before']), [`${second}: before`]);
 
@@ -87,15 +86,15 @@ describe('examples/cluster', { skip }, () => {
     assert.deepEqual(await ask(socket, ['after']), [`${second}: after`]);
   });
 
-  it('ends at Ctrl-C, workers too', { timeout }, async (t) => {
+  it('Ctrl-C ends the primary and its workers', { timeout }, async (t) => {
     const { program, url } = await startExample(t, 'cluster');
     await workerOf(t, url, 'websocket', ADDRESSES[0]);
     program.process.kill('SIGINT');
-    // That comes when the last of them has let go of the output.
+    // `exit` waits until stdout is closed, which all workers share.
     assert.deepEqual(await program.exit(), { code: 0, signal: null });
   });
 
-  it('says which port is in use, and what to do', { timeout }, async (t) => {
+  it('says which port is in use, and how to choose another', { timeout }, async (t) => {
     const { port } = await startExample(t, 'cluster');
     const file = 'examples/cluster/server.js';
     const second = run(t, process.execPath, [file], { PORT: String(port) });

@@ -1,6 +1,6 @@
 'use strict';
 
-/** @file examples/multiplex: channels of one connection, and a room that several connections share. */
+/** @file examples/multiplex: several channels on one connection, one of them a room for all clients. */
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -11,7 +11,7 @@ const vm = require('node:vm');
 
 const { ROOT, TRANSPORTS, connect, startExample, timeout } = require('./support');
 
-/** The package's script for pages; it only needs a socket. */
+/** The package's script for pages. It also runs in Node. */
 const CLIENT = createRequire(path.join(ROOT, 'examples/package.json')).resolve(
   'websocket-multiplex/multiplex_client.js',
 );
@@ -37,21 +37,21 @@ const message = (channel) =>
 
 describe('examples/multiplex', { concurrency: 4 }, () => {
   for (const transport of TRANSPORTS) {
-    it(`has an echo and a room on each connection, ${transport}`, { timeout }, async (t) => {
+    it(`each connection has an echo and the room, ${transport}`, { timeout }, async (t) => {
       const { url } = await startExample(t, 'multiplex');
       const people = [];
       for (const name of ['ann', 'bob']) {
         const channels = new WebSocketMultiplex(await connect(t, url, transport));
         const [echo, room] = [await join(channels, 'echo'), await join(channels, 'room')];
-        // All who are in the room hear it, who has come included.
-        const heard = [...people.map((each) => each.room), room].map(message);
+        // All in the room get the message, the sender too.
+        const received = [...people.map((each) => each.room), room].map(message);
         room.send(`${name} is here`);
-        for (const text of await Promise.all(heard)) assert.equal(text, `${name} is here`);
+        for (const text of await Promise.all(received)) assert.equal(text, `${name} is here`);
         people.push({ echo, room });
       }
       const [ann, bob] = people;
 
-      // The next that ann hears in the room is not what she says to the echo, nor does bob hear that.
+      // A message to ann's echo reaches neither the room nor bob.
       const inRoom = [message(ann.room), message(bob.room)];
       const echoed = [message(ann.echo), message(bob.echo)];
       ann.echo.send('only for ann');

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file examples/haproxy and examples/nginx: two processes behind a proxy, and every session stays with
- * one of them. The proxies run with the configurations as they are committed, but for the ports.
+ * @file examples/haproxy and examples/nginx: a proxy with two processes sends each session to one of them.
+ * The tests use the committed configurations with other ports.
  */
 
 const assert = require('node:assert/strict');
@@ -18,9 +18,10 @@ const { describe, it } = require('node:test');
 const { ROOT, TRANSPORTS, ask, connect, run, startExample, timeout } = require('./support');
 
 /**
- * How each proxy is run with a configuration, and which line of it keeps sessions together.
+ * How to run each proxy with a configuration, and for each kind of affinity: the configuration, the line
+ * that provides the affinity, and a replacement without it.
  *
- * @type {Record<string, {package: string, args: (file: string, folder: string) => string[],
+ * @type {Record<string, {args: (file: string, folder: string) => string[],
  *   prefix: [string, RegExp, string], cookie: [string, RegExp, string]}>}
  */
 const PROXIES = {
@@ -37,11 +38,11 @@ const PROXIES = {
 };
 
 /**
- * What surrounds the configuration on a system.
+ * Writes a main configuration that includes the one of the example.
  *
  * @param {string} file
  * @param {string} folder
- * @returns {string} a file
+ * @returns {string} its path
  */
 function wrap(file, folder) {
   const kinds = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
@@ -54,7 +55,7 @@ function wrap(file, folder) {
 
 /**
  * @param {string} name of a program
- * @returns {string} where it is; administrators' programs are not on everybody's PATH
+ * @returns {string} its path. The folders of system programs are not always on the PATH.
  */
 function find(name) {
   const folders = `${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin`.split(':');
@@ -65,7 +66,7 @@ function find(name) {
   return found;
 }
 
-/** @returns {Promise<number>} a port that was free a moment ago: a proxy cannot be told to choose one */
+/** @returns {Promise<number>} a free port: a proxy cannot choose one by itself */
 async function freePort() {
   const server = net.createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -75,10 +76,10 @@ async function freePort() {
 }
 
 /**
- * Waits until somebody listens.
+ * Waits until a program listens.
  *
  * @param {number} port
- * @param {Program} program that is to listen there
+ * @param {import('../support/child').Child} program
  */
 async function listening(port, program) {
   for (;;) {
@@ -95,12 +96,12 @@ async function listening(port, program) {
 }
 
 /**
- * Starts two processes and the proxy in front of them.
+ * Starts two processes and a proxy for them.
  *
  * @param {import('node:test').TestContext} t
  * @param {string} proxy
  * @param {'prefix' | 'cookie'} affinity
- * @param {boolean} [without] that what keeps sessions together is left out
+ * @param {boolean} [without] removes the line that provides the affinity
  * @returns {Promise<string>} the URL of the service at the proxy
  */
 async function start(t, proxy, affinity, without = false) {
@@ -132,8 +133,8 @@ async function start(t, proxy, affinity, without = false) {
 }
 
 /**
- * Cookies as a browser keeps them, which sockjs-client in Node does not: requests of this process send
- * what earlier ones were given. Tests that need them run one after the other.
+ * The cookie of a browser, because sockjs-client in Node has none: requests of this process send the cookie
+ * that an earlier answer has set. Tests that need it run one after the other.
  */
 const jar = { on: false, cookie: undefined };
 const { request } = http;
@@ -149,7 +150,7 @@ http.request = (...args) => {
   return made;
 };
 
-/** @param {boolean} on whether requests have cookies; those of before are forgotten */
+/** @param {boolean} on whether requests have cookies; an earlier cookie is removed */
 function useCookies(on) {
   jar.on = on;
   jar.cookie = undefined;
@@ -159,7 +160,7 @@ function useCookies(on) {
  * @param {string} url
  * @param {string} [method]
  * @param {string} [body]
- * @returns {Promise<string>} status and text of the answer
+ * @returns {Promise<string>} status and body of the answer
  */
 async function send(url, method = 'GET', body = '') {
   const req = http.request(url, { method, agent: false });
@@ -171,9 +172,9 @@ async function send(url, method = 'GET', body = '') {
 }
 
 /**
- * A whole session of its own.
+ * Opens a session and sends messages.
  *
- * @returns {Promise<string>} the name of the process that has answered each message
+ * @returns {Promise<string>} the name of the process that answered all of them
  */
 async function processOf(t, url, transport, options) {
   const socket = await connect(t, url, transport, options);
@@ -188,10 +189,10 @@ async function processOf(t, url, transport, options) {
 }
 
 /**
- * Opens a session by one request and sends it a message by the next.
+ * Opens a session with one request and sends a message with the next.
  *
  * @param {string} url
- * @returns {Promise<string>} the answer to that
+ * @returns {Promise<string>} the answer to the second request
  */
 async function openAndSend(url) {
   const session = `${url}/000/${crypto.randomUUID()}`;
@@ -200,73 +201,81 @@ async function openAndSend(url) {
 }
 
 /**
- * A proxy that waits for more before it sends has a delay that no message is spared. HAProxy's is 200 ms
- * without `option http-no-delay`; sockjs-client's own is 25 ms.
+ * Checks that the proxy forwards parts of a response immediately: at least one of several messages must be
+ * fast. Without `option http-no-delay`, HAProxy delays each by 200 ms; sockjs-client's own delay is 25 ms.
  */
 async function checkStream(t, url) {
   const socket = await connect(t, url, 'xhr-streaming');
   const delays = [];
   for (let count = 0; count < 8; count++) {
-    const began = performance.now();
+    const sentAt = performance.now();
     await ask(socket, ['hello']);
-    delays.push(performance.now() - began);
+    delays.push(performance.now() - sentAt);
   }
   assert.ok(Math.min(...delays) < 150, `delays in ms: ${delays}`);
 }
 
 for (const proxy of Object.keys(PROXIES)) {
-  describe(`examples/${proxy}, by the server part of the URL`, () => {
+  describe(`examples/${proxy}, affinity by the server part of the URL`, () => {
     for (const transport of TRANSPORTS) {
-      it(`keeps a session with a process, and uses both: ${transport}`, { timeout }, async (t) => {
-        const url = await start(t, proxy, 'prefix');
-        /** @type {Map<string, string>} by server parts, until both processes have some */
-        const names = new Map();
-        for (let server = 100; new Set(names.values()).size < 2; server++) {
-          assert.ok(server < 200, `all by process ${[...new Set(names.values())]}`);
-          names.set(`${server}`, await processOf(t, url, transport, { server: `${server}` }));
-        }
-        for (const [server, name] of names) {
-          assert.equal(await processOf(t, url, transport, { server }), name);
-        }
-      });
+      it(
+        `a session stays with its process, and both are used: ${transport}`,
+        { timeout },
+        async (t) => {
+          const url = await start(t, proxy, 'prefix');
+          /** @type {Map<string, string>} processes by server part, until both occur */
+          const names = new Map();
+          for (let server = 100; new Set(names.values()).size < 2; server++) {
+            assert.ok(server < 200, `all reached process ${[...new Set(names.values())]}`);
+            names.set(`${server}`, await processOf(t, url, transport, { server: `${server}` }));
+          }
+          for (const [server, name] of names) {
+            assert.equal(await processOf(t, url, transport, { server }), name);
+          }
+        },
+      );
     }
 
-    it('passes each message of a stream on at once', { timeout }, async (t) => {
+    it('forwards each message of a stream immediately', { timeout }, async (t) => {
       await checkStream(t, await start(t, proxy, 'prefix'));
     });
 
-    it('is what keeps it there', { timeout }, async (t) => {
+    it('without it, a message reaches the other process', { timeout }, async (t) => {
       assert.equal(await openAndSend(await start(t, proxy, 'prefix')), '204 ');
       assert.equal((await openAndSend(await start(t, proxy, 'prefix', true))).slice(0, 3), '404');
     });
   });
 
-  describe(`examples/${proxy}, by the cookie JSESSIONID`, () => {
+  describe(`examples/${proxy}, affinity by the cookie JSESSIONID`, () => {
     for (const transport of TRANSPORTS) {
-      it(`keeps a client with a process, and uses both: ${transport}`, { timeout }, async (t) => {
-        const url = await start(t, proxy, 'cookie');
-        const names = new Set();
-        for (let client = 0; client < 4; client++) {
-          useCookies(true);
-          const name = await processOf(t, url, transport);
-          // Websockets come without cookies here: browsers have theirs from the requests before.
-          if (transport !== 'websocket') assert.equal(await processOf(t, url, transport), name);
-          names.add(name);
-          // Without a cookie the processes take turns: one more request changes whose turn it is.
-          useCookies(false);
-          if (client % 2 === 0) await send(`${url}/info`);
-        }
-        assert.deepEqual([...names].sort(), ['one', 'two']);
-      });
+      it(
+        `a client stays with its process, and both are used: ${transport}`,
+        { timeout },
+        async (t) => {
+          const url = await start(t, proxy, 'cookie');
+          const names = new Set();
+          for (let client = 0; client < 4; client++) {
+            useCookies(true);
+            const name = await processOf(t, url, transport);
+            // Websockets of this process have no cookies. In a browser, earlier requests have set them.
+            if (transport !== 'websocket') assert.equal(await processOf(t, url, transport), name);
+            names.add(name);
+            // Requests without a cookie go to the processes in turn. An additional one changes the next process.
+            useCookies(false);
+            if (client % 2 === 0) await send(`${url}/info`);
+          }
+          assert.deepEqual([...names].sort(), ['one', 'two']);
+        },
+      );
     }
 
-    it('passes each message of a stream on at once', { timeout }, async (t) => {
+    it('forwards each message of a stream immediately', { timeout }, async (t) => {
       useCookies(true);
       await checkStream(t, await start(t, proxy, 'cookie'));
       useCookies(false);
     });
 
-    it('is what keeps it there', { timeout }, async (t) => {
+    it('without it, a message reaches the other process', { timeout }, async (t) => {
       useCookies(true);
       assert.equal(await openAndSend(await start(t, proxy, 'cookie')), '204 ');
       useCookies(true);

@@ -1,6 +1,6 @@
 'use strict';
 
-/** @file Examples that are one echo on one http server, with each framework and over https. */
+/** @file Examples with one echo service on one http server: with each framework, and over https. */
 
 const assert = require('node:assert/strict');
 const { execFileSync } = require('node:child_process');
@@ -16,7 +16,7 @@ const { ROOT, TRANSPORTS, ask, connect, run, startExample, timeout } = require('
 
 const NODE = Number(process.versions.node.split('.')[0]);
 
-/** Folder of `examples/` → what the application itself answers, beside SockJS. */
+/** Folder in `examples/` → the application's answer to other requests. */
 const EXAMPLES = {
   echo: 'The echo is under /echo.\n',
   express: 'Express answers here, the echo under /echo.\n',
@@ -26,16 +26,17 @@ const EXAMPLES = {
   koa: 'Koa answers here, the echo under /echo.\n',
 };
 
-/** The Node that a framework needs. */
+/** The Node version that a framework needs. */
 const SINCE = { fastify: 20 };
 
 const MESSAGES = ['hello', '"\\ \u2028 ä€ 🧦', 'x'.repeat(3000)];
 
-/** Where the certificate of the https example lies, and what its server is told of it. */
+/** The folder of the certificate for the https example. */
 let folder;
+/** The environment of its server. */
 let tls;
 
-/** Makes the certificate as the head of the example says. */
+/** Makes the certificate with the command in the example's first comment. */
 function makeCertificate() {
   folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sockjs-rs-'));
   const text = fs.readFileSync(path.join(ROOT, 'examples/https/server.js'), 'utf8');
@@ -43,11 +44,11 @@ function makeCertificate() {
   const line = command.replace(/\\\n \*/g, '');
   execFileSync('sh', ['-c', line], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
   tls = { KEY: path.join(folder, 'key.pem'), CERT: path.join(folder, 'cert.pem') };
-  // sockjs-client asks over the global agent, and over websockets as `options` says.
+  // sockjs-client uses the global agent for requests, and `options` for websockets.
   https.globalAgent.options.ca = fs.readFileSync(tls.CERT);
 }
 
-/** For sockjs-client; only https looks at it. */
+/** Options of sockjs-client; only https needs them. */
 const options = () => ({
   transportOptions: {
     websocket: { tls: { ca: https.globalAgent.options.ca, servername: 'localhost' } },
@@ -76,12 +77,12 @@ for (const [name, answer] of Object.entries(EXAMPLES)) {
       });
     }
 
-    it('answers other requests itself', { timeout }, async (t) => {
+    it('the application answers other requests', { timeout }, async (t) => {
       const { url } = await startExample(t, name, tls);
       assert.equal(await get(new URL('/', url).href), answer);
     });
 
-    it('ends at Ctrl-C, with a client that is connected', { timeout }, async (t) => {
+    it('Ctrl-C ends it although a client is connected', { timeout }, async (t) => {
       const { program, url } = await startExample(t, name, tls);
       const socket = await connect(t, url, 'websocket', options());
       const closed = new Promise((resolve) => (socket.onclose = resolve));
@@ -91,7 +92,7 @@ for (const [name, answer] of Object.entries(EXAMPLES)) {
       await closed;
     });
 
-    it('says which port is in use, and what to do', { timeout }, async (t) => {
+    it('says which port is in use, and how to choose another', { timeout }, async (t) => {
       const { port } = await startExample(t, name, tls);
       const file = `examples/${name}/server.js`;
       const second = run(t, process.execPath, [file], { PORT: String(port), ...tls });

@@ -1,6 +1,6 @@
 'use strict';
 
-/** @file What the tests of the examples share: programs that end with their test, and clients. */
+/** @file For all tests of the examples: programs and clients that end with their test. */
 
 const assert = require('node:assert/strict');
 const path = require('node:path');
@@ -12,10 +12,10 @@ const { Child } = require('../support/child');
 /** The transports that sockjs-client has in Node. */
 const TRANSPORTS = ['websocket', 'xhr-streaming', 'eventsource', 'xhr-polling'];
 
-/** Milliseconds that a client may take to connect; its own guess fails on a busy machine. */
+/** Milliseconds that a client may take to connect. The default is too short on a busy machine. */
 const TIMEOUT_MS = 20000;
 
-/** Milliseconds after which a test has failed. */
+/** Milliseconds after which a test fails. */
 const timeout = 45000;
 
 /**
@@ -29,12 +29,12 @@ const timeout = 45000;
 const run = (t, program, args, env) => new Child(undefined, { t, program, args, env, cwd: ROOT });
 
 /**
- * Starts a server of `examples/` on a port of its own.
+ * Starts a server of `examples/` on a free port.
  *
  * @param {import('node:test').TestContext} t
  * @param {string} name its folder
  * @param {NodeJS.ProcessEnv} [env]
- * @returns {Promise<{program: Child, url: string, port: number}>} `url` is the one it prints
+ * @returns {Promise<{program: Child, url: string, port: number}>} `url` as the server prints it
  */
 async function startExample(t, name, env) {
   const file = path.join('examples', name, 'server.js');
@@ -44,7 +44,7 @@ async function startExample(t, name, env) {
 }
 
 /**
- * A client that has connected; it leaves with its test.
+ * Connects a client, which disconnects at the end of its test.
  *
  * @param {import('node:test').TestContext} t
  * @param {string} url
@@ -64,7 +64,7 @@ async function connect(t, url, transport, options) {
 }
 
 /**
- * Sends messages one by one, each when the answer to the one before has come.
+ * Sends messages one by one, each after the answer to the previous one.
  *
  * @param {SockJS} socket
  * @param {string[]} messages

@@ -1,6 +1,6 @@
 'use strict';
 
-/** What is published: which files, how large, and what it needs of a machine. */
+/** The published packages: their files, their sizes, and their requirements. */
 
 const assert = require('node:assert/strict');
 const { execFileSync } = require('node:child_process');
@@ -14,10 +14,10 @@ const { PLATFORMS, binaryOf, hostTarget, platformOf } = require('../../scripts/p
 const { ROOT } = require('../../scripts/ready');
 const { packed, standIns } = require('./tarball');
 
-/** Bytes that are not to be exceeded; a change that does says why, and raises them. */
+/** The largest sizes, in bytes. A change that exceeds one raises it and says why. */
 const BUDGETS = {
   binary: 2_600_000,
-  // With the documentation that README links to; docs/compatibility.md, the specification, is 8 KB of it.
+  // Includes the documentation that README links to; docs/compatibility.md, the specification, is 8 KB of it.
   main: 115_000,
   platform: 1_200_000,
   source: 170_000,
@@ -43,7 +43,7 @@ const MAIN_FILES = [
   'package.json',
 ];
 
-/** Of the packages that build from source, but for the crate itself. */
+/** The files of the packages that build from source, apart from the crate. */
 const SOURCE_FILES = ['LICENSE', 'README.md', 'index.js', 'install.js', 'package.json'];
 const CRATE = /^(Cargo\.toml|Cargo\.lock|build\.rs|src\/[\w/]+\.(rs|html))$/;
 const SOURCES = ['sockjs-rs-source', 'sockjs-rs-source-cpu', 'sockjs-rs-source-os'];
@@ -52,23 +52,23 @@ const { version } = require('../../package.json');
 const HOST = platformOf(hostTarget());
 const BINARY = path.join(ROOT, binaryOf(HOST));
 
-describe('what is published', () => {
+describe('the published packages', () => {
   let tarballs;
   before(() => (tarballs = packed()));
 
   const sizeOf = (name) => fs.statSync(tarballs.get(name).file).size;
   const filesOf = (name) => [...tarballs.get(name).files.keys()];
 
-  it('is the main package, one for this platform and those that build from source', () => {
+  it('are the main package, one for this platform, and those that build from source', () => {
     const names = ['sockjs-rs', `sockjs-rs-${HOST}`, ...SOURCES];
     assert.deepEqual([...tarballs.keys()].sort(), names.sort());
   });
 
-  it('has exactly these files in the main package', () => {
+  it('the main package has exactly the expected files', () => {
     assert.deepEqual(filesOf('sockjs-rs'), MAIN_FILES);
   });
 
-  it('has the binary that was built, and nothing else to run, in the platform package', () => {
+  it('the platform package has the built binary, and no scripts', () => {
     const name = `sockjs-rs-${HOST}`;
     const binary = path.basename(BINARY);
     assert.deepEqual(filesOf(name), [
@@ -82,7 +82,7 @@ describe('what is published', () => {
     assert.equal(tarballs.get(name).manifest.scripts, undefined);
   });
 
-  it('has the licence of every crate that is linked in', () => {
+  it('the platform package has the licence of each linked crate', () => {
     const { files } = tarballs.get(`sockjs-rs-${HOST}`);
     const text = files.get('THIRD-PARTY-LICENSES').toString();
     const titles = linkedCrates(hostTarget()).map(
@@ -91,11 +91,15 @@ describe('what is published', () => {
     assert.ok(titles.length > 20);
     for (const title of titles) assert.ok(text.includes(title), title);
     assert.doesNotMatch(text, /^(sockjs-rs|napi-build|syn) \d|not named/m);
-    assert.equal(text.split('Copyright (c) 2015-2025 Sean McArthur').length, 2, 'one text once');
+    assert.equal(
+      text.split('Copyright (c) 2015-2025 Sean McArthur').length,
+      2,
+      'each text occurs once',
+    );
   });
 
   for (const name of SOURCES) {
-    it(`has the crate and what builds it in ${name}`, () => {
+    it(`${name} has the crate and the scripts that build it`, () => {
       const files = filesOf(name);
       assert.deepEqual(
         files.filter((file) => !CRATE.test(file)),
@@ -109,7 +113,7 @@ describe('what is published', () => {
     });
   }
 
-  it('stays within its sizes', () => {
+  it('do not exceed their sizes', () => {
     const sizes = {
       binary: fs.statSync(BINARY).size,
       main: sizeOf('sockjs-rs'),
@@ -121,7 +125,7 @@ describe('what is published', () => {
     }
   });
 
-  it('depends on nothing but its binary, and runs no script', () => {
+  it('have no dependencies except the binary, and run no scripts', () => {
     const { manifest } = tarballs.get('sockjs-rs');
     assert.equal(manifest.dependencies, undefined);
     assert.equal(manifest.scripts, undefined);
@@ -141,7 +145,7 @@ describe('what is published', () => {
     for (const name of SOURCES) assert.equal(tarballs.get(name).manifest.dependencies, undefined);
   });
 
-  it('has one version', () => {
+  it('all have the same version', () => {
     const crate = fs.readFileSync(path.join(ROOT, 'Cargo.toml'), 'utf8');
     assert.equal(/^version = "(.*)"$/m.exec(crate)[1], version);
     assert.equal(require('../../package-lock.json').version, version);
@@ -154,7 +158,7 @@ describe('what is published', () => {
     );
   });
 
-  it('gives every machine one package with a binary: prebuilt, or else one that builds it', () => {
+  it('each machine gets exactly one package with a binary, prebuilt or built from source', () => {
     const optional = [...standIns(), ...tarballs].map(([, { manifest }]) => manifest);
     const candidates = optional.filter(
       ({ name }) => !['sockjs-rs', 'sockjs-rs-source'].includes(name),
@@ -180,7 +184,7 @@ describe('what is published', () => {
   });
 });
 
-/** @returns {boolean} whether npm takes a package on a machine, by its `os`, `cpu` and `libc` */
+/** @returns {boolean} whether npm installs a package on a machine, by its `os`, `cpu` and `libc` */
 function fits(manifest, machine) {
   return Object.entries(machine).every(([field, value]) => {
     const list = manifest[field];
@@ -193,11 +197,11 @@ function fits(manifest, machine) {
 describe('the binary for glibc', { skip: !HOST.endsWith('-gnu') }, () => {
   it(`needs glibc ${GLIBC} at most`, () => {
     const needed = highestGlibc(BINARY);
-    assert.ok(isNewer(needed, '2'), 'it does need glibc');
+    assert.ok(isNewer(needed, '2'), 'a glibc version was found');
     assert.ok(!isNewer(needed, GLIBC), `it needs ${needed}`);
   });
 
-  it('needs no library that a machine with Node may not have', () => {
+  it('needs only libraries that each machine with Node has', () => {
     const dynamic = execFileSync('readelf', ['-dW', BINARY], { encoding: 'utf8' });
     const needed = [...dynamic.matchAll(/\(NEEDED\).*\[(.+)\]/g)].map(([, library]) => library);
     assert.ok(needed.length > 0);
@@ -212,7 +216,7 @@ describe('the binary for glibc', { skip: !HOST.endsWith('-gnu') }, () => {
     assert.doesNotMatch(sections, /\.symtab|\.debug_/);
   });
 
-  it('is compared by number, not by letter', () => {
+  it('glibc versions are compared as numbers', () => {
     assert.ok(isNewer('2.34', '2.4'));
     assert.ok(!isNewer('2.2.5', '2.17'));
   });

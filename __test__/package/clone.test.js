@@ -1,6 +1,6 @@
 'use strict';
 
-/** A clone that package managers copy, as they do with folders, instead of linking to it. */
+/** A clone that a package manager copies instead of linking to it. */
 
 const assert = require('node:assert/strict');
 const { execFileSync } = require('node:child_process');
@@ -11,11 +11,11 @@ const { after, before, describe, it } = require('node:test');
 
 const { binaryOf, hostTarget, platformOf } = require('../../scripts/platforms');
 const { ROOT } = require('../../scripts/ready');
-const { server } = require('./readme');
+const { server } = require('./quick-start');
 const { startRegistry } = require('./registry');
 const { Machine } = require('./support');
 
-/** Commands that make a copy. */
+/** Commands that copy a folder. */
 const COPYING = {
   'npm install --install-links': ['npm', 'install', '--install-links'],
   'pnpm add file:': ['pnpm', 'add'],
@@ -26,7 +26,7 @@ const BINARY = path.join(ROOT, binaryOf(platformOf(hostTarget())));
 /**
  * @param {string} parent
  * @param {string} name
- * @returns {string} a folder in it with the committed files
+ * @returns {string} a new folder in `parent` with the committed files
  */
 function clone(parent, name) {
   const folder = path.join(parent, name);
@@ -47,7 +47,7 @@ describe('a clone', () => {
     parent = fs.mkdtempSync(path.join(os.tmpdir(), 'sockjs-rs-clones-'));
     unbuilt = clone(parent, 'unbuilt');
     built = clone(parent, 'built');
-    // Where `npm run build` puts it.
+    // `npm run build` writes the binary to the root of the clone.
     fs.copyFileSync(BINARY, path.join(built, path.basename(BINARY)));
   });
   after(async () => {
@@ -56,17 +56,17 @@ describe('a clone', () => {
   });
 
   for (const [name, [program, ...args]] of Object.entries(COPYING)) {
-    it(`takes its binary along with ${name}`, async (t) => {
+    it(`${name} copies its binary too`, async (t) => {
       const machine = new Machine(t, registry.origin);
       await machine.run(program, [...args, `file:${built}`, 'sockjs-client']);
       const found = path.join(machine.app, 'node_modules/sockjs-rs');
       assert.notEqual(fs.realpathSync(found), fs.realpathSync(built), 'it is a copy');
-      assert.ok(!fs.existsSync(path.join(found, 'Cargo.toml')), 'of what is published');
+      assert.ok(!fs.existsSync(path.join(found, 'Cargo.toml')), 'only published files are copied');
       machine.write('server.js', server('js'));
       await machine.converse(['server.js']);
     });
 
-    it(`that was not built says, after ${name}, where to do it`, async (t) => {
+    it(`after ${name}, a clone without a binary says where to build it`, async (t) => {
       const machine = new Machine(t, registry.origin);
       await machine.run(program, [...args, `file:${unbuilt}`]);
       const { code, message } = await machine.requireError();

@@ -1,18 +1,18 @@
 'use strict';
 
-/** A new user with npm and without Rust: README's quick start, on each Node that is supported. */
+/** A new user with npm and without Rust: README's quick start on each supported version of Node. */
 
 const assert = require('node:assert/strict');
 const path = require('node:path');
 const { after, before, describe, it } = require('node:test');
 
 const { VERSIONS, nodeFolder } = require('../../scripts/nodes');
-const { moduleServer, server } = require('./readme');
+const { moduleServer, server } = require('./quick-start');
 const { startRegistry } = require('./registry');
 const { Machine } = require('./support');
 const { tool } = require('./tools');
 
-/** Of both kinds of module that TypeScript writes for Node. */
+/** Options of tsc for both module systems of Node. */
 const COMPILE = [
   '--strict',
   '--module nodenext',
@@ -27,7 +27,7 @@ describe('npm install sockjs-rs', () => {
   after(() => registry.close());
 
   for (const major of Object.keys(VERSIONS)) {
-    it(`brings what the quick start needs on Node ${major}`, async (t) => {
+    it(`the quick start works on Node ${major}`, async (t) => {
       const node = path.join(await nodeFolder(major), 'node');
       const machine = new Machine(t, registry.origin, node);
       assert.match(await machine.run('node', ['--version']), new RegExp(`^v${major}\\.`));
@@ -35,7 +35,7 @@ describe('npm install sockjs-rs', () => {
         '-c',
         'command -v cargo || command -v rustc',
       ]);
-      assert.notEqual(found, 0, 'Rust is out of reach');
+      assert.notEqual(found, 0, 'Rust is not on the PATH');
       await machine.run('npm', ['install', 'sockjs-rs', 'sockjs-client']);
 
       await t.test('CommonJS', () => {
@@ -43,7 +43,7 @@ describe('npm install sockjs-rs', () => {
         return machine.converse(['server.js'], { withPage: true });
       });
 
-      await t.test('a module', () => {
+      await t.test('ES module', () => {
         machine.write('server.mjs', moduleServer());
         return machine.converse(['server.mjs']);
       });
@@ -56,7 +56,7 @@ describe('npm install sockjs-rs', () => {
         });
       }
 
-      await t.test('TypeScript knows the types', async () => {
+      await t.test('TypeScript finds an error with the types', async () => {
         machine.write('wrong.cts', server('ts').replace("prefix: '/echo'", 'prefix: 1'));
         const { code, output } = await machine.result('tsc', [...COMPILE.split(' '), 'wrong.cts']);
         assert.notEqual(code, 0);
@@ -66,16 +66,16 @@ describe('npm install sockjs-rs', () => {
   }
 });
 
-describe('what npm installs', () => {
-  it('is the main package and the one for this platform, and runs no script', async (t) => {
+describe('npm', () => {
+  it('installs the main package and the one for this platform, and runs no script', async (t) => {
     const registry = await startRegistry();
     t.after(() => registry.close());
     const machine = new Machine(t, registry.origin);
     const output = await machine.run('npm', ['install', '--foreground-scripts', 'sockjs-rs']);
     assert.match(output, /added 2 packages/);
-    assert.equal(new Set(registry.asked).size, 2);
-    assert.ok(registry.asked.includes('sockjs-rs'));
-    assert.ok(registry.asked.some((name) => name.startsWith(`sockjs-rs-${process.platform}`)));
+    assert.equal(new Set(registry.fetched).size, 2);
+    assert.ok(registry.fetched.includes('sockjs-rs'));
+    assert.ok(registry.fetched.some((name) => name.startsWith(`sockjs-rs-${process.platform}`)));
     assert.doesNotMatch(output, /> sockjs-rs/);
   });
 });

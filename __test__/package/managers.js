@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file Package managers: how each adds packages, and runs Node in its project.
+ * @file Package managers: their commands to add packages, and to run Node in a project.
  */
 
 const { version } = require('../../package.json');
@@ -10,10 +10,10 @@ const BERRY = { add: ['yarn-berry', 'add'], range: `@^${version}` };
 
 /**
  * @typedef {object} Manager
- * @property {string[]} add
- * @property {string} [config] for .yarnrc.yml
- * @property {string[]} [node]
- * @property {string} [range] has to follow an alias
+ * @property {string[]} add the command that adds packages
+ * @property {string} [config] a line for .yarnrc.yml
+ * @property {string[]} [node] the command that runs Node
+ * @property {string} [range] must follow the name in an alias
  */
 
 /** @type {Record<string, Manager>} */
@@ -23,7 +23,7 @@ const MANAGERS = {
   'pnpm 9': { add: ['pnpm9', 'add'] },
   'yarn 1': { add: ['yarn', 'add'] },
   'yarn 4 with node_modules': { ...BERRY, config: 'nodeLinker: node-modules' },
-  'yarn 4 without': { ...BERRY, node: ['yarn-berry', 'node'] },
+  'yarn 4 with Plug and Play': { ...BERRY, node: ['yarn-berry', 'node'] },
 };
 
 module.exports = { MANAGERS };

@@ -1,16 +1,16 @@
 'use strict';
 
-/** npm, pnpm and both yarns, without Rust: under its own name and as `sockjs`. */
+/** npm, pnpm and Yarn without Rust: sockjs-rs under its own name and as `sockjs`. */
 
 const assert = require('node:assert/strict');
 const { after, before, describe, it } = require('node:test');
 
 const { MANAGERS } = require('./managers');
-const { server } = require('./readme');
+const { server } = require('./quick-start');
 const { startRegistry } = require('./registry');
 const { Machine } = require('./support');
 
-/** What a dependent of sockjs may do under its name. */
+/** Requires the files that dependents of sockjs require. */
 const DEPENDENT = `
 const { Session } = require('sockjs/lib/transport');
 console.log(require('sockjs/package.json').name, typeof Session.prototype.decorateConnection);
@@ -29,20 +29,20 @@ describe('the quick start', () => {
       return machine;
     };
 
-    it(`runs after ${manager} has added sockjs-rs`, async (t) => {
+    it(`works after ${manager} has added sockjs-rs`, async (t) => {
       const machine = await install(t, 'sockjs-rs');
       machine.write('server.js', server('js'));
       await machine.converse(['server.js'], { withPage: true, node });
     });
 
-    it(`runs after ${manager} has added sockjs@npm:sockjs-rs`, async (t) => {
+    it(`works after ${manager} has added sockjs@npm:sockjs-rs`, async (t) => {
       const machine = await install(t, `sockjs@npm:sockjs-rs${range}`);
       machine.write('server.js', server('js', 'sockjs'));
       await machine.converse(['server.js'], { withPage: true, node });
       machine.write('dependent.js', DEPENDENT);
       const [program, ...first] = node;
-      const said = await machine.run(program, [...first, 'dependent.js']);
-      assert.equal(said.trim(), 'sockjs-rs function');
+      const output = await machine.run(program, [...first, 'dependent.js']);
+      assert.equal(output.trim(), 'sockjs-rs function');
     });
   }
 });

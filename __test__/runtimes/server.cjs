@@ -1,17 +1,18 @@
 'use strict';
 
 /*
- * What the suite talks to, in a process of the runtime that is tested. Prints `port N`, and what is emitted.
- * `/s` is installed; `/late` is called by hand, a while after its requests have come. What a client sends comes
- * back, but for the names of faults.
+ * The server of the suite, in a process of the tested runtime. Prints `port N`, connections and their ends.
+ * `/s` is installed on the http server. For `/late`, the application calls the handler after a delay. Messages
+ * are echoed, except for the names of commands.
  */
 
 const http = require('node:http');
 const sockjs = require('../..');
 
+/** Milliseconds. */
 const DELAY = 50;
 
-const faults = {
+const commands = {
   exit(conn) {
     conn.write('bye');
     conn.close(4001, 'restart');
@@ -27,7 +28,7 @@ const faults = {
 
 function serve(conn) {
   console.log(`connection ${conn.protocol} ${conn.remoteAddress} ${conn.url}`);
-  conn.on('data', (message) => (faults[message] ? faults[message](conn) : conn.write(message)));
+  conn.on('data', (message) => (commands[message] ? commands[message](conn) : conn.write(message)));
   conn.on('close', () => console.log(`close ${conn.protocol} ${conn.url}`));
 }
 

@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * What is promised on Bun and Deno: a server in a process of the runtime, and clients in this one of Node.
- * RUNTIME is the program and its arguments, as JSON. Run by `scripts/test-runtimes.js`.
+ * What works on Bun and Deno. The server is a process of the runtime, the clients are in this process of Node.
+ * RUNTIME is the program and its arguments, as JSON. `scripts/test-runtimes.js` runs this file.
  */
 
 const assert = require('node:assert/strict');
@@ -14,7 +14,7 @@ const { Client } = require('../support/client');
 
 const [program, ...args] = JSON.parse(process.env.RUNTIME);
 
-/** A server in a process of the runtime, and the clients that talk to it. */
+/** A server in a process of the runtime, and its clients. */
 class Server extends Client {
   /** @param {import('node:test').TestContext} t */
   static async start(t) {
@@ -37,7 +37,7 @@ class Server extends Client {
     return this.child.lines.filter((line) => pattern.test(line)).length;
   }
 
-  /** @returns {Promise<number | null>} the code with which the process has ended by itself */
+  /** @returns {Promise<number | null>} the exit code of the process */
   async exitCode() {
     return (await this.child.exit()).code;
   }
@@ -49,7 +49,7 @@ const check = (title, fn) =>
 
 const H2C = 'Host: localhost\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n';
 
-check('a websocket says everything, and closes', async (server) => {
+check('a websocket echoes and closes', async (server) => {
   const ws = await server.websocket('/s/0/0/websocket');
   assert.equal(await ws.message(), 'o');
   await server.line(/^connection websocket 127\.0\.0\.1 \/s\/0\/0\/websocket$/);
@@ -62,7 +62,7 @@ check('a websocket says everything, and closes', async (server) => {
   await server.line(/^close websocket /);
 });
 
-check('a raw websocket likewise', async (server) => {
+check('a raw websocket echoes and ends', async (server) => {
   const ws = await server.websocket('/s/websocket');
   ws.send('x');
   assert.equal(await ws.message(), 'x');
@@ -78,7 +78,7 @@ for (const [name, method, opened] of [
   ['eventsource', 'GET', 'data: o\r\n\r\n'],
   ['htmlfile?c=x', 'GET', 'p("o");\n</script>\r\n'],
 ]) {
-  check(`${name} streams what is written, and ends with its client`, async (server) => {
+  check(`${name} streams messages, and ends when its client disconnects`, async (server) => {
     const session = server.session('/s');
     const stream = await server.open(method, `${session}/${name}`);
     await stream.until(opened);
@@ -92,7 +92,7 @@ for (const [name, method, opened] of [
   });
 }
 
-check('polls wait, and answer', async (server) => {
+check('polls wait for messages', async (server) => {
   const session = server.session('/s');
   const poll = await server.poll(`${session}/xhr`);
   assert.equal((await server.post(`${session}/xhr_send`, '["x"]')).status, 204);
@@ -103,7 +103,7 @@ check('polls wait, and answer', async (server) => {
   await server.line(/^close xhr-polling /);
 });
 
-check('jsonp polls and sends', async (server) => {
+check('jsonp receives and sends', async (server) => {
   const session = server.session('/s');
   assert.match((await server.get(`${session}/jsonp?c=x`)).body, /x\("o"\)/);
   const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
@@ -111,7 +111,7 @@ check('jsonp polls and sends', async (server) => {
   assert.match((await server.get(`${session}/jsonp?c=x`)).body, /x\("a\[\\"y\\"\]"\)/);
 });
 
-check('the rest of HTTP, and the application, are answered', async (server) => {
+check('other routes of SockJS, and the application, are answered', async (server) => {
   assert.equal(JSON.parse((await server.get('/s/info')).body).websocket, true);
   assert.equal((await server.get('/s/')).body, 'Welcome to SockJS!\n');
   assert.equal((await server.get('/s/iframe.html')).status, 200);
@@ -121,7 +121,7 @@ check('the rest of HTTP, and the application, are answered', async (server) => {
 
 for (const [way, split] of [
   ['in one segment', (head, body) => [head + body]],
-  ['behind its head', (head, body) => [head, body]],
+  ['after its head', (head, body) => [head, body]],
 ]) {
   check(`an upgrade request with a body ${way} is answered`, async (server) => {
     const session = server.session('/s');
@@ -138,28 +138,34 @@ for (const [way, split] of [
   });
 }
 
-check('so is one that the application hands over', async (server) => {
-  const connection = server.connect();
-  const target = `${server.session('/late')}/xhr_send`;
-  connection.wire.write(`POST ${target} HTTP/1.1\r\n${H2C}Content-Length: 5\r\n\r\n["a"]`);
-  assert.match(await connection.end(), /^HTTP\/1\.1 404 /);
-});
+check(
+  'an upgrade request with a body that the application passes on is answered',
+  async (server) => {
+    const connection = server.connect();
+    const target = `${server.session('/late')}/xhr_send`;
+    connection.wire.write(`POST ${target} HTTP/1.1\r\n${H2C}Content-Length: 5\r\n\r\n["a"]`);
+    assert.match(await connection.end(), /^HTTP\/1\.1 404 /);
+  },
+);
 
-check('nothing stays of clients that have gone before the handler is called', async (server) => {
-  await server.get('/late/');
-  for (const leave of ['destroy', 'resetAndDestroy']) {
-    const websocket = await server.handshake('/late/websocket');
-    const stream = server.connect();
-    stream.send('POST', `${server.session('/late')}/xhr_streaming`);
-    await server.get('/app');
-    for (const { wire } of [websocket, stream]) wire.socket[leave]();
-  }
-  await server.get('/late/');
-  await server.get('/close');
-  server.disconnect();
-  await server.line(/^server closed$/);
-  assert.equal(server.count(/^connection /), server.count(/^close /));
-});
+check(
+  'clients that disconnect before the handler is called leave nothing behind',
+  async (server) => {
+    await server.get('/late/');
+    for (const leave of ['destroy', 'resetAndDestroy']) {
+      const websocket = await server.handshake('/late/websocket');
+      const stream = server.connect();
+      stream.send('POST', `${server.session('/late')}/xhr_streaming`);
+      await server.get('/app');
+      for (const { wire } of [websocket, stream]) wire.socket[leave]();
+    }
+    await server.get('/late/');
+    await server.get('/close');
+    server.disconnect();
+    await server.line(/^server closed$/);
+    assert.equal(server.count(/^connection /), server.count(/^close /));
+  },
+);
 
 check('the http server waits for open connections when it closes', async (server) => {
   const ws = await server.websocket('/s/0/0/websocket');
@@ -177,7 +183,7 @@ for (const [how, code] of [
   ['exit', 3],
   ['throw', 1],
 ]) {
-  check(`what was written before the process ends (${how}) leaves`, async (server) => {
+  check(`messages written before the process ends (${how}) are sent`, async (server) => {
     const ws = await server.websocket('/s/0/0/websocket');
     assert.equal(await ws.message(), 'o');
     ws.send(`["${how}"]`);

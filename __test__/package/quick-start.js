@@ -1,29 +1,26 @@
 'use strict';
 
 /**
- * @file The quick start of README.md as programs, so that what is tested is what stands there.
+ * @file The quick start of README.md as programs. The tests change only the port and the name of the package.
  */
 
 const assert = require('node:assert/strict');
-const fs = require('node:fs');
-const path = require('node:path');
-const { ROOT } = require('../../scripts/ready');
+const { blocksOf, scriptsOf } = require('../support/docs');
 
-/** What is said to tests when the server listens. */
+/** What the server prints when it listens. */
 const LISTENING = /^listening on (\d+)$/m;
 
-/** The type that a server's address has to be given in TypeScript. */
+/** The type of a server's address, which TypeScript cannot infer. */
 const NET_ADDRESS = "import('node:net').AddressInfo";
 
 /**
  * @param {string} language
- * @returns {string} the first code block of README.md in it
+ * @returns {string} the first code block of README.md in this language
  */
 function block(language) {
-  const readme = fs.readFileSync(path.join(ROOT, 'README.md'), 'utf8');
-  const [, code] = new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, 'ms').exec(readme) ?? [];
-  assert.ok(code, `README.md has a block of ${language}`);
-  return code;
+  const found = blocksOf('README.md').find((each) => each.language === language);
+  assert.ok(found, `README.md has a block of ${language}`);
+  return found.code;
 }
 
 /**
@@ -40,7 +37,7 @@ function replace(text, from, to) {
 /**
  * @param {'js' | 'ts'} language
  * @param {string} [name] under which the package is installed
- * @returns {string} its server, on a port of the system's choice, which it prints
+ * @returns {string} the server of the quick start, on a free port, which it prints
  */
 function server(language, name = 'sockjs-rs') {
   const address = language === 'ts' ? `(server.address() as ${NET_ADDRESS})` : 'server.address()';
@@ -49,21 +46,21 @@ function server(language, name = 'sockjs-rs') {
   return replace(onFreePort, "'sockjs-rs'", `'${name}'`);
 }
 
-/** @returns {string} the block in TypeScript as a module for Node: it needs no types */
+/** @returns {string} the server in TypeScript, without its type, as an ES module */
 function moduleServer(name) {
   return replace(server('ts', name), ` as ${NET_ADDRESS}`, '');
 }
 
-/** @returns {string} */
+/** @returns {string} the page of the quick start */
 function page() {
   return block('html');
 }
 
-/** @returns {string} the page's own script */
+/** @returns {string} the script in the page */
 function pageScript() {
-  const [, script] = /<script>\n(.*?)<\/script>/s.exec(page()) ?? [];
-  assert.ok(script, 'the page has a script');
-  return script;
+  const { code } = scriptsOf(page());
+  assert.ok(code, 'the page has a script');
+  return code;
 }
 
 module.exports = { LISTENING, moduleServer, page, pageScript, server };
