@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file The binding that install.js has built, or an error that says why there is none.
+ * @file Exports the binary that install.js has built, or throws an error that says why it has built nothing.
  */
 
 const fs = require('node:fs');

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file Builds the addon in this package's own folder, if it can. It ends well in any case: what went
- * wrong is kept for index.js, because npm does not show what install scripts print.
+ * @file Builds the addon in this package's own folder. If that fails, the installation succeeds all the same, and the
+ * reason is written to a file for index.js, because npm does not show the output of install scripts.
  */
 
 const { spawnSync } = require('node:child_process');
@@ -14,19 +14,19 @@ const FAILURE = path.join(__dirname, 'failure.txt');
 
 const { name } = require('./package.json');
 
-/** @returns {boolean} whether an earlier build is there and loads */
+/** @returns {boolean} whether there is a binary from an earlier build, which loads */
 function isBuilt() {
   const load = ['-e', `require(${JSON.stringify(BINARY)})`];
   return fs.existsSync(BINARY) && spawnSync(process.execPath, load).status === 0;
 }
 
-/** Has cargo say on stdout what it makes, one JSON value a line; errors go to stderr as ever. */
+/** Makes cargo print the files that it builds to stdout, one JSON value on each line. Errors still go to stderr. */
 const MESSAGES = '--message-format=json-render-diagnostics';
 
 /**
- * @param {string} messages of cargo
- * @returns {string} the library that it has made. Where that is depends on more than CARGO_TARGET_DIR: with
- *   a build.target in its configuration, say, there is another folder between
+ * @param {string} messages the output of cargo
+ * @returns {string} the path of the library. It depends on cargo's configuration too, not only on CARGO_TARGET_DIR: for
+ *   example, `build.target` adds a folder
  */
 function libraryIn(messages) {
   const artifacts = messages
@@ -40,7 +40,7 @@ function libraryIn(messages) {
   return library;
 }
 
-/** @throws {Error} whose message, one line, says why there is no binary */
+/** @throws {Error} with one line that says why there is no binary */
 function build() {
   if (spawnSync('cargo', ['--version']).status !== 0) {
     throw new Error(
@@ -49,7 +49,7 @@ function build() {
   }
   const own = path.join(__dirname, 'target');
   const target = process.env.CARGO_TARGET_DIR || own;
-  // With musl, a library that is loaded must not bring a C library of its own; elsewhere this is the default.
+  // With musl, Rust would link a second C library into the addon. With glibc, this flag is the default.
   const flags = '-C target-feature=-crt-static';
   const rustflags =
     process.platform === 'linux' ? { RUSTFLAGS: `${process.env.RUSTFLAGS ?? ''} ${flags}` } : {};
@@ -66,7 +66,7 @@ function build() {
     throw new Error(`cargo ${args.join(' ')} failed in ${__dirname}: run it there to see why`);
   }
   const library = libraryIn(stdout);
-  // A file of its own, moved over the old one: that may be in use.
+  // A running process may use the old file, so it is replaced and not written to.
   fs.copyFileSync(library, `${BINARY}.new`);
   fs.renameSync(`${BINARY}.new`, BINARY);
   if (target === own) fs.rmSync(own, { recursive: true, force: true });
