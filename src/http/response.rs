@@ -10,6 +10,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 use super::response_policy::{self, request_header};
+use crate::protocol::handshake::HandshakeError;
 use crate::protocol::json::PayloadError;
 use crate::transport::Transport;
 
@@ -51,64 +52,52 @@ impl From<PayloadError> for Refusal {
     }
 }
 
-/// Why a websocket handshake gets a 400.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HandshakeError {
-    /// Not `GET` with `Connection: Upgrade` and `Upgrade: websocket`.
-    NotWebsocket,
-    /// A raw websocket whose version is neither 8 nor 13.
-    RawVersion,
-    /// Contains the client's version, which is not 13.
-    Version(String),
-    MissingKey,
-    /// Contains the value of `Sec-WebSocket-Extensions`, which is not a list of extensions.
-    Extensions(String),
-    /// A Hixie-76 handshake with one key; contains the name of the missing header.
-    MissingHixieKey(&'static str),
-    /// A key of Hixie-76 that does not encode a number.
-    HixieKeys,
-}
-
-impl HandshakeError {
-    /// `upgrade` is whether Node sees the request as an upgrade; if not, its connection can be reused. In 0.3.24, the
-    /// first two errors are answered by sockjs, the others by faye-websocket.
-    pub fn response(&self, upgrade: bool) -> Response<Bytes> {
-        let mut headers = HeaderMap::new();
-        let faye = |headers: &mut HeaderMap, text: String| {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-            headers.insert(CONTENT_LENGTH, text.len().into());
-            text.into()
-        };
-        let body = match self {
-            Self::NotWebsocket => Bytes::from_static(b"Not a valid websocket request"),
-            Self::RawVersion => {
-                Bytes::from_static(b"Only supported WebSocket protocol is RFC 6455.")
-            }
-            Self::Version(version) => faye(
-                &mut headers,
-                format!("Unsupported WebSocket version: {version}"),
-            ),
-            Self::MissingKey => faye(
-                &mut headers,
-                "Missing handshake request header: Sec-WebSocket-Key".into(),
-            ),
-            Self::Extensions(list) => faye(
-                &mut headers,
-                format!("Invalid Sec-WebSocket-Extensions header: {list}"),
-            ),
-            Self::MissingHixieKey(name) => {
-                faye(&mut headers, format!("Missing required header: {name}"))
-            }
-            Self::HixieKeys => faye(
-                &mut headers,
-                "Client sent invalid Sec-WebSocket-Key headers".into(),
-            ),
-        };
-        if upgrade && matches!(self, Self::NotWebsocket | Self::RawVersion) {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+/// The 400 of a websocket handshake.
+///
+/// `upgrade` is whether Node sees the request as an upgrade; if not, its connection can be reused. In 0.3.24,
+/// [`HandshakeError::NotWebsocket`] and [`HandshakeError::RawVersion`] are answered by sockjs, the others by
+/// faye-websocket.
+pub fn bad_handshake(error: &HandshakeError, upgrade: bool) -> Response<Bytes> {
+    let mut headers = HeaderMap::new();
+    let faye = |headers: &mut HeaderMap, text: String| {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        headers.insert(CONTENT_LENGTH, text.len().into());
+        text.into()
+    };
+    let body = match error {
+        HandshakeError::NotWebsocket => Bytes::from_static(b"Not a valid websocket request"),
+        HandshakeError::RawVersion => {
+            Bytes::from_static(b"Only supported WebSocket protocol is RFC 6455.")
         }
-        respond(StatusCode::BAD_REQUEST, headers, body)
+        HandshakeError::Version(version) => faye(
+            &mut headers,
+            format!("Unsupported WebSocket version: {version}"),
+        ),
+        HandshakeError::MissingKey => faye(
+            &mut headers,
+            "Missing handshake request header: Sec-WebSocket-Key".into(),
+        ),
+        HandshakeError::Extensions(list) => faye(
+            &mut headers,
+            format!("Invalid Sec-WebSocket-Extensions header: {list}"),
+        ),
+        HandshakeError::MissingHixieKey(name) => {
+            faye(&mut headers, format!("Missing required header: {name}"))
+        }
+        HandshakeError::HixieKeys => faye(
+            &mut headers,
+            "Client sent invalid Sec-WebSocket-Key headers".into(),
+        ),
+    };
+    if upgrade
+        && matches!(
+            error,
+            HandshakeError::NotWebsocket | HandshakeError::RawVersion
+        )
+    {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    respond(StatusCode::BAD_REQUEST, headers, body)
 }
 
 pub fn welcome(base_headers: HeaderMap) -> Response<Bytes> {

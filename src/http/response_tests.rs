@@ -300,19 +300,23 @@ fn the_other_answers_have_the_headers_of_0_3_24() {
             &CORS,
         ],
     );
-    assert_headers(&HandshakeError::NotWebsocket.response(false), 400, &[]);
     assert_headers(
-        &HandshakeError::RawVersion.response(true),
+        &bad_handshake(&HandshakeError::NotWebsocket, false),
+        400,
+        &[],
+    );
+    assert_headers(
+        &bad_handshake(&HandshakeError::RawVersion, true),
         400,
         &[&["connection: close"]],
     );
-    let version = HandshakeError::Version("12".into()).response(true);
+    let version = bad_handshake(&HandshakeError::Version("12".into()), true);
     assert_headers(
         &version,
         400,
         &[&["content-type: text/plain", "content-length: 33"]],
     );
-    let key = HandshakeError::MissingKey.response(true);
+    let key = bad_handshake(&HandshakeError::MissingKey, true);
     assert_headers(
         &key,
         400,

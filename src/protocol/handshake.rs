@@ -2,7 +2,23 @@
 
 use tungstenite::handshake::derive_accept_key;
 
-use crate::http::response::HandshakeError;
+/// Why a websocket handshake gets a 400.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HandshakeError {
+    /// Not `GET` with `Connection: Upgrade` and `Upgrade: websocket`.
+    NotWebsocket,
+    /// A raw websocket whose version is neither 8 nor 13.
+    RawVersion,
+    /// Contains the client's version, which is not 13.
+    Version(String),
+    MissingKey,
+    /// Contains the value of `Sec-WebSocket-Extensions`, which is not a list of extensions.
+    Extensions(String),
+    /// A Hixie-76 handshake with one key; contains the name of the missing header.
+    MissingHixieKey(&'static str),
+    /// A key of Hixie-76 that does not encode a number.
+    HixieKeys,
+}
 
 /// The headers on which a handshake depends, as Node reads them.
 #[derive(Clone, Copy, Debug, Default)]

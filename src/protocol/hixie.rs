@@ -3,9 +3,8 @@
 
 use md5::{Digest, Md5};
 
-use super::handshake::head;
+use super::handshake::{HandshakeError, head};
 use super::rfc6455::{Incoming, TOO_LARGE, TOO_LARGE_REASON};
-use crate::http::response::HandshakeError;
 
 /// The length of the third key, which follows the head of the request, in bytes.
 pub const KEY_3: usize = 8;

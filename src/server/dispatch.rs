@@ -14,10 +14,10 @@ use super::send_buffer::{Destination, SendBuffer};
 use super::service::Service;
 use crate::http::names::written;
 use crate::http::query::callback;
-use crate::http::response::{self, HandshakeError};
+use crate::http::response;
 use crate::http::route::{Endpoint, Resolved, Route};
 use crate::http::target::parse_target;
-use crate::protocol::handshake::Handshake;
+use crate::protocol::handshake::{Handshake, HandshakeError};
 use crate::protocol::hixie::{self, Challenge};
 use crate::protocol::json::quote_str;
 use crate::protocol::websocket_kind::WebsocketKind;
@@ -264,7 +264,10 @@ impl Service {
                 return self.full(log, response::options(base_headers, false));
             }
             Endpoint::Websocket if self.options.allows(Transport::Websocket) => {
-                return self.full(log, HandshakeError::NotWebsocket.response(false));
+                return self.full(
+                    log,
+                    response::bad_handshake(&HandshakeError::NotWebsocket, false),
+                );
             }
             Endpoint::Websocket | Endpoint::WebsocketDisabled => {
                 return self.full(log, response::not_found(base_headers));
@@ -309,7 +312,7 @@ impl Service {
             Route::Iframe => self.policy.iframe(base_headers, head.headers),
             Route::InfoOptions => response::options(base_headers, true),
             Route::ChunkingTestOptions => response::options(base_headers, false),
-            Route::RawWebsocket => HandshakeError::NotWebsocket.response(false),
+            Route::RawWebsocket => response::bad_handshake(&HandshakeError::NotWebsocket, false),
             Route::Info => {
                 let base_url = head.base_url.or(self.options.base_url.as_deref());
                 self.policy.info(base_headers, entropy(), base_url)
@@ -411,7 +414,7 @@ impl Service {
                 accept
             }
             Err(error) => {
-                let response = error.response(true);
+                let response = response::bad_handshake(&error, true);
                 log.write(self, Some(response.status()));
                 Upgrade::Refuse(serialize(&response))
             }
