@@ -15,6 +15,7 @@
 //! `jsonp_send`'s `ok` and faye-websocket's 400s have a `Content-Length`.
 
 pub mod cookie;
+mod headers;
 pub mod names;
 mod pattern;
 pub mod payload;

@@ -7,9 +7,9 @@
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
-use super::response_policy::{self, request_header};
+use super::headers::{CACHE_SECONDS, allow_origin, request_header, set};
 use crate::protocol::handshake::HandshakeError;
 use crate::protocol::json::PayloadError;
 use crate::transport::Transport;
@@ -171,10 +171,7 @@ pub fn options(mut base_headers: HeaderMap, info: bool) -> Response<Bytes> {
         header::ACCESS_CONTROL_ALLOW_METHODS,
         HeaderValue::from_static(methods),
     );
-    base_headers.insert(
-        header::ACCESS_CONTROL_MAX_AGE,
-        response_policy::CACHE_SECONDS.into(),
-    );
+    base_headers.insert(header::ACCESS_CONTROL_MAX_AGE, CACHE_SECONDS.into());
     respond(StatusCode::NO_CONTENT, base_headers, Bytes::new())
 }
 
@@ -189,7 +186,7 @@ pub fn receiver_head(
             // 0.3.24: here, unlike on xhr routes, `Origin: null` counts as absent, and `disable_cors` has no effect.
             let origin =
                 request_header(request, &header::ORIGIN).filter(|origin| **origin != *b"null");
-            response_policy::allow_origin(&mut headers, origin.as_deref(), request);
+            allow_origin(&mut headers, origin.as_deref(), request);
             "text/event-stream"
         }
         Transport::Htmlfile => "text/html; charset=UTF-8",
@@ -240,13 +237,6 @@ pub(super) fn respond<B>(status: StatusCode, headers: HeaderMap, body: B) -> Res
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
-}
-
-/// Sets a header, unless the value, which may come from a client, has bytes that no header may have.
-pub(super) fn set(headers: &mut HeaderMap, name: HeaderName, value: &[u8]) {
-    if let Ok(value) = HeaderValue::from_bytes(value) {
-        headers.insert(name, value);
-    }
 }
 
 const TEXT: &str = "text/plain; charset=UTF-8";

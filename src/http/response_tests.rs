@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use http::HeaderName;
+
 use super::super::response_policy::{Options, ResponsePolicy};
 use super::super::route::{Endpoint, Route};
 use super::*;
