@@ -30,7 +30,7 @@ const LOG = 12;
 const CLIENT_CLOSE = 13;
 const LEFT = 14;
 
-/** Names of transports by their number in Rust (`src/transport/mod.rs`). */
+/** Names of transports by their number in Rust (`src/protocol/transport/mod.rs`). */
 const PROTOCOLS = [
   'websocket',
   'websocket-raw',

@@ -14,7 +14,7 @@ const { ResponseReceiver, WebSocketReceiver } = require('./receivers');
 /** The `_key` of a session that the native side does not have, or no longer has. */
 const DEAD = 0xffffffff;
 
-/** Numbers of transports, from `src/transport/mod.rs`. From XHR_POLLING on they use HTTP requests. */
+/** Numbers of transports, from `src/protocol/transport/mod.rs`. From XHR_POLLING on they use HTTP requests. */
 const WEBSOCKET = 0;
 const RAW = 1;
 const XHR_POLLING = 2;
@@ -30,7 +30,7 @@ class Session {
    * @param {import('./engine').Engine} [engine]
    * @param {number} [key] the native side's number for the session
    * @param {import('./server').Service} [service]
-   * @param {number} [transport] the transport of the first receiver, a number from `src/transport/mod.rs`
+   * @param {number} [transport] the transport of the first receiver, a number from `src/protocol/transport/mod.rs`
    * @param {any} [socket] the socket of the first receiver
    */
   constructor(session_id, server, engine, key = DEAD, service, transport = XHR_POLLING, socket) {

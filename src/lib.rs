@@ -2,8 +2,7 @@
 //!
 //! The layers, each of which uses only those above it in this list:
 //!
-//! - [`protocol`], [`transport`], [`http`]: pure. No clock, socket, thread or Node; this is what
-//!   `--no-default-features` builds.
+//! - [`protocol`], [`http`]: pure. No clock, socket, thread or Node; this is what `--no-default-features` builds.
 //! - [`server`] (feature `server`): sessions and their clients on tokio threads. Reports to JavaScript through a queue
 //!   of events.
 //! - [`ingress`] (feature `server`): how requests to Node's http server reach a service: on a socket taken from Node,
@@ -13,7 +12,6 @@
 pub mod byte_queue;
 pub mod http;
 pub mod protocol;
-pub mod transport;
 
 #[cfg(feature = "addon")]
 mod addon;

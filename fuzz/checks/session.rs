@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sockjs_rs::protocol::session::{
     Attach, Delays, Detach, Event, Send, Session, State, TOO_SLOW_FRAME, Transmit,
 };
-use sockjs_rs::transport::Transport;
+use sockjs_rs::protocol::transport::Transport;
 
 use super::input::Input;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use napi_derive::napi;
 
 use crate::protocol::session::Delays;
+use crate::protocol::transport::Transport;
 use crate::server::Options;
-use crate::transport::Transport;
 
 /// The options of one listener, checked and in the units named here.
 #[allow(

@@ -7,7 +7,7 @@
 //! 2. [`response_policy::ResponsePolicy::base_headers`]. Every answer of the route begins with these headers, whether it
 //!    comes from [`response`], [`response_policy::ResponsePolicy::info`] or [`response_policy::ResponsePolicy::iframe`].
 //! 3. Receiving requests: [`query::callback`] for jsonp and htmlfile, [`response::receiver_head`], then the
-//!    prelude and the frames of a [`Wrapper`](crate::transport::Wrapper).
+//!    prelude and the frames of a [`Wrapper`](crate::protocol::transport::Wrapper).
 //! 4. Sending requests: [`payload::xhr_send_payload`] or [`payload::jsonp_send_payload`], then the decoding, and only
 //!    then the search for the session. [`response::Refusal`] is the 500, [`response::not_found`] the 404.
 //!

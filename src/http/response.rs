@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use super::headers::{CACHE_SECONDS, allow_origin, request_header, set};
 use crate::protocol::handshake::HandshakeError;
 use crate::protocol::json::PayloadError;
-use crate::transport::Transport;
+use crate::protocol::transport::Transport;
 
 /// Why a request to an existing route gets a 500, with a short text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,4 +6,5 @@ pub mod hixie;
 pub mod json;
 pub mod rfc6455;
 pub mod session;
+pub mod transport;
 pub mod websocket_kind;

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::transport::Transport;
+use super::transport::Transport;
 
 /// What the session is doing; the numbers are those of `conn.readyState`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The protocols that the service speaks over a websocket.
 
-use crate::transport::Transport;
+use super::transport::Transport;
 
 /// The protocol over a websocket. JavaScript refers to it by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

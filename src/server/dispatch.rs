@@ -20,8 +20,8 @@ use crate::http::target::parse_target;
 use crate::protocol::handshake::{Handshake, HandshakeError};
 use crate::protocol::hixie::{self, Challenge};
 use crate::protocol::json::quote_str;
+use crate::protocol::transport::{Transport, Wrapper};
 use crate::protocol::websocket_kind::WebsocketKind;
-use crate::transport::{Transport, Wrapper};
 
 /// The head of a request, from either ingress.
 #[derive(Clone, Copy, Debug)]

@@ -11,7 +11,7 @@ use super::socket::Traffic;
 use super::taken_sockets::Returned;
 use crate::lock;
 use crate::protocol::json::Messages;
-use crate::transport::Transport;
+use crate::protocol::transport::Transport;
 
 /// The request with which a client receives, as far as `Connection` shows it to the application.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use crate::http::response_policy::ResponsePolicy;
 use crate::http::route::{Endpoint, Resolved, Route, Router};
 use crate::http::target::parse_target;
 use crate::protocol::session::Delays;
-use crate::transport::Transport;
+use crate::protocol::transport::Transport;
 
 /// The options of the application, which JavaScript has checked.
 #[derive(Clone, Debug)]

@@ -25,8 +25,8 @@ use crate::protocol::rfc6455::{Opcode, encode};
 use crate::protocol::session::{
     Attach, BUSY_FRAME, Detach, Event as SessionEvent, Send, Session, State, Transmit,
 };
+use crate::protocol::transport::Wrapper;
 use crate::protocol::websocket_kind::WebsocketKind;
-use crate::transport::Wrapper;
 use crate::{lock, may_panic};
 pub use pause::Permit;
 use request_interest::RequestInterest;

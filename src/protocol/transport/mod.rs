@@ -2,7 +2,7 @@
 
 mod htmlfile;
 
-use crate::protocol::json;
+use super::json;
 
 /// The ways in which a client can be connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,7 +75,7 @@ pub struct Wrapper {
 }
 
 impl Wrapper {
-    /// `callback` is the validated (see [`crate::http::query::callback`]) function name of jsonp
+    /// `callback` is the validated (see `http::query::callback`) function name of jsonp
     /// and htmlfile; other transports have none.
     pub fn new(transport: Transport, callback: Option<String>) -> Self {
         Self {
