@@ -11,7 +11,6 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Notify, oneshot};
 
 use super::buffer_pool::BufferPool;
-use super::runtime::Runtime;
 use super::send_buffer::SendBuffer;
 use super::socket::Reactor;
 use crate::{catch_panic, lock};
@@ -26,15 +25,29 @@ pub fn with_read_buffer<R>(read: impl FnOnce(&mut [u8]) -> R) -> R {
 
 thread_local! {
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BUFFER]);
-    /// Set on threads that call [`Runtime::flush`] themselves at the end of a batch.
+    /// Set on threads that flush by themselves at the end of a batch.
     static DEFERS_FLUSH: Cell<bool> = const { Cell::new(false) };
-    /// Set on such a thread while it runs [`Runtime::flush_after`], which flushes at once.
+    /// Set on such a thread while it runs [`flushing_now`].
     static FLUSHES_NOW: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Declares that this thread flushes by itself: marking a send buffer on it then does not wake the I/O thread.
 pub fn defer_flushes() {
     DEFERS_FLUSH.set(true);
+}
+
+/// Runs something that writes and then flushes. As the bytes leave at once, [`Io::flush_overdue`] need not be started
+/// for them.
+pub(super) fn flushing_now<R>(run: impl FnOnce() -> R) -> R {
+    struct Reset;
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            FLUSHES_NOW.set(false);
+        }
+    }
+    let _reset = Reset;
+    FLUSHES_NOW.set(true);
+    run()
 }
 
 /// One I/O thread. A connection stays on the same one until it ends.
@@ -236,7 +249,7 @@ impl Io {
 
     /// Sends on `done` after the tasks that [`Io::flush_last`] has woken have run: they write to their sockets
     /// as much as the kernel takes.
-    fn let_tasks_write(&self, done: mpsc::Sender<()>) {
+    pub(super) fn let_tasks_write(&self, done: mpsc::Sender<()>) {
         self.handle.spawn(async move {
             for _ in 0..TURNS {
                 tokio::task::yield_now().await;
@@ -254,8 +267,6 @@ const QUIET: u32 = 4;
 /// Number of rounds in which the tasks can write. A response of some megabytes needs several, because other tasks run
 /// in between.
 const TURNS: u32 = 16;
-/// How long the end of a process waits for its I/O threads at most.
-const LAST_WAIT: Duration = Duration::from_millis(500);
 
 /// Flushes one send buffer of several. A panic ends only its own client.
 fn flush(send_buffer: &SendBuffer) {
@@ -270,59 +281,6 @@ impl Drop for IoThread {
         if let Some(thread) = self.thread.take() {
             // A panic of the thread has been reported by the panic hook already.
             let _ = thread.join();
-        }
-    }
-}
-
-impl Runtime {
-    /// Polls the reactors that the JavaScript thread has to poll, because that thread may be busy.
-    pub fn read_for_js(&self) {
-        for io in self.ios() {
-            if io.is_driven_by_js() {
-                io.reactor().poll_once();
-            }
-        }
-    }
-
-    /// Sends everything that has been written, as far as the kernel takes it at once. Returns when that is done,
-    /// after [`LAST_WAIT`] at the latest. For the end of the process or of its environment.
-    pub fn flush_last(&self) {
-        let (done, all_done) = mpsc::channel();
-        for io in self.ios() {
-            io.flush_last();
-            io.let_tasks_write(done.clone());
-        }
-        drop(done);
-        let end = Instant::now() + LAST_WAIT;
-        for _ in self.ios() {
-            let left = end.saturating_duration_since(Instant::now());
-            // An I/O thread is too busy.
-            if all_done.recv_timeout(left).is_err() {
-                return;
-            }
-        }
-    }
-
-    /// Runs `write` and flushes. For the first answer to the only event of a batch: to wait for more bytes would
-    /// gain nothing. As the bytes leave at once, [`Io::flush_overdue`] need not be started for them.
-    pub fn flush_after<R>(&self, write: impl FnOnce() -> R) -> R {
-        struct Reset;
-        impl Drop for Reset {
-            fn drop(&mut self) {
-                FLUSHES_NOW.set(false);
-            }
-        }
-        let _reset = Reset;
-        FLUSHES_NOW.set(true);
-        let written = write();
-        self.flush();
-        written
-    }
-
-    /// Flushes what has been written since the last call. For threads that have called [`defer_flushes`].
-    pub fn flush(&self) {
-        for io in self.ios() {
-            io.flush_from_outside();
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, Weak, mpsc};
+use std::time::{Duration, Instant};
 
 use super::events::{EventBatch, EventQueue, Waker};
-use super::io::{Io, IoThread};
+use super::io::{Io, IoThread, flushing_now};
 use super::registry::Registry;
 use super::taken_sockets::TakenSockets;
 use super::timers::Timers;
@@ -99,6 +100,52 @@ impl Runtime {
         take_turns(&self.ios[..self.websocket_ios], &self.next_websocket_io)
     }
 
+    /// Polls the reactors that the JavaScript thread has to poll, because that thread may be busy.
+    pub fn read_for_js(&self) {
+        for io in &self.ios {
+            if io.is_driven_by_js() {
+                io.reactor().poll_once();
+            }
+        }
+    }
+
+    /// Flushes what has been written since the last call. For threads that have called
+    /// [`defer_flushes`](super::io::defer_flushes).
+    pub fn flush(&self) {
+        for io in &self.ios {
+            io.flush_from_outside();
+        }
+    }
+
+    /// Runs `write` and flushes. For the first answer to the only event of a batch: to wait for more bytes would
+    /// gain nothing.
+    pub fn flush_after<R>(&self, write: impl FnOnce() -> R) -> R {
+        flushing_now(|| {
+            let written = write();
+            self.flush();
+            written
+        })
+    }
+
+    /// Sends everything that has been written, as far as the kernel takes it at once. Returns when that is done,
+    /// after [`LAST_WAIT`] at the latest. For the end of the process or of its environment.
+    pub fn flush_last(&self) {
+        let (done, all_done) = mpsc::channel();
+        for io in &self.ios {
+            io.flush_last();
+            io.let_tasks_write(done.clone());
+        }
+        drop(done);
+        let end = Instant::now() + LAST_WAIT;
+        for _ in &self.ios {
+            let left = end.saturating_duration_since(Instant::now());
+            // An I/O thread is too busy.
+            if all_done.recv_timeout(left).is_err() {
+                return;
+            }
+        }
+    }
+
     /// Sends what can be sent at once, ends the threads and waits for them. Open connections end.
     pub fn stop(&self) {
         self.flush_last();
@@ -119,6 +166,9 @@ impl Runtime {
         }
     }
 }
+
+/// How long the end of a process waits for its I/O threads at most.
+const LAST_WAIT: Duration = Duration::from_millis(500);
 
 /// Small numbers that name connections. A number that was given back is used again.
 #[derive(Debug, Default)]
