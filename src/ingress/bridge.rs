@@ -69,7 +69,7 @@ impl Bridge {
         may_panic("request");
         match service.plan(
             head,
-            || Destination::NodeBody(id),
+            || Destination::NodeBody(id, service.runtime.events.clone()),
             |transport, _| RequestInfo::Node { id, transport },
         ) {
             Plan::Reply(reply) => self.answer(id, reply),
@@ -145,7 +145,7 @@ impl Bridge {
         response: &[u8],
     ) {
         may_panic("accept");
-        let send_buffer = SendBuffer::new(Destination::Node(id));
+        let send_buffer = SendBuffer::new(Destination::Node(id, service.runtime.events.clone()));
         let reader = Reader::open(service, &send_buffer, kind, response, id);
         self.open.insert(id, Open::Websocket(send_buffer, reader));
     }

@@ -283,7 +283,7 @@ impl Service {
         let wrapper = Wrapper::new(transport, callback);
         let response = response::receiver_head(transport, base_headers, head.headers);
         let send_buffer = SendBuffer::new(destination());
-        send_buffer.write(&self.runtime, |out| wrapper.prelude(out));
+        send_buffer.write(|out| wrapper.prelude(out));
         let attachment = self.attach(session, &wrapper, &send_buffer, |whole| {
             request_info(transport, whole)
         });
@@ -345,21 +345,20 @@ impl Service {
     }
 
     fn chunking_test(
-        self: &Arc<Self>,
+        &self,
         log: LogLine,
         base_headers: HeaderMap,
         destination: Destination,
     ) -> Reply {
         log.write(self, None);
         let send_buffer = SendBuffer::new(destination);
-        let service = self.clone();
         let chunks = send_buffer.clone();
         self.runtime.next_io().handle().spawn(async move {
             for (delay, chunk) in response::CHUNKS {
                 tokio::time::sleep(Duration::from_millis(delay)).await;
-                chunks.write(&service.runtime, |out| out.extend_from_slice(chunk));
+                chunks.write(|out| out.extend_from_slice(chunk));
             }
-            chunks.end(&service.runtime);
+            chunks.end();
         });
         let response = response::chunking_test_head(base_headers);
         Reply::Stream {

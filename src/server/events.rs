@@ -1,5 +1,6 @@
 //! Events for the application, queued in batches until the JavaScript thread drains them.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -274,12 +275,13 @@ impl Messages for Inbox<'_> {
 }
 
 /// Wakes the JavaScript thread, which then drains the queue. Called from any thread.
-pub trait Waker: Send + Sync {
+pub trait Waker: fmt::Debug + Send + Sync {
     /// Must not block.
     fn wake(&self);
 }
 
 /// The queue between the threads that do network work and the JavaScript thread.
+#[derive(Debug)]
 pub struct EventQueue {
     // A std Mutex: held while one payload is decoded into the batch, never across an await.
     batch: Mutex<EventBatch>,

@@ -2,7 +2,7 @@
 
 use super::*;
 
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 struct CountingWaker(Arc<AtomicUsize>);
 
 impl Waker for CountingWaker {

@@ -43,7 +43,7 @@ impl Reader {
     ) -> Self {
         let transport = kind.transport();
         let connection = Connection::new(service.clone(), None, Instant::now());
-        send_buffer.write(&service.runtime, |out| out.extend_from_slice(response));
+        send_buffer.write(|out| out.extend_from_slice(response));
         connection.attach_websocket(send_buffer, kind, RequestInfo::Node { id, transport });
         let max = service.options.max_frame_size;
         let decoder = match kind {

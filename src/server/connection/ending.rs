@@ -78,10 +78,10 @@ impl Connection {
             self.runtime().events.push(Event::ClientClose(self.key));
         }
         if let Some(frame) = &steps.frame {
-            websocket.close(frame, self.runtime());
+            websocket.close(frame);
         }
         if let Some(end) = steps.sender {
-            websocket.end(end, self.runtime());
+            websocket.end(end);
         }
         if steps.session {
             inner.detach(now, Detach::Aborted);
@@ -92,7 +92,7 @@ impl Connection {
     pub(super) fn finish(self: &Arc<Self>, inner: &mut Inner, now: Instant) {
         match inner.receiver.take() {
             Some(Receiver::Response { send_buffer, .. }) => {
-                send_buffer.end(self.runtime());
+                send_buffer.end();
                 inner.leaves(&send_buffer);
             }
             Some(Receiver::Websocket) => self.close_websocket(inner, Cause::ReceiverDone, now),
@@ -131,7 +131,7 @@ impl Connection {
         }
         self.service.log_fault();
         match inner.receiver.take() {
-            Some(Receiver::Response { send_buffer, .. }) => send_buffer.abort(self.runtime()),
+            Some(Receiver::Response { send_buffer, .. }) => send_buffer.abort(),
             Some(Receiver::Websocket) => self.close_websocket(inner, Cause::Panic, now),
             None => {}
         }

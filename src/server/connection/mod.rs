@@ -186,10 +186,10 @@ impl Connection {
             }
             Attach::Busy => {
                 drop(inner);
-                send_buffer.write(self.runtime(), |out| {
+                send_buffer.write(|out| {
                     wrapper.wrap(BUSY_FRAME, out);
                 });
-                send_buffer.end(self.runtime());
+                send_buffer.end();
                 return Some(None);
             }
             Attach::Attached => {}
@@ -271,7 +271,7 @@ impl Connection {
                         return Sent::Refused;
                     };
                     // Nothing else waits: the queue is empty, or it would have been queued.
-                    let buffered = websocket.send_buffer.write(self.runtime(), |out| {
+                    let buffered = websocket.send_buffer.write(|out| {
                         frame_message(message, websocket.kind, out);
                     });
                     return self.after_send(inner, buffered);
@@ -327,7 +327,7 @@ impl Connection {
         }
         inner.session.handle_timeout(now);
         if let Some(websocket) = &mut inner.websocket {
-            websocket.ping(now, self.service.options.ping, self.runtime());
+            websocket.ping(now, self.service.options.ping);
             let steps = websocket.closing.handle_timeout(now);
             self.carry_out(&mut inner, &steps, now);
         }
@@ -367,7 +367,7 @@ impl Connection {
                     if let Some(websocket) = &inner.websocket {
                         websocket
                             .send_buffer
-                            .write(self.runtime(), |out| encode(Opcode::Ping, b"", out));
+                            .write(|out| encode(Opcode::Ping, b"", out));
                     }
                 }
                 Transmit::Close(frame) => {
@@ -387,7 +387,7 @@ impl Connection {
                     }
                     if inner.overflowed {
                         for send_buffer in inner.send_buffers() {
-                            send_buffer.abort(self.runtime());
+                            send_buffer.abort();
                         }
                     }
                     self.runtime().events.push(Event::Closed(self.key));
@@ -409,7 +409,7 @@ impl Connection {
                 limit,
                 ..
             }) => {
-                send_buffer.write(&self.service.runtime, |out| {
+                send_buffer.write(|out| {
                     *written += wrapper.wrap(frame, out);
                 });
                 if limit.is_some_and(|limit| *written >= limit) {
@@ -418,7 +418,7 @@ impl Connection {
             }
             Some(Receiver::Websocket) => {
                 if let Some(websocket) = &inner.websocket {
-                    websocket.send_buffer.write(self.runtime(), |out| {
+                    websocket.send_buffer.write(|out| {
                         frame_payload(frame, websocket.kind, out);
                     });
                 }

@@ -10,7 +10,6 @@ use crate::protocol::hixie;
 use crate::protocol::json;
 use crate::protocol::rfc6455::{Opcode, encode, encode_close, encode_with};
 use crate::protocol::websocket_kind::WebsocketKind;
-use crate::server::runtime::Runtime;
 use crate::server::send_buffer::SendBuffer;
 
 /// The sending side, which outlives its session by the closing handshake.
@@ -35,7 +34,7 @@ impl Connection {
         }
         let buffered = websocket
             .send_buffer
-            .write(self.runtime(), |out| encode(Opcode::Pong, payload, out));
+            .write(|out| encode(Opcode::Pong, payload, out));
         if buffered > self.service.options.max_buffered {
             self.end_locked(&mut inner, Cause::TooSlow, Instant::now());
         }
@@ -76,21 +75,21 @@ impl WebsocketSender {
     }
 
     /// Sends the ping of `faye_server_options.ping` that is due.
-    pub(super) fn ping(&mut self, now: Instant, every: Option<Duration>, runtime: &Runtime) {
+    pub(super) fn ping(&mut self, now: Instant, every: Option<Duration>) {
         if let (Some((at, number)), Some(every)) = (self.ping, every)
             && at <= now
             && self.closing.is_open()
         {
             self.ping = Some((now + every, number + 1));
             let payload = number.to_string();
-            self.send_buffer.write(runtime, |out| {
+            self.send_buffer.write(|out| {
                 encode(Opcode::Ping, payload.as_bytes(), out);
             });
         }
     }
 
-    pub(super) fn close(&self, frame: &CloseFrame, runtime: &Runtime) {
-        self.send_buffer.write(runtime, |out| match self.kind {
+    pub(super) fn close(&self, frame: &CloseFrame) {
+        self.send_buffer.write(|out| match self.kind {
             WebsocketKind::Sockjs | WebsocketKind::Raw => {
                 encode_close(frame.code, &frame.reason, out);
             }
@@ -98,10 +97,10 @@ impl WebsocketSender {
         });
     }
 
-    pub(super) fn end(&self, end: SenderEnd, runtime: &Runtime) {
+    pub(super) fn end(&self, end: SenderEnd) {
         match end {
-            SenderEnd::Flush => self.send_buffer.end(runtime),
-            SenderEnd::Abort => self.send_buffer.abort(runtime),
+            SenderEnd::Flush => self.send_buffer.end(),
+            SenderEnd::Abort => self.send_buffer.abort(),
         }
     }
 }

@@ -7,10 +7,9 @@ use std::sync::{Arc, Mutex, Weak};
 use std::task::Waker;
 
 use super::connection::Connection;
-use super::events::Event;
+use super::events::{Event, EventQueue};
 use super::frames::Frames;
 use super::io::Io;
-use super::runtime::Runtime;
 use super::socket::Socket;
 use crate::byte_queue::ByteQueue;
 use crate::{lock, may_panic};
@@ -24,9 +23,9 @@ pub enum Destination {
     /// A response body that hyper polls, and the socket that it is for.
     Body(Arc<Socket>, Arc<Io>),
     /// JavaScript, which writes to the websocket of this id.
-    Node(u32),
+    Node(u32, Arc<EventQueue>),
     /// JavaScript, which writes the response body of this id.
-    NodeBody(u32),
+    NodeBody(u32, Arc<EventQueue>),
 }
 
 /// One direction of one client: a response body or the sending side of a websocket.
@@ -87,7 +86,7 @@ impl SendBuffer {
 
     /// Appends bytes and marks the send buffer for the next flush; after the end it does nothing. Returns how
     /// many bytes have not left.
-    pub fn write(self: &Arc<Self>, runtime: &Runtime, append: impl FnOnce(&mut Vec<u8>)) -> usize {
+    pub fn write(self: &Arc<Self>, append: impl FnOnce(&mut Vec<u8>)) -> usize {
         let mut state = lock(&self.state);
         if !state.has_ended() {
             if let Destination::Socket(_, io) = &self.destination
@@ -100,7 +99,7 @@ impl SendBuffer {
             if self.is_body() {
                 state.frames.push(len);
             }
-            self.mark(&mut state, runtime);
+            self.mark(&mut state);
         }
         state.waiting()
     }
@@ -119,16 +118,16 @@ impl SendBuffer {
     }
 
     /// Marks the end: nothing follows. Idempotent.
-    pub fn end(self: &Arc<Self>, runtime: &Runtime) {
+    pub fn end(self: &Arc<Self>) {
         let mut state = lock(&self.state);
         if !state.has_ended() {
             state.end = End::Reached;
-            self.mark(&mut state, runtime);
+            self.mark(&mut state);
         }
     }
 
     /// Gives up the client, and drops the bytes that have not left.
-    pub fn abort(self: &Arc<Self>, runtime: &Runtime) {
+    pub fn abort(self: &Arc<Self>) {
         let mut state = lock(&self.state);
         self.reset(&mut state);
         state.taken = 0;
@@ -137,9 +136,9 @@ impl SendBuffer {
         }
         match &self.destination {
             Destination::Socket(socket, _) | Destination::Body(socket, _) => socket.shutdown(),
-            Destination::Node(_) | Destination::NodeBody(_) => {
+            Destination::Node(..) | Destination::NodeBody(..) => {
                 state.marked = false;
-                self.mark(&mut state, runtime);
+                self.mark(&mut state);
             }
         }
     }
@@ -167,14 +166,14 @@ impl SendBuffer {
         lock(&self.state).end == End::Failed
     }
 
-    fn mark(self: &Arc<Self>, state: &mut State, runtime: &Runtime) {
+    fn mark(self: &Arc<Self>, state: &mut State) {
         if state.marked {
             return;
         }
         state.marked = true;
         match &self.destination {
-            Destination::Node(id) | Destination::NodeBody(id) => {
-                runtime.events.push(Event::Output(*id));
+            Destination::Node(id, events) | Destination::NodeBody(id, events) => {
+                events.push(Event::Output(*id));
             }
             Destination::Socket(_, io) | Destination::Body(_, io) => io.mark(self.clone()),
         }
@@ -210,7 +209,7 @@ impl SendBuffer {
     fn is_body(&self) -> bool {
         matches!(
             self.destination,
-            Destination::Body(..) | Destination::NodeBody(_)
+            Destination::Body(..) | Destination::NodeBody(..)
         )
     }
 
@@ -240,7 +239,7 @@ impl SendBuffer {
                     waker.wake();
                 }
             }
-            Destination::Node(_) | Destination::NodeBody(_) => {}
+            Destination::Node(..) | Destination::NodeBody(..) => {}
         }
     }
 
