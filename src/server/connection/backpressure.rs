@@ -7,7 +7,7 @@ use super::{Connection, Inner, Sent};
 use crate::lock;
 use crate::protocol::closing::Cause;
 use crate::server::events::Event;
-use crate::server::send_buffer::SendBuffer;
+use crate::server::send_buffer::{DrainListener, SendBuffer};
 
 impl Connection {
     /// Bounds what waits for the client and says whether the application should pause.
@@ -27,11 +27,6 @@ impl Connection {
             }
             _ => Sent::Taken,
         }
-    }
-
-    /// What has been sent has left; tells the application if it waits for that.
-    pub fn drained(&self) {
-        self.tell_drained(&mut lock(&self.inner));
     }
 
     fn tell_drained(&self, inner: &mut Inner) {
@@ -55,6 +50,13 @@ impl Connection {
         if inner.wants_drain && !send_buffer.notify_drain(self) {
             self.tell_drained(inner);
         }
+    }
+}
+
+impl DrainListener for Connection {
+    /// Tells the application, if it waits for that.
+    fn drained(&self) {
+        self.tell_drained(&mut lock(&self.inner));
     }
 }
 

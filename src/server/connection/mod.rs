@@ -19,6 +19,7 @@ use super::events::{Event, Inbox, RequestInfo};
 use super::runtime::Runtime;
 use super::send_buffer::SendBuffer;
 use super::service::Service;
+use super::timers::Timed;
 use crate::protocol::closing::Cause;
 use crate::protocol::json;
 use crate::protocol::rfc6455::{Opcode, encode};
@@ -308,32 +309,6 @@ impl Connection {
         self.request_interest.told();
     }
 
-    /// A deadline may have come.
-    pub fn handle_timeout(self: &Arc<Self>, now: Instant) {
-        may_panic("timer");
-        let mut stalled = false;
-        if lock(&self.inner).session.is_pong_due(now) {
-            // The pong may be there, with the thread busy that would read it.
-            self.runtime().read_for_js();
-            let patience = self.service.options.delays.pong / 4;
-            stalled = self.runtime().events.has_waited_for(patience, now);
-        }
-        let mut inner = lock(&self.inner);
-        inner.scheduled = None;
-        if stalled && inner.session.is_pong_due(now) {
-            inner.session.handle_stall(now);
-        } else if !self.may_read_now() {
-            inner.session.postpone_pong(now);
-        }
-        inner.session.handle_timeout(now);
-        if let Some(websocket) = &mut inner.websocket {
-            websocket.ping(now, self.service.options.ping);
-            let steps = websocket.closing.handle_timeout(now);
-            self.carry_out(&mut inner, &steps, now);
-        }
-        self.settle(&mut inner, now);
-    }
-
     /// A receiver has attached: the application learns of a new connection, or of the new request.
     fn announce(self: &Arc<Self>, inner: &mut Inner, request_info: RequestInfo) {
         let event = match inner.session.poll_event() {
@@ -444,7 +419,8 @@ impl Connection {
                 if let Some(scheduled) = scheduled {
                     timers.remove(scheduled, self.key);
                 }
-                timers.add(next, self.key, Arc::downgrade(self));
+                let connection = Arc::downgrade(self);
+                timers.add(next, self.key, connection);
                 inner.scheduled = Some(next);
             }
             (None, Some(scheduled)) => {
@@ -453,6 +429,37 @@ impl Connection {
             }
             (None, None) => {}
         }
+    }
+}
+
+impl Timed for Connection {
+    fn handle_timeout(self: Arc<Self>, now: Instant) {
+        may_panic("timer");
+        let mut stalled = false;
+        if lock(&self.inner).session.is_pong_due(now) {
+            // The pong may be there, with the thread busy that would read it.
+            self.runtime().read_for_js();
+            let patience = self.service.options.delays.pong / 4;
+            stalled = self.runtime().events.has_waited_for(patience, now);
+        }
+        let mut inner = lock(&self.inner);
+        inner.scheduled = None;
+        if stalled && inner.session.is_pong_due(now) {
+            inner.session.handle_stall(now);
+        } else if !self.may_read_now() {
+            inner.session.postpone_pong(now);
+        }
+        inner.session.handle_timeout(now);
+        if let Some(websocket) = &mut inner.websocket {
+            websocket.ping(now, self.service.options.ping);
+            let steps = websocket.closing.handle_timeout(now);
+            self.carry_out(&mut inner, &steps, now);
+        }
+        self.settle(&mut inner, now);
+    }
+
+    fn fail(self: Arc<Self>) {
+        self.end(Cause::Panic);
     }
 }
 

@@ -6,7 +6,6 @@ use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::Waker;
 
-use super::connection::Connection;
 use super::events::{Event, EventQueue};
 use super::frames::Frames;
 use super::io::Io;
@@ -26,6 +25,12 @@ pub enum Destination {
     Node(u32, Arc<EventQueue>),
     /// JavaScript, which writes the response body of this id.
     NodeBody(u32, Arc<EventQueue>),
+}
+
+/// Learns that all bytes of a send buffer have left.
+pub trait DrainListener: Send + Sync {
+    /// They have. Called without a lock.
+    fn drained(&self);
 }
 
 /// One direction of one client: a response body or the sending side of a websocket.
@@ -50,8 +55,8 @@ struct State {
     marked: bool,
     /// The socket's buffer is full. The reactor reports when the socket can be written again.
     blocked: bool,
-    /// The connection to notify when all bytes have left.
-    drain: Option<Weak<Connection>>,
+    /// Whom to notify when all bytes have left.
+    drain: Option<Weak<dyn DrainListener>>,
     waker: Option<Waker>,
 }
 
@@ -190,12 +195,13 @@ impl SendBuffer {
         lock(&self.state).has_ended()
     }
 
-    /// Calls [`Connection::drained`] when all bytes have left. Returns false, and does not call it, if none wait.
-    pub fn notify_drain(&self, connection: &Arc<Connection>) -> bool {
+    /// Calls [`DrainListener::drained`] when all bytes have left. Returns false, and does not call it, if none wait.
+    pub fn notify_drain<L: DrainListener + 'static>(&self, listener: &Arc<L>) -> bool {
         let mut state = lock(&self.state);
         let waits = !state.has_drained();
         if waits {
-            state.drain = Some(Arc::downgrade(connection));
+            let listener = Arc::downgrade(listener);
+            state.drain = Some(listener);
         }
         waits
     }
@@ -318,7 +324,7 @@ impl State {
         self.out.is_empty() && self.taken == 0
     }
 
-    fn take_drain(&mut self) -> Option<Weak<Connection>> {
+    fn take_drain(&mut self) -> Option<Weak<dyn DrainListener>> {
         if self.has_drained() {
             self.drain.take()
         } else {
@@ -327,8 +333,8 @@ impl State {
     }
 }
 
-fn notify(connection: Option<Weak<Connection>>) {
-    if let Some(connection) = connection.and_then(|weak| weak.upgrade()) {
-        connection.drained();
+fn notify(listener: Option<Weak<dyn DrainListener>>) {
+    if let Some(listener) = listener.and_then(|weak| weak.upgrade()) {
+        listener.drained();
     }
 }
