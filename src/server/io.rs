@@ -1,6 +1,7 @@
 //! The threads that do the network work.
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -11,7 +12,6 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Notify, oneshot};
 
 use super::buffer_pool::BufferPool;
-use super::send_buffer::SendBuffer;
 use super::socket::Reactor;
 use crate::{catch_panic, lock};
 
@@ -50,6 +50,14 @@ pub(super) fn flushing_now<R>(run: impl FnOnce() -> R) -> R {
     run()
 }
 
+/// Bytes for one client, which the next flush sends: a send buffer.
+pub trait Flush: fmt::Debug + Send + Sync {
+    /// Sends what can be sent at once.
+    fn flush(&self);
+    /// `flush` has panicked.
+    fn fail(&self);
+}
+
 /// One I/O thread. A connection stays on the same one until it ends.
 #[derive(Debug)]
 pub struct Io {
@@ -70,7 +78,7 @@ pub struct Io {
 
 #[derive(Debug, Default)]
 struct Marked {
-    send_buffers: Vec<Arc<SendBuffer>>,
+    send_buffers: Vec<Arc<dyn Flush>>,
     /// When a thread that flushes by itself first marked one of them.
     since: Option<Instant>,
 }
@@ -165,7 +173,7 @@ impl Io {
     }
 
     /// Adds a send buffer to the next flush.
-    pub fn mark(&self, send_buffer: Arc<SendBuffer>) {
+    pub fn mark(&self, send_buffer: Arc<dyn Flush>) {
         let mut marked = lock(&self.marked);
         marked.send_buffers.push(send_buffer);
         if !DEFERS_FLUSH.get() {
@@ -200,14 +208,14 @@ impl Io {
         let send_buffers = std::mem::take(&mut marked.send_buffers);
         drop(marked);
         for send_buffer in send_buffers {
-            flush(&send_buffer);
+            flush(&*send_buffer);
         }
     }
 
     /// Sends what can be sent without waiting. For the end of the environment; may be called on any thread.
     pub(super) fn flush_last(&self) {
         for send_buffer in std::mem::take(&mut *lock(&self.marked)).send_buffers {
-            flush(&send_buffer);
+            flush(&*send_buffer);
         }
     }
 
@@ -220,7 +228,7 @@ impl Io {
             std::mem::swap(&mut marked.send_buffers, &mut send_buffers);
             drop(marked);
             for send_buffer in send_buffers.drain(..) {
-                flush(&send_buffer);
+                flush(&*send_buffer);
             }
         }
     }
@@ -269,7 +277,7 @@ const QUIET: u32 = 4;
 const TURNS: u32 = 16;
 
 /// Flushes one send buffer of several. A panic ends only its own client.
-fn flush(send_buffer: &SendBuffer) {
+fn flush(send_buffer: &dyn Flush) {
     if catch_panic(|| send_buffer.flush()).is_none() {
         send_buffer.fail();
     }

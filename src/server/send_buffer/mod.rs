@@ -8,7 +8,7 @@ use std::task::Waker;
 
 use super::events::{Event, EventQueue};
 use super::frames::Frames;
-use super::io::Io;
+use super::io::{Flush, Io};
 use super::socket::Socket;
 use crate::byte_queue::ByteQueue;
 use crate::{lock, may_panic};
@@ -148,24 +148,6 @@ impl SendBuffer {
         }
     }
 
-    /// Gives up the client because of a panic.
-    pub fn fail(&self) {
-        let mut state = lock(&self.state);
-        let waker = state.waker.take();
-        *state = State {
-            end: End::Failed,
-            ..State::default()
-        };
-        drop(state);
-        if let Destination::Socket(socket, _) = &self.destination {
-            // The reader of the socket sees the end and drops the socket.
-            socket.shutdown();
-        }
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
     /// Whether [`SendBuffer::fail`] has been called.
     pub fn has_failed(&self) -> bool {
         lock(&self.state).end == End::Failed
@@ -219,36 +201,6 @@ impl SendBuffer {
         )
     }
 
-    /// Sends what a websocket's socket takes, or wakes the task that writes a response body. Does nothing for
-    /// JavaScript, which calls [`SendBuffer::take`].
-    pub fn flush(&self) {
-        let mut state = lock(&self.state);
-        state.marked = false;
-        match &self.destination {
-            Destination::Socket(socket, io) => {
-                if state.blocked {
-                    return;
-                }
-                may_panic("flush");
-                self.send(&mut state, socket);
-                if state.blocked {
-                    io.reactor().watch_writable(socket);
-                }
-                let drain = state.take_drain();
-                drop(state);
-                notify(drain);
-            }
-            Destination::Body(..) => {
-                let waker = state.waker.take();
-                drop(state);
-                if let Some(waker) = waker {
-                    waker.wake();
-                }
-            }
-            Destination::Node(..) | Destination::NodeBody(..) => {}
-        }
-    }
-
     /// The socket may be writable again.
     pub fn unblock(&self) {
         if std::mem::take(&mut lock(&self.state).blocked) {
@@ -296,6 +248,56 @@ impl SendBuffer {
             state.out.lend(emptied);
         } else if let Destination::Socket(_, io) = &self.destination {
             io.buffer_pool().give(emptied);
+        }
+    }
+}
+
+impl Flush for SendBuffer {
+    /// Sends what a websocket's socket takes, or wakes the task that writes a response body. Does nothing for
+    /// JavaScript, which calls [`SendBuffer::take`].
+    fn flush(&self) {
+        let mut state = lock(&self.state);
+        state.marked = false;
+        match &self.destination {
+            Destination::Socket(socket, io) => {
+                if state.blocked {
+                    return;
+                }
+                may_panic("flush");
+                self.send(&mut state, socket);
+                if state.blocked {
+                    io.reactor().watch_writable(socket);
+                }
+                let drain = state.take_drain();
+                drop(state);
+                notify(drain);
+            }
+            Destination::Body(..) => {
+                let waker = state.waker.take();
+                drop(state);
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+            }
+            Destination::Node(..) | Destination::NodeBody(..) => {}
+        }
+    }
+
+    /// Gives up the client because of a panic.
+    fn fail(&self) {
+        let mut state = lock(&self.state);
+        let waker = state.waker.take();
+        *state = State {
+            end: End::Failed,
+            ..State::default()
+        };
+        drop(state);
+        if let Destination::Socket(socket, _) = &self.destination {
+            // The reader of the socket sees the end and drops the socket.
+            socket.shutdown();
+        }
+        if let Some(waker) = waker {
+            waker.wake();
         }
     }
 }
