@@ -310,11 +310,12 @@ unsafe fn present(
     unsafe {
         match event {
             Event::Open {
+                key,
+                service,
                 connection,
                 request_info,
             } => {
-                let (key, service) = (connection.key(), connection.service().id);
-                state.insert(connection);
+                state.insert(key, connection);
                 may_panic("present");
                 match request_info {
                     RequestInfo::Node { id, transport } => (

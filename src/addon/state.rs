@@ -1,5 +1,6 @@
 //! What the JavaScript thread knows: connections by key, and the batch that is being drained.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use super::uv_poll::UvPoll;
@@ -54,12 +55,14 @@ impl State {
         self.connections.get(key as usize)?.as_ref()
     }
 
-    pub(super) fn insert(&mut self, connection: Arc<Connection>) {
-        let index = connection.key() as usize;
+    /// Keeps the connection of [`Event::Open`].
+    pub(super) fn insert(&mut self, key: u32, connection: Arc<dyn Any + Send + Sync>) {
+        let index = key as usize;
         if self.connections.len() <= index {
             self.connections.resize(index + 1, None);
         }
-        self.connections[index] = Some(connection);
+        // That event never has anything else.
+        self.connections[index] = connection.downcast().ok();
     }
 
     pub(super) fn remove(&mut self, key: u32) {

@@ -1,5 +1,6 @@
 //! Events for the application, queued in batches until the JavaScript thread drains them.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -7,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::connection::Connection;
 use super::socket::Traffic;
 use super::taken_sockets::Returned;
 use crate::lock;
@@ -67,8 +67,13 @@ pub enum Form {
 pub enum Event {
     /// A session opened.
     Open {
-        /// The new connection.
-        connection: Arc<Connection>,
+        /// The key of the new connection.
+        key: u32,
+        /// The service that it belongs to.
+        service: u32,
+        /// The [`Connection`](super::connection::Connection) itself. The queue only passes it on: it does not know
+        /// that type, because connections use the queue.
+        connection: Arc<dyn Any + Send + Sync>,
         /// The request that opened it.
         request_info: RequestInfo,
     },
@@ -117,9 +122,9 @@ impl Event {
     /// The key of the connection that the event is about, if it is about one.
     pub fn key(&self) -> Option<u32> {
         match self {
-            Self::Open { connection, .. } => Some(connection.key()),
             Self::Message(message) => Some(message.key),
-            Self::Attached { key, .. }
+            Self::Open { key, .. }
+            | Self::Attached { key, .. }
             | Self::ClientClose(key)
             | Self::Closing(key)
             | Self::Closed(key)

@@ -153,11 +153,6 @@ impl Connection {
         self.key
     }
 
-    /// The service it belongs to.
-    pub fn service(&self) -> &Arc<Service> {
-        &self.service
-    }
-
     fn runtime(&self) -> &Runtime {
         &self.service.runtime
     }
@@ -313,6 +308,8 @@ impl Connection {
     fn announce(self: &Arc<Self>, inner: &mut Inner, request_info: RequestInfo) {
         let event = match inner.session.poll_event() {
             Some(SessionEvent::Opened) => Event::Open {
+                key: self.key,
+                service: self.service.id,
                 connection: self.clone(),
                 request_info,
             },

@@ -81,7 +81,8 @@ fn next(runtime: &Runtime) -> (Option<Arc<Connection>>, Option<Vec<u8>>) {
         Some(Event::Open {
             connection,
             request_info,
-        }) => (Some(connection), whole(request_info)),
+            ..
+        }) => (connection.downcast().ok(), whole(request_info)),
         Some(Event::Attached { request_info, .. }) => (None, whole(request_info)),
         other => panic!("{other:?} is about no receiver"),
     }
