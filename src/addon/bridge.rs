@@ -125,11 +125,11 @@ impl NativeEngine {
         kind: u32,
         response: &[u8],
     ) -> Result<()> {
-        let service = self.services.get(service)?.clone();
+        let context = self.services.get(service)?.context.clone();
         let kind = websocket_kind(kind)?;
         self.bridge_state
             .bridge
-            .websocket(&service, id, kind, response);
+            .websocket(&context, id, kind, response);
         Ok(())
     }
 
@@ -148,7 +148,7 @@ impl NativeEngine {
     /// Bytes that the body of a request may have.
     #[napi(catch_unwind)]
     pub fn max_body(&self, service: u32) -> Result<f64> {
-        let max = self.services.get(service)?.options.max_message_size;
+        let max = self.services.get(service)?.context.options.max_message_size;
         #[expect(
             clippy::cast_precision_loss,
             reason = "a limit beyond 2^53 bytes is none"

@@ -31,10 +31,10 @@ use crate::ingress::installation::Installation;
 use crate::ingress::takeover;
 use crate::protocol::websocket_kind::WebsocketKind;
 use crate::server;
-use crate::server::Service;
 use crate::server::io::defer_flushes;
 use crate::server::registry::Registry;
 use crate::server::socket::Traffic;
+use crate::server::{Context, Service};
 use crate::{catch_panic, may_panic};
 use bridge::BridgeState;
 use id_map::IdMap;
@@ -144,7 +144,7 @@ impl NativeEngine {
     /// A map of sessions.
     #[napi(catch_unwind)]
     pub fn create_registry(&mut self) -> u32 {
-        let registry = self.runtime.registry();
+        let registry = Registry::new(&self.runtime);
         self.registries.add(|_| registry)
     }
 
@@ -171,13 +171,16 @@ impl NativeEngine {
         let runtime = self.runtime.clone();
         let options = service_options(options);
         Ok(self.services.add(|id| {
-            Arc::new(Service {
+            let context = Context {
                 id,
                 runtime,
+                options,
+            };
+            Arc::new(Service {
+                context: Arc::new(context),
                 registry,
                 router,
                 policy,
-                options,
             })
         }))
     }

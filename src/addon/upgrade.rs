@@ -89,8 +89,8 @@ impl NativeEngine {
         response: &[u8],
         head: &[u8],
     ) -> Result<bool> {
-        let service = self.services.get(service)?;
+        let context = &self.services.get(service)?.context;
         let kind = websocket_kind(kind)?;
-        Ok(takeover::take_websocket(service, fd, taken_id, kind, response, head).is_ok())
+        Ok(takeover::take_websocket(context, fd, taken_id, kind, response, head).is_ok())
     }
 }

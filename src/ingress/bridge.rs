@@ -10,7 +10,6 @@ use bytes::Bytes;
 
 use crate::protocol::closing::Cause;
 use crate::protocol::websocket_kind::WebsocketKind;
-use crate::server::Service;
 use crate::server::bodies::{Admission, BodyPlan};
 use crate::server::connection::{Attachment, Permit};
 use crate::server::dispatch::{Head, Plan, Reply};
@@ -18,6 +17,7 @@ use crate::server::events::RequestInfo;
 pub use crate::server::send_buffer::Take;
 use crate::server::send_buffer::{Destination, SendBuffer};
 use crate::server::websocket_reader::Reader;
+use crate::server::{Context, Service};
 use crate::{catch_panic, may_panic};
 
 /// Requests and websockets that are under way, by their number in JavaScript.
@@ -69,7 +69,7 @@ impl Bridge {
         may_panic("request");
         match service.plan(
             head,
-            || Destination::NodeBody(id, service.runtime.events.clone()),
+            || Destination::NodeBody(id, service.context.runtime.events.clone()),
             |transport, _| RequestInfo::Node { id, transport },
         ) {
             Plan::Reply(reply) => self.answer(id, reply),
@@ -139,14 +139,14 @@ impl Bridge {
     /// Opens a websocket whose handshake has been accepted. Its number is `id`.
     pub fn websocket(
         &mut self,
-        service: &Arc<Service>,
+        context: &Arc<Context>,
         id: u32,
         kind: WebsocketKind,
         response: &[u8],
     ) {
         may_panic("accept");
-        let send_buffer = SendBuffer::new(Destination::Node(id, service.runtime.events.clone()));
-        let reader = Reader::open(service, &send_buffer, kind, response, id);
+        let send_buffer = SendBuffer::new(Destination::Node(id, context.runtime.events.clone()));
+        let reader = Reader::open(context, &send_buffer, kind, response, id);
         self.open.insert(id, Open::Websocket(send_buffer, reader));
     }
 

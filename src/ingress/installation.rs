@@ -64,7 +64,7 @@ impl Installation {
 
     /// Removes a service. Requests for it go to Node again.
     pub fn remove(&self, service: u32) {
-        let has_id = |other: &mut Arc<ServiceInUse>| other.id == service;
+        let has_id = |other: &mut Arc<ServiceInUse>| other.context.id == service;
         let removed: Vec<_> = lock(&self.services).extract_if(.., has_id).collect();
         // Dropping the last reference pushes an event, so this happens without the lock.
         drop(removed);

@@ -26,7 +26,7 @@ use crate::server::io::Io;
 use crate::server::send_buffer::Destination;
 use crate::server::socket::{Polled, Socket};
 use crate::server::taken_sockets::{Fault, Returned};
-use crate::server::{Runtime, Service, websocket_reader};
+use crate::server::{Context, Runtime, websocket_reader};
 use crate::{catch_panic, may_panic};
 
 fn register(runtime: &Runtime, fd: i32) -> io::Result<(Polled, Arc<Io>)> {
@@ -37,7 +37,7 @@ fn register(runtime: &Runtime, fd: i32) -> io::Result<(Polled, Arc<Io>)> {
 
 /// Takes a websocket whose handshake has been accepted. `head` has the bytes after the handshake that Node has read.
 pub fn take_websocket(
-    service: &Arc<Service>,
+    context: &Arc<Context>,
     fd: i32,
     taken_id: u32,
     kind: WebsocketKind,
@@ -45,16 +45,16 @@ pub fn take_websocket(
     head: &[u8],
 ) -> io::Result<()> {
     let socket = Socket::duplicate_of(fd)?;
-    let open = || websocket_reader::open_taken(service, &socket, taken_id, kind, response, head);
+    let open = || websocket_reader::open_taken(context, &socket, taken_id, kind, response, head);
     if catch_panic(open).is_none() {
         // The bridge cannot continue a websocket that has begun here, so it counts as taken, and ends.
         socket.shutdown();
-        service.runtime.taken.remove(taken_id);
-        service.runtime.events.push(Event::Ended {
+        context.runtime.taken.remove(taken_id);
+        context.runtime.events.push(Event::Ended {
             taken_id,
             traffic: socket.traffic(),
         });
-        service.log_fault();
+        context.log_fault();
     }
     Ok(())
 }
@@ -207,7 +207,7 @@ impl Driver {
                 reply
             }
             Plan::Body(plan) => {
-                let bytes = collect(&mut body, service.options.max_message_size).await?;
+                let bytes = collect(&mut body, service.context.options.max_message_size).await?;
                 self.http_conn.request_complete();
                 plan.finish(&service, bytes.as_deref()).await
             }
@@ -281,7 +281,7 @@ impl Drop for Release {
         if std::thread::panicking()
             && let Some(service) = self.driver.http_conn.service()
         {
-            service.log_fault();
+            service.context.log_fault();
         }
         let (bytes, fault) = match std::mem::replace(&mut self.end, End::Closed) {
             End::Foreign(bytes) => (Some(bytes), None),

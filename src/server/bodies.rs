@@ -97,7 +97,7 @@ impl BodyPlan {
                 response
             }
         };
-        log.write(service, Some(response.status()));
+        log.write(&service.context, Some(response.status()));
         Reply::Full(response)
     }
 }
@@ -125,7 +125,9 @@ fn deliver(
 ) -> Result<(), Failure> {
     if !is_known_content_type(content_type, jsonp) {
         let name = content_type.unwrap_or_default();
-        service.log("error", || format!("Unsupported content-type {name}"));
+        service
+            .context
+            .log("error", || format!("Unsupported content-type {name}"));
     }
     let payload = if jsonp {
         jsonp_send_payload(content_type, body)?

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Response, StatusCode, header};
 
 use super::bodies::BodyPlan;
-use super::connection::{Attachment, Connection};
+use super::connection::Attachment;
+use super::context::Context;
 use super::events::RequestInfo;
 use super::send_buffer::{Destination, SendBuffer};
 use super::service::Service;
@@ -191,21 +192,21 @@ pub(super) struct LogLine {
 }
 
 impl LogLine {
-    fn new(service: &Service, head: &Head<'_>) -> Self {
+    fn new(context: &Context, head: &Head<'_>) -> Self {
         let line = || (format!("{} {}", head.method, head.target), Instant::now());
         Self {
-            request: service.options.log.then(line),
+            request: context.options.log.then(line),
         }
     }
 
     /// 0.3.24 logs a response that goes on as `(unfinished)`.
-    pub(super) fn write(self, service: &Service, status: Option<StatusCode>) {
+    pub(super) fn write(self, context: &Context, status: Option<StatusCode>) {
         let Some((request, start)) = self.request else {
             return;
         };
         let elapsed = start.elapsed().as_millis();
         let status = status.map_or("(unfinished)".into(), |status| status.as_u16().to_string());
-        service.log("info", || format!("{request} {elapsed}ms {status}"));
+        context.log("info", || format!("{request} {elapsed}ms {status}"));
     }
 }
 
@@ -214,12 +215,12 @@ impl Service {
     /// time, `request_info` when it receives for a session: with its transport, and whether the whole request may be
     /// asked for.
     pub fn plan(
-        self: &Arc<Self>,
+        &self,
         head: &Head<'_>,
         destination: impl FnOnce() -> Destination,
         request_info: impl Fn(Transport, bool) -> RequestInfo,
     ) -> Plan {
-        let log = LogLine::new(self, head);
+        let log = LogLine::new(&self.context, head);
         let target = parse_target(head.target);
         let query = target.query.as_deref();
         let route = match self.router.resolve(head.method, &target.pathname) {
@@ -234,7 +235,7 @@ impl Service {
             .base_headers(&route, head.headers, SystemTime::now);
         let (session, endpoint) = match route {
             Route::Session { session, endpoint } => (session, endpoint),
-            Route::RawWebsocket if !self.options.allows(Transport::WebsocketRaw) => {
+            Route::RawWebsocket if !self.context.options.allows(Transport::WebsocketRaw) => {
                 return self.full(log, response::not_found(HeaderMap::new()));
             }
             Route::ChunkingTest => {
@@ -263,7 +264,7 @@ impl Service {
             Endpoint::XhrOptions | Endpoint::XhrSendOptions | Endpoint::XhrStreamingOptions => {
                 return self.full(log, response::options(base_headers, false));
             }
-            Endpoint::Websocket if self.options.allows(Transport::Websocket) => {
+            Endpoint::Websocket if self.context.options.allows(Transport::Websocket) => {
                 return self.full(
                     log,
                     response::bad_handshake(&HandshakeError::NotWebsocket, false),
@@ -273,7 +274,7 @@ impl Service {
                 return self.full(log, response::not_found(base_headers));
             }
         };
-        if !self.options.allows(transport) {
+        if !self.context.options.allows(transport) {
             return self.full(log, response::not_found(HeaderMap::new()));
         }
         let callback = match callback {
@@ -287,7 +288,10 @@ impl Service {
         let attachment = self.attach(session, &wrapper, &send_buffer, |whole| {
             request_info(transport, whole)
         });
-        log.write(self, send_buffer.has_ended().then_some(StatusCode::OK));
+        log.write(
+            &self.context,
+            send_buffer.has_ended().then_some(StatusCode::OK),
+        );
         Plan::Reply(Reply::Stream {
             response,
             send_buffer,
@@ -296,7 +300,7 @@ impl Service {
     }
 
     fn full(&self, log: LogLine, response: Response<Bytes>) -> Plan {
-        log.write(self, Some(response.status()));
+        log.write(&self.context, Some(response.status()));
         Plan::Reply(Reply::Full(response))
     }
 
@@ -314,7 +318,7 @@ impl Service {
             Route::ChunkingTestOptions => response::options(base_headers, false),
             Route::RawWebsocket => response::bad_handshake(&HandshakeError::NotWebsocket, false),
             Route::Info => {
-                let base_url = head.base_url.or(self.options.base_url.as_deref());
+                let base_url = head.base_url.or(self.context.options.base_url.as_deref());
                 self.policy.info(base_headers, entropy(), base_url)
             }
             Route::WebsocketDisabled | Route::ChunkingTest | Route::Session { .. } => {
@@ -325,16 +329,14 @@ impl Service {
 
     /// Makes a response the receiver of a session, which is created if it is not there.
     fn attach(
-        self: &Arc<Self>,
+        &self,
         session: &str,
         wrapper: &Wrapper,
         send_buffer: &Arc<SendBuffer>,
         request_info: impl Fn(bool) -> RequestInfo,
     ) -> Option<Attachment> {
         loop {
-            let connection = self.registry.get_or_insert(session, || {
-                Connection::new(self.clone(), Some(session), Instant::now())
-            });
+            let connection = self.registry.get_or_insert(session, &self.context);
             // A session that ended between the look-up and this is no longer in the registry.
             if let Some(attachment) =
                 connection.attach_response(wrapper, send_buffer, &request_info)
@@ -350,10 +352,10 @@ impl Service {
         base_headers: HeaderMap,
         destination: Destination,
     ) -> Reply {
-        log.write(self, None);
+        log.write(&self.context, None);
         let send_buffer = SendBuffer::new(destination);
         let chunks = send_buffer.clone();
-        self.runtime.next_io().handle().spawn(async move {
+        self.context.runtime.next_io().handle().spawn(async move {
             for (delay, chunk) in response::CHUNKS {
                 tokio::time::sleep(Duration::from_millis(delay)).await;
                 chunks.write(|out| out.extend_from_slice(chunk));
@@ -396,10 +398,10 @@ impl Service {
         } else {
             Transport::Websocket
         };
-        if !self.options.allows(transport) {
+        if !self.context.options.allows(transport) {
             return Upgrade::Plain;
         }
-        let log = LogLine::new(self, head);
+        let log = LogLine::new(&self.context, head);
         let judged = if !handshake.is_websocket() {
             Err(HandshakeError::NotWebsocket)
         } else if raw && !matches!(handshake.version, Some("8" | "13")) {
@@ -409,12 +411,12 @@ impl Service {
         };
         match judged {
             Ok(accept) => {
-                log.write(self, None);
+                log.write(&self.context, None);
                 accept
             }
             Err(error) => {
                 let response = response::bad_handshake(&error, true);
-                log.write(self, Some(response.status()));
+                log.write(&self.context, Some(response.status()));
                 Upgrade::Refuse(serialize(&response))
             }
         }
@@ -428,7 +430,7 @@ impl Service {
         raw: bool,
         secure: bool,
     ) -> Result<Upgrade, HandshakeError> {
-        let extra = &self.options.handshake_headers;
+        let extra = &self.context.options.handshake_headers;
         let is_given = |value: Option<&str>| value.is_some_and(|value| !value.is_empty());
         if !is_given(handshake.version) && !is_given(handshake.key) {
             let text = |name| head.text(&HeaderName::from_static(name));

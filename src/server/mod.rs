@@ -6,6 +6,7 @@
 pub mod bodies;
 pub mod buffer_pool;
 pub mod connection;
+pub mod context;
 pub mod dispatch;
 pub mod events;
 pub mod frames;
@@ -21,5 +22,6 @@ pub mod testing;
 pub mod timers;
 pub mod websocket_reader;
 
+pub use context::{Context, Options};
 pub use runtime::Runtime;
-pub use service::{Options, Service, ServiceInUse};
+pub use service::{Service, ServiceInUse};

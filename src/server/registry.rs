@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
-use super::connection::Connection;
+use super::connection::{CloseListener, Connection, SessionName};
+use super::context::Context;
+use super::runtime::{Runtime, StopListener};
 use crate::lock;
 
 /// The services of one `Server` that have the same prefix share one registry. Others do not see its sessions.
@@ -14,42 +17,32 @@ pub struct Registry {
 }
 
 impl Registry {
+    /// A registry without sessions.
+    pub fn new(runtime: &Runtime) -> Arc<Self> {
+        let registry = Arc::new(Self::default());
+        let listener = Arc::downgrade(&registry);
+        runtime.listen_for_stop(listener);
+        registry
+    }
+
     /// The session of this name.
     pub fn get(&self, id: &str) -> Option<Arc<Connection>> {
         lock(&self.sessions).get(id).cloned()
     }
 
-    /// The session of this name. `make` creates it if it does not exist.
-    pub fn get_or_insert(
-        &self,
-        id: &str,
-        make: impl FnOnce() -> Arc<Connection>,
-    ) -> Arc<Connection> {
+    /// The session of this name. If it does not exist, it is made, for a service with this `context`.
+    pub fn get_or_insert(self: &Arc<Self>, id: &str, context: &Arc<Context>) -> Arc<Connection> {
         let mut sessions = lock(&self.sessions);
         if let Some(connection) = sessions.get(id) {
             return connection.clone();
         }
-        let connection = make();
+        let name = SessionName {
+            id: id.into(),
+            registry: self.clone(),
+        };
+        let connection = Connection::new(context.clone(), Some(name), Instant::now());
         sessions.insert(id.into(), connection.clone());
         connection
-    }
-
-    /// Removes the session `id` if it is still the one with this `key`.
-    pub fn remove(&self, id: &str, key: u32) {
-        let mut sessions = lock(&self.sessions);
-        if sessions
-            .get(id)
-            .is_some_and(|connection| connection.key() == key)
-        {
-            sessions.remove(id);
-        }
-    }
-
-    /// Removes all sessions, at the end of the environment.
-    pub fn clear(&self) {
-        // Dropping the last reference to a connection may end it, so this happens without the lock.
-        let sessions = std::mem::take(&mut *lock(&self.sessions));
-        drop(sessions);
     }
 
     /// How many sessions there are.
@@ -60,5 +53,25 @@ impl Registry {
     /// Whether there are no sessions.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+impl CloseListener for Registry {
+    fn closed(&self, id: &str, key: u32) {
+        let mut sessions = lock(&self.sessions);
+        if sessions
+            .get(id)
+            .is_some_and(|connection| connection.key() == key)
+        {
+            sessions.remove(id);
+        }
+    }
+}
+
+impl StopListener for Registry {
+    fn stopped(&self) {
+        // Dropping the last reference to a connection may end it, so this happens without the lock.
+        let sessions = std::mem::take(&mut *lock(&self.sessions));
+        drop(sessions);
     }
 }

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use super::events::{EventBatch, EventQueue, Waker};
 use super::io::{Io, IoThread, flushing_now};
-use super::registry::Registry;
 use super::taken_sockets::TakenSockets;
 use super::timers::Timers;
 use crate::lock;
@@ -30,7 +29,13 @@ pub struct Runtime {
     /// use only every second thread.
     next_websocket_io: AtomicUsize,
     threads: Mutex<Vec<IoThread>>,
-    registries: Mutex<Vec<Weak<Registry>>>,
+    stop_listeners: Mutex<Vec<Weak<dyn StopListener>>>,
+}
+
+/// Learns that a runtime stops.
+pub trait StopListener: Send + Sync {
+    /// It does. Lets go of all connections: they hold the runtime.
+    fn stopped(&self);
 }
 
 impl std::fmt::Debug for Runtime {
@@ -72,17 +77,15 @@ impl Runtime {
             next_io: AtomicUsize::new(0),
             next_websocket_io: AtomicUsize::new(0),
             threads: Mutex::new(threads),
-            registries: Mutex::default(),
+            stop_listeners: Mutex::default(),
         }))
     }
 
-    /// A new registry, for the sessions of one `Server` and prefix.
-    pub fn registry(&self) -> Arc<Registry> {
-        let registry = Arc::new(Registry::default());
-        let mut registries = lock(&self.registries);
-        registries.retain(|other| other.strong_count() > 0);
-        registries.push(Arc::downgrade(&registry));
-        registry
+    /// Calls [`StopListener::stopped`] when the runtime stops, if the listener is still there.
+    pub fn listen_for_stop(&self, listener: Weak<dyn StopListener>) {
+        let mut listeners = lock(&self.stop_listeners);
+        listeners.retain(|other| other.strong_count() > 0);
+        listeners.push(listener);
     }
 
     /// The I/O threads.
@@ -153,10 +156,9 @@ impl Runtime {
         for io in &self.ios {
             io.reactor().clear();
         }
-        // Breaks a cycle of references: a session without a receiver holds its service, the service holds its
-        // registry, and the registry holds the session.
-        for registry in lock(&self.registries).iter().filter_map(Weak::upgrade) {
-            registry.clear();
+        // Breaks a cycle of references: a session holds its registry, and the registry holds the session.
+        for listener in lock(&self.stop_listeners).iter().filter_map(Weak::upgrade) {
+            listener.stopped();
         }
         // Breaks another cycle: events hold connections, which hold the runtime.
         self.events.drain(&mut EventBatch::default());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::events::Waker;
-use super::{Options, Runtime, Service};
+use super::{Context, Options, Runtime, Service};
 use crate::http::response_policy::{self, ResponsePolicy};
 use crate::http::route::Router;
 use crate::protocol::session::Delays;
@@ -24,19 +24,9 @@ impl Waker for NoWaker {
 /// Never: the prefix is valid.
 pub fn service(runtime: &Arc<Runtime>) -> Arc<Service> {
     let second = Duration::from_secs(1);
-    Arc::new(Service {
+    let context = Context {
         id: 0,
         runtime: runtime.clone(),
-        registry: Arc::default(),
-        router: Router::new("/s", true).expect("a valid prefix"),
-        policy: ResponsePolicy::new(response_policy::Options {
-            disable_cors: false,
-            jsessionid: false,
-            cookie_needed: false,
-            websocket: None,
-            transports: None,
-            sockjs_url: String::new(),
-        }),
         options: Options {
             delays: Delays {
                 heartbeat: second,
@@ -56,5 +46,18 @@ pub fn service(runtime: &Arc<Runtime>) -> Arc<Service> {
             needs_node: false,
             info_needs_node: false,
         },
+    };
+    Arc::new(Service {
+        context: Arc::new(context),
+        registry: Arc::default(),
+        router: Router::new("/s", true).expect("a valid prefix"),
+        policy: ResponsePolicy::new(response_policy::Options {
+            disable_cors: false,
+            jsessionid: false,
+            cookie_needed: false,
+            websocket: None,
+            transports: None,
+            sockjs_url: String::new(),
+        }),
     })
 }

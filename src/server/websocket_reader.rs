@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::connection::Connection;
+use super::context::Context;
 use super::events::{Event, RequestInfo};
 use super::io::{Io, with_read_buffer};
 use super::send_buffer::{Destination, SendBuffer};
-use super::service::Service;
 use super::socket::{Socket, Source};
 use crate::protocol::closing::{Cause, CloseFrame};
 use crate::protocol::hixie;
@@ -35,17 +35,17 @@ impl Reader {
     /// Opens a connection after its handshake was accepted: writes the `response`, and on SockJS websockets the `o`
     /// frame. JavaScript has the request under `id`.
     pub fn open(
-        service: &Arc<Service>,
+        context: &Arc<Context>,
         send_buffer: &Arc<SendBuffer>,
         kind: WebsocketKind,
         response: &[u8],
         id: u32,
     ) -> Self {
         let transport = kind.transport();
-        let connection = Connection::new(service.clone(), None, Instant::now());
+        let connection = Connection::new(context.clone(), None, Instant::now());
         send_buffer.write(|out| out.extend_from_slice(response));
         connection.attach_websocket(send_buffer, kind, RequestInfo::Node { id, transport });
-        let max = service.options.max_frame_size;
+        let max = context.options.max_frame_size;
         let decoder = match kind {
             WebsocketKind::Sockjs | WebsocketKind::Raw => {
                 Decoder::Rfc6455(rfc6455::Decoder::new(max))
@@ -164,25 +164,25 @@ impl Incoming for Receiver<'_> {
 
 /// Opens a websocket on a socket taken from Node. `head` has the bytes after the handshake that Node has read.
 pub fn open_taken(
-    service: &Arc<Service>,
+    context: &Arc<Context>,
     socket: &Arc<Socket>,
     taken_id: u32,
     kind: WebsocketKind,
     response: &[u8],
     head: &[u8],
 ) {
-    let io = service.runtime.next_websocket_io();
+    let io = context.runtime.next_websocket_io();
     let send_buffer = SendBuffer::new(Destination::Socket(socket.clone(), io.clone()));
     let source = Arc::new(TakenWebsocket {
-        service: service.clone(),
+        context: context.clone(),
         io: io.clone(),
         socket: socket.clone(),
         send_buffer: send_buffer.clone(),
         taken_id,
         reading: Mutex::default(),
     });
-    service.runtime.taken.add_websocket(taken_id, socket);
-    let mut reader = Reader::open(service, &send_buffer, kind, response, taken_id);
+    context.runtime.taken.add_websocket(taken_id, socket);
+    let mut reader = Reader::open(context, &send_buffer, kind, response, taken_id);
     may_panic("open");
     // These bytes are decoded before more are read.
     reader.feed(&mut head.to_vec());
@@ -195,7 +195,7 @@ pub fn open_taken(
 /// A websocket on a socket that was taken from Node.
 #[derive(Debug)]
 struct TakenWebsocket {
-    service: Arc<Service>,
+    context: Arc<Context>,
     io: Arc<Io>,
     socket: Arc<Socket>,
     send_buffer: Arc<SendBuffer>,
@@ -322,7 +322,7 @@ impl TakenWebsocket {
             }
             self.io.reactor().remove(&self.socket);
             drop(reader);
-            let runtime = &self.service.runtime;
+            let runtime = &self.context.runtime;
             runtime.taken.remove(self.taken_id);
             runtime.events.push(Event::Ended {
                 taken_id: self.taken_id,

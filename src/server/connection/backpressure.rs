@@ -12,11 +12,11 @@ use crate::server::send_buffer::{DrainListener, SendBuffer};
 impl Connection {
     /// Bounds what waits for the client and says whether the application should pause.
     pub(super) fn after_send(self: &Arc<Self>, inner: &mut Inner, buffered: usize) -> Sent {
-        if buffered > self.service.options.max_buffered {
+        if buffered > self.context.options.max_buffered {
             self.end_locked(inner, Cause::TooSlow, Instant::now());
             return Sent::Taken;
         }
-        match self.service.options.high_water_mark {
+        match self.context.options.high_water_mark {
             Some(mark) if buffered > mark => {
                 inner.wants_drain = true;
                 let send_buffer = inner.send_buffers().next();

@@ -104,7 +104,7 @@ impl Connection {
     /// What waits is dropped at once, but for the writes that have begun to leave: a client that reads
     /// nothing does not get them anyhow, and one that reads again gets the close frame after them.
     fn overflow(self: &Arc<Self>, inner: &mut Inner, now: Instant) {
-        self.service.log("error", || {
+        self.context.log("error", || {
             format!(
                 "Session closed: its client has left {} bytes unread",
                 inner.buffered()
@@ -129,7 +129,7 @@ impl Connection {
         if inner.session.state() == State::Closed {
             return;
         }
-        self.service.log_fault();
+        self.context.log_fault();
         match inner.receiver.take() {
             Some(Receiver::Response { send_buffer, .. }) => send_buffer.abort(),
             Some(Receiver::Websocket) => self.close_websocket(inner, Cause::Panic, now),

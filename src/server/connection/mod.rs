@@ -5,6 +5,7 @@
 
 mod backpressure;
 mod ending;
+mod name;
 mod pause;
 mod request_interest;
 mod websocket_sender;
@@ -15,10 +16,10 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
+use super::context::Context;
 use super::events::{Event, Inbox, RequestInfo};
 use super::runtime::Runtime;
 use super::send_buffer::SendBuffer;
-use super::service::Service;
 use super::timers::Timed;
 use crate::protocol::closing::Cause;
 use crate::protocol::json;
@@ -29,6 +30,7 @@ use crate::protocol::session::{
 use crate::protocol::transport::Wrapper;
 use crate::protocol::websocket_kind::WebsocketKind;
 use crate::{lock, may_panic};
+pub use name::{CloseListener, SessionName};
 pub use pause::Permit;
 use request_interest::RequestInterest;
 use websocket_sender::{WebsocketSender, frame_message, frame_payload, frame_text};
@@ -38,9 +40,9 @@ use websocket_sender::{WebsocketSender, frame_message, frame_payload, frame_text
 pub struct Connection {
     /// Names the connection in events; free for another once `Event::Closed` has been handled.
     key: u32,
-    service: Arc<Service>,
-    /// Its name in the registry; websockets have none.
-    session_id: Option<Box<str>>,
+    context: Arc<Context>,
+    /// Its name; websockets have none.
+    name: Option<SessionName>,
     // A std Mutex: never held across an await.
     inner: Mutex<Inner>,
     paused: AtomicBool,
@@ -125,12 +127,12 @@ impl Drop for Attachment {
 
 impl Connection {
     /// A connection without receiver.
-    pub fn new(service: Arc<Service>, session_id: Option<&str>, now: Instant) -> Arc<Self> {
-        let session = Session::new(now, service.options.delays);
+    pub fn new(context: Arc<Context>, name: Option<SessionName>, now: Instant) -> Arc<Self> {
+        let session = Session::new(now, context.options.delays);
         Arc::new(Self {
-            key: service.runtime.keys.take(),
-            service,
-            session_id: session_id.map(Into::into),
+            key: context.runtime.keys.take(),
+            context,
+            name,
             inner: Mutex::new(Inner {
                 session,
                 receiver: None,
@@ -154,7 +156,7 @@ impl Connection {
     }
 
     fn runtime(&self) -> &Runtime {
-        &self.service.runtime
+        &self.context.runtime
     }
 
     /// A response has come to receive frames. `None` when the session ended meanwhile; the caller then
@@ -199,7 +201,7 @@ impl Connection {
             written: 0,
             limit: wrapper
                 .transport()
-                .limit(self.service.options.response_limit),
+                .limit(self.context.options.response_limit),
         });
         // 0.3.24 does not decorate the connection with a request that only fetches the close frame.
         if inner.session.is_open() {
@@ -231,7 +233,7 @@ impl Connection {
             send_buffer,
             kind,
             now,
-            self.service.options.ping,
+            self.context.options.ping,
         ));
         self.announce(&mut inner, request_info);
         self.settle(&mut inner, now);
@@ -309,7 +311,7 @@ impl Connection {
         let event = match inner.session.poll_event() {
             Some(SessionEvent::Opened) => Event::Open {
                 key: self.key,
-                service: self.service.id,
+                service: self.context.id,
                 connection: self.clone(),
                 request_info,
             },
@@ -354,8 +356,8 @@ impl Connection {
                 SessionEvent::Opened => {}
                 SessionEvent::Closing => self.runtime().events.push(Event::Closing(self.key)),
                 SessionEvent::Closed => {
-                    if let Some(id) = &self.session_id {
-                        self.service.registry.remove(id, self.key);
+                    if let Some(SessionName { id, registry }) = &self.name {
+                        registry.closed(id, self.key);
                     }
                     if inner.overflowed {
                         for send_buffer in inner.send_buffers() {
@@ -436,7 +438,7 @@ impl Timed for Connection {
         if lock(&self.inner).session.is_pong_due(now) {
             // The pong may be there, with the thread busy that would read it.
             self.runtime().read_for_js();
-            let patience = self.service.options.delays.pong / 4;
+            let patience = self.context.options.delays.pong / 4;
             stalled = self.runtime().events.has_waited_for(patience, now);
         }
         let mut inner = lock(&self.inner);
@@ -448,7 +450,7 @@ impl Timed for Connection {
         }
         inner.session.handle_timeout(now);
         if let Some(websocket) = &mut inner.websocket {
-            websocket.ping(now, self.service.options.ping);
+            websocket.ping(now, self.context.options.ping);
             let steps = websocket.closing.handle_timeout(now);
             self.carry_out(&mut inner, &steps, now);
         }

@@ -18,7 +18,7 @@ use crate::server::testing::{NoWaker, service};
 
 /// Asks to receive by a stream that goes to `near`.
 fn receives(service: &Arc<Service>, near: &UnixStream) -> Reply {
-    let runtime = &service.runtime;
+    let runtime = &service.context.runtime;
     let socket = Socket::duplicate_of(near.as_raw_fd()).unwrap();
     let head = Head {
         method: "POST",

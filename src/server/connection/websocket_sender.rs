@@ -35,7 +35,7 @@ impl Connection {
         let buffered = websocket
             .send_buffer
             .write(|out| encode(Opcode::Pong, payload, out));
-        if buffered > self.service.options.max_buffered {
+        if buffered > self.context.options.max_buffered {
             self.end_locked(&mut inner, Cause::TooSlow, Instant::now());
         }
     }

@@ -1,0 +1,19 @@
+//! The name of a session, which websockets do not have.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The name of a session in its URL, and the registry in which requests find it.
+#[derive(Debug)]
+pub struct SessionName {
+    /// The name.
+    pub id: Box<str>,
+    /// Learns that the session has closed.
+    pub registry: Arc<dyn CloseListener>,
+}
+
+/// Learns that a session with a name has closed.
+pub trait CloseListener: fmt::Debug + Send + Sync {
+    /// It has. A new session may have its name already, with another key.
+    fn closed(&self, id: &str, key: u32);
+}
