@@ -10,12 +10,13 @@ const { addition, deviation, ingresses } = require('./support/library');
 const { every, open } = require('./support/transports');
 const { encodeFrame } = require('./support/websocket-client');
 
-/** Of each transport, at the same time. */
+/** Connections of each transport at the same time. */
 const FEW = 3;
 
 /**
  * @param {import('./support/child').Child} child
- * @param {string} line one that it is to have printed `count` times, no more and no less
+ * @param {string} line the child has to print it `count` times, no more and no less
+ * @param {number} count
  */
 async function expectLines(child, line, count) {
   const lines = () => child.lines.filter((each) => each === line);
@@ -40,7 +41,7 @@ async function openMany(client, transport, count) {
 }
 
 /**
- * A message from the client and back.
+ * Sends a message from the client and waits for its echo.
  *
  * @param {import('./support/client').Client} client
  * @param {import('./support/transports').Transport} transport
@@ -54,7 +55,7 @@ async function expectEcho(client, transport, { session, wire }) {
 }
 
 /**
- * Connections whose 'connection' listener throws are served all the same.
+ * Checks that connections whose 'connection' listener throws are still served.
  *
  * @param {import('./support/child').Child} child
  * @param {import('./support/client').Client} client
@@ -67,7 +68,7 @@ async function expectThrows(child, client, transport) {
 }
 
 describe.each(ingresses)('a listener that throws, by the %s ingress', (ingress) => {
-  test("at 'connection' leaves the connection and all others as they are", async () => {
+  test("of 'connection' does not disturb its connection or others", async () => {
     const { child, client } = await serveFixture(ingress, 'throws-at.js', {
       THROW_AT: 'connection',
     });
@@ -77,8 +78,8 @@ describe.each(ingresses)('a listener that throws, by the %s ingress', (ingress) 
     client.disconnect();
   });
 
-  // 0.3.24 does not hear such a client.
-  deviation(5, "at 'connection' of a raw websocket, too", async () => {
+  // 0.3.24 ignores the messages of such a client.
+  deviation(5, "of 'connection' does not disturb a raw websocket", async () => {
     const { child, client } = await serveFixture(ingress, 'throws-at.js', {
       THROW_AT: 'connection',
     });
@@ -86,20 +87,23 @@ describe.each(ingresses)('a listener that throws, by the %s ingress', (ingress) 
     client.disconnect();
   });
 
-  test.each(['end', 'close'])("at '%s' takes no other connection's end away", async (event) => {
-    const { child, client } = await serveFixture(ingress, 'throws-at.js', { THROW_AT: event });
-    for (const [protocol, transport] of every) {
-      const [other, ...clients] = await openMany(client, transport, FEW + 1);
-      for (const { socket } of clients) socket.destroy();
-      await expectLines(child, `uncaught ${protocol} at ${event}`, FEW);
-      await expectLines(child, `end ${protocol}`, FEW);
-      await expectEcho(client, transport, other);
-    }
-    expect(child.lines.filter((line) => line.startsWith('close'))).toEqual([]);
-    client.disconnect();
-  });
+  test.each(['end', 'close'])(
+    "of '%s' does not keep other connections from ending",
+    async (event) => {
+      const { child, client } = await serveFixture(ingress, 'throws-at.js', { THROW_AT: event });
+      for (const [protocol, transport] of every) {
+        const [other, ...clients] = await openMany(client, transport, FEW + 1);
+        for (const { socket } of clients) socket.destroy();
+        await expectLines(child, `uncaught ${protocol} at ${event}`, FEW);
+        await expectLines(child, `end ${protocol}`, FEW);
+        await expectEcho(client, transport, other);
+      }
+      expect(child.lines.filter((line) => line.startsWith('close'))).toEqual([]);
+      client.disconnect();
+    },
+  );
 
-  test("at 'close' of a websocket that the application closes is the caller's to catch", async () => {
+  test("of 'close' throws to the application that calls close() of a websocket", async () => {
     const { child, client } = await serveFixture(ingress, 'throws-at.js', { THROW_AT: 'close' });
     const ws = await client.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
@@ -112,14 +116,14 @@ describe.each(ingresses)('a listener that throws, by the %s ingress', (ingress) 
     client.disconnect();
   });
 
-  addition('leaves the request whole that was being read at that time', async () => {
+  addition('does not disturb the request that is being read', async () => {
     const { child, client } = await serveFixture(ingress, 'throws-at.js', {
       THROW_AT: 'connection',
     });
     for (let count = 1; count <= FEW; count++) {
       const connection = client.connect();
       const target = `${client.session('/s')}/xhr`;
-      // Node reads a body that nobody wants; the listener throws while it does.
+      // The listener throws while Node reads the unused body.
       const head = `POST ${target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\n\r\n`;
       connection.wire.write(`${head}half`);
       await expectLines(child, 'uncaught xhr-polling at connection', count);

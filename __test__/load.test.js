@@ -1,6 +1,6 @@
 'use strict';
 
-/** Where no binary loads: the error of `require`, in copies of the package that have none. */
+/** The error of `require` if no binary loads, in copies of the package that have none. */
 
 const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -9,7 +9,7 @@ const path = require('node:path');
 
 const ROOT = path.join(__dirname, '..');
 
-/** What the published package.json has and the committed one has not. */
+/** What only the published package.json has. */
 const PUBLISHED = {
   optionalDependencies: {
     'sockjs-rs-linux-x64-gnu': '0.1.0',
@@ -31,7 +31,7 @@ beforeEach(() => {
 
 afterEach(() => fs.rmSync(copy, { recursive: true, force: true }));
 
-/** Writes a package that builds from source where the copy finds it. */
+/** Puts a package that builds from source where the copy finds it. */
 function addSourcePackage(manifest, index) {
   const folder = path.join(copy, 'node_modules/sockjs-rs-source');
   fs.mkdirSync(folder, { recursive: true });
@@ -39,12 +39,12 @@ function addSourcePackage(manifest, index) {
   fs.writeFileSync(path.join(folder, 'index.js'), index);
 }
 
-/** Node's option for the permission model, by the name that it has here; none on Node 18. */
+/** Node's option for the permission model, by its name in this version; none on Node 18. */
 const PERMISSION = ['--permission', '--experimental-permission'].filter((option) =>
   process.allowedNodeEnvironmentFlags.has(option),
 );
 
-/** Puts a file where the binary for linux-x64 is looked for, which is no library. */
+/** Puts a file that is no library where the binary for linux-x64 is searched. */
 function addBinary() {
   const ldd = '/usr/bin/ldd';
   const musl = fs.existsSync(ldd) && /musl/.test(fs.readFileSync(ldd, 'latin1'));
@@ -60,7 +60,7 @@ function addBinary() {
  * @returns {{ name: string, code: string, message: string, printed: string }} of the error; `printed`
  *   is what Node prints of it
  */
-function requireIt({ env = {}, platform = 'linux', arch = 'x64', node = [] } = {}) {
+function requireCopy({ env = {}, platform = 'linux', arch = 'x64', node = [] } = {}) {
   const script = `
     Object.defineProperty(process, 'platform', { value: '${platform}' });
     Object.defineProperty(process, 'arch', { value: '${arch}' });
@@ -76,13 +76,13 @@ function requireIt({ env = {}, platform = 'linux', arch = 'x64', node = [] } = {
     cwd: copy,
     env: { ...plain, ...env },
     encoding: 'utf8',
-    // Node warns there of options that are experimental.
+    // Node warns on stderr of options that are experimental.
     stdio: ['ignore', 'pipe', 'ignore'],
   };
   return JSON.parse(execFileSync(process.execPath, [...node, '-e', script], options));
 }
 
-/** @returns {string[]} the lines of a message that belong to a heading, as they follow each other */
+/** @returns {string[]} the items of the list under a heading of the message */
 function listed(message, heading) {
   const lines = message.split('\n');
   const rest = lines.slice(lines.indexOf(heading) + 1);
@@ -91,29 +91,29 @@ function listed(message, heading) {
 }
 
 const tried = ({ message }) => listed(message, 'What was tried:');
-const waysOut = ({ message }) => listed(message, 'What to do, one of:');
-const allToDo = ({ message }) => listed(message, 'What to do:');
+const alternatives = ({ message }) => listed(message, 'What to do, one of:');
+const steps = ({ message }) => listed(message, 'What to do:');
 
-it('is thrown by require, and has a code', () => {
-  const { name, code } = requireIt();
+test('require throws an error with a code', () => {
+  const { name, code } = requireCopy();
   expect({ name, code }).toEqual({ name: 'Error', code: 'ERR_SOCKJS_NO_BINARY' });
 });
 
-it('has no advice but its own, and names nothing that does not exist', () => {
-  const { message, printed } = requireIt();
+test('the error has no advice of the generated loader', () => {
+  const { message, printed } = requireCopy();
   expect(printed).toContain(message);
   expect(printed).not.toMatch(/npm i\b|package-lock|wasi|\[cause\]/);
 });
 
-it('names the platform', () => {
-  expect(requireIt({ platform: 'darwin', arch: 'arm64' }).message).toContain(
+test('the error names the platform', () => {
+  expect(requireCopy({ platform: 'darwin', arch: 'arm64' }).message).toContain(
     `machine: darwin-arm64, Node ${process.version}.`,
   );
-  expect(requireIt().message).toMatch(/machine: linux-x64 \((glibc [\d.]+|musl)\), Node v/);
+  expect(requireCopy().message).toMatch(/machine: linux-x64 \((glibc [\d.]+|musl)\), Node v/);
 });
 
-it('names every file and package that was tried, in their order', () => {
-  expect(tried(requireIt({ platform: 'darwin', arch: 'arm64' }))).toEqual([
+test('the error names every file and package that was tried, in order', () => {
+  expect(tried(requireCopy({ platform: 'darwin', arch: 'arm64' }))).toEqual([
     `${copy}/sockjs-rs.darwin-universal.node: no such file`,
     `sockjs-rs-darwin-universal: no such package, searched from ${copy}`,
     `${copy}/sockjs-rs.darwin-arm64.node: no such file`,
@@ -124,31 +124,31 @@ it('names every file and package that was tried, in their order', () => {
   ]);
 });
 
-it('says of a file that does not load what the system says', () => {
+test('the error says why a file does not load, in the words of the system', () => {
   const file = addBinary();
-  expect(tried(requireIt())[0]).toMatch(new RegExp(`^${file}: (?!no such file).+`));
+  expect(tried(requireCopy())[0]).toMatch(new RegExp(`^${file}: (?!no such file).+`));
 });
 
-it('says why a source package has built nothing', () => {
+test('the error says why a source package has built nothing', () => {
   addSourcePackage(
     { version: '0.1.0' },
     'throw new Error("sockjs-rs-source has built nothing: no Rust")',
   );
-  expect(tried(requireIt())).toContain('sockjs-rs-source has built nothing: no Rust');
+  expect(tried(requireCopy())).toContain('sockjs-rs-source has built nothing: no Rust');
 });
 
-it('does not take a source package of another version', () => {
+test('a source package of another version is not used', () => {
   addSourcePackage({ version: '0.0.9' }, 'module.exports = {}');
-  expect(tried(requireIt())).toContain('sockjs-rs-source is version 0.0.9, not 0.1.0');
+  expect(tried(requireCopy())).toContain('sockjs-rs-source is version 0.0.9, not 0.1.0');
 });
 
-it('is not thrown where a source package has a binary', () => {
+test('the binary of a source package is used', () => {
   addSourcePackage({ version: '0.1.0' }, 'module.exports = {}');
-  expect(requireIt()).toBeNull();
+  expect(requireCopy()).toBeNull();
 });
 
-it('offers to install again where there is a prebuilt package', () => {
-  expect(waysOut(requireIt())).toEqual([
+test('the error suggests to install again on a platform with a prebuilt package', () => {
+  expect(alternatives(requireCopy())).toEqual([
     expect.stringMatching(
       /^install again with optional dependencies: npm install --include=optional /,
     ),
@@ -159,23 +159,23 @@ it('offers to install again where there is a prebuilt package', () => {
   ]);
 });
 
-it('says where there are prebuilt packages if this is no such place', () => {
-  const [first] = waysOut(requireIt({ platform: 'sunos' }));
+test('the error lists the platforms with prebuilt packages on any other platform', () => {
+  const [first] = alternatives(requireCopy({ platform: 'sunos' }));
   expect(first).toBe('run it where there is a prebuilt package: linux-x64-gnu, darwin-arm64');
 });
 
-it('offers to build in a clone', () => {
+test('the error suggests to build in a clone', () => {
   fs.writeFileSync(path.join(copy, 'Cargo.toml'), '');
-  expect(waysOut(requireIt())[0]).toBe(
+  expect(alternatives(requireCopy())[0]).toBe(
     `build it, with Rust (https://rustup.rs): npm run build, in ${copy}`,
   );
 });
 
-it('says in a copy of a clone that was not built where to build it, and which platforms there are', () => {
+test('the error says in a copy of an unbuilt clone where to build, and lists the platforms', () => {
   const { napi } = require('../package.json');
   const manifest = { name: 'sockjs-rs', version: '0.1.0', napi };
   fs.writeFileSync(path.join(copy, 'package.json'), JSON.stringify(manifest));
-  const [first, second] = waysOut(requireIt());
+  const [first, second] = alternatives(requireCopy());
   expect(first).toMatch(/^build it where it was installed from, .*: npm run build, in that clone;/);
   expect(second).toBe(
     `install sockjs-rs from npm, which has binaries for ${napi.targets.join(', ')}`,
@@ -183,46 +183,46 @@ it('says in a copy of a clone that was not built where to build it, and which pl
   expect(second).toMatch(/x86_64-unknown-linux-gnu/);
 });
 
-it('puts a variable first that names a file which does not load', () => {
-  const error = requireIt({ env: { NAPI_RS_NATIVE_LIBRARY_PATH: '/nowhere/a.node' } });
+test('the error begins with NAPI_RS_NATIVE_LIBRARY_PATH if its file does not load', () => {
+  const error = requireCopy({ env: { NAPI_RS_NATIVE_LIBRARY_PATH: '/nowhere/a.node' } });
   expect(tried(error)[0]).toBe('/nowhere/a.node: no such file');
-  expect(waysOut(error)[0]).toMatch(
+  expect(alternatives(error)[0]).toMatch(
     /^correct or unset NAPI_RS_NATIVE_LIBRARY_PATH, now \/nowhere\/a\.node: /,
   );
 });
 
-describe('where Node loads no addon', () => {
+describe('where Node loads no addons', () => {
   const ENABLE = expect.stringMatching(/^start Node without --no-addons, .*NODE_OPTIONS/);
 
   beforeEach(addBinary);
 
-  it('names --no-addons, and nothing else that would not help', () => {
-    const error = requireIt({ node: ['--no-addons'] });
+  test('the error names --no-addons, and nothing that would not help', () => {
+    const error = requireCopy({ node: ['--no-addons'] });
     expect(error.code).toBe('ERR_SOCKJS_NO_BINARY');
     expect(tried(error)[0]).toMatch(/addons is disabled/);
-    expect(allToDo(error)).toEqual([ENABLE]);
+    expect(steps(error)).toEqual([ENABLE]);
     expect(error.message).not.toMatch(/npm install|npm run build/);
   });
 
-  it('finds it in NODE_OPTIONS, too', () => {
-    expect(allToDo(requireIt({ env: { NODE_OPTIONS: '--no-addons' } }))).toEqual([ENABLE]);
+  test('the error also names --no-addons in NODE_OPTIONS', () => {
+    expect(steps(requireCopy({ env: { NODE_OPTIONS: '--no-addons' } }))).toEqual([ENABLE]);
   });
 
   for (const option of PERMISSION) {
     const allow = `let Node load native addons: --allow-addons in addition to ${option}`;
 
-    it(`names --allow-addons where there is ${option}`, () => {
-      const error = requireIt({ node: [option, '--allow-fs-read=*'] });
+    test(`the error names --allow-addons with ${option}`, () => {
+      const error = requireCopy({ node: [option, '--allow-fs-read=*'] });
       expect(error.code).toBe('ERR_SOCKJS_NO_BINARY');
-      expect(allToDo(error)).toEqual([allow]);
+      expect(steps(error)).toEqual([allow]);
     });
 
-    it(`names both where there are ${option} and --no-addons`, () => {
-      const error = requireIt({ node: [option, '--allow-fs-read=*', '--no-addons'] });
-      expect(allToDo(error)).toEqual([allow, ENABLE]);
+    test(`the error names both with ${option} and --no-addons`, () => {
+      const error = requireCopy({ node: [option, '--allow-fs-read=*', '--no-addons'] });
+      expect(steps(error)).toEqual([allow, ENABLE]);
     });
 
-    it(`says with ${option} that the binary has to be readable`, () => {
+    test(`the error says with ${option} that the binary has to be readable`, () => {
       const file = addBinary();
       fs.rmSync(file);
       const [, platform] = /sockjs-rs\.(.+)\.node$/.exec(file);
@@ -232,12 +232,12 @@ describe('where Node loads no addon', () => {
       fs.writeFileSync(path.join(unread, 'index.js'), '');
       const readable = ['index.js', 'binding.js', 'package.json', 'lib/*'];
       const reading = readable.map((each) => `--allow-fs-read=${path.join(copy, each)}`);
-      const error = requireIt({ node: [option, '--allow-addons', ...reading] });
+      const error = requireCopy({ node: [option, '--allow-addons', ...reading] });
       expect(error.code).toBe('ERR_SOCKJS_NO_BINARY');
-      expect(allToDo(error)).toEqual([expect.stringMatching(/--allow-fs-read/)]);
+      expect(steps(error)).toEqual([expect.stringMatching(/--allow-fs-read/)]);
     });
 
-    it(`is not thrown with ${option} and all that it takes`, () => {
+    test(`require works with ${option} and the permissions that it needs`, () => {
       const script = `require(${JSON.stringify(ROOT)})`;
       const node = [option, '--allow-addons', `--allow-fs-read=${ROOT}/*`];
       execFileSync(process.execPath, [...node, '-e', script], { stdio: 'ignore' });

@@ -6,15 +6,15 @@ const { Log } = require('./support/log');
 const { startService } = require('./support/server');
 
 describe.each(ingresses)('log, by the %s ingress', (ingress) => {
-  /** Starts a service that records its log lines. */
-  async function logged(options, listener) {
+  /** Starts a service whose log is recorded. */
+  async function startLogged(options, listener) {
     const log = new Log();
     const server = await startService(ingress, { log: log.log, ...options }, listener);
-    return { server, lines: log.lines, told: (count) => log.told(count) };
+    return { server, lines: log.lines, untilLines: (count) => log.untilLines(count) };
   }
 
-  test('tells at debug which prefix is bound, for every installation', async () => {
-    const { server, lines } = await logged({ prefix: '/s' });
+  test('has at debug the prefix of every installation', async () => {
+    const { server, lines } = await startLogged({ prefix: '/s' });
     server.service.installHandlers(server.http, { prefix: '[/]t' });
     expect(lines).toEqual([
       ['debug', expect.stringMatching(/^SockJS v\d+\.\d+\.\d+\S* bound to "\/s"$/)],
@@ -22,8 +22,8 @@ describe.each(ingresses)('log, by the %s ingress', (ingress) => {
     ]);
   });
 
-  test('tells at info what was asked, how long it took and the status', async () => {
-    const { server, lines, told } = await logged();
+  test('has at info the method, target, duration and status of every request', async () => {
+    const { server, lines, untilLines } = await startLogged();
     const session = server.session('/s');
     lines.length = 0;
     await server.get('/s/?x=y');
@@ -32,7 +32,7 @@ describe.each(ingresses)('log, by the %s ingress', (ingress) => {
     await server.post(`${session}/xhr`);
     await server.post(`${session}/xhr_send`, '["a"]');
     await server.post(`${session}/xhr_send`, '["a');
-    await told(6);
+    await untilLines(6);
     expect(lines.every(([severity]) => severity === 'info')).toBe(true);
     expect(lines.map(([, line]) => line.replace(/ \d+ms /, ' Nms '))).toEqual([
       'GET /s/?x=y Nms 200',
@@ -44,14 +44,14 @@ describe.each(ingresses)('log, by the %s ingress', (ingress) => {
     ]);
   });
 
-  test('calls an answer that goes on unfinished', async () => {
-    const { server, told } = await logged();
+  test('has streams and websockets as unfinished', async () => {
+    const { server, untilLines } = await startLogged();
     const session = server.session('/s');
     await (await server.open('POST', `${session}/xhr_streaming`)).until('o\n');
     await server.websocket(`${session}/websocket`);
     await server.websocket('/s/websocket');
-    const lines = (await told(4)).map(([, line]) => line.replace(/ \d+ms /, ' Nms '));
-    // Three connections: which of them is told of first is not promised.
+    const lines = (await untilLines(4)).map(([, line]) => line.replace(/ \d+ms /, ' Nms '));
+    // The order of the three connections is not promised.
     expect(new Set(lines.slice(1))).toEqual(
       new Set([
         `POST ${session}/xhr_streaming Nms (unfinished)`,
@@ -61,24 +61,24 @@ describe.each(ingresses)('log, by the %s ingress', (ingress) => {
     );
   });
 
-  test('tells at error of a content type it does not know', async () => {
-    const { server, lines, told } = await logged();
+  test('has unsupported content types at error', async () => {
+    const { server, lines, untilLines } = await startLogged();
     await server.post('/s/0/0/xhr_send', '["a"]', { 'Content-Type': 'text/html' });
-    await told(3);
+    await untilLines(3);
     expect(lines).toContainEqual(['error', 'Unsupported content-type text/html']);
     await server.post('/s/0/0/jsonp_send', '["a"]', { 'Content-Type': 'text/css' });
-    await told(5);
+    await untilLines(5);
     expect(lines).toContainEqual(['error', 'Unsupported content-type text/css']);
   });
 
-  test('left out, its lines are printed', async () => {
+  test('is printed if the option is missing', async () => {
     const { child, client } = await serveFixture(ingress, 'logs.js');
     await client.get('/s/');
     await child.line(/^SockJS v\S+ bound to "\/s"$/);
     await child.line(/^GET \/s\/ \d+ms 200$/);
   });
 
-  addition('null turns it off (deviation 8)', async () => {
+  addition('is turned off by null (deviation 8)', async () => {
     const { child, client } = await serveFixture(ingress, 'logs.js', { LOG: 'null' });
     await client.get('/s/');
     await client.post('/s/0/0/xhr_send', '["a"]', { 'Content-Type': 'text/html' });
@@ -87,7 +87,7 @@ describe.each(ingresses)('log, by the %s ingress', (ingress) => {
     expect(child.errors).toBe('');
   });
 
-  addition('what has no effect is a warning, too, once for all services', async () => {
+  addition('options without effect cause a process warning, once for all services', async () => {
     const FAYE = JSON.stringify({
       ping: 9,
       retry: 1,

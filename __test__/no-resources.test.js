@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * A system that has no descriptors or threads left for the process.
+ * A process that gets no more descriptors or threads from the system.
  */
 
 const { execFileSync } = require('child_process');
@@ -10,10 +10,10 @@ const { addition, ingresses } = require('./support/library');
 const { every, open } = require('./support/transports');
 const { encodeFrame, sendHandshake } = require('./support/websocket-client');
 
-/** Descriptors or threads. */
+/** Descriptors or threads that are enough to serve. */
 const ENOUGH = 250;
 
-/** Who a child becomes where it would be root, whom no limit of threads holds for. */
+/** The user id of a child that would be root: a limit of threads does not apply to root. */
 const NOBODY = 65534;
 
 /**
@@ -29,7 +29,7 @@ function limit(child, resource, soft, uid = process.getuid()) {
   execFileSync('prlimit', ['--pid', String(pid), `--${resource}=${soft}:`], { uid });
 }
 
-/** What `open` asks of a client, by one connection that is there. */
+/** A client for `open` that uses a connection which is already open. */
 function over(connection, client) {
   return {
     session: (prefix) => client.session(prefix),
@@ -41,9 +41,9 @@ function over(connection, client) {
   };
 }
 
-// What the kernel knows of limits, only Linux lets others set.
+// Only Linux has a program that sets the limits of another process.
 (process.platform === 'linux' ? describe : describe.skip).each(ingresses)(
-  'by the %s ingress',
+  'without resources, by the %s ingress',
   (ingress) => {
     addition.each([
       ['descriptors', 'nofile', /^ERR_SOCKJS_NO_RESOURCES .*Too many open files .*ulimit -n/],
@@ -52,24 +52,27 @@ function over(connection, client) {
         'nproc',
         /^ERR_SOCKJS_NO_RESOURCES .*Resource temporarily unavailable .*ulimit -u/,
       ],
-    ])('without %s a service is not begun, and a later try works', async (_, resource, message) => {
-      const { child, client } = await serveFixture(ingress, 'starved.js', {
-        UNPRIVILEGED: String(NOBODY),
-      });
-      const uid = process.getuid() || NOBODY;
-      limit(child, resource, 1, uid);
-      child.process.kill('SIGUSR2');
-      await child.line(message);
-      await child.line(/^listeners 1$/);
-      limit(child, resource, ENOUGH, uid);
-      child.process.kill('SIGUSR2');
-      await child.line(/^installed$/);
-      expect((await client.get('/s/info')).status).toBe(200);
-      expect((await client.get('/app')).body).toBe('app');
-    });
+    ])(
+      'installHandlers throws if no %s are left, and works later',
+      async (_, resource, message) => {
+        const { child, client } = await serveFixture(ingress, 'starved.js', {
+          UNPRIVILEGED: String(NOBODY),
+        });
+        const uid = process.getuid() || NOBODY;
+        limit(child, resource, 1, uid);
+        child.process.kill('SIGUSR2');
+        await child.line(message);
+        await child.line(/^listeners 1$/);
+        limit(child, resource, ENOUGH, uid);
+        child.process.kill('SIGUSR2');
+        await child.line(/^installed$/);
+        expect((await client.get('/s/info')).status).toBe(200);
+        expect((await client.get('/app')).body).toBe('app');
+      },
+    );
 
     test.each(every)(
-      '%s is served when a connection cannot be taken',
+      '%s is served if no descriptor is left to take the connection over',
       async (protocol, transport) => {
         const { child, client } = await serveFixture(ingress, 'starved.js', { SERVES: '1' });
         // The process has the connection already, and will have no descriptor for a duplicate.

@@ -14,17 +14,21 @@ const { official } = require('./support/official');
 
 const WELCOME = 'Welcome to SockJS!\n';
 
-official('BaseUrlGreeting.test_greeting', 'the base URL greets, slash or not', async (server) => {
-  for (const target of ['/echo', '/echo/']) {
-    const response = await server.get(target);
-    expect(response.status).toBe(200);
-    expect(response.headers['content-type']).toBe('text/plain; charset=UTF-8');
-    expect(response.headers).not.toHaveProperty('set-cookie');
-    expect(response.body).toBe(WELCOME);
-  }
-});
+official(
+  'BaseUrlGreeting.test_greeting',
+  'the base URL greets, with and without a slash',
+  async (server) => {
+    for (const target of ['/echo', '/echo/']) {
+      const response = await server.get(target);
+      expect(response.status).toBe(200);
+      expect(response.headers['content-type']).toBe('text/plain; charset=UTF-8');
+      expect(response.headers).not.toHaveProperty('set-cookie');
+      expect(response.body).toBe(WELCOME);
+    }
+  },
+);
 
-official('BaseUrlGreeting.test_notFound', 'nothing else is there', async (server) => {
+official('BaseUrlGreeting.test_notFound', 'any other path gets 404', async (server) => {
   for (const suffix of ['/a', '/a.html', '//', '///', '/a/a', '/a/a/', '/a/']) {
     expect((await server.get(`/echo${suffix}`)).status).toBe(404);
   }
@@ -44,17 +48,21 @@ function expectIframe(response) {
   );
 }
 
-official('IframePage.test_simpleUrl', 'the iframe page is there', async (server) => {
+official('IframePage.test_simpleUrl', 'the iframe page is served', async (server) => {
   expectIframe(await server.get('/echo/iframe.html'));
 });
 
-official('IframePage.test_versionedUrl', 'with a version in its name, too', async (server) => {
-  for (const version of ['a', '', '0.1.2', '0.1.2abc-dirty.2144']) {
-    expectIframe(await server.get(`/echo/iframe-${version}.html`));
-  }
-});
+official(
+  'IframePage.test_versionedUrl',
+  'the iframe page is served with a version in its name',
+  async (server) => {
+    for (const version of ['a', '', '0.1.2', '0.1.2abc-dirty.2144']) {
+      expectIframe(await server.get(`/echo/iframe-${version}.html`));
+    }
+  },
+);
 
-official('IframePage.test_queriedUrl', 'and with a query', async (server) => {
+official('IframePage.test_queriedUrl', 'the iframe page is served with a query', async (server) => {
   for (const name of [
     'a.html?t=1234',
     '0.1.2.html?t=123414',
@@ -64,7 +72,7 @@ official('IframePage.test_queriedUrl', 'and with a query', async (server) => {
   }
 });
 
-official('IframePage.test_invalidUrl', 'not under other names', async (server) => {
+official('IframePage.test_invalidUrl', 'other names of the iframe page get 404', async (server) => {
   for (const name of [
     'iframe.htm',
     'iframe',
@@ -78,7 +86,7 @@ official('IframePage.test_invalidUrl', 'not under other names', async (server) =
   }
 });
 
-official('IframePage.test_cacheability', 'who has the page gets 304', async (server) => {
+official('IframePage.test_cacheability', 'a client that has the page gets 304', async (server) => {
   const { etag } = (await server.get('/echo/iframe.html')).headers;
   expect((await server.get('/echo/iframe.html')).headers.etag).toBe(etag);
   const known = await server.get('/echo/iframe.html', { 'If-None-Match': etag });
@@ -102,7 +110,7 @@ official('InfoTest.test_basic', '/info says what the service can do', async (ser
   });
 });
 
-official('InfoTest.test_entropy', 'its entropy is another every time', async (server) => {
+official('InfoTest.test_entropy', 'the entropy of /info differs every time', async (server) => {
   const [one, another] = [await server.get('/echo/info'), await server.get('/echo/info')].map(
     ({ body }) => JSON.parse(body).entropy,
   );
@@ -110,13 +118,17 @@ official('InfoTest.test_entropy', 'its entropy is another every time', async (se
   expect(one).not.toBe(another);
 });
 
-official('InfoTest.test_options', 'its preflight allows OPTIONS and GET', async (server) => {
-  await expectPreflight(server, '/echo/info', 'OPTIONS, GET');
-});
+official(
+  'InfoTest.test_options',
+  'the preflight of /info allows OPTIONS and GET',
+  async (server) => {
+    await expectPreflight(server, '/echo/info', 'OPTIONS, GET');
+  },
+);
 
 official(
   'InfoTest.test_options_null_origin',
-  'the Origin null is answered as it is',
+  'the origin null is returned unchanged',
   async (server) => {
     const response = await server.options('/echo/info', {
       Origin: 'null',
@@ -130,7 +142,7 @@ official(
 
 official(
   'InfoTest.test_disabled_websocket',
-  'it says that there are no websockets',
+  '/info says that websockets are disabled',
   async (server) => {
     const response = await server.get('/disabled_websocket_echo/info');
     expect(response.status).toBe(200);
@@ -138,7 +150,7 @@ official(
   },
 );
 
-official('SessionURLs.test_anyValue', 'server and session may be anything', async (server) => {
+official('SessionURLs.test_anyValue', 'server and session can be any text', async (server) => {
   for (const part of ['a/a', '_/_', '1/1', 'abcdefgh_i-j%20/abcdefg_i-j%20']) {
     const response = await server.post(`/echo/${part}/xhr`);
     expect(response.status).toBe(200);
@@ -146,19 +158,27 @@ official('SessionURLs.test_anyValue', 'server and session may be anything', asyn
   }
 });
 
-official('SessionURLs.test_invalidPaths', 'but neither empty nor with a dot', async (server) => {
-  for (const part of ['//', '/a./a', '/a/a.', '/./.', '/', '///']) {
-    expect((await server.get(`/echo${part}/xhr`)).status).toBe(404);
-    expect((await server.post(`/echo${part}/xhr`)).status).toBe(404);
-  }
-});
+official(
+  'SessionURLs.test_invalidPaths',
+  'an empty part or one with a dot gets 404',
+  async (server) => {
+    for (const part of ['//', '/a./a', '/a/a.', '/./.', '/', '///']) {
+      expect((await server.get(`/echo${part}/xhr`)).status).toBe(404);
+      expect((await server.post(`/echo${part}/xhr`)).status).toBe(404);
+    }
+  },
+);
 
-official('SessionURLs.test_ignoringServerId', 'the server part does not matter', async (server) => {
-  expect((await server.post('/echo/000/one/xhr')).body).toBe('o\n');
-  const sent = await server.post('/echo/000/one/xhr_send', '["a"]');
-  expect([sent.status, sent.body]).toEqual([204, '']);
-  expect((await server.post('/echo/999/one/xhr')).body).toBe('a["a"]\n');
-});
+official(
+  'SessionURLs.test_ignoringServerId',
+  'the server part does not identify a session',
+  async (server) => {
+    expect((await server.post('/echo/000/one/xhr')).body).toBe('o\n');
+    const sent = await server.post('/echo/000/one/xhr_send', '["a"]');
+    expect([sent.status, sent.body]).toEqual([204, '']);
+    expect((await server.post('/echo/999/one/xhr')).body).toBe('a["a"]\n');
+  },
+);
 
 /** @param {{ headers: Record<string, string> }} response */
 function expectCookie({ headers }, value = 'dummy') {
@@ -167,7 +187,7 @@ function expectCookie({ headers }, value = 'dummy') {
 
 official(
   'JsessionidCookie.test_basic',
-  '/info says that it is needed, and sets none',
+  '/info says that a cookie is needed, and sets none',
   async (server) => {
     const response = await server.get('/cookie_needed_echo/info');
     expect(response.status).toBe(200);
@@ -176,44 +196,52 @@ official(
   },
 );
 
-official('JsessionidCookie.test_xhr', 'a poll sets one, or repeats it', async (server) => {
-  const fresh = await server.post(`${server.session('/cookie_needed_echo')}/xhr`);
-  expect(fresh.body).toBe('o\n');
-  expectCookie(fresh);
-  const target = `${server.session('/cookie_needed_echo')}/xhr`;
-  const known = await server.post(target, '', { Cookie: 'JSESSIONID=abcdef' });
-  expect(known.body).toBe('o\n');
-  expectCookie(known, 'abcdef');
-});
+official(
+  'JsessionidCookie.test_xhr',
+  'a poll sets the cookie, or returns that of the request',
+  async (server) => {
+    const fresh = await server.post(`${server.session('/cookie_needed_echo')}/xhr`);
+    expect(fresh.body).toBe('o\n');
+    expectCookie(fresh);
+    const target = `${server.session('/cookie_needed_echo')}/xhr`;
+    const known = await server.post(target, '', { Cookie: 'JSESSIONID=abcdef' });
+    expect(known.body).toBe('o\n');
+    expectCookie(known, 'abcdef');
+  },
+);
 
-official('JsessionidCookie.test_xhr_streaming', 'xhr-streaming sets one', async (server) => {
+official('JsessionidCookie.test_xhr_streaming', 'xhr-streaming sets the cookie', async (server) => {
   expectCookie(await server.open('POST', `${server.session('/cookie_needed_echo')}/xhr_streaming`));
 });
 
-official('JsessionidCookie.test_eventsource', 'eventsource sets one', async (server) => {
+official('JsessionidCookie.test_eventsource', 'eventsource sets the cookie', async (server) => {
   expectCookie(await server.open('GET', `${server.session('/cookie_needed_echo')}/eventsource`));
 });
 
-official('JsessionidCookie.test_htmlfile', 'htmlfile sets one', async (server) => {
+official('JsessionidCookie.test_htmlfile', 'htmlfile sets the cookie', async (server) => {
   const target = `${server.session('/cookie_needed_echo')}/htmlfile?c=%63allback`;
   expectCookie(await server.open('GET', target));
 });
 
-official('JsessionidCookie.test_jsonp', 'jsonp sets one, both ways', async (server) => {
-  const session = server.session('/cookie_needed_echo');
-  const opened = await server.get(`${session}/jsonp?c=%63allback`);
-  expect(opened.body).toBe('/**/callback("o");\r\n');
-  expectCookie(opened);
-  const sent = await server.post(`${session}/jsonp_send`, 'd=%5B%22x%22%5D', {
-    'Content-Type': 'application/x-www-form-urlencoded',
-  });
-  expect([sent.status, sent.body]).toEqual([200, 'ok']);
-  expectCookie(sent);
-});
+official(
+  'JsessionidCookie.test_jsonp',
+  'polls and sends of jsonp set the cookie',
+  async (server) => {
+    const session = server.session('/cookie_needed_echo');
+    const opened = await server.get(`${session}/jsonp?c=%63allback`);
+    expect(opened.body).toBe('/**/callback("o");\r\n');
+    expectCookie(opened);
+    const sent = await server.post(`${session}/jsonp_send`, 'd=%5B%22x%22%5D', {
+      'Content-Type': 'application/x-www-form-urlencoded',
+    });
+    expect([sent.status, sent.body]).toEqual([200, 'ok']);
+    expectCookie(sent);
+  },
+);
 
 official(
   'Http10.test_synchronous',
-  'an answer over 1.0 has a length, or the connection ends',
+  'an answer over HTTP/1.0 is not chunked and ends its connection',
   async (server) => {
     const connection = server.connect();
     const response = await connection.request('GET', '/echo', {
@@ -228,7 +256,7 @@ official(
   },
 );
 
-official('Http10.test_streaming', 'a stream over 1.0 ends with its connection', async (server) => {
+official('Http10.test_streaming', 'a stream over HTTP/1.0 ends its connection', async (server) => {
   const connection = server.connect();
   const stream = await connection.request('POST', `${server.session('/close')}/xhr_streaming`, {
     version: '1.0',
@@ -241,7 +269,7 @@ official('Http10.test_streaming', 'a stream over 1.0 ends with its connection', 
   await connection.end();
 });
 
-official('Http11.test_synchronous', 'a connection over 1.1 is kept', async (server) => {
+official('Http11.test_synchronous', 'a connection over HTTP/1.1 stays open', async (server) => {
   const connection = server.connect();
   for (let i = 0; i < 2; i++) {
     connection.send('GET', '/echo', { headers: { Connection: 'Keep-Alive' } });
@@ -257,7 +285,7 @@ official('Http11.test_synchronous', 'a connection over 1.1 is kept', async (serv
 
 official(
   'Http11.test_streaming',
-  'a stream over 1.1 is chunked, frame by frame',
+  'a stream over HTTP/1.1 has a chunk for each frame',
   async (server) => {
     const stream = await server.open('POST', `${server.session('/close')}/xhr_streaming`, {
       headers: { Connection: 'Keep-Alive' },

@@ -21,7 +21,7 @@ official(
     expect([sent.status, sent.body]).toEqual([204, '']);
     expect((await server.post(`${session}/xhr`)).body).toBe('a["a"]\n');
     expect((await server.post('/echo/000/bad_session/xhr_send', '["a"]')).status).toBe(404);
-    // A waiting poll does not show when it is attached; a stream does.
+    // A stream shows when it is attached, a waiting poll does not.
     const first = await server.open('POST', `${session}/xhr_streaming`);
     await first.chunk();
     const second = await server.post(`${session}/xhr`);
@@ -49,7 +49,7 @@ official('XhrPolling.test_options', 'preflights allow OPTIONS and POST', async (
 
 official(
   'XhrPolling.test_transport',
-  'a message comes back, with the headers it needs',
+  'a message is echoed, with the required headers',
   async (server) => {
     const session = server.session('/echo');
     const opened = await server.post(`${session}/xhr`, '', { Origin: 'test' });
@@ -66,13 +66,17 @@ official(
   },
 );
 
-official('XhrPolling.test_invalid_session', 'a message for no session gets 404', async (server) => {
-  expect((await server.post(`${server.session('/echo')}/xhr_send`, '["x"]')).status).toBe(404);
-});
+official(
+  'XhrPolling.test_invalid_session',
+  'a message for an unknown session gets 404',
+  async (server) => {
+    expect((await server.post(`${server.session('/echo')}/xhr_send`, '["x"]')).status).toBe(404);
+  },
+);
 
 official(
   'XhrPolling.test_invalid_json',
-  'what is no JSON gets 500, and the session lives',
+  'invalid JSON gets 500, and the session lives',
   async (server) => {
     const session = server.session('/echo');
     await server.post(`${session}/xhr`);
@@ -86,25 +90,29 @@ official(
   },
 );
 
-official('XhrPolling.test_content_types', 'a message may have any type', async (server) => {
-  const session = server.session('/echo');
-  await server.post(`${session}/xhr`);
-  const types = ['text/plain', 'T', 'application/json', 'application/xml', ''].concat(
-    'application/json; charset=utf-8',
-    'text/xml; charset=utf-8',
-    'text/xml',
-  );
-  for (const type of types) {
-    const sent = await server.post(`${session}/xhr_send`, '["a"]', { 'Content-Type': type });
-    expect([sent.status, sent.body]).toEqual([204, '']);
-  }
-  const all = `a[${types.map(() => '"a"').join(',')}]\n`;
-  expect((await server.post(`${session}/xhr`)).body).toBe(all);
-});
+official(
+  'XhrPolling.test_content_types',
+  'a message can have any of eight types',
+  async (server) => {
+    const session = server.session('/echo');
+    await server.post(`${session}/xhr`);
+    const types = ['text/plain', 'T', 'application/json', 'application/xml', ''].concat(
+      'application/json; charset=utf-8',
+      'text/xml; charset=utf-8',
+      'text/xml',
+    );
+    for (const type of types) {
+      const sent = await server.post(`${session}/xhr_send`, '["a"]', { 'Content-Type': type });
+      expect([sent.status, sent.body]).toEqual([204, '']);
+    }
+    const all = `a[${types.map(() => '"a"').join(',')}]\n`;
+    expect((await server.post(`${session}/xhr`)).body).toBe(all);
+  },
+);
 
 official(
   'XhrPolling.test_request_headers_cors',
-  'the headers asked for are allowed',
+  'the requested headers are allowed',
   async (server) => {
     for (const [asked, allowed] of [
       ['a, b, c', 'a, b, c'],
@@ -123,7 +131,7 @@ official(
   },
 );
 
-official('XhrPolling.test_sending_empty_frame', 'no messages are nothing', async (server) => {
+official('XhrPolling.test_sending_empty_frame', 'an empty array sends nothing', async (server) => {
   const session = server.session('/echo');
   await server.post(`${session}/xhr`);
   for (const body of ['[]', '["a"]']) {
@@ -132,7 +140,7 @@ official('XhrPolling.test_sending_empty_frame', 'no messages are nothing', async
   expect((await server.post(`${session}/xhr`)).body).toBe('a["a"]\n');
 });
 
-official('JsonPolling.test_transport', 'a message comes back in a call', async (server) => {
+official('JsonPolling.test_transport', 'a message is echoed in a call', async (server) => {
   const session = server.session('/echo');
   const opened = await server.get(`${session}/jsonp?c=%63allback`);
   expect([opened.status, opened.body]).toEqual([200, '/**/callback("o");\r\n']);
@@ -145,21 +153,25 @@ official('JsonPolling.test_transport', 'a message comes back in a call', async (
   expect(answer.body).toBe('/**/callback("a[\\"x\\"]");\r\n');
 });
 
-official('JsonPolling.test_no_callback', 'without a callback there is 500', async (server) => {
+official('JsonPolling.test_no_callback', 'a poll without a callback gets 500', async (server) => {
   const { status, body } = await server.get('/echo/a/a/jsonp');
   expect([status, body]).toEqual([500, '"callback" parameter required']);
 });
 
-official('JsonPolling.test_invalid_callback', 'with one that is no name, too', async (server) => {
-  for (const callback of ['%20', '*', 'abc(', 'abc%28']) {
-    const { status, body } = await server.get(`/echo/a/a/jsonp?c=${callback}`);
-    expect([status, body]).toEqual([500, 'invalid "callback" parameter']);
-  }
-});
+official(
+  'JsonPolling.test_invalid_callback',
+  'a poll with an invalid callback gets 500',
+  async (server) => {
+    for (const callback of ['%20', '*', 'abc(', 'abc%28']) {
+      const { status, body } = await server.get(`/echo/a/a/jsonp?c=${callback}`);
+      expect([status, body]).toEqual([500, 'invalid "callback" parameter']);
+    }
+  },
+);
 
 official(
   'JsonPolling.test_invalid_json',
-  'what is no JSON gets 500, and the session lives',
+  'invalid JSON gets 500, and the session lives',
   async (server) => {
     const session = server.session('/echo');
     await server.get(`${session}/jsonp?c=x`);
@@ -178,7 +190,7 @@ official(
 
 official(
   'JsonPolling.test_content_types',
-  'a message may be a form or plain text',
+  'a message can be a form or plain text',
   async (server) => {
     const session = server.session('/echo');
     await server.get(`${session}/jsonp?c=x`);
@@ -198,7 +210,7 @@ official('JsonPolling.test_close', 'a closed session repeats its close frame', a
   }
 });
 
-official('JsonPolling.test_sending_empty_frame', 'no messages are nothing', async (server) => {
+official('JsonPolling.test_sending_empty_frame', 'an empty array sends nothing', async (server) => {
   const session = server.session('/echo');
   await server.get(`${session}/jsonp?c=x`);
   for (const body of ['d=%5B%5D', 'd=%5B%22x%22%5D']) {
@@ -210,7 +222,7 @@ official('JsonPolling.test_sending_empty_frame', 'no messages are nothing', asyn
 /**
  * @param {import('./support/server').TestServer} server
  * @param {string} json the text of one message
- * @returns {Promise<string>} that of its echo
+ * @returns {Promise<string>} the text of its echo
  */
 async function echoed(server, json) {
   const session = server.session('/echo');
@@ -232,14 +244,14 @@ const escaped = (all) =>
 
 official(
   'JSONEncoding.test_xhr_server_encodes',
-  'what browsers mangle leaves escaped',
+  'characters that browsers mangle are sent escaped',
   async (server) => {
     const killers = units([0x200c, 0x200f], [0x2028, 0x202f], [0x2060, 0x206f], [0xfff0, 0xffff]);
     expect(await echoed(server, `"${killers.join('')}"`)).toBe(escaped(killers));
   },
 );
 
-official('JSONEncoding.test_xhr_server_decodes', 'what clients escape arrives', async (server) => {
+official('JSONEncoding.test_xhr_server_decodes', 'escaped characters arrive', async (server) => {
   const killers = units([0, 0x1f], [0x7f, 0x9f], [0x300, 0x333], [0x600, 0x604], [0x2000, 0x20ff]);
   killers.push(
     ...units([0x22, 0x22], [0x5c, 0x5c], [0xfa10, 0xfa30], [0xfeff, 0xfeff], [0xfff0, 0xffff]),

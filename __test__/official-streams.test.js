@@ -26,7 +26,7 @@ const PAGE = `<!doctype html>
 
 /** How htmlfile writes a frame. */
 const script = (frame) => `<script>\np(${JSON.stringify(frame)});\n</script>\r\n`;
-/** How eventsource does. */
+/** How eventsource writes a frame. */
 const event = (frame) => `data: ${frame}\r\n\r\n`;
 
 /**
@@ -42,7 +42,7 @@ async function send(server, session, body) {
 /**
  * @param {import('./support/server').TestServer} server
  * @param {string} session
- * @param {string} [first] the frame behind the prelude
+ * @param {string} [first] the frame after the prelude
  */
 async function stream(server, session, first = 'o\n') {
   const response = await server.open('POST', `${session}/xhr_streaming`);
@@ -52,7 +52,7 @@ async function stream(server, session, first = 'o\n') {
   return response;
 }
 
-official('XhrStreaming.test_options', 'its preflight allows OPTIONS and POST', async (server) => {
+official('XhrStreaming.test_options', 'the preflight allows OPTIONS and POST', async (server) => {
   await expectPreflight(server, '/echo/abc/abc/xhr_streaming', 'OPTIONS, POST');
 });
 
@@ -71,7 +71,7 @@ official('XhrStreaming.test_transport', 'prelude and frames are chunks', async (
   expect(await response.chunk()).toBe('a["x"]\n');
 });
 
-official('XhrStreaming.test_response_limit', 'it ends after 4096 bytes', async (server) => {
+official('XhrStreaming.test_response_limit', 'a stream ends after 4096 bytes', async (server) => {
   const session = server.session('/echo');
   const response = await stream(server, session);
   const message = `["${'x'.repeat(128)}"]`;
@@ -97,7 +97,7 @@ official('EventSource.test_transport', 'prelude and events are chunks', async (s
   expect(await response.chunk()).toBe(event(`a${odd}`));
 });
 
-official('EventSource.test_response_limit', 'it ends after 4096 bytes', async (server) => {
+official('EventSource.test_response_limit', 'a stream ends after 4096 bytes', async (server) => {
   const session = server.session('/echo');
   const response = await server.open('GET', `${session}/eventsource`);
   expect(await response.chunk()).toBe('\r\n');
@@ -122,19 +122,23 @@ official('HtmlFile.test_transport', 'page and scripts are chunks', async (server
   expect(await response.chunk()).toBe(script('a["x"]'));
 });
 
-official('HtmlFile.test_no_callback', 'without a callback there is 500', async (server) => {
+official('HtmlFile.test_no_callback', 'a stream without a callback gets 500', async (server) => {
   const { status, body } = await server.get('/echo/a/a/htmlfile');
   expect([status, body]).toEqual([500, '"callback" parameter required']);
 });
 
-official('HtmlFile.test_invalid_callback', 'with one that is no name, too', async (server) => {
-  for (const callback of ['%20', '*', 'abc(', 'abc%28']) {
-    const { status, body } = await server.get(`/echo/a/a/htmlfile?c=${callback}`);
-    expect([status, body]).toEqual([500, 'invalid "callback" parameter']);
-  }
-});
+official(
+  'HtmlFile.test_invalid_callback',
+  'a stream with an invalid callback gets 500',
+  async (server) => {
+    for (const callback of ['%20', '*', 'abc(', 'abc%28']) {
+      const { status, body } = await server.get(`/echo/a/a/htmlfile?c=${callback}`);
+      expect([status, body]).toEqual([500, 'invalid "callback" parameter']);
+    }
+  },
+);
 
-official('HtmlFile.test_response_limit', 'it ends after 4096 bytes', async (server) => {
+official('HtmlFile.test_response_limit', 'a stream ends after 4096 bytes', async (server) => {
   const session = server.session('/echo');
   const response = await server.open('GET', `${session}/htmlfile?c=callback`);
   expect((await response.chunk()).trim()).toBe(PAGE);
@@ -147,7 +151,7 @@ official('HtmlFile.test_response_limit', 'it ends after 4096 bytes', async (serv
 
 official(
   'HandlingClose.test_close_frame',
-  'who comes again gets the close frame',
+  'a second stream gets the close frame again',
   async (server) => {
     const session = server.session('/close');
     const first = await stream(server, session);
@@ -157,20 +161,16 @@ official(
   },
 );
 
-official(
-  'HandlingClose.test_close_request',
-  'a second receiver is told of the first',
-  async (server) => {
-    const session = server.session('/echo');
-    await stream(server, session);
-    const second = await stream(server, session, OPEN_STILL);
-    expect(await second.chunk()).toBe('');
-  },
-);
+official('HandlingClose.test_close_request', 'a second receiver gets 2010', async (server) => {
+  const session = server.session('/echo');
+  await stream(server, session);
+  const second = await stream(server, session, OPEN_STILL);
+  expect(await second.chunk()).toBe('');
+});
 
 official(
   'HandlingClose.test_abort_xhr_streaming',
-  'a stream that is aborted ends its session',
+  'an aborted stream ends its session',
   async (server) => {
     const session = server.session('/echo');
     const first = await stream(server, session);
@@ -181,17 +181,21 @@ official(
   },
 );
 
-official('HandlingClose.test_abort_xhr_polling', 'so does a poll that waits', async (server) => {
-  const session = server.session('/echo');
-  expect((await server.post(`${session}/xhr`)).body).toBe('o\n');
-  // Which of two comes first does not show, but that the other one is refused.
-  const polls = [server.connect(), server.connect()];
-  for (const poll of polls) poll.send('POST', `${session}/xhr`);
-  const answers = polls.map(async (poll) => ({ poll, response: await poll.response() }));
-  const refused = await Promise.race(answers);
-  expect(await refused.response.rest()).toBe(OPEN_STILL);
-  Promise.all(answers).catch(() => {});
-  for (const poll of polls) if (poll !== refused.poll) poll.abort();
-  const third = await server.post(`${session}/xhr`);
-  expect(third.body).toBe('o\n');
-});
+official(
+  'HandlingClose.test_abort_xhr_polling',
+  'an aborted poll ends its session',
+  async (server) => {
+    const session = server.session('/echo');
+    expect((await server.post(`${session}/xhr`)).body).toBe('o\n');
+    // It is unknown which poll comes first; the other one is refused.
+    const polls = [server.connect(), server.connect()];
+    for (const poll of polls) poll.send('POST', `${session}/xhr`);
+    const answers = polls.map(async (poll) => ({ poll, response: await poll.response() }));
+    const refused = await Promise.race(answers);
+    expect(await refused.response.rest()).toBe(OPEN_STILL);
+    Promise.all(answers).catch(() => {});
+    for (const poll of polls) if (poll !== refused.poll) poll.abort();
+    const third = await server.post(`${session}/xhr`);
+    expect(third.body).toBe('o\n');
+  },
+);

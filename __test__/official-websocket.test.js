@@ -14,7 +14,7 @@ official('WebsocketHttpErrors.test_httpMethod', 'a plain GET gets 400', async (s
 
 official(
   'WebsocketHttpErrors.test_invalidConnectionHeader',
-  'so does one whose Connection was rewritten',
+  'a GET whose Connection header was rewritten gets 400',
   async (server) => {
     const response = await server.get('/echo/0/0/websocket', {
       Upgrade: 'WebSocket',
@@ -35,7 +35,7 @@ official('WebsocketHttpErrors.test_invalidMethod', 'a POST gets 405', async (ser
   }
 });
 
-official('Websocket.test_transport', 'a message comes back', async (server) => {
+official('Websocket.test_transport', 'a message is echoed', async (server) => {
   const ws = await server.websocket(`${server.session('/echo')}/websocket`);
   expect(await ws.message()).toBe('o');
   ws.send('["a"]');
@@ -53,7 +53,7 @@ official('Websocket.test_close', 'the connection ends after the close frame', as
 
 official(
   'Websocket.test_headersSanity',
-  'the handshake is answered as RFC 6455 wants',
+  'the handshake is answered as RFC 6455 requires',
   async (server) => {
     const connection = server.handshake(`${server.session('/echo')}/websocket`, {
       headers: { 'Sec-WebSocket-Origin': 'http://asd' },
@@ -67,18 +67,14 @@ official(
   },
 );
 
-official(
-  'Websocket.test_empty_frame',
-  'nothing comes of a frame without messages',
-  async (server) => {
-    const ws = await server.websocket(`${server.session('/echo')}/websocket`);
-    expect(await ws.message()).toBe('o');
-    for (const text of ['', '[]', '["a"]']) ws.send(text);
-    expect(await ws.message()).toBe('a["a"]');
-  },
-);
+official('Websocket.test_empty_frame', 'frames without messages are ignored', async (server) => {
+  const ws = await server.websocket(`${server.session('/echo')}/websocket`);
+  expect(await ws.message()).toBe('o');
+  for (const text of ['', '[]', '["a"]']) ws.send(text);
+  expect(await ws.message()).toBe('a["a"]');
+});
 
-official('Websocket.test_reuseSessionId', 'two may have the same session id', async (server) => {
+official('Websocket.test_reuseSessionId', 'two can have the same session id', async (server) => {
   const target = `${server.session('/echo')}/websocket`;
   const first = await server.websocket(target);
   const second = await server.websocket(target);
@@ -118,13 +114,13 @@ official('Websocket.test_broken_json', 'broken JSON ends the connection', async 
   await ws.end();
 });
 
-official('RawWebsocket.test_transport', 'text comes back as it is', async (server) => {
+official('RawWebsocket.test_transport', 'text is echoed unchanged', async (server) => {
   const ws = await server.websocket('/echo/websocket');
   ws.send('Hello world!\uffff');
   expect(await ws.message()).toBe('Hello world!\uffff');
 });
 
-official('RawWebsocket.test_close', 'the client learns why it was closed', async (server) => {
+official('RawWebsocket.test_close', 'the close frame has code and reason', async (server) => {
   const ws = await server.websocket('/close/websocket');
   expect(await ws.closeFrame()).toEqual([3000, 'Go away!']);
 });

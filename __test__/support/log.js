@@ -2,7 +2,7 @@
 
 const { Condition } = require('./wait');
 
-/** A service's log, recorded. A line may be told after the answer it tells of has been received. */
+/** Records the log of a service. A line may come after the client has received the answer that the line is about. */
 class Log {
   #changed = new Condition();
 
@@ -20,7 +20,7 @@ class Log {
    * @param {number} count
    * @returns {Promise<Log['lines']>} the lines, when there are that many
    */
-  told(count) {
+  untilLines(count) {
     return this.#changed.waitUntil(
       () => (this.lines.length >= count ? this.lines : undefined),
       () => `${count} lines: ${JSON.stringify(this.lines)}`,

@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * The tests of the official protocol suite by their names; `official-*.test.js` has a counterpart of each, for
- * those who cannot run it (`npm run test:protocol`).
+ * The names of the tests of the official protocol suite. `official-*.test.js` has a counterpart of each, because the
+ * suite itself needs Python 2.7 (`npm run test:protocol`).
  */
 
 const { ingresses } = require('./library');
@@ -32,13 +32,13 @@ const SUITE = {
   Http11: 'synchronous streaming',
 };
 
-/** All of them, as `Class.test_name`. */
+/** The full names of all tests: `Class.test_name`. */
 const NAMES = Object.entries(SUITE).flatMap(([group, tests]) =>
   tests.split(' ').map((test) => `${group}.test_${test}`),
 );
 
 /**
- * The counterpart of one, through every ingress.
+ * Defines the counterpart of one test, for every ingress.
  *
  * @param {string} name
  * @param {string} claim
