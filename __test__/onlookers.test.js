@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * Whoever looks at the requests of an http server, or at the bytes of its sockets, sees those of SockJS, too.
+ * Code that observes the requests of an http server, or the bytes of its sockets, also sees those of SockJS.
  */
 
 const diagnostics = require('diagnostics_channel');
@@ -47,11 +47,11 @@ const channel = (name) => (seen) => {
 };
 
 /**
- * Each begins to look at all requests, and calls `seen` at each that it sees.
+ * Each begins to observe all requests of the process, and calls `seen` for each.
  *
  * @type {[string, (seen: () => void) => void][]}
  */
-const onlookersOfAll = [
+const observersOfAll = [
   ['a subscriber of http.server.request.start', channel('http.server.request.start')],
   ['a subscriber of http.server.response.finish', channel('http.server.response.finish')],
   [
@@ -71,7 +71,7 @@ const onlookersOfAll = [
 ];
 if (Number(process.versions.node.split('.')[0]) >= 22) {
   const created = 'http.server.response.created';
-  onlookersOfAll.push([`a subscriber of ${created}`, channel(created)]);
+  observersOfAll.push([`a subscriber of ${created}`, channel(created)]);
 }
 
 /** @param {http.Server} server */
@@ -79,8 +79,8 @@ function onData(server, seen) {
   server.on('connection', (socket) => socket.on('data', seen));
 }
 
-/** Each looks at one http server. @type {[string, (server: http.Server, seen: () => void) => void][]} */
-const onlookersOfOne = [
+/** Each observes one http server. @type {[string, (server: http.Server, seen: () => void) => void][]} */
+const observersOfOne = [
   ['a listener of "request"', (server, seen) => server.on('request', seen)],
   ['a listener of "data" on its sockets', onData],
   [
@@ -89,8 +89,8 @@ const onlookersOfOne = [
   ],
 ];
 
-describe.each(ingresses)('with the %s ingress', (ingress) => {
-  /** Counts, and wakes who waits for a number. */
+describe.each(ingresses)('observers, by the %s ingress', (ingress) => {
+  /** Counts the calls of `seen`; `above` waits until there are more than a number. */
   function counter() {
     const changed = new Condition();
     let count = 0;
@@ -107,7 +107,7 @@ describe.each(ingresses)('with the %s ingress', (ingress) => {
     };
   }
 
-  test('with nobody who looks, the connection of a request leaves Node where it can', async () => {
+  test('without observers a connection is taken over, where the ingress does that', async () => {
     const server = await startService(ingress);
     let socket;
     server.http.once('connection', (accepted) => (socket = accepted));
@@ -115,10 +115,10 @@ describe.each(ingresses)('with the %s ingress', (ingress) => {
     expect(socket._handle === null).toBe(ingress === 'takeover');
   });
 
-  test.each(onlookersOfAll)('%s sees a request', async (_, look) => {
+  test.each(observersOfAll)('%s sees each request', async (_, observe) => {
     const server = await startService(ingress);
     const { seen, above } = counter();
-    look(seen);
+    observe(seen);
     const connection = server.connect();
     await connection.request('GET', '/s/info');
     const first = await above(0);
@@ -126,10 +126,10 @@ describe.each(ingresses)('with the %s ingress', (ingress) => {
     await above(first);
   });
 
-  test.each(onlookersOfOne)('%s sees a request', async (_, look) => {
+  test.each(observersOfOne)('%s sees each request', async (_, observe) => {
     const server = await startService(ingress);
     const { seen, above } = counter();
-    look(server.http, seen);
+    observe(server.http, seen);
     const connection = server.connect();
     await connection.request('GET', '/s/info');
     const first = await above(0);
@@ -142,25 +142,28 @@ describe.each(ingresses)('with the %s ingress', (ingress) => {
     ['OutgoingMessage', 'end'],
     ['ServerResponse', 'emit'],
     ['Socket', 'setTimeout'],
-  ])('%s.%s that was replaced before the library came sees each request', async (name, method) => {
-    const env = { CLASS: name, METHOD: method };
-    const { child, client } = await serveFixture(ingress, 'patched-first.js', env);
-    const connection = client.connect();
-    const seen = () => child.lines.filter((line) => line === 'seen').length;
-    for (let request = 0; request < 2; request++) {
-      const before = seen();
-      await connection.request('GET', '/s/info');
-      while (seen() === before) await new Promise(setImmediate);
-    }
-  });
+  ])(
+    '%s.%s that was replaced before the library was loaded sees each request',
+    async (name, method) => {
+      const env = { CLASS: name, METHOD: method };
+      const { child, client } = await serveFixture(ingress, 'patched-first.js', env);
+      const connection = client.connect();
+      const seen = () => child.lines.filter((line) => line === 'seen').length;
+      for (let request = 0; request < 2; request++) {
+        const before = seen();
+        await connection.request('GET', '/s/info');
+        while (seen() === before) await new Promise(setImmediate);
+      }
+    },
+  );
 
   test.each([
     ['a listener of "data" on its sockets', (server, seen) => onData(server, seen)],
     ['a patched socket write', (_, seen) => patch(net.Socket.prototype, 'write', seen)],
-  ])('%s sees a websocket', async (_, look) => {
+  ])('%s sees a websocket', async (_, observe) => {
     const server = await startEcho(ingress);
     const { seen, above } = counter();
-    look(server.http, seen);
+    observe(server.http, seen);
     const ws = await server.websocket('/s/0/0/websocket');
     expect(await ws.message()).toBe('o');
     const first = await above(0);
@@ -170,7 +173,7 @@ describe.each(ingresses)('with the %s ingress', (ingress) => {
     ws.abort();
   });
 
-  test('a ServerResponse of its own writes the answers', async () => {
+  test('a custom ServerResponse writes the answers', async () => {
     class Response extends http.ServerResponse {
       writeHead(...args) {
         this.setHeader('X-Mine', '1');
@@ -184,7 +187,7 @@ describe.each(ingresses)('with the %s ingress', (ingress) => {
     expect(response.headers['x-mine']).toBe('1');
   });
 
-  test('an IncomingMessage of its own reads the requests', async () => {
+  test('a custom IncomingMessage reads the requests', async () => {
     let made = 0;
     class Request extends http.IncomingMessage {
       constructor(...args) {
@@ -201,7 +204,7 @@ describe.each(ingresses)('with the %s ingress', (ingress) => {
     expect(made).toBe(2);
   });
 
-  test('one that comes later sees the next request of a connection after another one came', async () => {
+  test('a later subscriber sees the next request of an open connection, after one of another connection', async () => {
     const server = await startService(ingress);
     const connection = server.connect();
     await connection.request('GET', '/s/info');
@@ -213,13 +216,14 @@ describe.each(ingresses)('with the %s ingress', (ingress) => {
     await above(first);
   });
 
-  test('server.setTimeout() holds for the next request of a connection', async () => {
+  test('server.setTimeout() applies to the next request of an open connection', async () => {
     const server = await startService(ingress);
     const connection = server.connect();
     await connection.request('GET', '/s/info');
     server.http.setTimeout(50);
     await server.get('/s/info');
-    const stream = await server.open('POST', `${server.session('/s')}/xhr_streaming`);
+    connection.send('POST', `${server.session('/s')}/xhr_streaming`);
+    const stream = await connection.response();
     await stream.until('o\n');
     await stream.rest();
   });

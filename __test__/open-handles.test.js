@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * Tools that look for open handles find none of ours when nothing is open.
+ * Tools that look for open handles find none of sockjs-rs when no connection is open.
  */
 
 const path = require('path');

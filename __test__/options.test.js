@@ -18,7 +18,7 @@ describe.each(ingresses)('options, by the %s ingress', (ingress) => {
     ['a maxLength that is no number', { faye_server_options: { maxLength: '1mb' } }],
     ['a maxLength below 0', { faye_server_options: { maxLength: -1 } }],
     ['a ping that is no number', { faye_server_options: { ping: '30s' } }],
-    ['a ping of 0, as text', { faye_server_options: { ping: '0' } }],
+    ['a ping of 0 as a string', { faye_server_options: { ping: '0' } }],
     ['a disconnect_delay that cannot be made a number', { disconnect_delay: Symbol('5 s') }],
     ['a max_buffered that cannot be made a number', { max_buffered: Object.create(null) }],
     ['a sockjs_url that cannot be made a string', { sockjs_url: Object.create(null) }],
@@ -48,7 +48,7 @@ describe.each(ingresses)('options, by the %s ingress', (ingress) => {
     expect((await server.get('/s/')).status).toBe(200);
   });
 
-  test('what is falsy in faye_server_options is as if it were left out', async () => {
+  test('falsy values in faye_server_options are ignored', async () => {
     const faye = { maxLength: 0, ping: null, headers: undefined };
     const server = await startService(ingress, { faye_server_options: faye });
     const ws = await server.websocket('/s/0/0/websocket');
@@ -59,7 +59,7 @@ describe.each(ingresses)('options, by the %s ingress', (ingress) => {
     expect(peer.messages).toEqual(['a']);
   });
 
-  test('maxLength may be a string of digits, or Infinity', async () => {
+  test('maxLength can be a string of digits, or Infinity', async () => {
     for (const [maxLength, taken] of [
       ['10', 0],
       [Infinity, 1],
@@ -87,6 +87,7 @@ describe.each(ingresses)('options, by the %s ingress', (ingress) => {
     expect(refused.status).toBe(413);
     expect((await refused.rest()).length).toBeGreaterThan(0);
     const peer = await server.accept();
+    await peer.until('data');
     expect(peer.messages).toEqual(['x'.repeat(96)]);
   });
 
@@ -98,7 +99,7 @@ describe.each(ingresses)('options, by the %s ingress', (ingress) => {
     expect(await ws.closeFrame()).toEqual([1009, 'WebSocket frame length too large']);
   });
 
-  addition('a client that takes nothing is closed when max_buffered is passed', async () => {
+  addition('a client that reads nothing is closed when max_buffered is exceeded', async () => {
     const log = new Log();
     const server = await startService(ingress, { max_buffered: 1000, log: log.log });
     const session = server.session('/s');
@@ -113,7 +114,7 @@ describe.each(ingresses)('options, by the %s ingress', (ingress) => {
     expect(log.errors).toHaveLength(1);
   });
 
-  addition('a new option that is undefined is as if it were left out', async () => {
+  addition('a new option that is undefined is ignored', async () => {
     const options = { max_message_size: 100, high_water_mark: 10 };
     const { service } = await startService(ingress, options);
     const unset = Object.fromEntries(
@@ -129,7 +130,7 @@ describe.each(ingresses)('options, by the %s ingress', (ingress) => {
     expect(service.listener({ high_water_mark: null }).options.high_water_mark).toBe(null);
   });
 
-  addition('numbers may be given as text', async () => {
+  addition('numbers can be given as strings', async () => {
     const text = { max_buffered: '1000', high_water_mark: '10', pong_timeout: '20' };
     const server = await startService(ingress, {
       ...text,
@@ -141,7 +142,7 @@ describe.each(ingresses)('options, by the %s ingress', (ingress) => {
     expect([conn.write('123'), conn.write('more than ten')]).toEqual([true, false]);
   });
 
-  test('handler options go before those of the server', async () => {
+  test('options of a handler take precedence over those of the server', async () => {
     const server = await startService(ingress, { prefix: '/s', websocket: false });
     throughIngress(ingress, () =>
       server.service.installHandlers(server.http, { prefix: '/t', websocket: true }),

@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * What is private to Node, and looked at before a connection is taken, may be missing or of another shape in a
- * version that is not known here: then the request goes over the bridge.
+ * Private properties of Node that are read before a connection is taken over. In an unknown version of Node they may be
+ * missing or different: then the request goes over the bridge.
  */
 
 const { ingresses } = require('./support/library');
@@ -12,7 +12,7 @@ const fails = () => {
   throw new Error('of another shape');
 };
 
-/** What may be found in the place of a method or a number. @type {[string, PropertyDescriptor][]} */
+/** What may replace a method or a number. @type {[string, PropertyDescriptor][]} */
 const shapes = [
   ['absent', { value: undefined }],
   ['a number', { value: -7 }],
@@ -21,7 +21,7 @@ const shapes = [
   ['a getter that throws', { get: fails }],
 ];
 
-/** Where it is looked for. @type {[string, (socket: any) => [any, string]][]} */
+/** The properties: their names, and the objects that have them. @type {[string, (socket: any) => [any, string]][]} */
 const ofSockets = [
   ['handle.fd', (socket) => [socket._handle, 'fd']],
   ['handle.readStart', (socket) => [socket._handle, 'readStart']],
@@ -42,13 +42,13 @@ const inAllShapes = (places) =>
     .flatMap(([name, place]) =>
       shapes.map(([shape, descriptor]) => [name, shape, place, descriptor]),
     )
-    // It is called when the connection has been taken, which then ends at the next request that is Node's.
+    // It is called after the takeover: the connection then ends at the next request for Node.
     .filter(([name, shape]) => name !== 'parser.unconsume' || shape !== 'a function that throws');
 
-describe.each(ingresses)('by the %s ingress', (ingress) => {
+describe.each(ingresses)('private properties of Node, by the %s ingress', (ingress) => {
   /**
-   * Does something with a server whose sockets, or what belongs to them, look different while it lasts: Node itself
-   * needs them later, and uses its parsers again.
+   * Calls `run` with a server whose sockets or parsers have a changed property. `run` restores it with `undo`: Node
+   * itself needs it later, and reuses its parsers.
    */
   async function withChange([place, descriptor], run) {
     const server = await startEcho(ingress);
@@ -68,13 +68,13 @@ describe.each(ingresses)('by the %s ingress', (ingress) => {
   afterEach(() => (undo = []));
 
   test.each(inAllShapes([...ofSockets.slice(0, 2), ...ofParsers]))(
-    'where %s is %s, requests are answered',
+    'requests are answered where %s is %s',
     async (name, shape, ...change) => {
       await withChange(change, async (server) => {
         const connection = server.connect();
         expect((await connection.request('GET', '/s/info')).status).toBe(200);
         for (const step of undo) step();
-        // Node's, and then ours again.
+        // A request for Node, and then one for the service again.
         expect((await connection.request('PUT', '/s/info')).status).toBe(405);
         expect((await connection.request('GET', '/s/info')).status).toBe(200);
       });
@@ -82,7 +82,7 @@ describe.each(ingresses)('by the %s ingress', (ingress) => {
   );
 
   test.each(inAllShapes(ofSockets))(
-    'where %s is %s, websockets are served',
+    'websockets are served where %s is %s',
     async (name, shape, ...change) => {
       await withChange(change, async (server) => {
         const ws = await server.websocket('/s/0/0/websocket');

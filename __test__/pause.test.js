@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * `conn.pause()`, which 0.3.24 does not have: nothing is read from the client meanwhile, and that must not
- * look as if the client were gone, nor hide that it is.
+ * `conn.pause()`, which 0.3.24 does not have: nothing is read from the client meanwhile. A client that is not read must
+ * not be closed for it, and one that disconnects must be noticed.
  */
 
 const { once } = require('events');
@@ -39,7 +39,7 @@ describe.each(ingresses)('a paused connection, by the %s ingress', (ingress) => 
     expect(peer.conn.readyState).toBe(1);
   });
 
-  addition('is given up for a heartbeat that is unanswered once it reads again', async () => {
+  addition('is closed after resume() if a ping stays unanswered', async () => {
     const options = { heartbeat_delay: 30, pong_timeout: 60 };
     const { ws, peer } = await startPaused('/s/0/0/websocket', options);
     expect((await ws.frame()).opcode).toBe(OPCODE.ping);
@@ -49,7 +49,7 @@ describe.each(ingresses)('a paused connection, by the %s ingress', (ingress) => 
   });
 
   for (const [name, target, message] of targets) {
-    addition(`${name}: ends when its client has gone`, async () => {
+    addition(`${name}: ends when its client resets`, async () => {
       const { ws, peer } = await startPaused(target);
       const closed = once(peer.conn, 'close');
       ws.wire.socket.resetAndDestroy();
@@ -57,14 +57,14 @@ describe.each(ingresses)('a paused connection, by the %s ingress', (ingress) => 
     });
 
     addition(
-      `${name}: what its client said before it went is heard, whatever it is sent`,
+      `${name}: delivers what its client sent before it left, although writes fail`,
       async () => {
         const { ws, peer } = await startPaused(target);
         for (let i = 0; i < 3; i++) ws.send(message);
         ws.wire.socket.end();
         ws.wire.socket.destroySoon();
         const { conn } = peer;
-        // The second write finds that nobody is there any more, and Node ends such a socket.
+        // The second write fails because the client has left, and Node ends such a socket.
         for (let i = 0; i < 4; i++) {
           conn.write('anybody?');
           await delay(20);
@@ -91,7 +91,7 @@ describe.each(ingresses)('a paused connection, by the %s ingress', (ingress) => 
 });
 
 addition(
-  'a client that says something and goes is heard when the connection is resumed',
+  'the last message of a client that has left is delivered when the connection is resumed',
   async () => {
     const server = await startService('takeover', {}, (conn) => conn.pause());
     const ws = await server.websocket('/s/websocket');

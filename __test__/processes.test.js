@@ -14,11 +14,11 @@ const { OPCODE, encodeFrame } = require('./support/websocket-client');
 /** What a process that crashes has on its standard error. */
 const CRASH = /Error|panic|abort|fatal|segmentation/i;
 
-/** What a client of a websocket sends to give an order. */
-const order = (text) => encodeFrame({ payload: JSON.stringify([text]) });
+/** The frame of a command to fixtures/leaves.js. */
+const command = (text) => encodeFrame({ payload: JSON.stringify([text]) });
 
 /**
- * Clients of every transport, to which the process writes all the time, while websockets send to it.
+ * Opens clients of every transport, to which the process writes all the time, and lets websockets send to it.
  *
  * @param {import('./support/client').Client} client
  */
@@ -31,7 +31,7 @@ async function load(client) {
       if (transport.protocol === 'websocket') websockets.push(wire);
     }
   }
-  const messages = Buffer.concat(Array(100).fill(order('load')));
+  const messages = Buffer.concat(Array(100).fill(command('load')));
   for (const wire of websockets) {
     for (let i = 0; i < 10; i++) wire.write(messages);
   }
@@ -46,7 +46,7 @@ describe.each(ingresses)('a process, by the %s ingress', (ingress) => {
     child.process.kill('SIGUSR2');
     await child.line(/^closing$/);
     if (transport.polls) {
-      // The session alone keeps it, for disconnect_delay.
+      // The session alone keeps the process alive, for disconnect_delay.
       socket.destroy();
     } else {
       await delay(50);
@@ -59,7 +59,7 @@ describe.each(ingresses)('a process, by the %s ingress', (ingress) => {
     expect(child.errors).toBe('');
   });
 
-  test('ends by itself when all clients have gone', async () => {
+  test('ends by itself when all clients have disconnected', async () => {
     const { child, client } = await serveFixture(ingress, 'leaves.js');
     await load(client);
     child.process.kill('SIGUSR2');
@@ -73,7 +73,7 @@ describe.each(ingresses)('a process, by the %s ingress', (ingress) => {
     expect(child.errors).toBe('');
   });
 
-  addition('is not kept by a websocket that went with a ping unanswered', async () => {
+  addition('is not kept alive by a websocket that left a ping unanswered', async () => {
     const { child, client } = await serveFixture(ingress, 'leaves.js', { HEARTBEAT: '10' });
     const ws = await client.websocket('/s/0/0/websocket');
     while ((await ws.frame()).opcode !== OPCODE.ping);
@@ -85,13 +85,13 @@ describe.each(ingresses)('a process, by the %s ingress', (ingress) => {
   test('that calls process.exit() under load ends cleanly', async () => {
     const { child, client } = await serveFixture(ingress, 'leaves.js');
     const [first] = await load(client);
-    first.write(order('exit'));
+    first.write(command('exit'));
     expect(await child.exit()).toEqual({ code: 7, signal: null });
     expect(child.errors).not.toMatch(CRASH);
     client.disconnect();
   });
 
-  test('that is told to terminate under load ends so', async () => {
+  test('that gets SIGTERM under load ends without a crash', async () => {
     const { child, client } = await serveFixture(ingress, 'leaves.js');
     await load(client);
     child.process.kill('SIGTERM');
@@ -100,7 +100,7 @@ describe.each(ingresses)('a process, by the %s ingress', (ingress) => {
     client.disconnect();
   });
 
-  test('that exits when it is told to terminate under load does so cleanly', async () => {
+  test('that calls process.exit() on SIGTERM under load ends cleanly', async () => {
     const { child, client } = await serveFixture(ingress, 'leaves.js', { EXIT_ON: 'SIGTERM' });
     await load(client);
     child.process.kill('SIGTERM');
@@ -109,7 +109,7 @@ describe.each(ingresses)('a process, by the %s ingress', (ingress) => {
     client.disconnect();
   });
 
-  test('sees each client of one that is killed go, and keeps none of their descriptors', async () => {
+  test('closes the connections and descriptors of clients whose process is killed', async () => {
     const { client } = await serveFixture(ingress, 'counts.js');
     const counts = async () => JSON.parse((await client.get('/counts')).body);
     const { descriptors } = await counts();

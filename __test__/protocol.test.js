@@ -9,7 +9,7 @@ describe.each(ingresses)('protocol and framing, by the %s ingress', (ingress) =>
     server = await startServer(ingress);
   });
 
-  test('a session opens with o, takes messages by xhr_send and gives them in a frames', async () => {
+  test('a session opens with an o frame, takes messages by xhr_send and sends them in a frames', async () => {
     const session = server.session('/echo');
     const opened = await server.post(`${session}/xhr`);
     expect(opened.status).toBe(200);
@@ -21,7 +21,7 @@ describe.each(ingresses)('protocol and framing, by the %s ingress', (ingress) =>
     expect((await server.post(`${session}/xhr`)).body).toBe('a["a"]\n');
   });
 
-  test('messages that wait for a poll leave together, in order', async () => {
+  test('messages that wait for a poll are sent together, in order', async () => {
     const session = server.session('/echo');
     await server.post(`${session}/xhr`);
     await server.post(`${session}/xhr_send`, '["a","b"]');
@@ -59,7 +59,7 @@ describe.each(ingresses)('protocol and framing, by the %s ingress', (ingress) =>
   });
 
   test.each(['constructor', '__proto__', 'toString', 'hasOwnProperty'])(
-    'a session that does not exist is not found: %sx',
+    'xhr_send to the unknown session %sx gets 404',
     async (id) => {
       const response = await server.post(`/echo/000/${id}x/xhr_send`, '["a"]');
       expect(response.status).toBe(404);
@@ -77,7 +77,7 @@ describe.each(ingresses)('protocol and framing, by the %s ingress', (ingress) =>
     for (const socket of sockets) expect(await socket.message()).toBe('a["hello"]');
   });
 
-  test('/amplify answers with as many x as asked for', async () => {
+  test('/amplify answers n with 2 to the power of n characters', async () => {
     const ws = await server.websocket('/amplify/websocket');
     for (const power of [1, 7, 16, 18]) {
       ws.send(String(power));
@@ -85,7 +85,7 @@ describe.each(ingresses)('protocol and framing, by the %s ingress', (ingress) =>
     }
   });
 
-  test('/ticker ticks every second', async () => {
+  test('/ticker sends "tick!"', async () => {
     const ws = await server.websocket(`${server.session('/ticker')}/websocket`);
     expect(await ws.message()).toBe('o');
     expect(await ws.message()).toBe('a["tick!"]');

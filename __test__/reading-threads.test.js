@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * Few busy websockets are read by the JavaScript thread, many by the I/O threads (ARCHITECTURE.md). It
- * changes with the load, and nobody must notice.
+ * The JavaScript thread reads websockets while few are busy, the I/O threads while many are (ARCHITECTURE.md). The
+ * change between them must not show.
  */
 
 const path = require('path');
@@ -10,9 +10,9 @@ const { Child } = require('./support/child');
 const { addition } = require('./support/library');
 const { startEcho } = require('./support/server');
 
-addition('order holds while the reading goes to the I/O threads and back', async () => {
+addition('messages stay in order while reading moves to the I/O threads and back', async () => {
   const server = await startEcho('takeover');
-  // In a process of its own: where this thread's time goes to something else, it goes on reading.
+  // In a process of its own: clients that use time of this thread would keep it reading.
   const file = path.join(__dirname, 'fixtures/echoing-crowd.js');
   const crowd = new Child(file, { env: { PORT: server.address } });
   for (const line of [/^first crowd$/, /^first calm$/, /^second crowd$/, /^second calm$/]) {
@@ -21,7 +21,7 @@ addition('order holds while the reading goes to the I/O threads and back', async
   expect(await crowd.exit()).toEqual({ code: 0, signal: null });
 });
 
-addition('what a paused connection is sent waits, by either reader', async () => {
+addition('messages to a paused connection wait, whichever thread reads', async () => {
   const server = await startEcho('takeover');
   const ws = await server.websocket('/s/0/0/websocket');
   expect(await ws.message()).toBe('o');
