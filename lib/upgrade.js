@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file Upgrades by the bridge, and the handler for those who dispatch requests
- * themselves.
+ * @file Upgrade requests: handshakes, and websockets on the bridge. Also `bridgeHandler`, the handler of applications
+ * that dispatch requests themselves.
  */
 
 const { AsyncResource } = require('node:async_hooks');
@@ -42,7 +42,7 @@ const HIXIE_HEADERS = [
 const NOTHING_READ = Buffer.alloc(0);
 
 /**
- * The handler of a listener, for those who dispatch requests themselves.
+ * Makes the handler of a service for applications that dispatch requests themselves.
  *
  * @param {import('./server').Service} service
  * @returns {(request: any, response: any, head?: Buffer) => boolean}
@@ -50,7 +50,7 @@ const NOTHING_READ = Buffer.alloc(0);
 function bridgeHandler(service) {
   return (request, response, head) => {
     if (!service.claims(request.url)) return false;
-    // An upgrade comes with its socket in the place of a response.
+    // For an upgrade request, the second argument is its socket.
     if (response instanceof ServerResponse || typeof response.writeHead === 'function') {
       closeAfterUpgrade(request, response);
       serveRequest(service, request, response);
@@ -129,7 +129,7 @@ function judge(service, request) {
   }
 }
 
-/** One websocket whose bytes go through a Node stream. */
+/** One websocket whose bytes pass through a stream of Node. */
 class BridgedWebsocket extends BridgeOutput {
   /**
    * @param {import('./engine').Engine} engine
@@ -142,7 +142,7 @@ class BridgedWebsocket extends BridgeOutput {
     this.socket = socket;
     this.resource = new AsyncResource('SOCKJS');
     this.paused = false;
-    /** What has been read while paused. @type {Buffer[]} */
+    /** Bytes that were read during a pause, and how many they are. @type {Buffer[]} */
     this.unfed = [];
     this.unfedBytes = 0;
   }
@@ -178,7 +178,8 @@ class BridgedWebsocket extends BridgeOutput {
   }
 
   /**
-   * In the tick of the handshake another listener of 'upgrade' may refuse it: as in 0.3.24, its answer is the first.
+   * Before `'connection'` has been emitted, nothing is written: another listener for 'upgrade' may end the socket in
+   * order to refuse the handshake. As in 0.3.24, its answer comes first.
    */
   flushLast() {
     if (this.resource === undefined) this.flush();
@@ -194,8 +195,8 @@ class BridgedWebsocket extends BridgeOutput {
   }
 
   /**
-   * What a stream of Node's holds is lost when the socket is destroyed, and one that has been written to is
-   * destroyed as soon as its client has left. So some is read all the same.
+   * Keeps bytes that were read during a pause. Reading stops only at a limit: bytes in Node's own buffer are lost when
+   * the socket is destroyed, and Node destroys a socket on which a write fails because the client has disconnected.
    *
    * @param {Buffer} chunk
    */
@@ -212,7 +213,7 @@ class BridgedWebsocket extends BridgeOutput {
     for (const chunk of unfed) this.engine.native.bridgeFeed(this.id, chunk);
   }
 
-  /** The client is gone, or has everything. */
+  /** The client has disconnected, or everything has been written. */
   end() {
     const { engine, socket } = this;
     if (!this.retire()) return;
@@ -224,7 +225,7 @@ class BridgedWebsocket extends BridgeOutput {
   }
 }
 
-/** Bytes that a client may send while its websocket is paused. */
+/** Bytes that are read during a pause; then reading stops. */
 const HOLD_MAX = 64 * 1024;
 
 /**
