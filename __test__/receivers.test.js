@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * What other packages look up in `conn._session.recv`.
+ * `conn._session.recv`, which other packages read.
  */
 
 const http = require('http');
@@ -14,26 +14,26 @@ const { Session } = require(path.join(path.dirname(libraryPath), 'lib', 'transpo
 
 const HEADERS = { Cookie: 'sid=1; a=b=c', 'X-Other': 'y', 'User-Agent': 'tests' };
 
-/** Where the request is: sockjs 0.3.24 has it in faye-websocket's driver for websockets. */
+/** The request of a connection. For websockets, 0.3.24 has it in the driver of faye-websocket. */
 const requestOf = (conn) => {
   const { recv, ws } = conn._session;
   return recv.request ?? (recv.ws ?? ws)._driver._request;
 };
 
 describe.each(ingresses)('receivers, by the %s ingress', (ingress) => {
-  /** Opens a session with the headers above; resolves to what `look` found in 'connection'. */
-  async function connect(server, transport, found) {
+  /** Opens a session with the headers above. */
+  async function connect(server, transport) {
     const { method, upgraded } = transport;
     const session = transport.protocol === 'websocket-raw' ? '/s' : server.session('/s');
     const target = session + transport.path;
     if (upgraded) await server.websocket(target, { headers: HEADERS });
     else await server.open(method, target, { headers: HEADERS });
     await server.accept();
-    return { target, session, ...found };
+    return { target, session };
   }
 
   test.each([...streams, ...websockets])(
-    '%s: has the whole request in its "connection" event',
+    '%s: recv has the whole request during "connection"',
     async (name, transport) => {
       const found = {};
       const server = await startService(ingress, {}, (conn) => {
@@ -63,7 +63,7 @@ describe.each(ingresses)('receivers, by the %s ingress', (ingress) => {
   );
 
   test.each([...streams, ...websockets])(
-    '%s: keeps a request once it was read',
+    '%s: recv keeps a request that has been read',
     async (name, transport) => {
       const server = await startService(ingress, {}, (conn) => void requestOf(conn));
       const accepted = new Promise((resolve) => {
@@ -78,19 +78,22 @@ describe.each(ingresses)('receivers, by the %s ingress', (ingress) => {
     },
   );
 
-  test.each(streams)('%s: has a socket, options, protocol and session', async (name, transport) => {
-    const server = await startService(ingress, { heartbeat_delay: 4321 });
-    const { peer } = await receive(server, transport);
-    const { recv } = peer.conn._session;
-    expect(recv.thingy.remoteAddress).toBe('127.0.0.1');
-    expect(recv.response.connection).toBe(recv.thingy);
-    expect(recv.options.heartbeat_delay).toBe(4321);
-    expect(recv.protocol).toBe(name);
-    expect(recv.session).toBe(peer.conn._session);
-  });
+  test.each(streams)(
+    '%s: recv has a socket, options, protocol and session',
+    async (name, transport) => {
+      const server = await startService(ingress, { heartbeat_delay: 4321 });
+      const { peer } = await receive(server, transport);
+      const { recv } = peer.conn._session;
+      expect(recv.thingy.remoteAddress).toBe('127.0.0.1');
+      expect(recv.response.connection).toBe(recv.thingy);
+      expect(recv.options.heartbeat_delay).toBe(4321);
+      expect(recv.protocol).toBe(name);
+      expect(recv.session).toBe(peer.conn._session);
+    },
+  );
 
   test.each(websockets)(
-    '%s: has its socket, and what faye-websocket has',
+    '%s: recv has the socket and the members of faye-websocket',
     async (name, transport) => {
       const server = await startService(ingress);
       const { peer } = await receive(server, transport);
@@ -101,20 +104,17 @@ describe.each(ingresses)('receivers, by the %s ingress', (ingress) => {
     },
   );
 
-  test.each(every)(
-    "%s: what is put onto its prototype is not everybody else's",
-    async (name, transport) => {
-      const server = await startService(ingress);
-      const { peer } = await receive(server, transport);
-      const { recv, ws } = peer.conn._session;
-      // 0.3.24 has a plain object there.
-      if (name !== 'websocket-raw') expect(Object.getPrototypeOf(recv)).not.toBe(Object.prototype);
-      if (ws ?? recv.ws) expect(Object.getPrototypeOf(ws ?? recv.ws)).not.toBe(Object.prototype);
-    },
-  );
+  test.each(every)('%s: the prototype of recv is not Object.prototype', async (name, transport) => {
+    const server = await startService(ingress);
+    const { peer } = await receive(server, transport);
+    const { recv, ws } = peer.conn._session;
+    // 0.3.24 has a plain object there.
+    if (name !== 'websocket-raw') expect(Object.getPrototypeOf(recv)).not.toBe(Object.prototype);
+    if (ws ?? recv.ws) expect(Object.getPrototypeOf(ws ?? recv.ws)).not.toBe(Object.prototype);
+  });
 
   test.each(polls)(
-    '%s: null between polls, and the poll while one waits',
+    '%s: recv is null between polls, and the poll while one waits',
     async (name, transport) => {
       const seen = [];
       const server = await startService(ingress, {}, (conn) => seen.push(conn._session.recv));
@@ -136,32 +136,35 @@ describe.each(ingresses)('receivers, by the %s ingress', (ingress) => {
         expect(conn._session.recv).toBe(null);
         const response = await connection.response();
         expect(await response.rest()).toContain('a[');
-        // It is over, so this does nothing.
+        // The poll has ended, so this does nothing.
         recv.didClose();
         expect(conn.readyState).toBe(1);
       }
     },
   );
 
-  test.each(streams)('%s: null after its end, and the next one then', async (name, transport) => {
-    const server = await startService(
-      ingress,
-      { response_limit: 100 },
-      (conn) => void conn._session.recv,
-    );
-    const { connection, peer, session } = await receive(server, transport);
-    const { conn } = peer;
-    conn.write('x'.repeat(100));
-    expect(conn._session.recv).toBe(null);
-    connection.abort();
-    const again = `${session + transport.path}${transport.path.includes('?') ? '&' : '?'}again`;
-    await server.open(transport.method, again, { headers: { Cookie: 'again' } });
-    while (!conn.url.endsWith('again')) await server.get('/s/');
-    expect(conn._session.recv.request.headers.cookie).toBe('again');
-  });
+  test.each(streams)(
+    '%s: recv is null after a stream, then the next one',
+    async (name, transport) => {
+      const server = await startService(
+        ingress,
+        { response_limit: 100 },
+        (conn) => void conn._session.recv,
+      );
+      const { connection, peer, session } = await receive(server, transport);
+      const { conn } = peer;
+      conn.write('x'.repeat(100));
+      expect(conn._session.recv).toBe(null);
+      connection.abort();
+      const again = `${session + transport.path}${transport.path.includes('?') ? '&' : '?'}again`;
+      await server.open(transport.method, again, { headers: { Cookie: 'again' } });
+      while (!conn.url.endsWith('again')) await server.get('/s/');
+      expect(conn._session.recv.request.headers.cookie).toBe('again');
+    },
+  );
 
   test.each(streams)(
-    '%s: didClose() ends the response, and the session waits',
+    '%s: didClose() ends the response, and the session stays open',
     async (name, transport) => {
       const server = await startService(ingress);
       const connection = server.connect();
@@ -178,7 +181,7 @@ describe.each(ingresses)('receivers, by the %s ingress', (ingress) => {
       expect([conn.readyState, peer.events]).toEqual([1, []]);
       expect(conn.write('waits')).toBe(true);
 
-      // The connection is good for another request.
+      // The connection serves another request.
       connection.send('POST', `${session}/xhr`);
       expect(await (await connection.response()).rest()).toBe('a["waits"]\n');
       expect(peer.events).toEqual([]);
@@ -186,7 +189,7 @@ describe.each(ingresses)('receivers, by the %s ingress', (ingress) => {
   );
 
   test.each(polls)(
-    '%s: didClose() ends a poll that waits with nothing',
+    '%s: didClose() ends a waiting poll with an empty body',
     async (name, transport) => {
       const server = await startService(ingress);
       const { connection, peer, session } = await receive(server, transport);
@@ -210,18 +213,21 @@ describe.each(ingresses)('receivers, by the %s ingress', (ingress) => {
     expect(peer.events).toEqual([['end'], ['close']]);
   });
 
-  test.each(streams)('%s: Showdown ends it when its socket is idle', async (name, transport) => {
-    const server = await startService(ingress);
-    const { peer } = await receive(server, transport);
-    const { conn } = peer;
-    await new Promise((resolve) => {
-      conn._session.recv.thingy.setTimeout(60, () => {
-        if (conn._session.recv) conn._session.recv.didClose();
-        resolve();
+  test.each(streams)(
+    '%s: didClose() works in an idle timeout (Showdown)',
+    async (name, transport) => {
+      const server = await startService(ingress);
+      const { peer } = await receive(server, transport);
+      const { conn } = peer;
+      await new Promise((resolve) => {
+        conn._session.recv.thingy.setTimeout(60, () => {
+          if (conn._session.recv) conn._session.recv.didClose();
+          resolve();
+        });
       });
-    });
-    expect([conn.readyState, conn._session.recv]).toEqual([1, null]);
-  });
+      expect([conn.readyState, conn._session.recv]).toEqual([1, null]);
+    },
+  );
 
   test('heartbeats keep the socket of a stream from being idle', async () => {
     const server = await startService(ingress, { heartbeat_delay: 50 });
@@ -235,7 +241,7 @@ describe.each(ingresses)('receivers, by the %s ingress', (ingress) => {
   });
 
   addition.each([...streams, ...websockets])(
-    '%s: read later, a request has what the connection shows',
+    '%s: a request that is read later has what the connection shows',
     async (name, transport) => {
       const server = await startService(ingress);
       const accepted = new Promise((resolve) => {
@@ -252,7 +258,7 @@ describe.each(ingresses)('receivers, by the %s ingress', (ingress) => {
     },
   );
 
-  test('a receiver is there while a replaced decorateConnection looks at it', async () => {
+  test('recv is set while a replaced decorateConnection runs', async () => {
     const { decorateConnection } = Session.prototype;
     Session.prototype.decorateConnection = function replaced(req) {
       const socket = this.recv.connection ?? this.recv.response.connection;
@@ -283,7 +289,7 @@ describe.each(ingresses)('receivers, by the %s ingress', (ingress) => {
     }
   });
 
-  test('a session that nobody polls for may be ended by its didTimeout()', async () => {
+  test('didTimeout() ends a session that has no receiver', async () => {
     const server = await startService(ingress);
     const session = server.session('/s');
     await server.post(`${session}/xhr`);
@@ -298,14 +304,14 @@ describe.each(ingresses)('receivers, by the %s ingress', (ingress) => {
     expect((await server.accept()).conn).not.toBe(peer.conn);
   });
 
-  test('didTimeout() of a session that somebody receives for throws', async () => {
+  test('didTimeout() throws while the session has a receiver', async () => {
     const server = await startService(ingress);
     const { peer } = await receive(server, streams[0][1]);
     expect(() => peer.conn._session.didTimeout()).toThrow('RECV_STILL_THERE');
     expect(peer.conn.readyState).toBe(1);
   });
 
-  test('didClose() of the session of a raw websocket ends it', async () => {
+  test('didClose() of its session ends a raw websocket', async () => {
     const server = await startService(ingress);
     const ws = await server.websocket('/s/websocket');
     const peer = await server.accept();
@@ -315,7 +321,7 @@ describe.each(ingresses)('receivers, by the %s ingress', (ingress) => {
   });
 
   test.each(every)(
-    '%s: session_id is its name in the URL, if it has one',
+    '%s: session_id is the one in the URL, if there is one',
     async (name, transport) => {
       const server = await startService(ingress);
       const { peer, session } = await receive(server, transport);
@@ -324,14 +330,14 @@ describe.each(ingresses)('receivers, by the %s ingress', (ingress) => {
     },
   );
 
-  test('a message that a test hands in arrives', async () => {
+  test("didMessage() emits 'data'", async () => {
     const server = await startEcho(ingress);
     const { peer } = await receive(server, streams[0][1]);
     peer.conn._session.didMessage('by hand');
     expect(peer.messages).toEqual(['by hand']);
   });
 
-  test('what replaces send() of a session gets what the connection writes', async () => {
+  test('a replaced send() of a session gets what the connection writes', async () => {
     const server = await startService(ingress);
     await open(server, websockets[0][1]);
     const { conn } = await server.accept();
@@ -341,7 +347,7 @@ describe.each(ingresses)('receivers, by the %s ingress', (ingress) => {
     expect(sent).toEqual(['x']);
   });
 
-  test("Showdown's tests make a session of their own", async () => {
+  test('new Session() makes a session without a client, as in the tests of Showdown', async () => {
     const { service } = await startService(ingress, { disconnect_delay: 20 });
     const session = new Session('aaaaaaaa', service);
     session.remoteAddress = '127.0.0.1';

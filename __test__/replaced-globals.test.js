@@ -1,14 +1,14 @@
 'use strict';
 
 /*
- * Test frameworks give applications clocks that stand still: nothing of the library waits for them.
+ * Test frameworks replace clocks and other globals while the library is in use. It does not depend on them.
  */
 
 const { serveFixture } = require('./support/child');
 const { addition, ingresses } = require('./support/library');
 const { startService } = require('./support/server');
 
-/** Those that Node itself does not look up again; 0.3.24 does with the latter. */
+/** Globals that Node itself does not read again. 0.3.24 works without the first list, but not without the second. */
 const GLOBALS = ['Promise', 'performance', 'queueMicrotask'];
 const MORE = [
   ...['Immediate', 'Interval', 'Timeout'].flatMap((kind) => [`set${kind}`, `clear${kind}`]),
@@ -19,7 +19,7 @@ describe.each(ingresses)('replaced globals, by the %s ingress', (ingress) => {
   afterEach(() => jest.useRealTimers());
 
   addition.each([{ legacyFakeTimers: false }, { legacyFakeTimers: true }])(
-    "all is served under Jest's fake timers, %j",
+    "all requests are served under Jest's fake timers, %j",
     async (config) => {
       const server = await startService(ingress);
       jest.useFakeTimers(config);
@@ -48,8 +48,8 @@ describe.each(ingresses)('replaced globals, by the %s ingress', (ingress) => {
     },
   );
 
-  test.each(GLOBALS)('all is served without %s', servesWithout);
-  addition.each(MORE)('all is served without %s', servesWithout);
+  test.each(GLOBALS)('all requests are served without the global %s', servesWithout);
+  addition.each(MORE)('all requests are served without the global %s', servesWithout);
 
   /** @param {string} name of a global */
   async function servesWithout(name) {

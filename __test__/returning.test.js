@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * A connection that SockJS requests share with others: to the application it is the same connection all the time,
- * whoever answers (docs/compatibility.md, "The http server").
+ * A connection that SockJS requests share with other requests: it stays the same for the application, whether Rust or
+ * Node answers (docs/compatibility.md, "The http server").
  */
 
 const { once } = require('events');
@@ -12,7 +12,7 @@ const os = require('os');
 const { ingresses } = require('./support/library');
 const { startServer, startService } = require('./support/server');
 
-/** Answers with what it sees of the connection, and marks it. */
+/** Marks the socket of the request, and answers with its properties. */
 function showSocket(request, response) {
   const { socket } = request;
   socket.visits = (socket.visits ?? 0) + 1;
@@ -25,7 +25,7 @@ function showSocket(request, response) {
   });
 }
 
-describe.each(ingresses)('a connection with other requests on it, by the %s ingress', (ingress) => {
+describe.each(ingresses)('a shared connection, by the %s ingress', (ingress) => {
   /** @param {object} [options] of the http server */
   async function start(options) {
     const server = await startService(ingress, {}, undefined, { app: showSocket, http: options });
@@ -37,7 +37,7 @@ describe.each(ingresses)('a connection with other requests on it, by the %s ingr
     return { server, heard };
   }
 
-  test('keeps its socket, with properties and addresses, however often it goes and comes', async () => {
+  test('keeps its socket, properties and addresses, however often it is taken over', async () => {
     const { server, heard } = await start();
     const connection = server.connect();
     for (let visits = 1; visits <= 3; visits++) {
@@ -56,7 +56,7 @@ describe.each(ingresses)('a connection with other requests on it, by the %s ingr
     expect(heard.slice(1)).toEqual(['close']);
   });
 
-  test('goes on counting its bytes', async () => {
+  test('counts the bytes of all its requests', async () => {
     const { server, heard } = await start();
     const connection = server.connect();
     const { socket } = connection.wire;
@@ -74,7 +74,7 @@ describe.each(ingresses)('a connection with other requests on it, by the %s ingr
     expect([heard[0].bytesRead, heard[0].bytesWritten]).toEqual([sent, received]);
   });
 
-  test('brings the body of a request for the application, and what is pipelined behind it', async () => {
+  test('delivers the body of a request for the application, and the requests pipelined behind it', async () => {
     const { server } = await start();
     const connection = server.connect();
     await connection.request('GET', '/s/info');
@@ -87,7 +87,7 @@ describe.each(ingresses)('a connection with other requests on it, by the %s ingr
     expect(JSON.parse(await (await connection.response()).rest()).visits).toBe(2);
   });
 
-  test('brings a request that comes in pieces', async () => {
+  test('delivers a request for the application that arrives byte by byte', async () => {
     const { server } = await start();
     const connection = server.connect();
     await connection.request('GET', '/s/info');
@@ -98,7 +98,7 @@ describe.each(ingresses)('a connection with other requests on it, by the %s ingr
     expect(JSON.parse(await (await connection.response()).rest()).visits).toBe(1);
   });
 
-  test("may become another's websocket", async () => {
+  test('can be upgraded by the application', async () => {
     const { server } = await start();
     server.http.on('upgrade', (request, socket) => {
       if (request.url === '/mine') socket.end('HTTP/1.1 101 Mine\r\n\r\nhello');
@@ -112,7 +112,7 @@ describe.each(ingresses)('a connection with other requests on it, by the %s ingr
     expect(await connection.end()).toBe('hello');
   });
 
-  test('is shown to a listener that a request has put on its socket', async () => {
+  test("emits 'end' for a listener that an earlier request has added to its socket", async () => {
     let ended = 0;
     const app = (request, response) => {
       request.socket.once('end', () => ended++);
@@ -133,7 +133,7 @@ describe.each(ingresses)('a connection with other requests on it, by the %s ingr
     expect(ended).toBe(1);
   });
 
-  test('whose address a proxy protocol has told stays that of the client', async () => {
+  test('keeps the client address that a proxy protocol has set', async () => {
     const { server, heard } = await start();
     server.http.prependListener('connection', (socket) => {
       Object.defineProperty(socket, 'remoteAddress', { value: '203.0.113.7' });
@@ -150,7 +150,7 @@ describe.each(ingresses)('a connection with other requests on it, by the %s ingr
     ws.abort();
   });
 
-  test('belongs to the net.Server in front that has accepted it', async () => {
+  test('belongs to the net.Server that has accepted it', async () => {
     const { server } = await start();
     const front = net.createServer((socket) => server.http.emit('connection', socket));
     front.listen(0, '127.0.0.1');
@@ -174,14 +174,14 @@ describe.each(ingresses)('a connection with other requests on it, by the %s ingr
     let isClosed = false;
     const closed = once(front, 'close').then(() => (isClosed = true));
     front.close();
-    // A round trip later it still waits for the connection.
+    // After a round trip it still waits for the connection.
     expect(JSON.parse(await get('/page')).visits).toBe(3);
     expect(isClosed).toBe(false);
     agent.destroy();
     await closed;
   });
 
-  test('whose requests another server passes on lives by the limits of that one', async () => {
+  test('has the timeouts of the http server that passes its requests on', async () => {
     const { server } = await start();
     const front = http.createServer((...args) => server.http.emit('request', ...args));
     front.keepAliveTimeout = 0;
@@ -201,7 +201,7 @@ describe.each(ingresses)('a connection with other requests on it, by the %s ingr
     await closed;
   });
 
-  test("'clientError' tells of a body that breaks off", async () => {
+  test("emits 'clientError' for a body that breaks off", async () => {
     const { server } = await start();
     const errors = [];
     server.http.on('clientError', (error, socket) => {
@@ -219,7 +219,7 @@ describe.each(ingresses)('a connection with other requests on it, by the %s ingr
     expect(errors).toEqual([['HPE_INVALID_EOF_STATE', 'Parse Error', reason, 0]]);
   });
 
-  test("'clientError' tells of a request that takes too long", async () => {
+  test("emits 'clientError' for a request that takes too long", async () => {
     const limits = { headersTimeout: 100, requestTimeout: 100, connectionsCheckingInterval: 10 };
     const { server, heard } = await start(limits);
     const errors = [];
@@ -242,7 +242,7 @@ describe.each(ingresses)('a connection with other requests on it, by the %s ingr
       'POST /s/0/a/xhr_send HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n["',
     ],
     ['while a stream is open', 'POST /s/0/a/xhr_streaming HTTP/1.1\r\nHost: x\r\n\r\n'],
-  ])("'clientError' tells of a client that resets it %s", async (_, begun) => {
+  ])("emits 'clientError' for a client that resets it %s", async (_, begun) => {
     const { server, heard } = await start();
     const errors = [];
     server.http.on('clientError', (error, socket) => {
@@ -253,7 +253,7 @@ describe.each(ingresses)('a connection with other requests on it, by the %s ingr
     await connection.request('GET', '/s/info');
     if (begun) connection.wire.write(begun);
     if (begun.includes('streaming')) await connection.response();
-    // By then what has been sent has been read.
+    // By then the server has read what was sent.
     for (let i = 0; i < 3; i++) await server.get('/s/');
     const closed = new Promise((resolve) => heard[0].on('close', resolve));
     connection.wire.socket.resetAndDestroy();
@@ -264,7 +264,7 @@ describe.each(ingresses)('a connection with other requests on it, by the %s ingr
     ]);
   });
 
-  test('is a socket as any other to who looks at it', async () => {
+  test('has a socket with the properties of any other', async () => {
     const { server, heard } = await start();
     const connection = server.connect();
     connection.send('POST', `${server.session('/s')}/xhr_streaming`);
@@ -285,7 +285,7 @@ describe.each(ingresses)('a connection with other requests on it, by the %s ingr
     ['destroy()', (socket) => socket.destroy(), false],
     ['destroy(error)', (socket) => socket.destroy(new Error('on purpose')), true],
     ['resetAndDestroy()', (socket) => socket.resetAndDestroy(), false],
-  ])("%s has it end with 'close', behind that of its server", async (_, end, hadError) => {
+  ])("%s of its socket emits 'close', after that of the server", async (_, end, hadError) => {
     const { server, heard } = await start();
     const connection = server.connect();
     connection.send('POST', `${server.session('/s')}/xhr_streaming`);
@@ -299,7 +299,7 @@ describe.each(ingresses)('a connection with other requests on it, by the %s ingr
     expect(events).toEqual([['server'], ['socket', hadError]]);
   });
 
-  test('that is destroyed by the application is over, wherever it is', async () => {
+  test('ends when the application destroys its socket, in Rust or in Node', async () => {
     const { server, heard } = await start();
     const away = server.connect();
     await away.request('GET', '/s/info');
@@ -314,7 +314,7 @@ describe.each(ingresses)('a connection with other requests on it, by the %s ingr
 });
 
 test.each(ingresses)(
-  'several http servers may share connections, by the %s ingress',
+  'connections are returned to their own http server, by the %s ingress',
   async (ingress) => {
     const service = {
       install: (httpServer, library) =>

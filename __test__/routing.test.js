@@ -4,7 +4,7 @@ const { AsyncLocalStorage } = require('async_hooks');
 const { deviation, ingresses, sockjs } = require('./support/library');
 const { startEcho, startServer, startService } = require('./support/server');
 
-/** @type {import('http').RequestListener} an application that says what it was asked */
+/** @type {import('http').RequestListener} answers with method, target and body of the request */
 function app(req, res) {
   let body = '';
   req.on('data', (chunk) => (body += chunk));
@@ -18,7 +18,7 @@ const install = (httpServer, library, options) => {
 };
 
 describe.each(ingresses)('routing, by the %s ingress', (ingress) => {
-  test('requests that are not under the prefix reach the application untouched', async () => {
+  test('requests that are not under the prefix reach the application unchanged', async () => {
     const server = await startServer(ingress, { install, app });
     for (const target of ['/', '/other', '/sx', '/S/', '/s?x', '/x/s/info', '//s/info']) {
       expect((await server.get(target)).body).toBe(`app: GET ${target} `);
@@ -28,15 +28,15 @@ describe.each(ingresses)('routing, by the %s ingress', (ingress) => {
     expect((await server.get('/s/?x')).body).toBe('Welcome to SockJS!\n');
   });
 
-  test('ours and theirs share a keep-alive connection', async () => {
+  test('requests of SockJS and of the application share a keep-alive connection', async () => {
     const server = await startServer(ingress, { install, app });
     const session = server.session('/s');
     const connection = server.connect();
     for (let i = 0; i < 5; i++) {
       const opened = await connection.request('POST', `${session}${i}/xhr`);
       expect(opened.body).toBe('o\n');
-      const theirs = await connection.request('POST', '/form', { body: `round ${i}` });
-      expect(theirs.body).toBe(`app: POST /form round ${i}`);
+      const other = await connection.request('POST', '/form', { body: `round ${i}` });
+      expect(other.body).toBe(`app: POST /form round ${i}`);
       const body = `["${i}"]`;
       const sent = await connection.request('POST', `${session}${i}/xhr_send`, { body });
       expect(sent.status).toBe(204);
@@ -46,7 +46,7 @@ describe.each(ingresses)('routing, by the %s ingress', (ingress) => {
     }
   });
 
-  test('ours and theirs may be pipelined', async () => {
+  test('requests of SockJS and of the application can be pipelined', async () => {
     const server = await startServer(ingress, { install, app });
     const session = server.session('/s');
     const connection = server.connect();
@@ -60,7 +60,7 @@ describe.each(ingresses)('routing, by the %s ingress', (ingress) => {
     expect(answers).toEqual(['o\n', 'app: POST /a A', '', 'app: GET /b ', 'a["x"]\n']);
   });
 
-  test('a large body of theirs may follow ours, in many segments', async () => {
+  test('a large body for the application can follow a SockJS request', async () => {
     const server = await startServer(ingress, { install, app });
     const connection = server.connect();
     await connection.request('GET', '/s/');
@@ -69,7 +69,7 @@ describe.each(ingresses)('routing, by the %s ingress', (ingress) => {
     expect((await connection.request('GET', '/s/')).body).toBe('Welcome to SockJS!\n');
   });
 
-  test('theirs may upgrade the connection that ours came on', async () => {
+  test('the application can upgrade a connection after a SockJS request', async () => {
     const server = await startServer(ingress, {
       app,
       install(httpServer, library) {
@@ -85,10 +85,10 @@ describe.each(ingresses)('routing, by the %s ingress', (ingress) => {
 
     const connection = server.connect();
     await connection.request('GET', '/s/');
-    connection.send('GET', '/theirs', { headers: { Connection: 'Upgrade', Upgrade: 'x' } });
+    connection.send('GET', '/app', { headers: { Connection: 'Upgrade', Upgrade: 'x' } });
     const response = await connection.response();
     expect(response.status).toBe(101);
-    expect(response.headers['x-url']).toBe('/theirs');
+    expect(response.headers['x-url']).toBe('/app');
 
     const own = server.connect();
     await own.request('GET', '/s/');
@@ -103,14 +103,14 @@ describe.each(ingresses)('routing, by the %s ingress', (ingress) => {
     expect((await own.response()).status).toBe(101);
   });
 
-  test('the prefix is an expression: a class', async () => {
+  test('the prefix is a regular expression', async () => {
     const server = await startEcho(ingress, { prefix: '[/]e[ck]ho' });
     expect((await server.get('/echo/')).body).toBe('Welcome to SockJS!\n');
     expect((await server.post(`${server.session('/ekho')}/xhr`)).body).toBe('o\n');
     expect((await server.accept()).conn.prefix).toBe('[/]e[ck]ho');
   });
 
-  test('the prefix may match anywhere in the target', async () => {
+  test('the prefix can match anywhere in the target', async () => {
     const server = await startEcho(ingress, { prefix: '.*/__sockjs__(?:/[no]=\\w+)?' });
     for (const prefix of [
       '/__sockjs__',
@@ -132,26 +132,26 @@ describe.each(ingresses)('routing, by the %s ingress', (ingress) => {
     expect((await server.post('/__sockjs__/n=x/000/a/xhr')).body).toBe('a["a"]\n');
   });
 
-  test('a prefix that may be anything leaves the session part alone', async () => {
+  test('a prefix with an optional segment does not match the session part', async () => {
     const server = await startEcho(ingress, { prefix: '/(?:[^/]+)?' });
     expect((await server.post(`${server.session('/app')}/xhr`)).body).toBe('o\n');
     expect((await server.post(`${server.session('/app')}/xhr`)).body).toBe('o\n');
   });
 
-  test('without a prefix every path is ours', async () => {
+  test('an empty prefix matches every path', async () => {
     const server = await startService(ingress, { prefix: '' }, undefined, { app });
     expect((await server.get('/')).body).toBe('Welcome to SockJS!\n');
     expect((await server.get('/other')).body).toBe('404 Error: Page not found\n');
     expect((await server.post(`${server.session('')}/xhr`)).body).toBe('o\n');
   });
 
-  test('a backslash in the path counts as a slash, once the prefix has matched', async () => {
+  test('a backslash in the path counts as a slash after the prefix', async () => {
     const server = await startServer(ingress, { install, app });
     expect((await server.post('/s/0\\back/xhr')).body).toBe('o\n');
     expect((await server.get('\\s/info')).status).not.toBe(200);
   });
 
-  test('installHandlers answers true and may be called several times', async () => {
+  test('installHandlers returns true and can be called several times', async () => {
     const results = [];
     const server = await startServer(ingress, {
       app,
@@ -204,7 +204,7 @@ describe.each(ingresses)('routing, by the %s ingress', (ingress) => {
     expect((await one.post(`${session}/xhr`)).body).toBe('a["a"]\n');
   });
 
-  test('request listeners added later also see our requests', async () => {
+  test('request listeners added later also see SockJS requests', async () => {
     const seen = [];
     const server = await startServer(ingress, { install, app });
     await server.get('/s/');
@@ -215,7 +215,7 @@ describe.each(ingresses)('routing, by the %s ingress', (ingress) => {
     expect(seen).toEqual(['/s/', '/s/info']);
   });
 
-  test('a listener added later is seen by connections that are open already', async () => {
+  test('a request listener added later sees requests of open connections', async () => {
     const seen = [];
     const server = await startServer(ingress, { install, app });
     const connection = server.connect();
@@ -225,7 +225,7 @@ describe.each(ingresses)('routing, by the %s ingress', (ingress) => {
     expect(seen).toEqual(['/s/info']);
   });
 
-  test('req.url is read when the call comes: a wrapper may have rewritten it', async () => {
+  test('req.url is read when the handler is called, so a wrapper can rewrite it', async () => {
     const server = await startServer(ingress, { install });
     for (const event of ['request', 'upgrade']) {
       const listeners = server.http.listeners(event);
@@ -254,7 +254,7 @@ describe.each(ingresses)('routing, by the %s ingress', (ingress) => {
     expect(stores).toEqual(['/s/0/context/xhr']);
   });
 
-  test('getHandler() and middleware() answer whether the request is theirs', async () => {
+  test('handlers of getHandler() and middleware() return whether they serve the request', async () => {
     let middleware;
     const server = await startServer(ingress, {
       install(httpServer, library) {
@@ -263,12 +263,12 @@ describe.each(ingresses)('routing, by the %s ingress', (ingress) => {
         middleware = service.middleware({ prefix: '/m' });
         const handler = service.listener().getHandler();
         httpServer.on('request', (req, res) => {
-          const ours = [handler(req, res), middleware(req, res, () => res.end('never'))];
-          if (!ours.includes(true)) res.end(`app: ${ours}`);
+          const served = [handler(req, res), middleware(req, res, () => res.end('never'))];
+          if (!served.includes(true)) res.end(`app: ${served}`);
         });
         httpServer.on('upgrade', (req, socket, head) => {
-          const ours = handler(req, socket, head) || middleware.upgrade(req, socket, head);
-          if (!ours) socket.destroy();
+          const served = handler(req, socket, head) || middleware.upgrade(req, socket, head);
+          if (!served) socket.destroy();
         });
       },
     });
@@ -285,7 +285,7 @@ describe.each(ingresses)('routing, by the %s ingress', (ingress) => {
     }
   });
 
-  test('a poll that waits has its head written, for a timeout in front of it to see', async () => {
+  test('a waiting poll has its head written, so that a timeout middleware sees headersSent', async () => {
     const service = sockjs.createServer({ prefix: '/s', log: () => {} });
     const middleware = service.middleware();
     const written = [];
@@ -306,7 +306,7 @@ describe.each(ingresses)('routing, by the %s ingress', (ingress) => {
     await poll.catch(() => {});
   });
 
-  test('a response that was wrapped or written to before us is used as it is', async () => {
+  test('headers that were set before the handler are sent', async () => {
     const server = await startServer(ingress, { install });
     const [listener] = server.http.listeners('request');
     server.http.removeAllListeners('request');
@@ -319,7 +319,7 @@ describe.each(ingresses)('routing, by the %s ingress', (ingress) => {
     expect(response.body).toBe('o\n');
   });
 
-  test('listen() makes a server with its handlers installed', async () => {
+  test('listen() creates a server and installs its handlers', async () => {
     let service;
     const server = await startServer(ingress, {
       app,
@@ -334,7 +334,7 @@ describe.each(ingresses)('routing, by the %s ingress', (ingress) => {
     );
   });
 
-  test('options has the defaults of 0.3.24 and what was given', () => {
+  test('server.options has the defaults of 0.3.24 and the given options', () => {
     const { options } = sockjs.createServer({ prefix: '/x', extra: 1 });
     expect(options).toMatchObject({
       prefix: '/x',

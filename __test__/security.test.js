@@ -1,14 +1,14 @@
 'use strict';
 
 /*
- * What docs/security.md says of strangers and that no other suite shows.
+ * Claims of docs/security.md that no other suite tests.
  */
 
 const { addition, ingresses } = require('./support/library');
 const { startEcho, startService } = require('./support/server');
 const { every, open } = require('./support/transports');
 
-describe.each(ingresses)('a service for strangers, by the %s ingress', (ingress) => {
+describe.each(ingresses)('a public service, by the %s ingress', (ingress) => {
   test.each(every)('counts a client of %s against maxConnections', async (_, transport) => {
     const server = await startEcho(ingress);
     const first = await open(server, transport);
@@ -28,18 +28,18 @@ describe.each(ingresses)('a service for strangers, by the %s ingress', (ingress)
     await server.request('POST', `${session}/xhr`, { headers });
     const { conn } = await server.accept();
     expect(conn.headers).toEqual({ host: 'localhost', 'x-real-ip': '::1' });
-    // What a client says of its address is passed on, and not believed.
+    // A header with an address is passed on, and does not change remoteAddress.
     expect(conn.remoteAddress).toBe('127.0.0.1');
   });
 
-  test('sets a cookie that proves nothing', async () => {
+  test('returns any JSESSIONID that a client sends', async () => {
     const server = await startService(ingress, { jsessionid: true });
     const headers = { Cookie: 'JSESSIONID=anything; other=secret' };
     const { headers: answer } = await server.post(`${server.session('/s')}/xhr`, '', headers);
     expect(answer['set-cookie']).toBe('JSESSIONID=anything; path=/');
   });
 
-  test('tells a send whether a session is there, and lets whoever knows its name speak', async () => {
+  test('delivers messages of everyone who knows the session id, and answers 404 to others', async () => {
     const server = await startEcho(ingress);
     const session = server.session('/s');
     await server.post(`${session}/xhr`);
@@ -51,12 +51,12 @@ describe.each(ingresses)('a service for strangers, by the %s ingress', (ingress)
     expect(other.status).toBe(404);
   });
 
-  test('lets nobody speak into the session of a websocket', async () => {
+  test('delivers no xhr_send to the session of a websocket', async () => {
     const server = await startEcho(ingress);
     const session = server.session('/s');
     await server.websocket(`${session}/websocket`);
     expect((await server.post(`${session}/xhr_send`, '["hello"]')).status).toBe(404);
-    // A receiver of the same name has a session of its own.
+    // A poll with the same session id opens a session of its own.
     expect((await server.post(`${session}/xhr`)).body).toBe('o\n');
   });
 
@@ -72,7 +72,7 @@ describe.each(ingresses)('a service for strangers, by the %s ingress', (ingress)
     await expect(server.websocket('/s/websocket')).rejects.toThrow('refused: 404');
   });
 
-  test('may be framed by every page, and answers scripts as scripts only', async () => {
+  test('can be framed by every page, and answers jsonp only with plain callback names', async () => {
     const server = await startEcho(ingress);
     const iframe = await server.get('/s/iframe.html');
     expect(iframe.headers).not.toHaveProperty('x-frame-options');

@@ -1,7 +1,8 @@
 'use strict';
 
 /*
- * What the methods of an http server mean for clients of every transport (docs/compatibility.md, "The http server").
+ * close(), getConnections(), closeAllConnections() and closeIdleConnections() of an http server, with clients of every
+ * transport (docs/compatibility.md, "The http server").
  */
 
 const { once } = require('events');
@@ -18,23 +19,27 @@ const dropsIdle = Number(process.versions.node.split('.')[0]) >= 19;
 const countConnections = ({ http }) => promisify(http.getConnections.bind(http))();
 
 /**
+ * Waits until the server has `count` connections: 'close' of a session may come before that of its socket.
+ *
  * @param {import('./support/server').TestServer} server
- * @param {number} count how many connections it is to have now, or soon: 'close' of a session may come
- *   before that of its socket
+ * @param {number} count
  */
 async function untilConnections(server, count) {
   while ((await countConnections(server)) !== count) await new Promise(setImmediate);
 }
 
-/** @param {import('./support/server').TestServer} server one that closes */
-function ending(server) {
+/**
+ * @param {import('./support/server').TestServer} server
+ * @returns whether the http server has closed, and a promise of it
+ */
+function watchClose(server) {
   const end = { over: false };
   end.promise = once(server.http, 'close').then(() => (end.over = true));
   return end;
 }
 
 /**
- * One client of each transport.
+ * Opens one client of each transport.
  *
  * @param {import('./support/server').TestServer} server
  * @param {typeof every} [some]
@@ -46,46 +51,46 @@ async function receiveAll(server, some = every) {
 }
 
 /** @param {Awaited<ReturnType<typeof receive>>} client */
-async function expectService({ peer, wire }) {
+async function expectServed({ peer, wire }) {
   peer.conn.write('still served');
   await wire.read(() => wire.buffer.includes('still served') || undefined, 'the message');
 }
 
 describe.each(ingresses)('an http server, by the %s ingress', (ingress) => {
-  test.each(every)('close() waits for a client of %s, and serves it on', async (_, transport) => {
+  test.each(every)('close() waits for a client of %s and serves it', async (_, transport) => {
     const server = await startService(ingress, { disconnect_delay: 100 });
     const client = await receive(server, transport);
-    const end = ending(server);
+    const end = watchClose(server);
     server.http.close();
     await delay(20);
     expect(end.over).toBe(false);
     expect(client.peer.conn.readyState).toBe(1);
-    await expectService(client);
+    await expectServed(client);
     client.socket.destroy();
     await end.promise;
     await client.peer.until('close');
     expect(client.peer.events).toEqual([['end'], ['close']]);
   });
 
-  test.each(every)('close() is over when a client of %s has gone', async (_, transport) => {
+  test.each(every)('close() completes when a client of %s has left', async (_, transport) => {
     const server = await startService(ingress, { disconnect_delay: 60_000 });
     const { peer, socket } = await receive(server, transport);
-    const end = ending(server);
+    const end = watchClose(server);
     server.http.close();
     socket.destroy();
     await Promise.all([end.promise, peer.until('close')]);
     expect(peer.events).toEqual([['end'], ['close']]);
   });
 
-  test.each(every)('close() is over when %s is closed by the server', async (_, transport) => {
+  test.each(every)('close() completes when the server closes %s', async (_, transport) => {
     const server = await startService(ingress, { disconnect_delay: 20 });
     const { peer, socket, wire } = await receive(server, transport);
-    const end = ending(server);
+    const end = watchClose(server);
     server.http.close();
     peer.conn.close();
     const over = transport.upgraded ? 'Normal closure' : '\r\n0\r\n\r\n';
     await wire.read(() => wire.buffer.includes(over) || undefined, 'the end');
-    // Behind a response the connection is idle, behind a close frame the client's to end.
+    // After a response the connection is idle; after a close frame the client has to end it.
     socket.end();
     await Promise.all([end.promise, peer.until('close')]);
     expect(peer.events).toEqual([['end'], ['close']]);
@@ -99,7 +104,7 @@ describe.each(ingresses)('an http server, by the %s ingress', (ingress) => {
       peer.conn.write('answer');
       await connection.response().then((response) => response.rest());
       expect(await countConnections(server)).toBe(1);
-      const end = ending(server);
+      const end = watchClose(server);
       server.http.close();
       if (!dropsIdle) server.http.closeIdleConnections();
       await Promise.all([connection.end(), end.promise]);
@@ -108,7 +113,7 @@ describe.each(ingresses)('an http server, by the %s ingress', (ingress) => {
     },
   );
 
-  test('getConnections() counts a client of each transport once, until it has gone', async () => {
+  test('getConnections() counts a client of each transport once, until it has left', async () => {
     const server = await startService(ingress);
     const clients = [];
     for (const [, transport] of every) {
@@ -123,7 +128,7 @@ describe.each(ingresses)('an http server, by the %s ingress', (ingress) => {
     }
   });
 
-  test('a connection that came back to the application is known by its address', async () => {
+  test("a connection returned to Node is the one of its 'connection' event", async () => {
     const app = (req, res) => res.write('begun');
     const server = await startService(ingress, {}, undefined, { app });
     const sockets = new Map();
@@ -152,27 +157,27 @@ describe.each(ingresses)('an http server, by the %s ingress', (ingress) => {
       await Promise.all([peer.until('close'), wire.end()]);
       expect(peer.events).toEqual([['end'], ['close']]);
     }
-    for (const client of others) await expectService(client);
+    for (const client of others) await expectServed(client);
     expect(await countConnections(server)).toBe(others.length);
   });
 
-  test('closeAllConnections() lets close() be over', async () => {
+  test('close() completes after closeAllConnections()', async () => {
     const server = await startService(ingress, { disconnect_delay: 60_000 });
     const clients = await receiveAll(server, requests);
-    const end = ending(server);
+    const end = watchClose(server);
     server.http.close();
     server.http.closeAllConnections();
     await Promise.all([end.promise, ...clients.map(({ peer }) => peer.until('close'))]);
   });
 
-  test('closeIdleConnections() leaves clients of all transports alone', async () => {
+  test('closeIdleConnections() ends no client of any transport', async () => {
     const server = await startService(ingress);
     const clients = await receiveAll(server);
     const idle = server.connect();
     await idle.request('GET', '/s/info');
     server.http.closeIdleConnections();
     await idle.end();
-    for (const client of clients) await expectService(client);
+    for (const client of clients) await expectServed(client);
     expect(clients.map(({ peer }) => peer.events)).toEqual(clients.map(() => []));
   });
 

@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * Which of didTimeout and didClose a session calls on itself, and when: packages such as shoe replace both,
+ * Which of didTimeout() and didClose() a session calls when it ends, and how often: packages such as shoe replace both,
  * and end their connection in them.
  */
 
@@ -9,12 +9,12 @@ const { ingresses } = require('./support/library');
 const { startService } = require('./support/server');
 const { every, polls, receive, requests } = require('./support/transports');
 
-describe.each(ingresses)('the end of a session, by the %s ingress', (ingress) => {
+describe.each(ingresses)('didTimeout or didClose is called, by the %s ingress', (ingress) => {
   /**
-   * Opens a session whose methods are replaced as shoe does it.
+   * Opens a session and replaces its methods, as shoe does.
    *
    * @param {object} transport
-   * @param {(conn: object) => void} [inside] what the replacement does before it calls on
+   * @param {(conn: object) => void} [inside] what the replacement does before it calls the original
    */
   async function start(transport, inside = () => {}) {
     const server = await startService(ingress, { disconnect_delay: 200 });
@@ -32,18 +32,19 @@ describe.each(ingresses)('the end of a session, by the %s ingress', (ingress) =>
     return { client, peer, calls };
   }
 
-  /** @param {object} transport */
-  const own = (transport) => (transport.protocol === 'websocket-raw' ? 'didClose' : 'didTimeout');
+  /** @returns {string} the method that a session of the transport calls */
+  const methodOf = (transport) =>
+    transport.protocol === 'websocket-raw' ? 'didClose' : 'didTimeout';
 
-  test.each(every)('%s: once when the client goes', async (name, transport) => {
+  test.each(every)('%s: once when the client leaves', async (name, transport) => {
     const { client, peer, calls } = await start(transport);
     client.socket.destroy();
     await peer.until('close');
-    expect(calls).toEqual([`${own(transport)} 1`]);
+    expect(calls).toEqual([`${methodOf(transport)} 1`]);
     expect(peer.events).toEqual([['end'], ['close']]);
   });
 
-  test.each(every)('%s: once when it ends its connection in it', async (name, transport) => {
+  test.each(every)('%s: once when it ends the connection itself', async (name, transport) => {
     let closed = 0;
     const { client, peer, calls } = await start(transport, (conn) => {
       conn.on('close', () => closed++);
@@ -51,12 +52,12 @@ describe.each(ingresses)('the end of a session, by the %s ingress', (ingress) =>
     });
     client.socket.destroy();
     await peer.until('close');
-    expect(calls).toEqual([`${own(transport)} 1`]);
+    expect(calls).toEqual([`${methodOf(transport)} 1`]);
     expect(peer.events).toEqual([['end'], ['close']]);
     expect([closed, peer.conn.readyState]).toEqual([1, 3]);
   });
 
-  test.each(every)('%s: once when it destroys its connection in it', async (name, transport) => {
+  test.each(every)('%s: once when it destroys the connection itself', async (name, transport) => {
     let seen;
     const destroyed = new Promise((resolve) => (seen = resolve));
     const { client, peer, calls } = await start(transport, (conn) => {
@@ -65,7 +66,7 @@ describe.each(ingresses)('the end of a session, by the %s ingress', (ingress) =>
     });
     client.socket.destroy();
     await destroyed;
-    expect(calls).toEqual([`${own(transport)} 1`]);
+    expect(calls).toEqual([`${methodOf(transport)} 1`]);
     expect(peer.conn.readyState).toBe(3);
     expect(peer.events).toEqual([]);
   });
@@ -74,8 +75,8 @@ describe.each(ingresses)('the end of a session, by the %s ingress', (ingress) =>
     const { client, peer, calls } = await start(transport, (conn) => conn.destroy());
     const ended = new Promise((resolve) => {
       const session = peer.conn._session;
-      const end = session[own(transport)];
-      session[own(transport)] = function replaced() {
+      const end = session[methodOf(transport)];
+      session[methodOf(transport)] = function replaced() {
         end.call(this);
         resolve();
       };
@@ -85,21 +86,18 @@ describe.each(ingresses)('the end of a session, by the %s ingress', (ingress) =>
     expect(calls).toEqual(atOnce ? ['didTimeout 2'] : []);
     if (transport.protocol === 'websocket-raw') client.socket.destroy();
     await ended;
-    expect(calls).toEqual([`${own(transport)} 2`]);
+    expect(calls).toEqual([`${methodOf(transport)} 2`]);
   });
 
-  test.each(requests)(
-    '%s: once after close() and the end of its client',
-    async (name, transport) => {
-      const { client, peer, calls } = await start(transport);
-      peer.conn.close();
-      client.socket.destroy();
-      await peer.until('close');
-      expect(calls).toEqual(['didTimeout 2']);
-    },
-  );
+  test.each(requests)('%s: once when the client leaves after close()', async (name, transport) => {
+    const { client, peer, calls } = await start(transport);
+    peer.conn.close();
+    client.socket.destroy();
+    await peer.until('close');
+    expect(calls).toEqual(['didTimeout 2']);
+  });
 
-  test.each(polls)('%s: once when nobody polls any more', async (name, transport) => {
+  test.each(polls)('%s: once when no further poll comes', async (name, transport) => {
     const { peer, calls } = await start(transport, (conn) => conn.destroy());
     const { conn } = peer;
     // Answers the poll.

@@ -11,7 +11,7 @@ describe.each(ingresses)('session URLs, by the %s ingress', (ingress) => {
   });
 
   test.each(['/a/a', '/_/_', '/1/1', '/abcdefgh_i-j%20/abcdefg_i-j%20', '/a/b%2Fc'])(
-    'server and session may be anything: %s',
+    'server and session can be any text: %s',
     async (session) => {
       const response = await server.post(`/echo${session}/xhr`);
       expect(response.status).toBe(200);
@@ -27,14 +27,14 @@ describe.each(ingresses)('session URLs, by the %s ingress', (ingress) => {
   });
 
   test.each(['//', '/a./a', '/a/a.', '/./.', '/', '///', '/a', '/a/b/c', '//a', '/a/'])(
-    'but neither empty nor with a dot nor of another number of parts: %s',
+    'empty parts, parts with a dot and another number of parts get 404: %s',
     async (part) => {
       expect((await server.get(`/echo${part}/xhr`)).status).toBe(404);
       expect((await server.post(`/echo${part}/xhr`)).status).toBe(404);
     },
   );
 
-  test('the server part does not belong to the identity of a session', async () => {
+  test('the server part does not identify a session', async () => {
     const id = crypto.randomUUID();
     expect((await server.post(`/echo/000/${id}/xhr`)).body).toBe('o\n');
     const sent = await server.post(`/echo/000/${id}/xhr_send`, '["a"]');

@@ -12,7 +12,7 @@ const { OPCODE } = require('./support/websocket-client');
 
 const lasting = every.filter(([, transport]) => !transport.polls);
 
-describe.each(ingresses)('delays that are small, by the %s ingress', (ingress) => {
+describe.each(ingresses)('small delays, by the %s ingress', (ingress) => {
   test.each(polls)('disconnect_delay 1 ends a session of %s between two polls', async (_, poll) => {
     const server = await startService(ingress, { disconnect_delay: 1 });
     const { connection, session } = await open(server, poll);
@@ -25,7 +25,7 @@ describe.each(ingresses)('delays that are small, by the %s ingress', (ingress) =
     }
   });
 
-  test.each(lasting)('disconnect_delay 1 does not end one of %s that receives', async (_, each) => {
+  test.each(lasting)('disconnect_delay 1 does not end an open %s', async (_, each) => {
     const server = await startService(ingress, { disconnect_delay: 1 });
     const { peer, wire } = await receive(server, each);
     await delay(20);
@@ -34,7 +34,7 @@ describe.each(ingresses)('delays that are small, by the %s ingress', (ingress) =
     expect(peer.events).toEqual([]);
   });
 
-  test.each(streams)('disconnect_delay 1 ends one of %s after close()', async (_, transport) => {
+  test.each(streams)('disconnect_delay 1 ends %s after close()', async (_, transport) => {
     const server = await startService(ingress, { disconnect_delay: 1 });
     const { connection, peer, wire } = await receive(server, transport);
     expect(peer.conn.close(3000, 'Enough')).toBe(true);

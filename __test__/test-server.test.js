@@ -9,7 +9,7 @@ const { isOracle } = require('./support/library');
 
 const SERVER = path.join(__dirname, '..', 'examples', 'test_server', 'index.js');
 
-// It requires the library itself, so there is nothing of it to run on the oracle.
+// The example requires sockjs-rs itself, so it cannot run on the oracle.
 (isOracle ? describe.skip : describe)('examples/test_server', () => {
   test('says where it listens, serves, and ends cleanly with Ctrl-C', async () => {
     const child = new Child(SERVER, { env: { PORT: '0' } });
@@ -30,7 +30,7 @@ const SERVER = path.join(__dirname, '..', 'examples', 'test_server', 'index.js')
     client.disconnect();
   });
 
-  test('says in one line when the port is in use', async () => {
+  test('says in one line that the port is in use', async () => {
     const other = net.createServer().listen(0);
     await once(other, 'listening');
     const { port } = other.address();

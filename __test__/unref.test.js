@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * `unref()` of the http server and of the sockets in its 'connection' event: what keeps the process alive then.
+ * What keeps the process alive after `unref()` of the http server and of the sockets in its 'connection' event.
  */
 
 const { delay } = require('./support/wait');
@@ -26,7 +26,7 @@ describe.each(ingresses)(
       expect(await child.exit()).toEqual(ENDED);
     });
 
-    test('lives as long as a raw websocket when that is referenced again', async () => {
+    test('lives as long as a raw websocket whose socket is referenced again', async () => {
       const { child, client } = await serve('unref ref');
       const { socket } = await open(client, RAW[1]);
       await child.line(/^done$/);
@@ -47,7 +47,7 @@ describe.each(ingresses)(
       expect(await child.exit()).toEqual(ENDED);
     });
 
-    test('ends although a client may ask for more, of us or of the application', async () => {
+    test('ends although a keep-alive connection is open', async () => {
       const { child, client } = await serve('unref');
       const connection = client.connect();
       await connection.request('GET', '/s/info');

@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * Upgrade requests that have a body. Node has three ways to hand them over: it leaves the body on the
- * socket, it reads it into the request, or it hands over a stream of its own before the body is there.
+ * Upgrade requests that have a body. Depending on its version, Node leaves the body on the socket, reads it into the
+ * request, or passes a stream of its own before the body has arrived.
  */
 
 const http = require('http');
@@ -17,7 +17,7 @@ const HANDSHAKE =
   'Host: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
   'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==\r\n';
 
-/** The length of a body of 5 bytes, and its text on the wire. */
+/** The header for a body of 5 bytes, and its two parts as sent. */
 const FRAMINGS = {
   'a length': ['Content-Length: 5', (body) => [body.slice(0, 2), body.slice(2)]],
   chunks: [
@@ -26,10 +26,10 @@ const FRAMINGS = {
   ],
 };
 
-/** How the parts of a request come. */
+/** How a request arrives, in one or several segments. */
 const PIECES = {
   'in one segment': (head, parts) => [[head, ...parts].join('')],
-  'behind its head': (head, parts) => [head, parts.join('')],
+  'after its head': (head, parts) => [head, parts.join('')],
   'in pieces': (head, parts) => [head.slice(0, 30), head.slice(30) + parts[0], parts[1]],
 };
 
@@ -37,7 +37,7 @@ const CASES = Object.keys(FRAMINGS).flatMap((framing) =>
   Object.keys(PIECES).map((way) => [framing, way]),
 );
 
-/** What an application says about every body. */
+/** An application that answers with the body. */
 function app(request, response) {
   let body = '';
   request.setEncoding('utf8');
@@ -45,13 +45,13 @@ function app(request, response) {
   request.on('end', () => response.end(`${request.method} ${request.url} ${body}`));
 }
 
-/** Waits until something that a client has sent without being answered has been read. */
+/** Waits until the server has read what a client has sent: it has answered three later requests. */
 async function untilRead(server) {
   for (let i = 0; i < 3; i++) await server.get('/s/');
 }
 
 /**
- * Sends a request of which each piece arrives by itself.
+ * Sends a request in pieces that arrive one by one.
  *
  * @param {import('./support/server').TestServer} server
  * @param {string[]} pieces
@@ -65,7 +65,7 @@ async function send(server, pieces, connection = server.connect()) {
   return connection;
 }
 
-/** @returns the pieces of a request with a body of 5 bytes */
+/** @returns {string[]} the pieces of a request with a body of 5 bytes */
 function requestIn([framing, way], line, headers, body) {
   const [length, parts] = FRAMINGS[framing];
   return PIECES[way](`${line} HTTP/1.1\r\n${headers}${length}\r\n\r\n`, parts(body));
@@ -76,7 +76,7 @@ const settings = ingresses.flatMap((ingress) => [
   [`the ${ingress} ingress over TLS`, ingress, { secure: true }],
 ]);
 
-// On the oracle such a request ends the process, or stays unanswered for ever.
+// On the oracle such a request ends the process, or is never answered.
 (isOracle ? describe.skip : describe).each(settings)(
   'an upgrade request with a body, by %s',
   (_, ingress, setting) => {
@@ -102,7 +102,7 @@ const settings = ingresses.flatMap((ingress) => [
       expect(peer.messages).toEqual([1]);
     });
 
-    test.each(CASES)('with %s, %s, is the application’s with its body', async (...way) => {
+    test.each(CASES)('with %s, %s, reaches the application with its body', async (...way) => {
       const server = await startService(ingress, {}, undefined, { ...setting, app });
       const connection = await send(server, requestIn(way, 'POST /app', H2C, 'hello'));
       const response = await connection.response();
@@ -123,7 +123,7 @@ const settings = ingresses.flatMap((ingress) => [
       expect(await response.line()).toBe('a["x"]\n');
     });
 
-    test.each(CASES)('with %s, %s, is refused for what is no websocket', async (...way) => {
+    test.each(CASES)('with %s, %s, gets 400 on the route of a websocket', async (...way) => {
       const server = await startService(ingress, {}, undefined, setting);
       const connection = await send(server, requestIn(way, 'GET /s/websocket', H2C, 'hello'));
       expect((await connection.response()).status).toBe(400);
@@ -150,7 +150,7 @@ const settings = ingresses.flatMap((ingress) => [
       expect(peer.messages).toEqual(['b']);
     });
 
-    test.each(CASES)('with %s, %s, is answered when another is behind it', async (...way) => {
+    test.each(CASES)('with %s, %s, is answered when another is pipelined', async (...way) => {
       const server = await startService(ingress, {}, undefined, { ...setting, app });
       const sent = requestIn(way, 'POST /app', H2C, 'hello');
       sent[sent.length - 1] += 'GET /s/ HTTP/1.1\r\nHost: localhost\r\n\r\n';
@@ -159,7 +159,7 @@ const settings = ingresses.flatMap((ingress) => [
       await connection.end();
     });
 
-    test.each(CASES)('with %s, %s, leaves nothing of a client that goes', async (...way) => {
+    test.each(CASES)('with %s, %s, ends with a client that leaves', async (...way) => {
       const server = await startService(ingress, {}, undefined, { ...setting, app });
       for (const line of ['POST /s/0/0/xhr_send', 'POST /app', 'GET /s/websocket']) {
         const sent = requestIn(way, line, H2C, 'hello');
@@ -172,7 +172,7 @@ const settings = ingresses.flatMap((ingress) => [
       await server.stop();
     });
 
-    test.each(CASES)('with %s, %s, comes by one connection', async (...way) => {
+    test.each(CASES)("with %s, %s, emits each 'connection' and 'close' once", async (...way) => {
       const server = await startService(ingress, {}, undefined, { ...setting, app });
       const opened = [];
       const closed = [];
@@ -188,15 +188,15 @@ const settings = ingresses.flatMap((ingress) => [
       expect(new Set(closed).size).toBe(closed.length);
     });
 
-    test.each(Object.keys(FRAMINGS))('with %s may belong to a handshake', async (framing) => {
+    test.each(Object.keys(FRAMINGS))('with %s can be a handshake', async (framing) => {
       const server = await startService(ingress, {}, undefined, setting);
-      const way = [framing, 'behind its head'];
+      const way = [framing, 'after its head'];
       const frame = encodeFrame({ payload: 'message' });
       const [head] = requestIn(way, 'GET /s/websocket', HANDSHAKE, 'hello');
       const connection = await send(server, [head]);
       expect((await connection.response()).status).toBe(101);
       const { conn } = await server.accept();
-      // What comes is the body for some versions of Node, and a frame for others.
+      // Some versions of Node read this as the body, others as a frame.
       connection.wire.write(frame);
       conn.write('to the client');
       await connection.wire.read(
@@ -213,28 +213,31 @@ const upgradeCallback = 'shouldUpgradeCallback' in http.createServer();
 
 // Node has it since 22.21.
 (upgradeCallback && !isOracle ? describe : describe.skip).each(ingresses)(
-  'what the application says about upgrades counts, by the %s ingress',
+  'shouldUpgradeCallback, by the %s ingress',
   (ingress) => {
     const handshake = `GET /s/websocket HTTP/1.1\r\n${HANDSHAKE}\r\n`;
 
-    test.each(CASES)('all: with %s, %s', async (...way) => {
-      const setting = { app, http: { shouldUpgradeCallback: () => true } };
-      const server = await startService(ingress, {}, undefined, setting);
-      const connection = await send(server, requestIn(way, 'POST /app', H2C, 'hello'));
-      expect(await (await connection.response()).rest()).toBe('POST /app hello');
-      await connection.end();
-      const websocket = await send(server, [handshake]);
-      expect((await websocket.response()).status).toBe(101);
-    });
+    test.each(CASES)(
+      'true: a request with %s, %s, is answered, and a websocket opens',
+      async (...way) => {
+        const setting = { app, http: { shouldUpgradeCallback: () => true } };
+        const server = await startService(ingress, {}, undefined, setting);
+        const connection = await send(server, requestIn(way, 'POST /app', H2C, 'hello'));
+        expect(await (await connection.response()).rest()).toBe('POST /app hello');
+        await connection.end();
+        const websocket = await send(server, [handshake]);
+        expect((await websocket.response()).status).toBe(101);
+      },
+    );
 
-    test('none: a handshake is an ordinary request', async () => {
+    test('false: a handshake is an ordinary request', async () => {
       const setting = { app, http: { shouldUpgradeCallback: () => false } };
       const server = await startService(ingress, {}, undefined, setting);
       const connection = await send(server, [handshake]);
       expect(await (await connection.response()).rest()).toBe('Not a valid websocket request');
     });
 
-    test('set later: a request that is no handshake is answered all the same', async () => {
+    test('set later: a request that is no handshake is answered', async () => {
       const server = await startService(ingress, {}, undefined, { app });
       server.http.shouldUpgradeCallback = () => true;
       for (const way of CASES) {
@@ -244,7 +247,7 @@ const upgradeCallback = 'shouldUpgradeCallback' in http.createServer();
       }
     });
 
-    test('it decides where somebody else listens for upgrades', async () => {
+    test('decides which requests another upgrade listener gets', async () => {
       const upgraded = jest.fn((request, socket) => socket.end('HTTP/1.1 418 Mine\r\n\r\n'));
       const asked = jest.fn((request) => request.url === '/mine');
       const server = await startServer(ingress, {
@@ -264,8 +267,8 @@ const upgradeCallback = 'shouldUpgradeCallback' in http.createServer();
   },
 );
 
-describe.each(ingresses)('by the %s ingress', (ingress) => {
-  test('CONNECT is ended, at first and behind a request that was ours', async () => {
+describe.each(ingresses)('unusual requests, by the %s ingress', (ingress) => {
+  test('CONNECT ends its connection, also after a SockJS request', async () => {
     const server = await startService(ingress, {}, undefined, { app });
     const connect = 'CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n';
     const first = await send(server, [connect]);
@@ -277,7 +280,7 @@ describe.each(ingresses)('by the %s ingress', (ingress) => {
     expect((await server.get('/s/')).status).toBe(200);
   });
 
-  test('a CONNECT that somebody listens for is his', async () => {
+  test('CONNECT goes to the listener of the application', async () => {
     const server = await startService(ingress, {}, undefined, { app });
     server.http.on('connect', (request, socket) => socket.end(`tunnel to ${request.url}`));
     const connect = 'CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n';
@@ -289,7 +292,7 @@ describe.each(ingresses)('by the %s ingress', (ingress) => {
     }
   });
 
-  test('what only a lenient parser reads is read', async () => {
+  test('with insecureHTTPParser an invalid header is accepted', async () => {
     const server = await startService(ingress, {}, undefined, {
       app,
       http: { insecureHTTPParser: true },
