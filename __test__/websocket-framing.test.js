@@ -113,7 +113,7 @@ describe.each(ingresses)('websocket framing, by the %s ingress', (ingress) => {
       ]);
     });
 
-    test('UTF-8 is judged when the message is complete', async () => {
+    test('UTF-8 is checked when the message is complete', async () => {
       const server = await startService(ingress);
       const ws = await open(server);
       const bytes = Buffer.from('["é"]');

@@ -1,7 +1,7 @@
 'use strict';
 
 const { deviation, ingresses, survival } = require('./support/library');
-const { startServer } = require('./support/server');
+const { startEcho, startServer } = require('./support/server');
 
 describe.each(ingresses)('websocket http errors, by the %s ingress', (ingress) => {
   let server;
@@ -9,7 +9,7 @@ describe.each(ingresses)('websocket http errors, by the %s ingress', (ingress) =
     server = await startServer(ingress);
   });
 
-  /** @returns the answer to a handshake that is refused, after the end of its connection */
+  /** Sends a handshake that is refused. @returns the answer, when the connection has ended */
   async function refused(target, options) {
     const connection = server.handshake(target, options);
     const response = await connection.response();
@@ -76,7 +76,7 @@ describe.each(ingresses)('websocket http errors, by the %s ingress', (ingress) =
     }
   });
 
-  test('raw: version 8 is refused by the handshake, any other before it', async () => {
+  test('a raw websocket of version 8 is refused by the handshake, another version before it', async () => {
     const send = (version) =>
       refused('/echo/websocket', { headers: { 'Sec-WebSocket-Version': version } });
     const eight = await send('8');
@@ -89,7 +89,7 @@ describe.each(ingresses)('websocket http errors, by the %s ingress', (ingress) =
     }
   });
 
-  test('where websockets are disabled their routes are not found', async () => {
+  test('routes of disabled websockets get 404', async () => {
     for (const target of ['/0/0/websocket', '/websocket']) {
       const plain = await server.get(`/disabled_websocket_echo${target}`);
       expect(plain.status).toBe(404);
@@ -111,7 +111,7 @@ describe.each(ingresses)('websocket http errors, by the %s ingress', (ingress) =
   deviation(3, 'hixie-75 is refused with 400', async () => {
     const hixie75 = { 'Sec-WebSocket-Version': undefined, 'Sec-WebSocket-Key': undefined };
     expect((await refused('/echo/0/0/websocket', { headers: hixie75 })).status).toBe(400);
-    // 0.3.24 takes empty keys of Hixie-76 for none.
+    // 0.3.24 treats empty keys of Hixie-76 as missing.
     const headers = { ...hixie75, 'Sec-WebSocket-Key1': '', 'Sec-WebSocket-Key2': '' };
     expect((await refused('/echo/0/0/websocket', { headers })).status).toBe(400);
   });
@@ -122,7 +122,7 @@ describe.each(ingresses)('websocket http errors, by the %s ingress', (ingress) =
     ['/echo/0/0/jsonp', 500, '"callback" parameter required'],
     ['/echo/0/0/xhr', 405, ''],
   ]) {
-    test(`an upgrade of ${target} is answered as without, and the connection ends`, async () => {
+    test(`an upgrade of ${target} is answered as a plain request, and the connection ends`, async () => {
       const response = await refused(target);
       expect(response.status).toBe(status);
       expect(response.body).toMatch(body);
@@ -132,7 +132,7 @@ describe.each(ingresses)('websocket http errors, by the %s ingress', (ingress) =
 
   survival(
     3,
-    'so is an upgrade of info, of the iframe page and of a preflight request',
+    'an upgrade of info, the iframe page or a preflight is answered as a plain request',
     async () => {
       const info = await refused('/echo/info');
       expect(info.status).toBe(200);
@@ -146,13 +146,20 @@ describe.each(ingresses)('websocket http errors, by the %s ingress', (ingress) =
     },
   );
 
-  survival(3, 'so is an upgrade of a stream, whose session ends with its connection', async () => {
-    const session = server.session('/echo');
-    const connection = server.handshake(`${session}/eventsource`);
-    const stream = await connection.response();
-    expect(stream.status).toBe(200);
-    expect(await stream.until('o\r\n\r\n')).toBe('\r\ndata: o\r\n\r\n');
-    await server.post(`${session}/xhr_send`, '["a"]');
-    expect(await stream.until('\r\n\r\n')).toBe('data: a["a"]\r\n\r\n');
-  });
+  survival(
+    3,
+    'an upgrade of a stream opens a session, which ends with its connection',
+    async () => {
+      const echo = await startEcho(ingress, { disconnect_delay: 60_000 });
+      const session = echo.session('/s');
+      const connection = echo.handshake(`${session}/eventsource`);
+      const stream = await connection.response();
+      expect(stream.status).toBe(200);
+      expect(await stream.until('o\r\n\r\n')).toBe('\r\ndata: o\r\n\r\n');
+      await echo.post(`${session}/xhr_send`, '["a"]');
+      expect(await stream.until('\r\n\r\n')).toBe('data: a["a"]\r\n\r\n');
+      connection.abort();
+      await (await echo.accept()).until('close');
+    },
+  );
 });

@@ -5,7 +5,7 @@ const { startEcho, startServer, startService } = require('./support/server');
 const { OPCODE, encodeClose, encodeFrame } = require('./support/websocket-client');
 
 describe.each(ingresses)('raw websocket, by the %s ingress', (ingress) => {
-  test('carries messages as they are, without frames of SockJS', async () => {
+  test('carries messages unchanged, without frames of SockJS', async () => {
     const server = await startServer(ingress);
     const ws = await server.websocket('/echo/websocket');
     for (const message of [
@@ -20,7 +20,7 @@ describe.each(ingresses)('raw websocket, by the %s ingress', (ingress) => {
     }
   });
 
-  test('the path may end in a slash and have a query', async () => {
+  test('the path can end in a slash or have a query', async () => {
     const server = await startServer(ingress);
     for (const target of ['/echo/websocket/', '/echo/websocket?x=y']) {
       const ws = await server.websocket(target);
@@ -65,19 +65,16 @@ describe.each(ingresses)('raw websocket, by the %s ingress', (ingress) => {
     expect(peer.messages).toEqual([]);
   });
 
-  test.each([1001, 2999, 5000, 0])(
-    'close(%i) throws, and the connection is closing',
-    async (code) => {
-      const server = await startService(ingress);
-      await server.websocket('/s/websocket');
-      const { conn } = await server.accept();
-      expect(() => conn.close(code, 'x')).toThrow(
-        "Failed to execute 'close' on WebSocket: " +
-          `The code must be either 1000, or between 3000 and 4999. ${code} is neither.`,
-      );
-      expect(conn.readyState).toBe(2);
-    },
-  );
+  test.each([1001, 2999, 5000, 0])('close(%i) throws, but readyState becomes 2', async (code) => {
+    const server = await startService(ingress);
+    await server.websocket('/s/websocket');
+    const { conn } = await server.accept();
+    expect(() => conn.close(code, 'x')).toThrow(
+      "Failed to execute 'close' on WebSocket: " +
+        `The code must be either 1000, or between 3000 and 4999. ${code} is neither.`,
+    );
+    expect(conn.readyState).toBe(2);
+  });
 
   test('a message in the segment of the handshake is delivered', async () => {
     const server = await startServer(ingress);
@@ -123,7 +120,7 @@ describe.each(ingresses)('raw websocket, by the %s ingress', (ingress) => {
     expect(await ws.message()).toBe('after 100 ms');
   });
 
-  test("'connection' is given synchronously, when the socket is open", async () => {
+  test("'connection' is emitted when the socket is open", async () => {
     const server = await startService(ingress, {}, (conn) => {
       expect(conn.readyState).toBe(1);
       expect(conn.protocol).toBe('websocket-raw');
@@ -133,7 +130,7 @@ describe.each(ingresses)('raw websocket, by the %s ingress', (ingress) => {
     expect(await ws.message()).toBe('first');
   });
 
-  test('a close in the segment of the handshake ends what it began', async () => {
+  test('a close in the segment of the handshake ends the connection', async () => {
     const server = await startService(ingress);
     const ws = await server.websocket('/s/websocket', { early: encodeClose(1000) });
     await ws.end();

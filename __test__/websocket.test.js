@@ -23,7 +23,7 @@ describe.each(ingresses)('websocket, by the %s ingress', (ingress) => {
     expect(await ws.message()).toBe('a["a"]');
   });
 
-  test('the handshake is answered as RFC 6455 wants it', async () => {
+  test('the handshake is answered as RFC 6455 requires', async () => {
     const ws = await open();
     expect(ws.response.headers).toEqual({
       upgrade: 'websocket',
@@ -37,7 +37,7 @@ describe.each(ingresses)('websocket, by the %s ingress', (ingress) => {
     expect((await connection.response()).status).toBe(101);
   });
 
-  test('Firefox 6 sends "Connection: keep-alive, Upgrade", and is welcome', async () => {
+  test('"Connection: keep-alive, Upgrade" is accepted, which Firefox 6 sends', async () => {
     const ws = await open({ headers: { Connection: 'keep-alive, Upgrade', Upgrade: 'WebSocket' } });
     ws.send('["a"]');
     expect(await ws.message()).toBe('a["a"]');
@@ -55,12 +55,12 @@ describe.each(ingresses)('websocket, by the %s ingress', (ingress) => {
     expect(ws.response.headers).not.toHaveProperty('sec-websocket-extensions');
   });
 
-  test('a short key is good enough', async () => {
+  test('a short key is accepted', async () => {
     const ws = await open({ headers: { 'Sec-WebSocket-Key': 'short' } });
     expect(ws.response.headers).toHaveProperty('sec-websocket-accept');
   });
 
-  test('a session closed by the application gets o, c and the normal closure', async () => {
+  test('a session that the application closes gets o, c and the normal closure', async () => {
     const ws = await server.websocket(`${server.session('/close')}/websocket`);
     expect(await ws.message()).toBe('o');
     expect(await ws.message()).toBe('c[3000,"Go away!"]');
@@ -91,7 +91,7 @@ describe.each(ingresses)('websocket, by the %s ingress', (ingress) => {
     expect(await ws.end()).toBe('');
   });
 
-  test('sessions with the same id are two, at once and one after the other', async () => {
+  test('websockets with the same id have sessions of their own', async () => {
     const target = `${server.session('/echo')}/websocket`;
     const first = await server.websocket(target);
     const second = await server.websocket(target);
@@ -109,13 +109,13 @@ describe.each(ingresses)('websocket, by the %s ingress', (ingress) => {
     expect(await third.message()).toBe('a["3"]');
   });
 
-  test('its session cannot be spoken to by xhr_send', async () => {
+  test('xhr_send to its session gets 404', async () => {
     const session = server.session('/echo');
     await server.websocket(`${session}/websocket`);
     expect((await server.post(`${session}/xhr_send`, '["a"]')).status).toBe(404);
   });
 
-  test('messages of every length arrive', async () => {
+  test('messages arrive with every encoding of their length', async () => {
     const ws = await open();
     for (const length of [0, 1, 100, 121, 122, 123, 124, 65530, 65531, 65532, 65536, 1_000_000]) {
       const message = 'x'.repeat(length);
@@ -124,7 +124,7 @@ describe.each(ingresses)('websocket, by the %s ingress', (ingress) => {
     }
   });
 
-  test('a message may come in fragments, with a ping between them', async () => {
+  test('a message can arrive in fragments, with a ping between them', async () => {
     const ws = await open();
     ws.sendFrame({ payload: '["a', fin: false });
     ws.sendFrame({ opcode: OPCODE.ping, payload: 'here?' });
@@ -136,7 +136,7 @@ describe.each(ingresses)('websocket, by the %s ingress', (ingress) => {
     expect(await ws.message()).toBe('a["ab"]');
   });
 
-  test('frames may come byte by byte, and many in one segment', async () => {
+  test('frames can arrive byte by byte, and many in one segment', async () => {
     const ws = await open();
     for (const byte of encodeFrame({ payload: '["slow"]' })) ws.wire.write(Buffer.from([byte]));
     expect(await ws.message()).toBe('a["slow"]');
@@ -146,14 +146,14 @@ describe.each(ingresses)('websocket, by the %s ingress', (ingress) => {
     for (const i of [1, 2, 3]) expect(await ws.message()).toBe(`a["${i}"]`);
   });
 
-  test('a frame may begin in the segment of the handshake', async () => {
+  test('a frame can begin in the segment of the handshake', async () => {
     const frame = encodeFrame({ payload: '["early"]' });
     const ws = await open({ early: frame.subarray(0, 7) });
     ws.wire.write(frame.subarray(7));
     expect(await ws.message()).toBe('a["early"]');
   });
 
-  test('a ping gets its pong, an unexpected pong nothing', async () => {
+  test('a ping is answered, an unexpected pong is ignored', async () => {
     const ws = await open();
     ws.sendFrame({ opcode: OPCODE.pong, payload: 'unasked' });
     ws.sendFrame({ opcode: OPCODE.ping, payload: Buffer.from([0, 255]) });
@@ -164,7 +164,7 @@ describe.each(ingresses)('websocket, by the %s ingress', (ingress) => {
 });
 
 describe.each(ingresses)('websocket and the application, by the %s ingress', (ingress) => {
-  test('a client that closes is answered, and the application told once', async () => {
+  test("a client that closes is answered, and 'close' is emitted once", async () => {
     const server = await startEcho(ingress);
     const ws = await server.websocket('/s/0/0/websocket');
     await ws.message();
@@ -177,7 +177,7 @@ describe.each(ingresses)('websocket and the application, by the %s ingress', (in
     expect(peer.conn.readyState).toBe(3);
   });
 
-  test('a client that vanishes ends the session at once', async () => {
+  test('a client that disconnects ends the session at once', async () => {
     const server = await startEcho(ingress);
     const ws = await server.websocket('/s/0/0/websocket');
     await ws.message();
@@ -198,7 +198,7 @@ describe.each(ingresses)('websocket and the application, by the %s ingress', (in
     expect(peer.events).toEqual([['data', 'a'], ['data', 'b'], ['end'], ['close']]);
   });
 
-  test('all written before the close arrives before it', async () => {
+  test('everything written before close() arrives before the close', async () => {
     const server = await startService(ingress, {}, (conn) => {
       for (let i = 0; i < 100; i++) conn.write(`${i} ${'x'.repeat(5000)}`);
       conn.close(4000, 'done');
@@ -210,7 +210,7 @@ describe.each(ingresses)('websocket and the application, by the %s ingress', (in
     expect(await ws.closeFrame()).toEqual([1000, 'Normal closure']);
   });
 
-  test('when the application closes, end and close come before close() returns', async () => {
+  test("'end' and 'close' are emitted before close() returns", async () => {
     const server = await startService(ingress);
     const ws = await server.websocket('/s/0/0/websocket');
     const peer = await server.accept();
@@ -223,7 +223,7 @@ describe.each(ingresses)('websocket and the application, by the %s ingress', (in
     expect(await ws.closeFrame()).toEqual([1000, 'Normal closure']);
   });
 
-  survival(3, 'after the application closed, the rest of a frame is not delivered', async () => {
+  survival(3, 'the rest of a frame is not delivered after the application has closed', async () => {
     const server = await startService(ingress, {}, (conn) => conn.on('data', () => conn.close()));
     const ws = await server.websocket('/s/0/0/websocket');
     await ws.message();
@@ -234,15 +234,15 @@ describe.each(ingresses)('websocket and the application, by the %s ingress', (in
     expect(peer.events).toEqual([['data', 'a'], ['end'], ['close']]);
   });
 
-  test('a close of the client that meets one of the application ends the connection', async () => {
+  test('simultaneous closes of client and application end the connection', async () => {
     const server = await startService(ingress, {}, (conn) => conn.close());
-    const meet = async () => {
+    const closeAtOnce = async () => {
       const ws = await server.websocket('/s/0/0/websocket');
       ws.sendClose(1000);
       await ws.end();
     };
-    // Who is first differs from one to the next.
-    for (let n = 0; n < 5; n++) await Promise.all(Array.from({ length: 20 }, meet));
+    // Which close comes first varies.
+    for (let n = 0; n < 5; n++) await Promise.all(Array.from({ length: 20 }, closeAtOnce));
   });
 
   test('faye_server_options.headers are sent with the handshake', async () => {
@@ -253,7 +253,7 @@ describe.each(ingresses)('websocket and the application, by the %s ingress', (in
     expect(ws.response.headers['x-served-by']).toBe('tests');
   });
 
-  test('faye_server_options.ping pings the client every so many seconds', async () => {
+  test('faye_server_options.ping is the interval of pings in seconds', async () => {
     const server = await startService(ingress, { faye_server_options: { ping: 0.03 } });
     for (const target of ['/s/0/0/websocket', '/s/websocket']) {
       const ws = await server.websocket(target);
@@ -266,7 +266,7 @@ describe.each(ingresses)('websocket and the application, by the %s ingress', (in
     }
   });
 
-  deviation(3, 'a whole message in the segment of the handshake is not lost', async () => {
+  deviation(3, 'a whole message in the segment of the handshake is delivered', async () => {
     const server = await startEcho(ingress);
     const early = encodeFrame({ payload: '["early"]' });
     const ws = await server.websocket('/s/0/0/websocket', { early });
@@ -279,19 +279,19 @@ describe.each(ingresses)('websocket and the application, by the %s ingress', (in
     ['an invalid frame', encodeFrame({ payload: 'x', masked: false })],
     ['broken JSON', encodeFrame({ payload: '[' })],
   ]) {
-    survival(3, `${what} in the segment of the handshake is survived`, async () => {
-      const given = [];
-      const server = await startService(ingress, {}, (conn) => given.push(conn));
+    survival(3, `the process survives ${what} in the segment of the handshake`, async () => {
+      const connections = [];
+      const server = await startService(ingress, {}, (conn) => connections.push(conn));
       const ws = await server.websocket('/s/0/0/websocket', { early });
       ws.sendClose(1000);
       await ws.end();
-      // A later connection: what comes of the first one has come by now.
+      // When a later connection is open, the first one has had all its events.
       const next = await server.websocket('/s/0/0/websocket');
       expect(await next.message()).toBe('o');
       let peer = await server.accept();
       while (peer.conn.readyState !== 1) peer = await server.accept();
-      expect(given.length).toBeLessThanOrEqual(2);
-      expect(given.at(-1)).toBe(peer.conn);
+      expect(connections.length).toBeLessThanOrEqual(2);
+      expect(connections.at(-1)).toBe(peer.conn);
     });
   }
 });

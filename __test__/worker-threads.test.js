@@ -18,8 +18,8 @@ function countDescriptors() {
 }
 
 /**
- * Runs a worker until clients of every transport have sessions in it, those that poll with a poll that waits and
- * without, and ends it with `end`.
+ * Starts a worker, opens sessions of every transport in it, for polling transports one with a waiting poll and one
+ * without, and ends the worker with `end`.
  */
 async function cycle(ingress, end) {
   const env = { ...process.env, SOCKJS_LIBRARY: libraryPath };
@@ -34,15 +34,15 @@ async function cycle(ingress, end) {
     if (waits) connection.send(transport.method, session + transport.path);
     sockets.push(socket);
   }
-  const gone = sockets.map((socket) => {
-    // By the bridge it may be a reset.
+  const closed = sockets.map((socket) => {
+    // By the bridge the worker may reset its connections.
     socket.on('error', () => {});
     return new Promise((resolve) => socket.on('close', resolve));
   });
   const exited = once(worker, 'exit');
   end(worker);
   const [code] = await exited;
-  await Promise.all(gone);
+  await Promise.all(closed);
   return code;
 }
 
@@ -50,8 +50,8 @@ describe.each(ingresses)('a worker thread, by the %s ingress', (ingress) => {
   test.each([
     ['is terminated', 1, (worker) => worker.terminate()],
     ['exits', 7, (worker) => worker.postMessage('exit')],
-  ])('that %s takes its sessions with it, and leaves nothing behind', async (_, code, end) => {
-    // The first one loads what the process keeps.
+  ])('that %s closes its connections, and leaves no descriptors', async (_, code, end) => {
+    // The first worker loads what the process keeps.
     await cycle(ingress, end);
     const before = countDescriptors();
     for (let round = 0; round < 3; round++) expect(await cycle(ingress, end)).toBe(code);

@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * What write() and close() have accepted leaves: before the process ends, and while JavaScript is busy.
+ * What write() and close() have accepted is sent: before the process ends, and while JavaScript is busy.
  */
 
 const crypto = require('crypto');
@@ -14,12 +14,13 @@ const { addition, ingresses, environmentOf, isOracle } = require('./support/libr
 const { every, open } = require('./support/transports');
 const { encodeFrame } = require('./support/websocket-client');
 
+/** How the process ends: see fixtures/says-goodbye.js. */
 const ways = ['exit', 'throw', 'exit-listener', 'later'];
 
 /**
- * Polls twice at a time: of these one is refused, and then the other one is known to wait.
+ * Sends two polls at once: when one has been refused, the other one waits.
  *
- * @returns {Promise<import('./support/http-client').HttpConnection>} the connection of that one
+ * @returns {Promise<import('./support/http-client').HttpConnection>} the connection of the poll that waits
  */
 async function poll(client, { method, path: transportPath }, { connection, session }) {
   const both = [connection, client.connect()];
@@ -29,8 +30,8 @@ async function poll(client, { method, path: transportPath }, { connection, sessi
   return both.find((each) => !isRefused(each));
 }
 
-describe.each(ingresses)('a process that says goodbye and ends, by the %s ingress', (ingress) => {
-  test.each(ways)('has told clients of all transports (%s)', async (how) => {
+describe.each(ingresses)('a process that writes, closes and ends, by the %s ingress', (ingress) => {
+  test.each(ways)('has sent everything to clients of every transport (%s)', async (how) => {
     const { child, client } = await serveFixture(ingress, 'says-goodbye.js', { HOW: how });
     const clients = [];
     for (const [protocol, transport] of every) {
@@ -51,7 +52,7 @@ describe.each(ingresses)('a process that says goodbye and ends, by the %s ingres
     expect(await child.exit()).toEqual({ code: how === 'throw' ? 1 : 7, signal: null });
   });
 
-  test('has told clients over TLS, at length', async () => {
+  test('has sent long messages over TLS', async () => {
     const large = 'x'.repeat(120_000);
     const env = { HOW: 'exit', SECURE: '1', GOODBYE: large };
     const { child, client } = await serveFixture(ingress, 'says-goodbye.js', env);
@@ -63,7 +64,7 @@ describe.each(ingresses)('a process that says goodbye and ends, by the %s ingres
     expect(await child.exit()).toEqual({ code: 7, signal: null });
   });
 
-  test.each(ways)('has told each of 300 websockets (%s)', async (how) => {
+  test.each(ways)('has sent everything to 300 websockets (%s)', async (how) => {
     const { child, client } = await serveFixture(ingress, 'says-goodbye.js', { HOW: how });
     const sockets = [];
     for (let i = 0; i < 300; i++) sockets.push(await client.websocket(`/s/0/${i}/websocket`));
@@ -79,7 +80,7 @@ describe.each(ingresses)('a process that says goodbye and ends, by the %s ingres
 });
 
 describe.each(ingresses)('copies of the package in one process, by the %s ingress', (ingress) => {
-  addition('have all told their clients when it ends, with one listener', async () => {
+  addition("have sent everything when it ends, with a single listener for 'exit'", async () => {
     const child = new Child(path.join(__dirname, 'fixtures', 'copies.js'), {
       env: environmentOf(ingress),
     });
@@ -101,27 +102,30 @@ describe.each(ingresses)('copies of the package in one process, by the %s ingres
 describe.each(ingresses.filter((ingress) => ingress !== 'bridge'))(
   'a busy process, by the %s ingress',
   (ingress) => {
-    // 0.3.24 writes to the kernel at once where it does not go through a response.
+    // 0.3.24 writes to the kernel at once where no response of Node is between.
     const written = every.filter(([protocol]) =>
       isOracle ? protocol === 'websocket' : protocol !== 'websocket-raw',
     );
 
-    test.each(written)('sends over %s what it has written before', async (_, transport) => {
-      const done = path.join(os.tmpdir(), `sockjs-${crypto.randomUUID()}`);
-      try {
-        const { client } = await serveFixture(ingress, 'busy.js', { DONE: done });
-        const { connection, wire, session } = await open(client, transport);
-        if (transport.polls) connection.send(transport.method, session + transport.path);
-        if (transport.upgraded) wire.write(encodeFrame({ payload: '["go"]' }));
-        else client.connect().send('POST', `${session}/xhr_send`, { body: '["go"]' });
-        const has = (text) => () => wire.buffer.includes(text) || undefined;
-        await wire.read(has('working'), 'the first message');
-        expect(wire.buffer.includes('done')).toBe(false);
-        fs.writeFileSync(done, '');
-        if (!transport.polls) await wire.read(has('done'), 'the second message');
-      } finally {
-        fs.rmSync(done, { force: true });
-      }
-    });
+    test.each(written)(
+      'sends by %s what was written before it became busy',
+      async (_, transport) => {
+        const done = path.join(os.tmpdir(), `sockjs-${crypto.randomUUID()}`);
+        try {
+          const { client } = await serveFixture(ingress, 'busy.js', { DONE: done });
+          const { connection, wire, session } = await open(client, transport);
+          if (transport.polls) connection.send(transport.method, session + transport.path);
+          if (transport.upgraded) wire.write(encodeFrame({ payload: '["go"]' }));
+          else client.connect().send('POST', `${session}/xhr_send`, { body: '["go"]' });
+          const has = (text) => () => wire.buffer.includes(text) || undefined;
+          await wire.read(has('working'), 'the first message');
+          expect(wire.buffer.includes('done')).toBe(false);
+          fs.writeFileSync(done, '');
+          if (!transport.polls) await wire.read(has('done'), 'the second message');
+        } finally {
+          fs.rmSync(done, { force: true });
+        }
+      },
+    );
   },
 );

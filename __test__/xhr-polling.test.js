@@ -52,7 +52,7 @@ describe.each(ingresses)('xhr-polling, by the %s ingress', (ingress) => {
     expect(polled.headers['access-control-allow-origin']).toBe('http://mine.test');
   });
 
-  test('a poll that waits may be the first with its headers', async () => {
+  test('two waiting polls get their Origin back when both are the first with it', async () => {
     const sessions = [server.session('/echo'), server.session('/echo')];
     const headers = { Origin: `http://first-${ingress}.test` };
     for (const session of sessions) await server.post(`${session}/xhr`);
@@ -94,14 +94,14 @@ describe.each(ingresses)('xhr-polling, by the %s ingress', (ingress) => {
     expect((await server.post(`${session}/xhr`)).body).toBe('a["a"]\n');
   });
 
-  test('xhr_send judges the body before the session', async () => {
+  test('xhr_send checks the body before the session', async () => {
     const session = server.session('/echo');
     expect((await server.post(`${session}/xhr_send`, '["x')).status).toBe(500);
     expect((await server.post(`${session}/xhr_send`, '')).status).toBe(500);
     expect((await server.post(`${session}/xhr_send`, '[]')).status).toBe(404);
   });
 
-  test('xhr_send takes an empty array and white space around the JSON', async () => {
+  test('xhr_send accepts an empty array and white space around the JSON', async () => {
     const session = server.session('/echo');
     await server.post(`${session}/xhr`);
     expect((await server.post(`${session}/xhr_send`, '[]')).status).toBe(204);
@@ -109,7 +109,7 @@ describe.each(ingresses)('xhr-polling, by the %s ingress', (ingress) => {
     expect((await server.post(`${session}/xhr`)).body).toBe('a["a"]\n');
   });
 
-  test('a body may come in chunks', async () => {
+  test('a body can arrive in chunks', async () => {
     const session = server.session('/echo');
     await server.post(`${session}/xhr`);
     const connection = server.connect();
@@ -121,7 +121,7 @@ describe.each(ingresses)('xhr-polling, by the %s ingress', (ingress) => {
     expect((await server.post(`${session}/xhr`)).body).toBe('a["a"]\n');
   });
 
-  test('a large body may come in many segments', async () => {
+  test('a large body can arrive in many segments', async () => {
     const session = server.session('/echo');
     await server.post(`${session}/xhr`);
     const message = 'é'.repeat(500_000);
@@ -143,7 +143,7 @@ describe.each(ingresses)('xhr-polling, by the %s ingress', (ingress) => {
     'text/xml; charset=utf-8',
     'text/xml',
     'text/plain;x',
-  ])('xhr_send takes the content type "%s"', async (type) => {
+  ])('xhr_send accepts the content type "%s"', async (type) => {
     const session = server.session('/echo');
     await server.post(`${session}/xhr`);
     const sent = await server.post(`${session}/xhr_send`, '["a"]', { 'Content-Type': type });
@@ -152,7 +152,7 @@ describe.each(ingresses)('xhr-polling, by the %s ingress', (ingress) => {
   });
 
   test.each(['TEXT/PLAIN', 'text/plain ;x', 'application/x-www-form-urlencoded', 'text/html'])(
-    'xhr_send expects another content type than "%s"',
+    'xhr_send refuses the content type "%s"',
     async (type) => {
       const session = server.session('/echo');
       await server.post(`${session}/xhr`);
@@ -185,7 +185,7 @@ describe.each(ingresses)('xhr-polling, by the %s ingress', (ingress) => {
     },
   );
 
-  test('an empty message is a message, an empty poll body is none', async () => {
+  test('an empty string is a message, and the body of a poll is ignored', async () => {
     const session = server.session('/echo');
     await server.post(`${session}/xhr`, 'whatever');
     await server.post(`${session}/xhr_send`, '[""]');

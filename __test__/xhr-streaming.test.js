@@ -59,7 +59,7 @@ describe.each(ingresses)('xhr-streaming, by the %s ingress', (ingress) => {
   });
 
   test('response_limit counts UTF-16 units after escaping, and the frame that reaches it', async () => {
-    // o\n is 2, a["é"]\n is 7, a["\\u200c"]\n is 12: 21 in all.
+    // `o\n` has 2 units, `a["é"]\n` 7, `a["\\u200c"]\n` 12: 21 in all.
     const server = await startEcho(ingress, { response_limit: 21 });
     const session = server.session('/s');
     const stream = await server.open('POST', `${session}/xhr_streaming`);
@@ -83,7 +83,7 @@ describe.each(ingresses)('xhr-streaming, by the %s ingress', (ingress) => {
     }
   });
 
-  test('response_limit may be a numeric string', async () => {
+  test('response_limit can be a numeric string', async () => {
     const server = await startEcho(ingress, { response_limit: '4' });
     const session = server.session('/s');
     const stream = await server.open('POST', `${session}/xhr_streaming`);
@@ -92,7 +92,7 @@ describe.each(ingresses)('xhr-streaming, by the %s ingress', (ingress) => {
     expect(await stream.rest()).toBe('a[""]\n');
   });
 
-  test('a session may change between polling and streaming', async () => {
+  test('a session can change between polling and streaming', async () => {
     const server = await startServer(ingress);
     const session = server.session('/echo');
     expect((await server.post(`${session}/xhr`)).body).toBe('o\n');
