@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file The clients of a soak, in a process of their own: so many sessions at a time, each as its plan
- * says. Its parent is `steady.js`.
+ * @file The clients of the steady run, in a process of their own. SOAK_SESSIONS sessions are open at the
+ * same time. Each follows its plan. The parent is `steady.js`.
  */
 
 const { monitorEventLoopDelay } = require('node:perf_hooks');
@@ -12,15 +12,13 @@ const { answerParent } = require('../support/answers');
 const { Client } = require('../support/client');
 const { Random } = require('../support/random');
 const { linkFor } = require('./lib/links');
-const { makeNoise } = require('./lib/noise');
-const { Plans, allCame, hash, shortened } = require('./lib/plan');
+const { runInvalidClient } = require('./lib/invalid-clients');
+const { Plans, RESIDENTS, confirmation, hash, shortened } = require('./lib/plan');
 
 const { SOAK_SEED, SOAK_SESSIONS, SOAK_PROCESS, SOAK_TAKEOVER, SOAK_BRIDGE } = process.env;
 
-/** Sessions that stay from beginning to end. */
-const RESIDENTS = 8;
-/** A session after which the next one of its place is noise, on average. */
-const NOISE = 0.3;
+/** How many of the clients are invalid ones. */
+const INVALID = 0.3;
 
 const plans = new Plans(Number(SOAK_SEED));
 const random = new Random(Number(SOAK_SEED), 6, Number(SOAK_PROCESS));
@@ -31,7 +29,7 @@ const servers = {
 
 const counts = {
   sessions: 0,
-  noises: 0,
+  invalid: 0,
   received: 0,
   sent: 0,
   foreign: 0,
@@ -39,22 +37,22 @@ const counts = {
   largest: 0,
   stall: 0,
 };
-/** Delays of the event loop: the longest, in milliseconds, is `stall`. */
+/** Delays of the event loop. `stall` is the longest one, in milliseconds. */
 const lag = monitorEventLoopDelay({ resolution: 20 });
 lag.enable();
-/** @type {Record<string, number>} sessions that ended as they should, by transport */
+/** @type {Record<string, number>} how many sessions ended without a violation, by transport */
 const transports = {};
-/** How a violation ends what its session is doing. */
-class Broken extends Error {}
+/** A violation: the session ends. */
+class Violation extends Error {}
 
 /** The sessions that have not ended. @type {Set<Session>} */
 const active = new Set();
 
-/** Whether sessions follow each other, and residents talk. */
-const flow = { runs: false, residents: false };
+/** Whether new sessions are opened, and whether residents send messages. */
+const state = { opensSessions: false, residentsSend: false };
 let numbered = 0;
 /** @type {Promise<void>[]} */
-let places = [];
+let runs = [];
 
 /** One session, from its opening to its end. */
 class Session {
@@ -74,11 +72,11 @@ class Session {
     try {
       await link.open();
       this.expect('open', (await link.next()).kind);
-      this.step = 'talking';
-      if (plan.slow) this.dawdle();
-      const gone = plan.ending === 'reset' || plan.ending === 'half-close';
-      if (gone) {
-        await this.talkAndVanish();
+      this.step = 'exchanging messages';
+      if (plan.slow) this.readSlowly();
+      const disconnects = plan.ending === 'reset' || plan.ending === 'half-close';
+      if (disconnects) {
+        await this.sendAndDisconnect();
       } else {
         const [last] = await Promise.all([this.read(), this.send()]);
         this.step = last;
@@ -88,31 +86,30 @@ class Session {
       counts.foreign += link.foreign;
       transports[plan.transport] = (transports[plan.transport] ?? 0) + 1;
     } catch (error) {
-      const what = error instanceof Broken ? error.message : error.stack;
+      const what = error instanceof Violation ? error.message : error.stack;
       report(plan.name, what, this.state());
-      // The other side's view of it is asked for now.
+      // The parent asks the server for the session's state now.
       await delay(1000);
     } finally {
       this.over = true;
       active.delete(this);
       link.sender?.abort();
-      // A websocket that was half closed is ended by the server; all others are over.
       link.receiver?.abort();
     }
   }
 
-  /** The client goes in the middle, and then nothing that it receives matters. */
-  async talkAndVanish() {
+  /** The client disconnects before the session is complete. Errors after that do not matter. */
+  async sendAndDisconnect() {
     const reading = this.read().catch((error) => {
-      if (!this.vanished) throw error;
+      if (!this.disconnected) throw error;
     });
-    await Promise.all([reading, this.send().then(() => this.vanish())]);
+    await Promise.all([reading, this.send().then(() => this.disconnect())]);
   }
 
-  vanish() {
-    this.step = 'vanishing';
-    this.vanished = true;
-    this.link.vanish();
+  disconnect() {
+    this.step = 'disconnecting';
+    this.disconnected = true;
+    this.link.disconnect();
   }
 
   state() {
@@ -121,7 +118,7 @@ class Session {
   }
 
   expect(expected, actual) {
-    if (actual !== expected) throw new Broken(`${shortened(actual)} instead of ${expected}`);
+    if (actual !== expected) throw new Violation(`${shortened(actual)} instead of ${expected}`);
   }
 
   async send() {
@@ -139,7 +136,7 @@ class Session {
     }
   }
 
-  /** @returns {Promise<'leaving' | 'closing'>} when everything has come: what is to be done */
+  /** @returns {Promise<'leaving' | 'closing'>} the next step, when everything has arrived */
   async read() {
     const { plan, link } = this;
     for (;;) {
@@ -153,25 +150,25 @@ class Session {
         this.expect(plan.down, this.received);
         return 'leaving';
       } else {
-        throw new Broken('the session has been opened again');
+        throw new Violation('a second open frame');
       }
     }
   }
 
   /**
    * @param {string[]} messages
-   * @returns {boolean} whether that was all, and it is this side's to close
+   * @returns {boolean} whether these were the last ones, and the client has to close
    */
   take(messages) {
     const { plan } = this;
     let done = false;
     for (const message of messages) {
-      if (done) throw new Broken(`after the last message comes ${shortened(message)}`);
+      if (done) throw new Violation(`a message after the last one: ${shortened(message)}`);
       done = this.received === plan.down && plan.ending === 'client';
-      const expected = done ? allCame(plan) : plans.message(plan, 'down', this.received);
+      const expected = done ? confirmation(plan) : plans.message(plan, 'down', this.received);
       if (message !== expected || (this.received >= plan.down && !done)) {
         const which = `message ${this.received} of ${plan.down}`;
-        throw new Broken(`${which} is ${shortened(message)}, expected ${shortened(expected)}`);
+        throw new Violation(`${which} is ${shortened(message)}, expected ${shortened(expected)}`);
       }
       this.received++;
       counts.received++;
@@ -180,10 +177,10 @@ class Session {
   }
 
   /**
-   * Reads nothing for a while, now and then: what the server writes has to wait there. Not for long, because a
-   * client that comes too late for the next response has lost its session.
+   * Stops reading for a while, again and again, so that the server has to buffer. Not for longer than
+   * `disconnect_delay`: the session would end before the client requests the next response.
    */
-  async dawdle() {
+  async readSlowly() {
     while (!this.over) {
       await delay(this.random.int(50, 600));
       const { socket } = this.link;
@@ -194,8 +191,12 @@ class Session {
   }
 }
 
-/** A websocket that stays: a message, its answer, a pause, and again. */
-async function reside(name) {
+/**
+ * Opens a resident: a websocket that stays open.
+ *
+ * @returns {Promise<() => Promise<void>>} sends the next message and waits for its answer
+ */
+async function openResident(name) {
   const plan = plans.of(name);
   const link = linkFor(servers[plan.ingress], plan, random);
   let number = 0;
@@ -203,9 +204,9 @@ async function reside(name) {
     await link.open();
     await link.next();
     link.receiver.wire.socket.on('close', () => {
-      if (flow.residents) report(name, 'a resident has been put out', { number });
+      if (state.residentsSend) report(name, 'the connection of a resident has ended', { number });
     });
-    return async function visit() {
+    return async function echo() {
       const texts = [plans.message(plan, 'up', number)];
       await link.send(texts);
       counts.sent++;
@@ -229,32 +230,32 @@ async function reside(name) {
 /** @type {(() => Promise<void>)[]} */
 let residents = [];
 
-async function settle() {
-  flow.residents = true;
+async function openResidents() {
+  state.residentsSend = true;
   residents = await Promise.all(
-    Array.from({ length: RESIDENTS }, (_, index) => reside(`r${SOAK_PROCESS}-${index}`)),
+    Array.from({ length: RESIDENTS }, (_, index) => openResident(`r${SOAK_PROCESS}-${index}`)),
   );
-  for (const [index, visit] of residents.entries()) {
+  for (const [index, echo] of residents.entries()) {
     (async () => {
-      while (flow.residents) {
-        await visit().catch((error) => flow.residents && report(`r${index}`, error.stack, {}));
+      while (state.residentsSend) {
+        await echo().catch((error) => state.residentsSend && report(`r${index}`, error.stack, {}));
         await delay(400);
       }
     })();
   }
 }
 
-function report(name, what, state) {
-  process.send({ violation: { name, side: 'client', what, state } });
+function report(name, what, details) {
+  process.send({ violation: { name, side: 'client', what, state: details } });
 }
 
-/** One place, taken by one session after the other. */
-async function occupy() {
-  while (flow.runs) {
+/** Runs one session after the other. */
+async function runSessions() {
+  while (state.opensSessions) {
     const name = `${SOAK_PROCESS}-${numbered++}`;
-    if (random.chance(NOISE)) {
-      counts.noises++;
-      await makeNoise(servers[random.pick(['takeover', 'bridge'])], `n${name}`, random);
+    if (random.chance(INVALID)) {
+      counts.invalid++;
+      await runInvalidClient(servers[random.pick(['takeover', 'bridge'])], `n${name}`, random);
     } else {
       counts.sessions++;
       await new Session(`s${name}`).run();
@@ -264,10 +265,10 @@ async function occupy() {
 }
 
 answerParent({
-  settle,
+  openResidents,
   async quiesce() {
-    flow.runs = false;
-    await Promise.all(places);
+    state.opensSessions = false;
+    await Promise.all(runs);
     counts.stall = Math.max(counts.stall, Math.round(lag.max / 1e6));
     return { counts, transports };
   },
@@ -276,12 +277,12 @@ answerParent({
 });
 
 const orders = {
-  flow() {
-    flow.runs = true;
-    places = Array.from({ length: Number(SOAK_SESSIONS) }, occupy);
+  start() {
+    state.opensSessions = true;
+    runs = Array.from({ length: Number(SOAK_SESSIONS) }, runSessions);
   },
-  async leave() {
-    flow.residents = false;
+  async disconnect() {
+    state.residentsSend = false;
     for (const client of Object.values(servers)) client.disconnect();
     process.disconnect();
   },

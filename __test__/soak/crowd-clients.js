@@ -1,51 +1,50 @@
 'use strict';
 
 /**
- * @file Some of the clients of a crowd. Its parent is `crowd.js`.
+ * @file Clients of the run `crowd`. The parent is `crowd.js`.
  */
 
 const { setTimeout: delay } = require('node:timers/promises');
 
 const { answerParent } = require('../support/answers');
 const { Client } = require('../support/client');
-const { drop, echo, openEcho } = require('./lib/talk');
+const { drop, echo, openEcho } = require('./lib/echo-client');
 
 const { CROWD_PORT, CROWD_PROCESS, CROWD_IDLE, CROWD_ACTIVE } = process.env;
 
-/** Connections that are opened at the same time. */
-const AT_ONCE = 50;
+/** How many connections are opened at the same time. */
+const CONCURRENCY = 50;
 /** Milliseconds between an answer and the next message of a client. */
 const PAUSE = 250;
 
-/** Of ten clients. Those that poll have a request waiting. */
+/** The transports of ten clients. */
 const MIXTURE = [...Array(7).fill('websocket'), 'websocket', 'xhr-streaming', 'xhr-polling'];
 
 const client = new Client(Number(CROWD_PORT));
 const idle = [];
 const active = [];
 const result = { delays: [], heartbeats: 0, lost: 0 };
-const flow = { talks: false };
-let leaving = false;
+const state = { sends: false, disconnects: false };
 
-async function gather() {
+async function open() {
   const all = Number(CROWD_IDLE) + Number(CROWD_ACTIVE);
   let next = 0;
-  const open = async () => {
+  const openNext = async () => {
     while (next < all) {
       const number = next++;
       const transport = MIXTURE[number % MIXTURE.length];
       const link = await openEcho(client, transport, `c${CROWD_PROCESS}-${number}`);
-      // Those that talk come last: until they do, nobody answers their pings.
-      const talks = number >= Number(CROWD_IDLE);
-      (talks ? active : idle).push(link);
-      if (!talks) stay(link);
+      // Active clients are opened last, because they do not answer pings before `start`.
+      const isActive = number >= Number(CROWD_IDLE);
+      (isActive ? active : idle).push(link);
+      if (!isActive) readHeartbeats(link);
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, open));
+  await Promise.all(Array.from({ length: CONCURRENCY }, openNext));
 }
 
-/** An idle client reads, answers pings, polls again; nothing else comes. */
-async function stay(link) {
+/** An idle client answers pings and polls again. It must receive only heartbeats. */
+async function readHeartbeats(link) {
   try {
     for (;;) {
       const frame = await link.next();
@@ -53,19 +52,19 @@ async function stay(link) {
       result.heartbeats++;
     }
   } catch (error) {
-    if (leaving) return;
+    if (state.disconnects) return;
     result.lost++;
     process.send({ violation: `${link.plan.name} (${link.plan.transport}): ${error.message}` });
   }
 }
 
-async function talk(link, number) {
+async function sendMessages(link, number) {
   await delay((number % 50) * (PAUSE / 50));
   try {
-    for (let count = 0; flow.talks; count++) {
-      const begun = performance.now();
+    for (let count = 0; state.sends; count++) {
+      const start = performance.now();
       await echo(link, `${number}.${count}`);
-      result.delays.push(Number((performance.now() - begun).toFixed(1)));
+      result.delays.push(Number((performance.now() - start).toFixed(1)));
       await delay(PAUSE);
     }
   } catch (error) {
@@ -75,24 +74,24 @@ async function talk(link, number) {
 }
 
 /** @type {Promise<void>[]} */
-let talks = [];
+let runs = [];
 
 answerParent({
-  gather,
-  async hush() {
-    flow.talks = false;
-    await Promise.all(talks);
+  open,
+  async stop() {
+    state.sends = false;
+    await Promise.all(runs);
     return result;
   },
 });
 
 const orders = {
-  talk() {
-    flow.talks = true;
-    talks = active.map(talk);
+  start() {
+    state.sends = true;
+    runs = active.map(sendMessages);
   },
-  leave() {
-    leaving = true;
+  disconnect() {
+    state.disconnects = true;
     for (const link of [...idle, ...active]) drop(link);
     process.disconnect();
   },

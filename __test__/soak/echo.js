@@ -1,10 +1,10 @@
 'use strict';
 
 /**
- * @file An echo under `/s` on both ingresses, for the long runs that are about connections rather than messages.
- * It is a process of its own (orders and answers by IPC) or a worker thread (by its port).
+ * @file An echo service under `/s`, through both ingresses, for the long runs about connections. It is a child process
+ * (with orders and answers by IPC) or a worker thread (with orders by `parentPort`).
  *
- * What it does at the end, ECHO_END says: see `endings.js`.
+ * ECHO_END selects how it ends: see `endings.js`.
  */
 
 const { isMainThread, parentPort } = require('node:worker_threads');
@@ -15,7 +15,7 @@ const { close, collect, serveBothIngresses } = require('./lib/ingresses');
 
 const { ECHO_HEARTBEAT = '25000', ECHO_DISCONNECT = '5000', ECHO_END } = process.env;
 
-/** What `endings.js` waits for. */
+/** The exit code that `endings.js` expects. */
 const CODE = 7;
 
 const counts = { opened: 0, closed: 0 };
@@ -28,7 +28,7 @@ function connected(conn) {
   conn.on('data', (message) => {
     if (message !== 'end') return void conn.write(message);
     if (ECHO_END === 'listener') process.exit(CODE);
-    if (ECHO_END === 'exception') throw new Error('nobody catches this');
+    if (ECHO_END === 'exception') throw new Error('an uncaught exception');
   });
   conn.on('close', () => {
     counts.closed++;
@@ -47,17 +47,17 @@ async function report() {
 }
 
 const orders = {
-  /** The end is near: ECHO_END says what brings it. */
+  /** Ends the process or the thread as ECHO_END says. */
   end() {
     ending = true;
     if (ECHO_END === 'timer') setTimeout(() => process.exit(CODE), 3);
-    // As much as can be under way in all directions.
+    // So many messages that some are still queued at the end.
     for (const conn of open) for (let left = 50; left > 0; left--) conn.write('the end');
     if (ECHO_END === 'write') process.exit(CODE);
   },
   stop() {
     close(servers);
-    // Nothing but clients may keep the process or the thread now.
+    // Only clients may keep the process or the thread alive now.
     if (isMainThread) process.disconnect();
     else parentPort.close();
   },
@@ -96,10 +96,10 @@ async function main() {
     parentPort.on('message', ({ order }) => orders[order]());
   }
   if (ECHO_END) {
-    // The last chance to reach the native side, when all is being taken down.
+    // Calls of native methods while the process exits.
     process.on('exit', () => {
       for (const conn of open) {
-        conn.write('farewell');
+        conn.write('last');
         conn.close(4000, 'exit');
       }
     });

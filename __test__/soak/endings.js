@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file `npm run soak -- endings`: processes that end in the middle of everything, in every way there is. Each
- * has to end at once, with its code, and without a word.
+ * @file `npm run soak -- endings`: processes that end in different ways while clients send messages. Each must
+ * end in time, with the expected code and output.
  */
 
 const { setTimeout: delay } = require('node:timers/promises');
@@ -11,22 +11,23 @@ const { Client } = require('../support/client');
 const { Random } = require('../support/random');
 const { within } = require('../support/wait');
 const { numbers, start } = require('./lib/command');
-const { TRANSPORTS, echo, openEcho } = require('./lib/talk');
+const { TRANSPORTS, echo, openEcho } = require('./lib/echo-client');
 
-/** Milliseconds in which a process has to be gone. */
+/** Milliseconds within which a process must have ended. */
 const TIMEOUT_MS = 10_000;
 
 /**
- * What ends a process (ECHO_END of `echo.js`), how it is brought about, and with what it has to end.
+ * ECHO_END of `echo.js`; what starts the end: an order, a signal or a message of a client; whether a client must
+ * connect and another disconnect then; the expected exit status and stderr, by default none.
  *
- * @type {{ end: string, order?: string, signal?: string, message?: string, knock?: boolean, status: { code: number | null, signal: string | null }, says?: RegExp }[]}
+ * @type {{ end: string, order?: string, signal?: string, message?: string, changes?: boolean, status: { code: number | null, signal: string | null }, stderr?: RegExp }[]}
  */
 const ENDINGS = [
   { end: 'timer', order: 'end', status: { code: 7, signal: null } },
   { end: 'write', order: 'end', status: { code: 7, signal: null } },
   { end: 'listener', message: 'end', status: { code: 7, signal: null } },
-  { end: 'connection', order: 'end', knock: true, status: { code: 7, signal: null } },
-  { end: 'close', order: 'end', knock: true, status: { code: 7, signal: null } },
+  { end: 'connection', order: 'end', changes: true, status: { code: 7, signal: null } },
+  { end: 'close', order: 'end', changes: true, status: { code: 7, signal: null } },
   { end: 'signal', signal: 'SIGTERM', status: { code: null, signal: 'SIGTERM' } },
   { end: 'handled signal', signal: 'SIGTERM', status: { code: 7, signal: null } },
   { end: 'shutdown', signal: 'SIGTERM', status: { code: 0, signal: null } },
@@ -34,7 +35,7 @@ const ENDINGS = [
     end: 'exception',
     message: 'end',
     status: { code: 1, signal: null },
-    says: /^[^]*Error: nobody catches this\n[^]*Node\.js v[\d.]+\s*$/,
+    stderr: /^[^]*Error: an uncaught exception\n[^]*Node\.js v[\d.]+\s*$/,
   },
 ];
 
@@ -43,7 +44,7 @@ async function endings(args) {
   const { times, seed } = numbers(args, { times: 180, seed: 1 });
   const random = new Random(seed);
   const violations = [];
-  /** Milliseconds from the order to the end. */
+  /** Milliseconds from the start of the end to the exit, by ECHO_END. */
   const delays = {};
   for (let time = 0; time < times; time++) {
     const ending = ENDINGS[time % ENDINGS.length];
@@ -63,8 +64,8 @@ async function endings(args) {
   return violations.length === 0;
 }
 
-/** @returns {Promise<number>} milliseconds that it took */
-async function end({ end: name, order, signal, message, knock, status, says }, random) {
+/** @returns {Promise<number>} milliseconds that the end took */
+async function end({ end: name, order, signal, message, changes, status, stderr }, random) {
   const env = { ECHO_END: name, ECHO_DISCONNECT: 1500, ECHO_HEARTBEAT: 20 };
   const server = start('echo.js', env);
   const ports = await server.ask('ports');
@@ -80,9 +81,9 @@ async function end({ end: name, order, signal, message, knock, status, says }, r
     }
   }
   const links = await Promise.all(opening);
-  // Another one gives the order: its bytes must not come between those of a message.
+  // A client of its own sends the message that ends the process: the others may be within a message.
   const last = await openEcho(random.pick(clients), 'websocket', 'last');
-  const talks = links.map(async (link) => {
+  const exchanges = links.map(async (link) => {
     try {
       for (let count = 0; !state.ending; count++) await echo(link, `message ${count}`);
     } catch (error) {
@@ -95,26 +96,25 @@ async function end({ end: name, order, signal, message, knock, status, says }, r
   if (order) server.send({ order });
   if (signal) process.kill(server.pid, signal);
   if (message) await last.send([message]);
-  if (knock) {
-    // Somebody comes, and somebody goes.
+  if (changes) {
     openEcho(random.pick(clients), 'websocket', 'late').catch(() => {});
     random.pick(links).socket.resetAndDestroy();
   }
   if (name === 'shutdown') {
-    // It waits for its clients, who are told and go.
-    await within(Promise.all(talks), TIMEOUT_MS, 'its clients are not told');
+    // The process waits for its clients. They are notified, and disconnect.
+    await within(Promise.all(exchanges), TIMEOUT_MS, 'notifying the clients');
     for (const client of clients) client.disconnect();
   }
   const exit = await server.exit(TIMEOUT_MS);
   const took = Date.now() - begun;
   for (const client of clients) client.disconnect();
-  await within(Promise.all(talks), TIMEOUT_MS, 'its clients are not told');
+  await within(Promise.all(exchanges), TIMEOUT_MS, 'notifying the clients');
   if (failures.length > 0) throw failures[0];
   if (exit.code !== status.code || exit.signal !== status.signal) {
-    throw new Error(`it ended with ${JSON.stringify(exit)}: ${server.errors}`);
+    throw new Error(`the process ended with ${JSON.stringify(exit)}: ${server.errors}`);
   }
-  const silent = says ? says.test(server.errors) : server.errors === '';
-  if (!silent) throw new Error(`it said ${server.errors}`);
+  const isExpected = stderr ? stderr.test(server.errors) : server.errors === '';
+  if (!isExpected) throw new Error(`the process printed ${server.errors}`);
   return took;
 }
 

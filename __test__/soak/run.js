@@ -1,10 +1,10 @@
 'use strict';
 
 /**
- * @file `npm run soak`: the long runs, each by its name; the steady mixture where there is none.
+ * @file `npm run soak -- [name]`: the long runs, by name; by default `steady`.
  */
 
-/** Milliseconds for which the clients that the test suites share wait here: no healthy one waits so long. */
+/** Milliseconds after which waits of the clients in `support/` fail here. */
 process.env.TEST_TIMEOUT_MS ??= '30000';
 
 const RUNS = {
@@ -18,16 +18,16 @@ const RUNS = {
 async function main([name, ...rest]) {
   const named = name !== undefined && !name.startsWith('--');
   const run = RUNS[named ? name : 'steady'];
-  if (!run) throw new Error(`${name}: there are ${Object.keys(RUNS).join(', ')}`);
-  // Their children end with this process: `support/child.js`.
+  if (!run) throw new Error(`${name} is not one of ${Object.keys(RUNS).join(', ')}`);
+  // `support/child.js` ends the children when this process exits.
   process.on('SIGTERM', () => process.exit(143));
   if (named && name !== 'steady') process.on('SIGINT', () => process.exit(130));
-  if (process.platform !== 'linux') throw new Error('the long runs look into /proc: Linux only');
+  if (process.platform !== 'linux') throw new Error('the long runs need /proc: Linux only');
   return run()(named ? rest : process.argv.slice(2));
 }
 
 main(process.argv.slice(2)).then(
-  (good) => process.exit(good ? 0 : 1),
+  (ok) => process.exit(ok ? 0 : 1),
   (error) => {
     console.error(error);
     process.exit(1);

@@ -1,15 +1,15 @@
 'use strict';
 
 /**
- * @file The server of a soak: the same services on two http servers, one for each ingress, and an application
- * with routes of its own, whose listeners throw now and then. Its parent is `steady.js`.
+ * @file The server of the steady run: the same services on two http servers, one for each ingress, with
+ * listeners that sometimes throw, and an application with routes of its own. The parent is `steady.js`.
  */
 
 const { monitorEventLoopDelay } = require('node:perf_hooks');
 
 const sockjs = require('../..');
 const { close, collect, serveBothIngresses } = require('./lib/ingresses');
-const { Plans, allCame, shortened } = require('./lib/plan');
+const { Plans, confirmation, shortened } = require('./lib/plan');
 const { Random } = require('../support/random');
 const { answerParent } = require('../support/answers');
 
@@ -22,15 +22,15 @@ lag.enable();
 const plans = new Plans(Number(SOAK_SEED));
 const random = new Random(Number(SOAK_SEED), 5);
 
-/** The sessions that live, by name. @type {Map<string, Session>} */
+/** The open sessions, by name. @type {Map<string, Session>} */
 const sessions = new Map();
 
 const counts = { opened: 0, closed: 0, received: 0, sent: 0, foreign: 0, thrown: 0, caught: 0 };
 
-/** What the listeners throw; anything else that is caught is a violation. */
+/** The message of the errors that listeners throw. Any other exception is a violation. */
 const PLANNED = 'thrown by a listener of the soak';
 
-/** What every service has. Delays are short, so that heartbeats and ends of responses come often. */
+/** Options of every service. Heartbeats and ends of responses are frequent. */
 const OPTIONS = {
   heartbeat_delay: 700,
   disconnect_delay: 5000,
@@ -38,7 +38,7 @@ const OPTIONS = {
   io_threads: Number(SOAK_IO_THREADS),
   log(severity, line) {
     if (severity !== 'error') return;
-    // What xhr_send and jsonp_send of a noisy client may have.
+    // Caused by xhr_send and jsonp_send of invalid clients.
     if (line.startsWith('Unsupported content-type')) return;
     caught(line);
   },
@@ -47,19 +47,19 @@ const OPTIONS = {
 /** @param {string} text */
 function caught(text) {
   if (text.includes(PLANNED)) counts.caught++;
-  else violation('?', `an exception that nobody planned: ${text}`);
+  else violation('?', `an unexpected exception: ${text}`);
 }
 
 function violation(name, what) {
   process.send?.({ violation: { name, side: 'server', what, state: sessions.get(name)?.state() } });
 }
 
-function planned() {
+function throwPlanned() {
   counts.thrown++;
   throw new Error(PLANNED);
 }
 
-/** One client, as its server sees it. */
+/** The server's side of a session. */
 class Session {
   constructor(conn, name) {
     this.conn = conn;
@@ -73,7 +73,7 @@ class Session {
     conn.on('close', () => this.closed());
     if (this.plan.prefix === '/marked') {
       conn.on('drain', () => {
-        if (!this.awaitsDrain) violation(name, "'drain' that nobody waits for");
+        if (!this.awaitsDrain) violation(name, "an unexpected 'drain'");
         this.awaitsDrain = false;
         this.work();
       });
@@ -102,10 +102,10 @@ class Session {
       this.pauseTimer = setTimeout(() => conn.resume(), random.int(1, 150));
     }
     this.finish();
-    if (plan.throws && number % 7 === 3) planned();
+    if (plan.throws && number % 7 === 3) throwPlanned();
   }
 
-  /** Writes a few messages, and comes again. */
+  /** Writes a few messages, again and again until all are written. */
   work() {
     const { plan, conn } = this;
     clearTimeout(this.timer);
@@ -115,7 +115,7 @@ class Session {
       const more = conn.write(plans.message(plan, 'down', this.written++));
       if (more) continue;
       if (plan.prefix === '/plain') {
-        // It is over on the native side when its client has gone, and 'close' is on its way.
+        // When the client has disconnected, write() returns false although 'close' has not been emitted yet.
         if (plan.ending === 'server') violation(plan.name, 'write() was refused');
         return;
       }
@@ -128,31 +128,31 @@ class Session {
     this.finish();
   }
 
-  /** Ends the session when each side has what it should. */
+  /** Ends the session when both sides have sent all messages. */
   finish() {
     const { plan, conn } = this;
     if (this.ending || this.received < plan.up || this.written < plan.down) return;
     this.ending = true;
     if (plan.ending === 'server') conn.close(4000, 'done');
-    else if (plan.ending === 'client' && !conn.write(allCame(plan))) this.awaitsDrain = true;
+    else if (plan.ending === 'client' && !conn.write(confirmation(plan))) this.awaitsDrain = true;
   }
 
   closed() {
     const { plan, received } = this;
     clearTimeout(this.timer);
     clearTimeout(this.pauseTimer);
-    // What a reset drops on its way may not have been read.
+    // After a reset, messages may be lost.
     const least = plan.upgraded && plan.ending === 'reset' ? 0 : plan.sent;
     if (received < least || received > plan.sent) {
       violation(plan.name, `closed with ${received} messages received, of ${plan.sent} sent`);
     }
     if (plan.ending === 'server' && !this.ending) violation(plan.name, 'closed before its end');
     if (sessions.get(plan.name) === this) sessions.delete(plan.name);
-    if (plan.throwsAtClose) planned();
+    if (plan.throwsAtClose) throwPlanned();
   }
 }
 
-/** A session that stays for the whole soak: each message gets an answer of the same number. */
+/** The server's side of a resident: the answer to each message has the same number. */
 class Resident {
   constructor(conn, name) {
     const plan = plans.of(name);
@@ -175,26 +175,26 @@ function connected(conn) {
   counts.opened++;
   let closes = 0;
   conn.on('close', () => {
-    if (++closes > 1) violation(conn.id, "'close' came twice");
+    if (++closes > 1) violation(conn.id, "'close' was emitted twice");
     counts.closed++;
   });
   const name = nameOf(conn);
   const kind = name[0];
   if (kind === 'r') sessions.set(name, new Resident(conn, name));
-  // Noise: whoever it is says and gets nothing that matters.
+  // Sessions of invalid clients are not checked.
   if (kind !== 's') return;
-  if (sessions.has(name)) violation(name, 'a session of this name is there');
+  if (sessions.has(name)) violation(name, 'a second session with this name');
   const session = new Session(conn, name);
   sessions.set(name, session);
   session.work();
-  if (session.plan.throwsAtOpen) planned();
+  if (session.plan.throwsAtOpen) throwPlanned();
 }
 
 /** @returns {string} the name in the path, or for raw websockets in the query */
 function nameOf({ url }) {
   const [path, query = ''] = url.split('?');
   const [, , , name] = path.split('/');
-  return name || query || 'noise';
+  return name || query || 'none';
 }
 
 /** The application's own routes. */
@@ -234,14 +234,14 @@ function main() {
     session: (name) => sessions.get(name)?.state() ?? null,
   });
   process.on('uncaughtException', (error) => caught(error.stack));
-  // The terminal's Ctrl-C is the parent's to answer.
+  // Ctrl-C reaches all processes of the terminal; the parent handles it.
   process.on('SIGINT', () => {});
   process.on('disconnect', () => process.exit());
   process.on('message', async ({ order }) => {
     if (order !== 'stop') return;
     process.removeAllListeners('disconnect');
     close((await serving).servers);
-    // Without sessions and clients nothing else may keep the process.
+    // Only sessions and clients may keep the process alive now.
     process.disconnect();
     process.removeAllListeners('SIGINT');
   });

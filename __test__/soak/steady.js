@@ -1,23 +1,25 @@
 'use strict';
 
 /**
- * @file `npm run soak -- --minutes N`: a mixture of all transports in cycles. At the end of each, all
- * sessions end but a few websockets that stay. The server must then use no more than after the first cycle.
+ * @file `npm run soak -- --minutes N`: sessions of all transports, in cycles. At the end of a cycle, all
+ * sessions end, except for the residents: a few websockets. Then the server must not use more descriptors and
+ * threads than after the first cycle.
  */
 
 const { setTimeout: delay } = require('node:timers/promises');
 
 const { within } = require('../support/wait');
 const { numbers, start } = require('./lib/command');
+const { RESIDENTS } = require('./lib/plan');
 const { cpuSeconds, descriptors, growth, mebibytes, sample } = require('./lib/sample');
 
-/** Milliseconds in which sessions come and go in one cycle. */
+/** Milliseconds for which a cycle opens new sessions. */
 const CYCLE_MS = 30_000;
-/** Milliseconds in which all sessions must end after a cycle, `disconnect_delay` included. */
+/** Milliseconds within which all sessions must end after a cycle. Includes `disconnect_delay`. */
 const QUIESCE_MS = 30_000;
-/** Milliseconds after which a client gives up a wait: no healthy one waits so long. */
+/** Milliseconds after which a client's wait fails. */
 const TIMEOUT_MS = 30_000;
-/** Violations that are shown in full. */
+/** How many violations are shown in full. More end the run. */
 const SHOWN = 10;
 
 /** @param {string[]} args */
@@ -33,7 +35,7 @@ async function steady(args) {
   let interrupted = 0;
   process.on('SIGINT', () => {
     if (++interrupted > 1) process.exit(130);
-    console.log('— ending; once more to end at once');
+    console.log('— ending after this cycle; press Ctrl-C again to end immediately');
     soak.interrupt();
   });
   return soak.run();
@@ -43,7 +45,7 @@ class Soak {
   constructor(options) {
     this.options = options;
     this.violations = [];
-    /** What the server used at the end of each cycle. */
+    /** Samples of the server at the end of each cycle. */
     this.samples = [];
     this.peak = { rss: 0, descriptors: 0 };
     this.interrupted = new AbortController();
@@ -57,7 +59,7 @@ class Soak {
     const { minutes, seed, sessions, processes, 'io-threads': ioThreads } = this.options;
     const title = `soak: ${minutes} min, ${processes} × ${sessions} sessions at a time`;
     console.log(`${title}, ${ioThreads} I/O threads, --seed ${seed}`);
-    const onMessage = (message) => this.hear(message);
+    const onMessage = ({ violation }) => violation && this.violate(violation);
     this.server = start(
       'server.js',
       { SOAK_SEED: seed, SOAK_IO_THREADS: ioThreads },
@@ -78,8 +80,8 @@ class Soak {
         { onMessage },
       ),
     );
-    await Promise.all(this.clients.map((client) => client.ask('settle')));
-    const watch = setInterval(() => this.look(), 500);
+    await Promise.all(this.clients.map((client) => client.ask('openResidents')));
+    const timer = setInterval(() => this.measurePeak(), 500);
     const begun = Date.now();
     const end = begun + minutes * 60_000;
     const cycle = Math.min(CYCLE_MS, (minutes * 60_000) / 6);
@@ -92,19 +94,15 @@ class Soak {
     } catch (error) {
       this.violate({ name: '?', side: 'soak', what: error.stack });
     }
-    clearInterval(watch);
+    clearInterval(timer);
     return this.summary((Date.now() - begun) / 1000);
-  }
-
-  hear(message) {
-    if (message.violation) this.violate(message.violation);
   }
 
   violate(violation) {
     this.violations.push(violation);
     if (this.violations.length > SHOWN && violation.side !== 'soak') return;
     console.log(`VIOLATION ${JSON.stringify(violation, null, 2)}`);
-    // The other side's view of it.
+    // Shows the server's side of the session too.
     if (violation.side === 'client') {
       this.server.ask('session', violation.name).then(
         (session) => console.log(`the server's side of ${violation.name}:`, session),
@@ -113,59 +111,68 @@ class Soak {
     }
   }
 
-  /** Measures the server while it works. */
-  look() {
+  /** Measures the server during a cycle. */
+  measurePeak() {
     if (this.server.status) return;
     const { rss, descriptors: open } = sample(this.server.pid);
     this.peak.rss = Math.max(this.peak.rss, rss);
     this.peak.descriptors = Math.max(this.peak.descriptors, open);
   }
 
-  /** Sessions come and go; when all have ended, the server is measured. */
+  /** Opens sessions for some time, waits until all have ended, and measures the server. */
   async cycle(milliseconds) {
     const cpu = cpuSeconds(this.server.pid);
     const begun = Date.now();
-    for (const client of this.clients) client.send({ order: 'flow' });
+    for (const client of this.clients) client.send({ order: 'start' });
     await delay(milliseconds, undefined, this.interrupted).catch(() => {});
     const used = (cpuSeconds(this.server.pid) - cpu) / ((Date.now() - begun) / 1000);
-    // A session whose client waits in vain ends by its timeout.
-    const quiet = Promise.all(this.clients.map((client) => client.ask('quiesce')));
-    this.totals = await within(quiet, 2 * TIMEOUT_MS + QUIESCE_MS, 'the clients do not end').catch(
-      (error) => this.stuck(error),
+    // A client whose wait fails ends its session after TIMEOUT_MS.
+    const ended = Promise.all(this.clients.map((client) => client.ask('quiesce')));
+    const timeout = 2 * TIMEOUT_MS + QUIESCE_MS;
+    this.totals = await within(ended, timeout, 'the end of all sessions').catch((error) =>
+      this.reportActive(error),
     );
-    const report = await this.calm();
+    const report = await this.reportWhenIdle();
     this.samples.push({ ...sample(this.server.pid), ...report });
     this.progress(used);
   }
 
-  /** Says which sessions do not end. */
-  async stuck(error) {
+  /** Reports the sessions that do not end. */
+  async reportActive(error) {
     for (const client of this.clients) {
       for (const state of await client.ask('active')) {
-        this.violate({ name: state.plan.name, side: 'client', what: 'it does not end', state });
+        this.violate({
+          name: state.plan.name,
+          side: 'client',
+          what: 'the session does not end',
+          state,
+        });
       }
     }
     throw error;
   }
 
-  /** Waits until the server uses no more than after the first cycle; reports it if it does. */
-  async calm() {
-    const residents = this.clients.length * 8;
+  /**
+   * Waits until only residents are left and the server does not use more descriptors and threads than after
+   * the first cycle. A timeout is a violation.
+   */
+  async reportWhenIdle() {
+    const residents = this.clients.length * RESIDENTS;
     const until = Date.now() + QUIESCE_MS;
     const first = this.samples[0];
     for (;;) {
       const report = await this.server.ask('report');
       const { threads, descriptors: open } = sample(this.server.pid);
       const alive = report.opened - report.closed;
-      const over = alive === residents && report.thrown === report.caught;
-      if (over && (!first || (open <= first.descriptors && threads <= first.threads))) {
+      const isIdle = alive === residents && report.thrown === report.caught;
+      if (isIdle && (!first || (open <= first.descriptors && threads <= first.threads))) {
         return report;
       }
       if (Date.now() > until) {
         this.violate({
           name: '?',
           side: 'soak',
-          what: 'the server is not back where it was',
+          what: 'the server uses more than after the first cycle',
           state: { report, residents, open, threads, first, kinds: descriptors(this.server.pid) },
         });
         return report;
@@ -193,17 +200,17 @@ class Soak {
     const sums = this.sums();
     const time = new Date().toISOString().slice(11, 19);
     console.log(
-      `${time} sessions ${sums.sessions} noise ${sums.noises} messages ${sums.received + sums.sent}`,
+      `${time} sessions ${sums.sessions} invalid clients ${sums.invalid} messages ${sums.received + sums.sent}`,
       `violations ${this.violations.length} | rss ${mebibytes(now.rss)} data ${mebibytes(now.data)}`,
       `heap ${mebibytes(now.heapUsed)} external ${mebibytes(now.external)} MiB`,
       `stalls ${sums.stall}/${now.stall} ms descriptors ${now.descriptors} threads ${now.threads} cpu ${Math.round(used * 100)} %`,
     );
   }
 
-  /** The clients leave, the servers close, and the process has to end by itself. */
+  /** Disconnects all clients and closes the http servers. Then the server's process must end by itself. */
   async finish() {
     this.report = await this.server.ask('report');
-    for (const client of this.clients) client.send({ order: 'leave' });
+    for (const client of this.clients) client.send({ order: 'disconnect' });
     await Promise.all(this.clients.map((client) => client.exit()));
     this.server.send({ order: 'stop' });
     const exited = await this.server.exit(QUIESCE_MS);
@@ -213,14 +220,12 @@ class Soak {
     }
   }
 
-  /** @returns {boolean} whether all was well */
+  /** @returns {boolean} whether there was no violation */
   summary(seconds) {
     const sums = this.sums();
-    console.log(
-      `\n${(seconds / 60).toFixed(1)} min, ${this.samples.length} cycles. Of the clients:`,
-    );
+    console.log(`\n${(seconds / 60).toFixed(1)} min, ${this.samples.length} cycles. Clients:`);
     console.log(sums);
-    console.log('Of the server:', this.report);
+    console.log('Server:', this.report);
     const [first, last] = [this.samples[0], this.samples.at(-1)];
     if (first) {
       const line = (name) => `${name} ${first[name]} → ${last[name]}`;
@@ -234,10 +239,12 @@ class Soak {
       console.log(`${name}: ${mebibytes(before)} → ${mebibytes(after)} MiB, ${verdict}`);
       if (grows) this.violations.push({ name, what: 'grows' });
     }
-    const unheard = ['heartbeats', 'foreign', 'noises'].filter((name) => !(sums[name] > 0));
-    const missing = this.options.minutes >= 1 ? unheard : [];
-    if (missing.length > 0) this.violations.push({ what: `nothing of ${missing}` });
-    if (missing.length > 0) console.log(`there were no ${missing.join(', no ')}`);
+    const zero = ['heartbeats', 'foreign', 'invalid'].filter((name) => !(sums[name] > 0));
+    if (this.options.minutes >= 1 && zero.length > 0) {
+      const what = `these counts are 0: ${zero.join(', ')}`;
+      this.violations.push({ what });
+      console.log(what);
+    }
     console.log(
       this.violations.length === 0 ? 'no violation' : `${this.violations.length} VIOLATIONS`,
     );

@@ -1,20 +1,20 @@
 'use strict';
 
 /**
- * @file `npm run soak -- turnover`: connections that come, say something or nothing, and go, in every way there
- * is. What they cost is measured when so many of them have gone, ten times.
+ * @file `npm run soak -- turnover`: many short connections, with and without messages, that end in different ways.
+ * The server is measured ten times, when all connections so far have ended.
  */
 
 const { Client } = require('../support/client');
 const { Random } = require('../support/random');
-const { left } = require('./crowd');
+const { sampleWhenIdle } = require('./crowd');
 const { within } = require('../support/wait');
 const { numbers, start } = require('./lib/command');
 const { cpuSeconds, growth, mebibytes, sample } = require('./lib/sample');
-const { TRANSPORTS, drop, echo, openEcho } = require('./lib/talk');
+const { TRANSPORTS, drop, echo, openEcho } = require('./lib/echo-client');
 
 const ROUNDS = 10;
-/** Milliseconds: polls that have been answered leave a session behind for so long. */
+/** Milliseconds for which the session of an answered poll stays open. */
 const DISCONNECT = 3000;
 const TIMEOUT_MS = 30_000;
 
@@ -29,26 +29,26 @@ async function turnover(args) {
   const clients = [ports.takeover, ports.bridge].map((port) => new Client(port));
   const done = { opened: 0 };
 
-  /** One connection, or two where it talks over HTTP. */
+  /** Opens one connection, or two for a message over HTTP. */
   const once = async (number) => {
     const client = clients[number % 2];
     const transport = random.pick(TRANSPORTS);
-    const ways = ['talk', 'talk', 'drop', 'reset', 'half-close', 'ask'];
+    const ways = ['echo', 'echo', 'drop', 'reset', 'half-close', 'request'];
     const way = random.pick(ways);
     done.opened++;
-    if (way === 'ask') return void (await client.get('/s/info'));
+    if (way === 'request') return void (await client.get('/s/info'));
     const link = await openEcho(client, transport, `t${number}`);
-    if (way === 'talk') await echo(link, `message ${number}`);
+    if (way === 'echo') await echo(link, `message ${number}`);
     if (link.sender) done.opened++;
     link.sender?.abort();
     const { socket } = link;
-    // A poll that has been answered may have no connection any more.
+    // The connection of an answered poll may have ended already.
     if (socket.destroyed) return;
     const closed = new Promise((resolve) => socket.once('close', resolve));
     if (way === 'reset') socket.resetAndDestroy();
     else if (way === 'half-close') socket.end();
     else drop(link);
-    await within(closed, TIMEOUT_MS, `a connection of ${transport} does not end (${way})`);
+    await within(closed, TIMEOUT_MS, `the end of a connection of ${transport} (${way})`);
   };
 
   const seconds = [];
@@ -68,7 +68,7 @@ async function turnover(args) {
     await Promise.all(Array.from({ length: atOnce }, work));
     const used = cpuSeconds(server.pid) - cpu;
     seconds.push((Date.now() - begun) / 1000);
-    const now = await left(server, first ?? { descriptors: Infinity, threads: Infinity });
+    const now = await sampleWhenIdle(server, first ?? { descriptors: Infinity, threads: Infinity });
     first ??= now;
     samples.push(now);
     console.log(
@@ -90,7 +90,7 @@ async function turnover(args) {
     if (grows) violations.push(`${name} grows`);
   }
   for (const client of clients) client.disconnect();
-  console.log('of the server:', sample(server.pid));
+  console.log('server:', sample(server.pid));
   server.send({ order: 'stop' });
   const exit = await server.exit(TIMEOUT_MS);
   if (exit.code !== 0 || server.errors !== '') violations.push({ exit, errors: server.errors });

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file `npm run soak -- workers`: worker threads with services are started, and ended with connections open,
- * while the main thread has a service of its own and others come and go.
+ * @file `npm run soak -- workers`: worker threads with services start, and end with open connections. The main
+ * thread has a permanent service too, and adds and removes others.
  */
 
 const path = require('node:path');
@@ -15,9 +15,9 @@ const { Random } = require('../support/random');
 const { within } = require('../support/wait');
 const { numbers } = require('./lib/command');
 const { close, serveBothIngresses } = require('./lib/ingresses');
-const { countLeft, pass } = require('./lib/passing');
+const { countLeft, useServices } = require('./lib/temporary-services');
 const { descriptors, growth, mebibytes, sample } = require('./lib/sample');
-const { TRANSPORTS, drop, echo, openEcho } = require('./lib/talk');
+const { TRANSPORTS, drop, echo, openEcho } = require('./lib/echo-client');
 
 const TIMEOUT_MS = 15_000;
 const WAYS = ['terminate', 'exit', 'stop'];
@@ -51,20 +51,20 @@ async function workers(args) {
     const way = WAYS[time % WAYS.length];
     try {
       await cycle(way, random);
-      await pass(sockjs);
+      await useServices(sockjs);
       for (const resident of residents) await echo(resident, `after ${time}`);
     } catch (error) {
       violations.push(`worker ${time}, ${way}: ${error.stack}`);
     }
     if (time % Math.ceil(times / 10) !== 0) continue;
-    const now = await calm(samples[1]);
+    const now = await sampleWhenIdle(samples[1]);
     samples.push(now);
     console.log(
       `${time + 1} workers | rss ${mebibytes(now.rss)} data ${mebibytes(now.data)}`,
       `heap ${mebibytes(now.heapUsed)} MiB descriptors ${now.descriptors} threads ${now.threads}`,
       `services and connections left ${now.left}`,
     );
-    // The first worker loads what the process then keeps.
+    // The first worker loads code that stays in the process, so the second sample is the reference.
     const first = samples[1] ?? now;
     for (const name of ['descriptors', 'threads', 'left']) {
       if (now[name] <= first[name]) continue;
@@ -86,7 +86,7 @@ async function workers(args) {
   return violations.length === 0;
 }
 
-/** A worker with two sessions of each transport and ingress, some of them talking when it ends. */
+/** Starts a worker with a session of each transport and ingress, and ends it while they exchange messages. */
 async function cycle(way, random) {
   const env = { ...process.env, ECHO_END: way === 'exit' ? 'write' : '', ECHO_DISCONNECT: '1500' };
   const worker = new Worker(path.join(__dirname, 'echo.js'), { env, stdout: false });
@@ -107,42 +107,44 @@ async function cycle(way, random) {
       links.push(link);
     }
   }
-  // Messages are on their way in both directions when it ends.
-  const talking = links.map(async (link) => {
+  const exchanges = links.map(async (link) => {
     for (let count = 0; ; count++) await echo(link, `message ${count}`);
   });
-  for (const talk of talking) talk.catch(() => {});
+  for (const exchange of exchanges) exchange.catch(() => {});
   await new Promise((resolve) => setTimeout(resolve, random.int(0, 30)));
   let expected = 0;
   if (way === 'terminate') {
     expected = 1;
-    await within(worker.terminate(), TIMEOUT_MS, 'the worker is not terminated');
+    await within(worker.terminate(), TIMEOUT_MS, 'terminating the worker');
   } else if (way === 'exit') {
     expected = 7;
     worker.postMessage({ order: 'end' });
   } else {
-    // Its servers close, its clients go, and then nothing keeps it.
+    // When its servers have closed and its clients have disconnected, the worker ends by itself.
     worker.postMessage({ order: 'stop' });
     for (const link of links) drop(link);
   }
-  const code = await within(exited, TIMEOUT_MS, 'the worker does not end');
-  if (code !== expected) throw new Error(`it ended with ${code}`);
-  const ends = Promise.all(talking.map((talk) => talk.then(null, () => {})));
+  const code = await within(exited, TIMEOUT_MS, 'the end of the worker');
+  if (code !== expected) throw new Error(`the worker ended with ${code}`);
+  const ends = Promise.all(exchanges.map((exchange) => exchange.then(null, () => {})));
   for (const client of clients) if (way === 'stop') client.disconnect();
-  await within(ends, TIMEOUT_MS, 'clients of a worker that has ended are not told');
+  await within(ends, TIMEOUT_MS, 'notifying the clients of the worker');
   for (const client of clients) client.disconnect();
 }
 
-/** Measures the process, when what has been closed is gone. */
-async function calm(first) {
+/**
+ * Measures the process when descriptors, threads and objects are not more than in the first sample, at the
+ * latest after TIMEOUT_MS.
+ */
+async function sampleWhenIdle(first) {
   const until = Date.now() + TIMEOUT_MS;
   for (;;) {
     const left = await countLeft();
     const { heapUsed, external } = process.memoryUsage();
     const now = { ...sample(process.pid), heapUsed, external, left };
     const flat = (name) => now[name] <= first[name];
-    const over = !first || ['descriptors', 'threads', 'left'].every(flat);
-    if (over || Date.now() > until) return now;
+    const isIdle = !first || ['descriptors', 'threads', 'left'].every(flat);
+    if (isIdle || Date.now() > until) return now;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

@@ -1,15 +1,15 @@
 'use strict';
 
 /**
- * @file The command line of the long runs, and their child processes.
+ * @file Command-line options and child processes of the long runs.
  */
 
 const path = require('node:path');
-const { Child } = require('../../support/child');
 const { parseArgs } = require('node:util');
+const { Child } = require('../../support/child');
 
 /**
- * Reads options of the form `--name N`, where N is a number from 0.
+ * Reads options of the form `--name N`, where N is at least 0.
  *
  * @template {Record<string, number>} T
  * @param {string[]} args
@@ -21,12 +21,12 @@ function numbers(args, defaults) {
   const { values } = parseArgs({ args, options: known });
   const options = mapValues(values, Number);
   const wrong = Object.keys(options).find((name) => !(options[name] >= 0));
-  if (wrong) throw new Error(`--${wrong} is not a number from 0: ${values[wrong]}`);
+  if (wrong) throw new Error(`--${wrong} must be a number, at least 0: ${values[wrong]}`);
   return options;
 }
 
 /**
- * A process of a long run. It shows what it prints, and answers by IPC.
+ * Starts a process of a long run. Its stdout is shown. It answers questions by IPC.
  *
  * @param {string} name of a file in `soak/`
  * @param {Record<string, unknown>} env

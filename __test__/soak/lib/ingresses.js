@@ -8,7 +8,7 @@ const http = require('node:http');
 
 const { throughIngress } = require('../../support/library');
 
-/** A connection that its server closes while a client sends cannot be told from a lost message. */
+/** Milliseconds. Longer than a pause of any client: a request on a connection that Node closes would be lost. */
 const KEEP_ALIVE = 120_000;
 
 /**
@@ -36,12 +36,12 @@ async function serveBothIngresses(application, install) {
 function close(servers) {
   for (const server of servers) {
     server.close();
-    // Node 18 waits for idle connections otherwise.
+    // On Node 18, `close` alone waits for idle connections.
     server.closeIdleConnections();
   }
 }
 
-/** Collects garbage; what the first collection finalises, the next one frees. */
+/** Collects garbage several times: finalizers of one collection release objects for the next. */
 async function collect() {
   for (let round = 0; round < 3; round++) {
     globalThis.gc();

@@ -1,14 +1,14 @@
 'use strict';
 
 /**
- * @file Clients of all transports in one shape: they open, receive frames one by one, send, and end or
- * vanish. Each keeps HTTP connections alive and shares them with requests for the application.
+ * @file Clients of all transports with the same methods. HTTP clients keep their connections alive, and also
+ * use them for requests to the application.
  */
 
 const { OPCODE, encodeClose, encodeFrame } = require('../../support/websocket-client');
 
 /**
- * What a client receives.
+ * A SockJS frame, or its equivalent on raw websockets.
  *
  * @typedef {{ kind: 'open' | 'heartbeat' } | { kind: 'messages', messages: string[] } | { kind: 'closed', code: number | undefined, reason: string }} Frame
  */
@@ -35,7 +35,7 @@ function parse(text) {
       return { kind: 'closed', code, reason };
     }
   }
-  throw new Error(`this is no frame: ${text.slice(0, 80)}`);
+  throw new Error(`not a SockJS frame: ${text.slice(0, 80)}`);
 }
 
 class Link {
@@ -52,13 +52,13 @@ class Link {
     this.base = `${plan.prefix}/${random.int(0, 999)}/${plan.name}`;
   }
 
-  /** @returns {import('net').Socket} what brings the frames */
+  /** @returns {import('net').Socket} the socket that receives frames */
   get socket() {
     return this.receiver.wire.socket;
   }
 
-  /** The client goes without a word. */
-  vanish() {
+  /** Disconnects without closing the session. */
+  disconnect() {
     this.gone = true;
     if (this.plan.ending === 'reset') this.socket.resetAndDestroy();
     else this.socket.end();
@@ -89,7 +89,7 @@ class WebSocketLink extends Link {
       const code = payload.length > 0 ? payload.readUInt16BE(0) : undefined;
       const reason = payload.toString('utf8', 2);
       if (this.plan.raw) return { kind: 'closed', code, reason };
-      throw new Error(`a close frame without a frame c: ${code} ${reason}`);
+      throw new Error(`a websocket close frame without a SockJS close frame: ${code} ${reason}`);
     }
     if (opcode !== OPCODE.text) throw new Error(`a frame with opcode ${opcode}`);
     const text = payload.toString();
@@ -109,7 +109,7 @@ class WebSocketLink extends Link {
       await new Promise(setImmediate);
     }
     this.splits = false;
-    // A server that is slow to read holds this client back.
+    // Waits for a server that reads slowly.
     if (!socket.write(bytes.subarray(from)) && !socket.destroyed) {
       await new Promise((resolve) => {
         socket.once('drain', resolve);
@@ -118,13 +118,13 @@ class WebSocketLink extends Link {
     }
   }
 
-  /** Answers a ping, but not in the middle of a frame. */
+  /** Answers a ping, but not within a frame. */
   pong(bytes) {
     if (this.splits) setImmediate(() => this.pong(bytes));
     else this.receiver.wire.write(bytes);
   }
 
-  /** One message, in one frame or in several. */
+  /** @returns {Buffer[]} a message, in one frame or in several */
   frames(payload) {
     const bytes = Buffer.from(payload);
     if (!this.random.chance(0.15)) return [encodeFrame({ payload: bytes })];
@@ -136,19 +136,19 @@ class WebSocketLink extends Link {
     });
   }
 
-  /** After the server has closed. */
+  /** Ends the connection after the server has closed the session. */
   async leave() {
     if (!this.plan.raw) {
       const { opcode, payload } = await this.receiver.frame();
       if (opcode !== OPCODE.close || payload.readUInt16BE(0) !== 1000) {
-        throw new Error(`after the frame c comes opcode ${opcode}`);
+        throw new Error(`opcode ${opcode} after the SockJS close frame`);
       }
     }
     this.receiver.sendClose(1000);
     await this.receiver.end();
   }
 
-  /** Closes, as a client does. */
+  /** Closes the session and the connection. */
   async close() {
     this.receiver.wire.write(encodeClose(1000, 'bye'));
     for (;;) {
@@ -159,7 +159,7 @@ class WebSocketLink extends Link {
   }
 }
 
-/** What the HTTP transports have in common. */
+/** The base class of the HTTP transports. */
 class HttpLink extends Link {
   constructor(...args) {
     super(...args);
@@ -175,17 +175,17 @@ class HttpLink extends Link {
 
   /**
    * @param {HttpConnection | undefined} connection
-   * @returns {HttpConnection} one that still lives
+   * @returns {HttpConnection} this connection if it is open, or a new one
    */
   alive(connection) {
-    if (this.gone) throw new Error('the client has gone');
+    if (this.gone) throw new Error('the client has disconnected');
     return connection === undefined || connection.wire.ended ? this.client.connect() : connection;
   }
 
   /** @param {string[]} texts */
   async send(texts) {
     this.sender = this.alive(this.sender);
-    await this.visit(this.sender);
+    await this.requestApplication(this.sender);
     const json = JSON.stringify(texts);
     const body = this.jsonp ? `d=${encodeURIComponent(json)}` : json;
     const type = this.jsonp ? 'application/x-www-form-urlencoded' : 'text/plain';
@@ -196,16 +196,16 @@ class HttpLink extends Link {
     );
     const expected = this.jsonp ? 200 : 204;
     if (response.status !== expected) {
-      throw new Error(`a send is answered with ${response.status} ${response.body}`);
+      throw new Error(`sending is answered with ${response.status} ${response.body}`);
     }
   }
 
   /**
-   * Now and then a request for the application, on the same connection.
+   * Sometimes sends a request for the application on the connection.
    *
    * @param {HttpConnection} connection
    */
-  async visit(connection) {
+  async requestApplication(connection) {
     if (!this.plan.foreign || !this.random.chance(0.3)) return;
     this.foreign++;
     const target = `/own/${this.foreign}`;
@@ -218,7 +218,6 @@ class HttpLink extends Link {
     }
   }
 
-  /** Nothing but what has been answered belongs to this session. */
   async leave() {
     this.sender?.abort();
     this.receiver.abort();
@@ -228,9 +227,9 @@ class HttpLink extends Link {
     return this.leave();
   }
 
-  vanish() {
+  disconnect() {
     this.sender?.abort();
-    super.vanish();
+    super.disconnect();
   }
 }
 
@@ -242,15 +241,17 @@ class StreamLink extends HttpLink {
     for (;;) {
       if (this.response === undefined) {
         this.receiver = this.alive(this.receiver);
-        await this.visit(this.receiver);
+        await this.requestApplication(this.receiver);
         this.receiver.send(this.method, this.target);
         this.response = await this.receiver.response();
-        if (this.response.status !== 200) throw new Error(`a ${this.response.status}`);
+        if (this.response.status !== 200) {
+          throw new Error(`a stream is answered with ${this.response.status}`);
+        }
       }
       const text = await this.response.until(mark).catch(atEnd);
       if (text === undefined) {
-        // The response has reached its limit; the next one goes on.
-        if (this.response.truncated) throw new Error('a stream ends in the middle');
+        // The response has reached `response_limit`. The next one continues.
+        if (this.response.truncated) throw new Error('a stream ends within a chunk');
         this.response = undefined;
         continue;
       }
@@ -262,7 +263,7 @@ class StreamLink extends HttpLink {
 
 /**
  * @param {Error} error
- * @returns {undefined} if it says that a body has ended
+ * @returns {undefined} if the error is the end of a body; throws other errors
  */
 function atEnd(error) {
   if (!/^the body ended before [^:]*: \s*$/.test(error.message)) throw error;
@@ -275,14 +276,14 @@ class PollLink extends HttpLink {
   async next() {
     const [, , , unwrap] = RECEIVES[this.plan.transport];
     this.receiver = this.alive(this.receiver);
-    await this.visit(this.receiver);
+    await this.requestApplication(this.receiver);
     const { status, body, truncated } = await this.receiver.request(this.method, this.target);
     if (status !== 200 || truncated) throw new Error(`a poll is answered with ${status} ${body}`);
     return parse(unwrap(body));
   }
 }
 
-/** Method and path, what ends a frame in the body, and the frame in it; undefined where there is none. */
+/** Method, path, the end of a frame in the body, and a function that extracts the SockJS frame, if there is one. */
 const RECEIVES = {
   'xhr-polling': ['POST', 'xhr', '\n', (text) => text.slice(0, -1)],
   'xhr-streaming': [
@@ -303,7 +304,7 @@ const RECEIVES = {
     '</script>\r\n',
     (text) => {
       const [, argument] = /p\((".*")\);\n<\/script>\r\n$/s.exec(text) ?? [];
-      // A script knows `\!`, JSON does not.
+      // `\!` is valid in a script, but not in JSON.
       return argument && JSON.parse(argument.replaceAll('<\\!--', '<!--'));
     },
   ],
@@ -315,7 +316,7 @@ const RECEIVES = {
   ],
 };
 
-/** What 0.3.24 escapes in events. */
+/** Decodes the escapes of eventsource, which are those of 0.3.24. */
 const unescape = (text) =>
   text.replace(/%(25|0D|0A|00)/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
 

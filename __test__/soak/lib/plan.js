@@ -1,13 +1,16 @@
 'use strict';
 
 /**
- * @file What each session of a soak says and does. Server and clients work it out from the session's
- * name and the seed, so that each knows what the other has to send.
+ * @file The plan of each session: its messages and its end. Server and clients derive it from the session's
+ * name and the seed, so each side knows what the other one must send.
  */
 
 const { Random } = require('../../support/random');
 
-/** Weights of the transports. Websockets are cheap and quick, so they are not more than the others. */
+/** How many residents each client process has: websockets that stay open during the whole run. */
+const RESIDENTS = 8;
+
+/** Transports with their weights. */
 const TRANSPORTS = [
   [4, 'websocket'],
   [3, 'websocket-raw'],
@@ -19,8 +22,8 @@ const TRANSPORTS = [
 ];
 
 /**
- * How sessions end. `server` and `client` only when each has all that the other has sent; in the others
- * the client goes in the middle of it: its receiving connection is reset, or half closed.
+ * How sessions end, with weights. `server`, `client`: this side closes when all messages have arrived on both
+ * sides. `reset`, `half-close`: the client resets or half-closes its receiving connection before that.
  */
 const ENDINGS = [
   [5, 'server'],
@@ -29,7 +32,7 @@ const ENDINGS = [
   [2, 'half-close'],
 ];
 
-/** What texts are made of. */
+/** The characters of texts. */
 const ALPHABETS = [
   ['a', 'b', 'z', '0', ' ', ',', '.'],
   ['é', 'ü', 'ß', '\u00a0', 'a'],
@@ -43,15 +46,16 @@ const ALPHABETS = [
 
 const KIBIBYTE = 1024;
 
-/** Weights of lengths, in characters of the alphabet. */
+/** Weights and ranges of lengths, in characters of the alphabet. */
 const LENGTHS = [
   [70, [1, 200]],
   [24, [200, 4 * KIBIBYTE]],
   [6, [4 * KIBIBYTE, 32 * KIBIBYTE]],
 ];
 
-/** This number of texts; a few of them are large. */
+/** How many texts there are, besides the large ones. */
 const TEXTS = 160;
+/** The lengths of the large texts. */
 const LARGE = [64 * KIBIBYTE, 128 * KIBIBYTE, 1024 * KIBIBYTE];
 
 class Plans {
@@ -65,9 +69,9 @@ class Plans {
       return block.join('').repeat(Math.ceil(length / block.length));
     };
     this.texts = Array.from({ length: TEXTS }, () => make(random.int(...random.weighted(LENGTHS))));
-    // Escaped they would be six times as long, and keep the clients busy for too long.
+    // Plain characters: escaped ones are six times as long and would keep the clients busy for too long.
     this.large = LARGE.map((length) => 'large and plain '.repeat(length / 16));
-    // What UTF-8, which raw websockets carry, makes of them: U+FFFD for lone surrogates.
+    // Raw websockets carry UTF-8, where lone surrogates become U+FFFD.
     const wellFormed = (text) => Buffer.from(text).toString();
     this.rawTexts = this.texts.map(wellFormed);
     this.rawLarge = this.large.map(wellFormed);
@@ -79,7 +83,7 @@ class Plans {
    */
   of(name) {
     const random = new Random(this.seed, 2, hash(name));
-    // Those that stay are websockets.
+    // Residents are websockets.
     const table = name.startsWith('r') ? TRANSPORTS.slice(0, 2) : TRANSPORTS;
     const transport = random.weighted(table);
     const upgraded = transport.startsWith('websocket');
@@ -90,7 +94,7 @@ class Plans {
     return {
       name,
       ingress: random.pick(['takeover', 'bridge']),
-      // The service under `/marked` has a `high_water_mark`, and its writer waits for 'drain'.
+      // The service under `/marked` has a `high_water_mark`. Its sessions wait for 'drain'.
       prefix: random.pick(['/plain', '/marked']),
       transport,
       upgraded,
@@ -98,14 +102,14 @@ class Plans {
       ending,
       up,
       down,
-      // How many messages the client sends before it goes.
+      // How many messages the client sends before it disconnects.
       sent: ending === 'server' || ending === 'client' ? up : random.int(0, up),
       slow,
       large: random.chance(slow ? 0.2 : 0.02),
       pauses: random.chance(0.15),
       throws: random.chance(0.1),
       throwsAtOpen: random.chance(0.03),
-      // `close()` of a websocket emits 'close' before it returns: that would throw into the caller.
+      // `close()` of a websocket emits 'close' before it returns, so the caller of `close()` would throw.
       throwsAtClose: random.chance(0.03) && !(upgraded && ending === 'server'),
       foreign: random.chance(0.5),
     };
@@ -119,7 +123,7 @@ class Plans {
    */
   message(plan, direction, number) {
     const random = new Random(this.seed, direction === 'up' ? 3 : 4, hash(plan.name), number);
-    // One byte, by which neighbours still differ.
+    // One byte; consecutive messages still differ.
     if (random.chance(0.2)) return String.fromCharCode(33 + (number % 90));
     const large = plan.large && number < 20 && random.chance(0.1);
     const texts = plan.raw
@@ -137,8 +141,8 @@ class Plans {
  * @typedef {ReturnType<Plans['of']>} Plan
  */
 
-/** The last message of a server whose client is to close. */
-const allCame = (plan) => `all ${plan.up} came`;
+/** The server's last message in a session that the client closes. */
+const confirmation = (plan) => `received all ${plan.up}`;
 
 /** @param {string} text */
 function hash(text) {
@@ -150,7 +154,7 @@ function hash(text) {
 }
 
 /**
- * A text as a report shows it.
+ * Shortens a text for a report.
  *
  * @param {unknown} text
  */
@@ -159,4 +163,4 @@ function shortened(text) {
   return text.length > 80 ? `${text.slice(0, 80)}… (${text.length} characters)` : text;
 }
 
-module.exports = { Plans, allCame, hash, shortened };
+module.exports = { Plans, RESIDENTS, confirmation, hash, shortened };

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file What a process costs, seen from outside, and whether it costs more and more.
+ * @file Measures what a process uses, with /proc, and finds growth.
  */
 
 const fs = require('node:fs');
@@ -28,7 +28,7 @@ function sample(pid) {
 
 /**
  * @param {number} pid
- * @returns {Record<string, number>} its descriptors, by what they are
+ * @returns {Record<string, number>} the numbers of its descriptors, by target
  */
 function descriptors(pid) {
   const kinds = {};
@@ -60,13 +60,13 @@ function median(numbers) {
 }
 
 /**
- * How much a figure may grow from the first half of the samples to the second, both taken after the
- * warm-up, which is the first third: the larger of `bytes` and `part` of the figure.
+ * How much a figure may grow from the second third of the samples to the last: the larger of `bytes` and `part`
+ * of the figure. The first third is the warm-up.
  *
  * @type {Record<string, { bytes: number, part: number }>}
  */
 const TOLERANCE = {
-  // The allocators keep what large messages have taken, here and there.
+  // The allocators may keep memory that large messages have used.
   rss: { bytes: 16 * MEBIBYTE, part: 0.1 },
   data: { bytes: 32 * MEBIBYTE, part: 0.1 },
   heapUsed: { bytes: MEBIBYTE, part: 0.05 },
@@ -74,7 +74,7 @@ const TOLERANCE = {
 };
 
 /**
- * @param {Record<string, number>[]} samples all taken while nothing went on
+ * @param {Record<string, number>[]} samples taken while the process is idle
  * @returns {{ name: string, before: number, after: number, grows: boolean }[]} medians of both halves
  */
 function growth(samples) {

@@ -1,6 +1,5 @@
-// Code as applications write it against @types/sockjs, with every member that is declared there. What is
-// not in it stands at the head of index.d.ts.
-// `npm run test:types` compiles it against @types/sockjs, and against index.d.ts.
+// Code for @types/sockjs that uses each member declared there. The first comment of index.d.ts lists the exceptions.
+// `npm run test:types` compiles it with @types/sockjs and with index.d.ts.
 
 import http = require('http');
 import sockjs = require('sockjs');
@@ -14,7 +13,7 @@ declare module 'sockjs' {
   }
 }
 
-// Each option, alone and with the others; undefined, too.
+// Each option, alone and with the others, and as undefined.
 const options: ServerOptions = {
   sockjs_url: 'https://example.com/sockjs.min.js',
   prefix: '/echo',
@@ -79,7 +78,7 @@ const count: number = service.listeners('connection').length + service.listenerC
 const people = new Map<string, Connection>();
 
 function listen(conn: sockjs.Connection): void {
-  // The parameters of these have no types but those that the declarations give them.
+  // These parameters get their types from the declarations.
   conn.on('data', (message) => message.split(',').forEach((part) => conn.write(part.trim())));
   conn.on('data', async (message) => JSON.parse(message));
   conn.on('data', (message: string) => conn.write(message));

@@ -13,7 +13,7 @@ const services: sockjs.Server[] = [
 ];
 services[0].on('connection', (conn: Connection) => conn.close());
 
-// @ts-expect-error the types are those of the package, not `any`
+// @ts-expect-error the types of the package are used, not `any`
 sockjs.createServer({ prefix: 1 });
 
 export = services;

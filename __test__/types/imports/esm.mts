@@ -1,4 +1,4 @@
-// The ways in which ES modules import the package; `__test__/imports.test.js` has them at run time.
+// The ways in which ES modules import the package; `__test__/imports.test.js` tests them at run time.
 
 import http = require('http');
 import sockjs from 'sockjs-rs';
@@ -19,7 +19,7 @@ const services: sockjs.Server[] = [
 services[0].on('connection', (conn: Connection) => conn.close());
 
 const wrong: namespace.ServerOptions = {
-  // @ts-expect-error the types are those of the package, not `any`
+  // @ts-expect-error the types of the package are used, not `any`
   prefix: 1,
 };
 

@@ -1,4 +1,4 @@
-// Without `esModuleInterop` there is no default import; all else is the same.
+// Without `esModuleInterop`, there is no default import.
 
 import sockjs = require('sockjs-rs');
 import * as namespace from 'sockjs-rs';

@@ -1,4 +1,4 @@
-// What an application holds of one client.
+// Connections.
 
 import { expectAssignable, expectError, expectNotAssignable, expectType } from 'tsd';
 import stream = require('stream');
@@ -56,7 +56,7 @@ expectType<string>(connection.toString());
 connection.on('data', (message) => expectType<string>(message));
 connection.once('data', (message) => expectType<string>(message));
 connection.addListener('data', (message) => expectType<string>(message));
-// What else a message can be is declared by those who expect it.
+// A listener may declare another type for messages.
 connection.on('data', (message: unknown) => message);
 connection.on('data', (message: string | Buffer | object) => message);
 connection

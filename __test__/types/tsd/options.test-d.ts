@@ -1,10 +1,10 @@
-// What options can and cannot be.
+// Types of options.
 
 import { expectAssignable, expectError, expectNotAssignable, expectType } from 'tsd';
 import http = require('http');
 import sockjs = require('../../..');
 
-/** A service with every option; those of 0.3.24 that can be off, and the new ones, take undefined, too. */
+// Every option; null for options of 0.3.24 that can be turned off; undefined for new options.
 expectAssignable<sockjs.ServerOptions>({
   prefix: '/echo',
   response_limit: 131072,
@@ -65,7 +65,7 @@ sockjs.createServer({
   },
 });
 
-// What compiles against @types/sockjs, and not here: the head of index.d.ts says so.
+// These compile with @types/sockjs, but not here: see the first comment of index.d.ts.
 declare const complete: Required<sockjs.ServerOptions>;
 type Log = (severity: string, line: string) => void;
 expectNotAssignable<(severity: 'info', line: string) => void>(complete.log);
@@ -98,7 +98,7 @@ expectNotAssignable<sockjs.ServerOptions>({ binary: 'yes' });
 expectNotAssignable<sockjs.ServerOptions>({ io_threads: 'all' });
 expectNotAssignable<sockjs.ServerOptions>({ pong_timeout: '10s' });
 
-// A name that is none is noticed where options are written out; objects of others may have more.
+// Unknown names are errors in object literals. Other objects may have additional properties.
 expectError(sockjs.createServer({ hearbeat_delay: 1 }));
 const others = { prefix: '/echo', port: 8080 };
 sockjs.createServer(others);

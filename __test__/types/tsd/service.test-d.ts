@@ -68,7 +68,7 @@ first.on('connection', (connection) => {
   connection.on('message', (event) => expectType<any>(event.data));
   connection.on('data', (message) => expectType<string>(message));
 });
-// The services of today have neither.
+// Connections of `createServer()` do not have `send`.
 service.on('connection', (connection) => expectError(connection.send('text')));
 
 expectAssignable<sockjs.ErrorCode>('ERR_SOCKJS_INVALID_OPTION');

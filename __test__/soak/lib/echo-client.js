@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file Clients of the echo: one message at a time, by any transport.
+ * @file Clients of the echo service: one message at a time, over any transport.
  */
 
 const { Random } = require('../../support/random');
@@ -11,7 +11,7 @@ const { linkFor } = require('./links');
 const TRANSPORTS = every.map(([name]) => name);
 
 /**
- * Opens a session of the echo.
+ * Opens a session with the echo service.
  *
  * @param {import('../../support/client').Client} client
  * @param {string} transport
@@ -30,12 +30,12 @@ async function openEcho(client, transport, name) {
   const link = linkFor(client, plan, new Random(1));
   await link.open();
   const { kind } = await link.next();
-  if (kind !== 'open') throw new Error(`${kind} instead of an opening`);
+  if (kind !== 'open') throw new Error(`${kind} instead of open`);
   return link;
 }
 
 /**
- * Sends a message and waits for it to come back.
+ * Sends a message and waits for its echo.
  *
  * @param {Awaited<ReturnType<typeof openEcho>>} link
  * @param {string} text

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file Services that come and go in the process that runs the soak: by `attach` and `detach` on servers that stay, and
- * by fresh copies of the package.
+ * @file Services that are added and removed with `attach` and `detach` in the process of the run, also in new copies of
+ * the package.
  */
 
 const http = require('node:http');
@@ -10,21 +10,21 @@ const path = require('node:path');
 
 const { Client } = require('../../support/client');
 const { collect } = require('./ingresses');
-const { TRANSPORTS, drop, echo, openEcho } = require('./talk');
+const { TRANSPORTS, drop, echo, openEcho } = require('./echo-client');
 
 const ROOT = path.join(__dirname, '../../..');
 
-/** What has gone, as long as it is there. @type {WeakRef<object>[]} */
-let gone = [];
+/** Objects that are not used any more and may still exist. @type {WeakRef<object>[]} */
+let unused = [];
 
-/** A copy of the package that shares nothing with the others, as Jest makes for each test file. */
-function freshCopy() {
+/** @returns {any} a new copy of the package, as Jest makes one for each test file */
+function newCopy() {
   const own = [path.join(ROOT, 'index.js'), path.join(ROOT, 'binding.js'), path.join(ROOT, 'lib')];
   for (const file of Object.keys(require.cache)) {
     if (own.some((name) => file.startsWith(name))) delete require.cache[file];
   }
   const copy = require(ROOT);
-  // Node keeps what a module has required, whatever becomes of the cache.
+  // `children` would keep the modules although they are not in the cache.
   module.children.length = 0;
   return copy;
 }
@@ -34,15 +34,15 @@ function makeService(sockjs) {
   const options = { prefix: '/s', log: null, disconnect_delay: 1500 };
   const service = sockjs.createServer(options);
   service.on('connection', (conn) => {
-    gone.push(new WeakRef(conn));
+    unused.push(new WeakRef(conn));
     conn.on('data', (message) => conn.write(message));
   });
-  gone.push(new WeakRef(service));
+  unused.push(new WeakRef(service));
   return service;
 }
 
 /**
- * A client of each transport comes to a service, and talks on when that has been taken off its server.
+ * Opens a session of each transport with a service, and detaches it. Websockets must stay open.
  *
  * @param {any} sockjs
  */
@@ -64,21 +64,21 @@ async function attachAndDetach(sockjs) {
     drop(link);
   }
   client.disconnect();
-  gone.push(new WeakRef(server));
+  unused.push(new WeakRef(server));
   await new Promise((resolve) => server.close(resolve));
 }
 
-/** Lets a service come and go, in this copy of the package and in one of its own. */
-async function pass(sockjs) {
+/** Adds and removes a service in this copy of the package, and one in a new copy. */
+async function useServices(sockjs) {
   await attachAndDetach(sockjs);
-  await attachAndDetach(freshCopy());
+  await attachAndDetach(newCopy());
 }
 
-/** @returns {Promise<number>} how many of all that has gone are left after a collection */
+/** @returns {Promise<number>} how many unused objects are left after a garbage collection */
 async function countLeft() {
   await collect();
-  gone = gone.filter((ref) => ref.deref() !== undefined);
-  return gone.length;
+  unused = unused.filter((ref) => ref.deref() !== undefined);
+  return unused.length;
 }
 
-module.exports = { pass, countLeft };
+module.exports = { countLeft, useServices };

@@ -1,9 +1,6 @@
 'use strict';
 
-/**
- * @file Clients that behave badly, each in its own way. What they get does not matter; that nobody else
- * notices does.
- */
+/** @file Invalid clients. Their answers are not checked, but they must not affect other clients. */
 
 const { OPCODE, encodeFrame } = require('../../support/websocket-client');
 
@@ -11,17 +8,17 @@ const HANDSHAKE =
   'Host: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
   'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
 
-/** Milliseconds after which a client that waits for the server's end goes by itself. */
-const LONG = 1500;
+/** Milliseconds after which a client destroys its connection. */
+const TIMEOUT_MS = 1500;
 
 /**
- * What is sent at once, and whether the client then stays until the server ends.
+ * Name, the bytes to send, and whether the client then waits until the server ends the connection.
  *
  * @type {[string, (session: string) => string | Buffer | (string | Buffer)[], boolean][]}
  */
-const NOISES = [
+const CLIENTS = [
   ['half a head', () => 'GET /plain/info HTTP/1.1\r\nHost: loc', false],
-  ['a head without end', () => `GET /plain/info HTTP/1.1\r\nX: ${'x'.repeat(60_000)}`, true],
+  ['an endless head', () => `GET /plain/info HTTP/1.1\r\nX: ${'x'.repeat(60_000)}`, true],
   [
     'half a body',
     (session) =>
@@ -30,10 +27,14 @@ const NOISES = [
   ],
   ['garbage', () => Buffer.from([0, 255, 22, 3, 1, 2, 0, 1, 10, 13, 10, 13, 10]), true],
   ['a handshake', (session) => `GET ${session}/websocket HTTP/1.1\r\n${HANDSHAKE}`, false],
-  ['an upgrade of nothing', () => `GET /marked/info HTTP/1.1\r\n${HANDSHAKE}`, true],
-  ['an upgrade of a post', (session) => `POST ${session}/xhr HTTP/1.1\r\n${HANDSHAKE}`, false],
+  ['an upgrade request for a plain route', () => `GET /marked/info HTTP/1.1\r\n${HANDSHAKE}`, true],
   [
-    'frames that are broken',
+    'an upgrade request with POST',
+    (session) => `POST ${session}/xhr HTTP/1.1\r\n${HANDSHAKE}`,
+    false,
+  ],
+  [
+    'an invalid frame',
     (session) => [
       `GET ${session}/websocket HTTP/1.1\r\n${HANDSHAKE}`,
       encodeFrame({ payload: '["never', rsv: 5 }),
@@ -41,7 +42,7 @@ const NOISES = [
     true,
   ],
   [
-    'messages that are broken',
+    'an invalid message',
     (session) => [
       `GET ${session}/websocket HTTP/1.1\r\n${HANDSHAKE}`,
       encodeFrame({ payload: '["good"]' }),
@@ -80,24 +81,24 @@ const NOISES = [
  * @param {string} name of a session that it may open
  * @param {import('../../support/random').Random} random
  */
-async function makeNoise(client, name, random) {
-  const [, bytes, waits] = random.pick(NOISES);
+async function runInvalidClient(client, name, random) {
+  const [, bytes, waits] = random.pick(CLIENTS);
   const { wire } = client.connect();
   const { socket } = wire;
   const closed = new Promise((resolve) => socket.once('close', resolve));
   for (const piece of [bytes(`/plain/0/${name}`)].flat()) wire.write(piece);
   if (waits) {
-    const timer = setTimeout(() => socket.destroy(), LONG);
+    const timer = setTimeout(() => socket.destroy(), TIMEOUT_MS);
     await closed;
     clearTimeout(timer);
     return;
   }
-  // From before the server has seen anything until long after.
+  // Before the server has read anything, or after it.
   await new Promise((resolve) => setTimeout(resolve, random.pick([0, 1, 5, 50])));
-  const timer = setTimeout(() => socket.destroy(), LONG);
+  const timer = setTimeout(() => socket.destroy(), TIMEOUT_MS);
   socket[random.pick(['end', 'destroy', 'resetAndDestroy'])]();
   await closed;
   clearTimeout(timer);
 }
 
-module.exports = { makeNoise };
+module.exports = { runInvalidClient };
