@@ -39,17 +39,16 @@ export declare class NativeEngine {
   /** The body of the answer that has just been given. */
   bridgeWholeBody(): Buffer
   /**
-   * Puts the next bytes for the client of `id` into `to`; of a response, one frame. Returns n >= 0: n bytes;
-   * -(n + 1): n bytes, nothing follows and `id` is over; `i32::MIN`: the client has been given up;
-   * `i32::MIN + 1`: the next frame is larger than `to`.
+   * Copies the next bytes for the client of `id` into `to`; of a response, one frame. Returns the number n of bytes; or
+   * -1 - n if nothing follows them, and `id` is over; or a constant of `take`.
    */
   bridgeTake(id: number, to: Buffer): number
   /** How many bytes the frame has that is too large for where [`NativeEngine::bridge_take`] was to put it. */
   bridgeNextFrame(id: number): number
   /** The client of `id` is gone before it had everything. */
   bridgeEnd(id: number): void
-  /** Sends bytes over a raw websocket: 0 refused, 1 taken, 2 taken and full. */
-  writeBinary(key: number, bytes: Uint8Array): number
+  /** Sends bytes over a raw websocket. Returns what `write` of the fast path returns. */
+  writeBinary(key: number, bytes: Uint8Array): boolean
   /** Closes a session with this `c` frame. */
   close(key: number, frame: string): void
   /** Closes a raw websocket; without a reason it is closing and no frame is sent. */
@@ -135,6 +134,55 @@ export declare class NativeEngine {
   traffic(takenId: number): Array<number>
 }
 
+/** Numbers for each event in the table that `drain` fills: its kind, and three that the kind defines. */
+export declare const COLUMNS: number
+
+/**
+ * Kinds of events. The comments list the three numbers, and the value if there is one. A key is the number of a
+ * session; an id is the number that JavaScript has given to a request or to a taken socket.
+ */
+export declare const enum EventKind {
+  /** A request in Node opened a session: key, service, transport; value: the id of the request. */
+  OpenNode = 0,
+  /**
+   * A request on a taken socket opened a session: key, service, id of the socket; value: what the connection shows of
+   * the request, as JSON text.
+   */
+  Open = 1,
+  /** A request in Node is the new receiver of a session: key, id of the request, transport. */
+  AttachedNode = 2,
+  /** The same for a request on a taken socket: key, 0, id of the socket; value: as for `Open`. */
+  Attached = 3,
+  /** A message: key, its index in the batch, 0. The native function `message` returns it. */
+  Message = 4,
+  /** The same for a message that is JSON text of a value. */
+  Value = 5,
+  /** The server has begun to close a session: key, 0, 0. */
+  Closing = 6,
+  /** A session has ended: key, 0, 0. */
+  Closed = 7,
+  /** All bytes that waited for the client have left: key, 0, 0. */
+  Drain = 8,
+  /** Bytes wait for the client of a request or websocket on the bridge: id, 0, 0. */
+  Output = 9,
+  /**
+   * A taken socket has ended: id, bytes read, bytes written; or id, 0, 0, and the value is an array of the two, if they
+   * do not fit 32 bits.
+   */
+  Ended = 10,
+  /**
+   * A taken HTTP connection goes back to Node: id, descriptor, fault; value: an array of bytes read, bytes written and
+   * the bytes that Node has to parse.
+   */
+  Returned = 11,
+  /** A line for the log: service, severity, 0; value: the line. */
+  Log = 12,
+  /** The client has ended its websocket: key, 0, 0. */
+  ClientClose = 13,
+  /** A service has left an http server: service, 0, 0. */
+  Left = 14,
+}
+
 /** The limits of an http server: times in milliseconds, of which 0 is none. */
 export interface InstallationLimits {
   /** What is announced to the client. */
@@ -149,6 +197,23 @@ export interface InstallationLimits {
   request: number
   /** Bytes. */
   maxHeaderSize: number
+}
+
+/** Returns the names. */
+export declare function names(): Names
+
+/** Names that are sent once. */
+export interface Names {
+  /** Transports, by their numbers. */
+  transports: Array<string>
+  /** Severities of lines for the log, by their numbers. */
+  severities: Array<string>
+  /** The headers that `bridgeRequest` expects, in this order. */
+  requestHeaders: Array<string>
+  /** The headers that `judgeUpgrade` looks at. */
+  upgradeHeaders: Array<string>
+  /** The headers that a connection shows. */
+  shownHeaders: Array<string>
 }
 
 /** The options of one listener, checked and in the units named here. */
@@ -207,4 +272,39 @@ export interface Upgrade {
   kind?: number
   /** Where the third key of Hixie-76 is to be answered first: for [`NativeEngine::answer_key`]. */
   challenge?: Array<number>
+}
+
+export declare namespace answer {
+  /** There is a body: that of a complete response in `bridgeWholeBody`, or else the first bytes in `bridgeTake`. */
+  export const BODY: number
+  /** The position of the number of the headers. */
+  export const HEADERS_SHIFT: number
+  /** The headers under this number have changed. */
+  export const NEW_HEADERS: number
+  /** The request has opened a session. */
+  export const OPENED: number
+  /** In place of a status: read the body. */
+  export const READ_BODY: number
+  /** The bits of the status. */
+  export const STATUS: number
+  /** In place of a status: give the body again when the connection is resumed. */
+  export const WAIT: number
+  /** The response is complete with its body, if it has one. */
+  export const WHOLE: number
+}
+
+export declare namespace fault {
+  /** Node can continue. */
+  export const NONE: number
+  /** A request took longer than `headersTimeout` or `requestTimeout`. */
+  export const REQUEST_TIMEOUT: number
+  /** The client has closed its side in the middle of a body. */
+  export const UNEXPECTED_END: number
+}
+
+export declare namespace take {
+  /** The server has given up the client. */
+  export const GIVEN_UP: number
+  /** The next frame is larger than the buffer. */
+  export const LARGE: number
 }

@@ -836,3 +836,9 @@ function __napiStampBindingTarget(exportsObject, target) {
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
 module.exports.NativeEngine = nativeBinding.NativeEngine
+module.exports.COLUMNS = nativeBinding.COLUMNS
+module.exports.EventKind = nativeBinding.EventKind
+module.exports.names = nativeBinding.names
+module.exports.answer = nativeBinding.answer
+module.exports.fault = nativeBinding.fault
+module.exports.take = nativeBinding.take

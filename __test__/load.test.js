@@ -143,7 +143,11 @@ test('a source package of another version is not used', () => {
 });
 
 test('the binary of a source package is used', () => {
-  addSourcePackage({ version: '0.1.0' }, 'module.exports = {}');
+  const binary = path.join(
+    ROOT,
+    fs.readdirSync(ROOT).find((name) => name.endsWith('.node')),
+  );
+  addSourcePackage({ version: '0.1.0' }, `module.exports = require(${JSON.stringify(binary)})`);
   expect(requireCopy()).toBeNull();
 });
 

@@ -5,6 +5,7 @@
  */
 
 const { Buffer, nextTick } = require('./globals');
+const { GIVEN_UP, LARGE } = require('./native').take;
 
 /** Milliseconds after which the kernel probes an idle connection, as in 0.3.24. */
 const KEEP_ALIVE_DELAY = 5000;
@@ -151,10 +152,6 @@ const scratch = Buffer.allocUnsafeSlow(64 * 1024);
 
 /** An empty buffer, which is passed only to learn whether the client has been given up. */
 const NO_ROOM = Buffer.alloc(0);
-/** The result of `bridgeTake` if the client has been given up. */
-const GIVEN_UP = -(2 ** 31);
-/** The result of `bridgeTake` if the next frame is larger than the buffer. */
-const LARGE = GIVEN_UP + 1;
 
 /**
  * @param {Buffer} buffer

@@ -10,7 +10,10 @@ const { track, untrack } = require('./pending-streams');
 const { BridgeOutput, KEEP_ALIVE_DELAY } = require('./bridge-output');
 const { keepAddresses } = require('./request-info');
 const { Buffer, JSON } = require('./globals');
+const { answer: bits, names } = require('./native');
 const { isOver, peek } = require('./streams');
+
+const { BODY, HEADERS_SHIFT, NEW_HEADERS, OPENED, READ_BODY, STATUS, WAIT, WHOLE } = bits;
 
 /** Targets for which a `base_url` function is called. */
 const INFO = /\/info\/?(?:\?.*)?$/;
@@ -251,16 +254,6 @@ class Body {
 
 const NOTHING = Buffer.alloc(0);
 
-/** What an answer of the native side means; `src/addon/bridge.rs` has the same numbers. */
-const READ_BODY = 0;
-const WAIT = 1;
-const STATUS = 0x3ff;
-const OPENED = 1 << 10;
-const WHOLE = 1 << 11;
-const BODY = 1 << 12;
-const NEW_HEADERS = 1 << 13;
-const HEADERS_SHIFT = 16;
-
 /**
  * The headers of an answer, to be asked for when it is given: their number may be another block's later.
  *
@@ -299,19 +292,14 @@ function parseHeaders(text) {
 }
 
 /**
- * The request headers that the native side looks at, a line for each; `src/addon/bridge.rs` has the same
- * list.
+ * The request headers that the native side looks at, a line for each.
  *
  * @param {Record<string, any>} headers
  */
 function headerLines(headers) {
-  return (
-    headerLine(headers.origin) +
-    headerLine(headers['access-control-request-headers']) +
-    headerLine(headers.cookie) +
-    headerLine(headers['if-none-match']) +
-    headerLine(headers['content-type'])
-  );
+  let lines = '';
+  for (const name of names.requestHeaders) lines += headerLine(headers[name]);
+  return lines;
 }
 
 /** @param {any} value */

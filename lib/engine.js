@@ -4,15 +4,20 @@
  * @file The native side of this Node environment. Fetches its events in batches, and delivers messages.
  */
 
-const { MESSAGE, VALUE, handleEvent } = require('./event-handlers');
+const { HANDLERS } = require('./event-handlers');
 const { JSON, nextTick, now, queueMicrotask, setImmediate } = require('./globals');
 const { Liveness } = require('./liveness');
-const { startNative } = require('./native');
+const { COLUMNS, EventKind, startNative } = require('./native');
 const { Ids } = require('./ids');
 const { checkRawCode, rawReason } = require('./raw-close');
 
-/** Numbers per event, and events per call of `drain`. */
-const COLUMNS = 4;
+const { Message: MESSAGE, Value: VALUE } = EventKind;
+
+/** What the other events do, by the numbers of their kinds. */
+const handlers = [];
+for (const [name, kind] of Object.entries(EventKind)) handlers[kind] = HANDLERS[name];
+
+/** Events per call of `drain`. */
 const ROWS = 2048;
 
 /** Deno emits no `'exit'` when an exception ends the process. */
@@ -143,9 +148,9 @@ class Engine {
    * @param {string} text
    */
   write(key, text) {
-    const sent = this.fastPath.write(key, text);
+    const mayWriteMore = this.fastPath.write(key, text);
     this.scheduleFlush();
-    return sent === 1;
+    return mayWriteMore;
   }
 
   /**
@@ -154,9 +159,9 @@ class Engine {
    */
   writeBinary(key, bytes) {
     const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const sent = this.native.writeBinary(key, view);
+    const mayWriteMore = this.native.writeBinary(key, view);
     this.scheduleFlush();
-    return sent === 1;
+    return mayWriteMore;
   }
 
   /**
@@ -308,7 +313,7 @@ class Engine {
       } else {
         const value = values[this.handled];
         values[this.handled++] = undefined;
-        handleEvent(this, kind, table[row + 1], table[row + 2], table[row + 3], value);
+        handlers[kind](this, table[row + 1], table[row + 2], table[row + 3], value);
       }
     }
     return true;

@@ -7,108 +7,80 @@
 const { closeSync } = require('node:fs');
 
 const { CLOSED, CLOSING } = require('./connection');
+const { names } = require('./native');
 const { openSession } = require('./raw-session');
 const { keepAddresses } = require('./request-info');
 const { Session } = require('./session');
 const { giveBack } = require('./takeover');
 const { endTaken } = require('./taken-socket');
 
-/** Kinds of events; `src/addon/fast_path.rs` has the same list. */
-const OPEN_NODE = 0;
-const OPEN = 1;
-const ATTACHED_NODE = 2;
-const ATTACHED = 3;
-const MESSAGE = 4;
-const VALUE = 5;
-const CLOSING_BY_SERVER = 6;
-const ENDED_SESSION = 7;
-const DRAIN = 8;
-const OUTPUT = 9;
-const ENDED_SOCKET = 10;
-const RETURNED = 11;
-const LOG = 12;
-const CLIENT_CLOSE = 13;
-const LEFT = 14;
+const { transports, severities } = names;
 
-/** Names of transports by their number in Rust (`src/protocol/transport/mod.rs`). */
-const PROTOCOLS = [
-  'websocket',
-  'websocket-raw',
-  'xhr-polling',
-  'xhr-streaming',
-  'eventsource',
-  'htmlfile',
-  'jsonp-polling',
-];
-
-/** Any transport over HTTP requests. */
-const XHR_POLLING = PROTOCOLS.indexOf('xhr-polling');
-
-const SEVERITIES = ['debug', 'info', 'error'];
+/** A transport over HTTP requests. */
+const XHR_POLLING = transports.indexOf('xhr-polling');
 
 /**
- * @param {import('./engine').Engine} engine
- * @param {number} kind any but MESSAGE and VALUE
- * @param {number} subject
- * @param {number} a
- * @param {number} b
- * @param {any} value
+ * What the events do, by the names of their kinds. `EventKind` in `src/addon/constants.rs` says what the arguments are.
+ *
+ * @type {Record<string, (engine: import('./engine').Engine, subject: number, a: number, b: number, value: any) => void>}
  */
-function handleEvent(engine, kind, subject, a, b, value) {
-  switch (kind) {
-    case OPEN_NODE:
-      return openWithRequest(engine, subject, a, value, b);
-    case OPEN: {
-      const taken = engine.pending.get(b);
-      const session = open(engine, subject, a, XHR_POLLING, taken?.socket);
-      session._request = value;
-      engine.receivedWithEvent(session);
-      return announce(engine, session, taken?.resource);
-    }
-    case ATTACHED_NODE:
-      return attachRequest(engine.sessions[subject], engine.pending.get(a)?.request, a, b);
-    case ATTACHED: {
-      const session = engine.sessions[subject];
-      if (session === undefined) return;
-      engine.receivedWithEvent(session);
-      session._attached(value, engine.pending.get(b)?.socket);
-      return;
-    }
-    case CLOSING_BY_SERVER: {
-      const session = engine.sessions[subject];
-      if (session !== undefined && session.readyState < CLOSING) session.readyState = CLOSING;
-      return;
-    }
-    case CLIENT_CLOSE:
-      return engine.native.finishClientClose(subject);
-    case ENDED_SESSION:
-      return endSession(engine, subject);
-    case DRAIN: {
-      const session = engine.sessions[subject];
-      if (session !== undefined && session.readyState !== CLOSED) session.connection.emit('drain');
-      return;
-    }
-    case OUTPUT:
-      return engine.pending.get(subject)?.flush?.();
-    case ENDED_SOCKET: {
-      const taken = engine.release(subject);
-      const [read, written] = value ?? [a, b];
-      if (taken) endTaken(taken.socket, { read, written });
-      return;
-    }
-    case RETURNED: {
-      const taken = engine.release(subject);
-      // The application may have destroyed the socket.
-      if (taken) giveBack(taken, a, b, value);
-      else closeSync(a);
-      return;
-    }
-    case LOG:
-      return engine.ids.service(subject)?.log(SEVERITIES[a], value);
-    case LEFT:
-      return engine.ids.left(subject);
-  }
-}
+const HANDLERS = {
+  OpenNode: openWithRequest,
+  Open(engine, key, service, takenId, info) {
+    const taken = engine.pending.get(takenId);
+    const session = open(engine, key, service, XHR_POLLING, taken?.socket);
+    session._request = info;
+    engine.receivedWithEvent(session);
+    announce(engine, session, taken?.resource);
+  },
+  AttachedNode(engine, key, id, transport) {
+    attachRequest(engine.sessions[key], engine.pending.get(id)?.request, id, transport);
+  },
+  Attached(engine, key, _, takenId, info) {
+    const session = engine.sessions[key];
+    if (session === undefined) return;
+    engine.receivedWithEvent(session);
+    session._attached(info, engine.pending.get(takenId)?.socket);
+  },
+  Closing(engine, key) {
+    const session = engine.sessions[key];
+    if (session !== undefined && session.readyState < CLOSING) session.readyState = CLOSING;
+  },
+  ClientClose(engine, key) {
+    engine.native.finishClientClose(key);
+  },
+  Closed(engine, key) {
+    const session = engine.sessions[key];
+    engine.sessions[key] = undefined;
+    if (session === undefined) return;
+    engine.hold(-1, -session._keepsAlive());
+    session._clientGone();
+  },
+  Drain(engine, key) {
+    const session = engine.sessions[key];
+    if (session !== undefined && session.readyState !== CLOSED) session.connection.emit('drain');
+  },
+  Output(engine, id) {
+    engine.pending.get(id)?.flush?.();
+  },
+  Ended(engine, takenId, a, b, value) {
+    const taken = engine.release(takenId);
+    const [read, written] = value ?? [a, b];
+    if (taken) endTaken(taken.socket, { read, written });
+  },
+  Returned(engine, takenId, fd, reason, value) {
+    const taken = engine.release(takenId);
+    // The application may have destroyed the socket.
+    if (taken) giveBack(taken, fd, reason, value);
+    else closeSync(fd);
+  },
+  Log(engine, service, severity, _, line) {
+    engine.ids.service(service)?.log(severities[severity], line);
+  },
+  Left(engine, service) {
+    engine.ids.left(service);
+  },
+};
 
 /**
  * @param {import('./engine').Engine} engine
@@ -129,21 +101,21 @@ function open(engine, key, id, transport, socket) {
  * @param {import('./engine').Engine} engine
  * @param {number} key
  * @param {number} service
- * @param {number} id of the pending request
  * @param {number} transport
+ * @param {number} id of the pending request
  */
-function openWithRequest(engine, key, service, id, transport) {
+function openWithRequest(engine, key, service, transport, id) {
   const pending = engine.pending.get(id);
   const resource = pending?.resource;
   const socket = pending?.request?.socket;
   keepAddresses(socket);
   const session = open(engine, key, service, transport, socket);
   if (pending?.pause) session._bridge = id;
-  else if (transport >= XHR_POLLING) session._receives(id, transport);
+  else if (!session._isWebsocket()) session._receives(id, transport);
   if (pending?.request) {
     engine.received = session;
     engine.receivedBy = pending.request;
-    decorate(session, pending.request, PROTOCOLS[transport]);
+    decorate(session, pending.request, transports[transport]);
   }
   if (pending) {
     // A taken socket lives long. It needs neither its first request nor that request's context any more.
@@ -167,7 +139,7 @@ function attachRequest(session, request, id, transport) {
   session._receives(id, transport);
   if (request === undefined) return;
   session._setSocket(request.socket);
-  decorate(session, request, PROTOCOLS[transport]);
+  decorate(session, request, transports[transport]);
 }
 
 /**
@@ -194,16 +166,4 @@ function announce(engine, session, resource) {
   else server._announce(session.connection);
 }
 
-/**
- * @param {import('./engine').Engine} engine
- * @param {number} key
- */
-function endSession(engine, key) {
-  const session = engine.sessions[key];
-  engine.sessions[key] = undefined;
-  if (session === undefined) return;
-  engine.hold(-1, -session._keepsAlive());
-  session._clientGone();
-}
-
-module.exports = { MESSAGE, VALUE, handleEvent };
+module.exports = { HANDLERS };

@@ -1,7 +1,8 @@
 'use strict';
 
 /**
- * @file Starts the native side.
+ * @file The native side: starts it, and has the numbers and names that it declares for both sides
+ * (`src/addon/constants.rs`). The binary is loaded with this module, so an application without one fails at `require`.
  */
 
 const os = require('node:os');
@@ -9,15 +10,17 @@ const os = require('node:os');
 const { noResources } = require('./errors');
 const { loadBinding } = require('./load');
 
+/** @type {typeof import('../binding')} */
+const { COLUMNS, EventKind, NativeEngine, answer, fault, names, take } = loadBinding();
+
 /**
  * @param {number} ioThreads
- * @returns {any} a `NativeEngine`, see `src/addon/mod.rs`
+ * @returns {import('../binding').NativeEngine}
  * @throws {Error} `ERR_SOCKJS_NO_RESOURCES`
  */
 function startNative(ioThreads) {
-  const binding = loadBinding();
   try {
-    return new binding.NativeEngine(ioThreads, websocketThreads());
+    return new NativeEngine(ioThreads, websocketThreads());
   } catch (error) {
     throw noResources(error);
   }
@@ -33,4 +36,4 @@ function websocketThreads() {
   return Math.max(processors - 1, 1);
 }
 
-module.exports = { startNative };
+module.exports = { COLUMNS, EventKind, answer, fault, names: names(), startNative, take };

@@ -6,6 +6,7 @@
 
 const { invalidOption, optionOutOfRange } = require('./errors');
 const { JSON } = require('./globals');
+const { names: native } = require('./native');
 
 /** Bytes of one message that faye-websocket accepts by default. */
 const MAX_MESSAGE_SIZE = 0x3ffffff;
@@ -34,15 +35,7 @@ const DEFAULTS = Object.freeze({
 });
 
 /** The names that the option `transports` accepts. */
-const TRANSPORTS = [
-  'eventsource',
-  'htmlfile',
-  'jsonp-polling',
-  'websocket',
-  'websocket-raw',
-  'xhr-polling',
-  'xhr-streaming',
-];
+const TRANSPORTS = [...native.transports].sort();
 
 /** The options with a default that 0.3.24 does not have. @type {(keyof typeof DEFAULTS)[]} */
 const NEW_OPTIONS = ['max_message_size', 'max_buffered', 'binary', 'io_threads', 'pong_timeout'];

@@ -6,30 +6,13 @@
 
 const { Socket } = require('node:net');
 
-/** The headers that 0.3.24 shows to the application, and `origin` (deviation 1). */
-const HEADERS = [
-  'referer',
-  'x-client-ip',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-port',
-  'x-cluster-client-ip',
-  'via',
-  'x-real-ip',
-  'x-forwarded-proto',
-  'x-ssl',
-  'dnt',
-  'host',
-  'user-agent',
-  'accept-language',
-  'origin',
-];
+const { shownHeaders } = require('./native').names;
 
 /** @param {import('node:http').IncomingHttpHeaders} all */
 function pickHeaders(all) {
   /** @type {Record<string, any>} values are not copied: Primus assigns an object to `via` */
   const headers = {};
-  for (const name of HEADERS) if (all[name]) headers[name] = all[name];
+  for (const name of shownHeaders) if (all[name]) headers[name] = all[name];
   return headers;
 }
 

@@ -8,17 +8,17 @@
 const { Connection, CONNECTING, OPEN, CLOSING, CLOSED } = require('./connection');
 const { keepAddresses, pickHeaders, showAddresses } = require('./request-info');
 const { JSON, setTimeout } = require('./globals');
+const { transports } = require('./native').names;
 const { PausedMessages } = require('./paused-messages');
 const { ResponseReceiver, WebSocketReceiver } = require('./receivers');
 
 /** The `_key` of a session that the native side does not have, or no longer has. */
 const DEAD = 0xffffffff;
 
-/** Numbers of transports, from `src/protocol/transport/mod.rs`. From XHR_POLLING on they use HTTP requests. */
-const WEBSOCKET = 0;
-const RAW = 1;
-const XHR_POLLING = 2;
-const JSONP_POLLING = 6;
+const WEBSOCKET = transports.indexOf('websocket');
+const RAW = transports.indexOf('websocket-raw');
+const XHR_POLLING = transports.indexOf('xhr-polling');
+const JSONP_POLLING = transports.indexOf('jsonp-polling');
 
 class Session {
   /**
@@ -30,7 +30,7 @@ class Session {
    * @param {import('./engine').Engine} [engine]
    * @param {number} [key] the native side's number for the session
    * @param {import('./server').Service} [service]
-   * @param {number} [transport] the transport of the first receiver, a number from `src/protocol/transport/mod.rs`
+   * @param {number} [transport] the transport of the first receiver, by its index in `names.transports`
    * @param {any} [socket] the socket of the first receiver
    */
   constructor(session_id, server, engine, key = DEAD, service, transport = XHR_POLLING, socket) {
@@ -191,7 +191,7 @@ class Session {
 
   /** Whether the session is a websocket, with or without SockJS frames. */
   _isWebsocket() {
-    return this._transport <= RAW;
+    return this._transport === WEBSOCKET || this._transport === RAW;
   }
 
   _buffered() {

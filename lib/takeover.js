@@ -12,6 +12,7 @@ const { coded } = require('./errors');
 const { KEEP_ALIVE_DELAY } = require('./bridge-output');
 const { keepAddresses } = require('./request-info');
 const { Buffer } = require('./globals');
+const { NONE, REQUEST_TIMEOUT } = require('./native').fault;
 const { isRequestObserved, isSocketObserved } = require('./observers');
 const { attachHandle, detachHandle, hasPlainHandle } = require('./taken-socket');
 
@@ -179,19 +180,12 @@ function currentChunk(parser, { method, url }) {
 }
 
 /**
- * One of the reasons why a connection comes back (`Fault::code` in `src/server/taken_sockets.rs`). The others are: 0,
- * Node handles the next request; 2, the client has ended in the middle of a body; below 0, the error number of a failed
- * read.
- */
-const REQUEST_TIMEOUT = 1;
-
-/**
  * Gives a taken HTTP connection back to Node, which handles its next request or reports its fault. If Node's objects
  * are no longer as expected, the connection ends.
  *
  * @param {{ socket: any, response: any, kept: boolean }} taken
  * @param {number} fd
- * @param {number} fault
+ * @param {number} fault one of `fault` in `src/addon/constants.rs`
  * @param {[number, number, Buffer]} value the numbers of bytes read and written meanwhile, and the bytes for Node to
  *   parse
  */
@@ -204,7 +198,7 @@ function giveBack({ socket, response, kept }, fd, fault, [read, written, bytes])
   const isBack = works(() => attachHandle(socket, fd, traffic) && restore(socket, response, fault));
   if (isBack && !kept) socket.unref();
   if (!isBack) socket.destroy();
-  else if (fault !== 0) report(socket, fault);
+  else if (fault !== NONE) report(socket, fault);
   else socket.emit('data', bytes);
 }
 
@@ -218,7 +212,7 @@ function giveBack({ socket, response, kept }, fd, fault, [read, written, bytes])
 function restore(socket, response, fault) {
   // The native side has answered the request with which the connection was taken.
   response.emit('finish');
-  if (fault !== 0) return true;
+  if (fault !== NONE) return true;
   const { parser, _handle: handle } = socket;
   // The parser reads from the handle itself, unless a listener for 'data' has been added meanwhile.
   if (socket.listenerCount('data') === 1 && works(() => parser.consume(handle) === undefined)) {

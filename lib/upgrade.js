@@ -14,30 +14,9 @@ const { BridgeOutput, KEEP_ALIVE_DELAY } = require('./bridge-output');
 const { keepAddresses } = require('./request-info');
 const { Buffer } = require('./globals');
 const { answerKey } = require('./hixie');
+const { names } = require('./native');
 const { endSoon, isOver } = require('./streams');
 const { closeAfterUpgrade, serveWithoutUpgrade } = require('./without-upgrade');
-
-/** Request headers that decide a handshake. */
-const UPGRADE_HEADERS = [
-  'connection',
-  'upgrade',
-  'sec-websocket-version',
-  'sec-websocket-key',
-  'sec-websocket-extensions',
-];
-
-/** Those that decide one of Hixie-76, and of which its answer is made. */
-const HIXIE_HEADERS = [
-  ...UPGRADE_HEADERS,
-  'sec-websocket-key1',
-  'sec-websocket-key2',
-  'origin',
-  'host',
-  'https',
-  'x-forwarded-ssl',
-  'x-forwarded-scheme',
-  'x-forwarded-proto',
-];
 
 const NOTHING_READ = Buffer.alloc(0);
 
@@ -118,7 +97,7 @@ function judge(service, request) {
   const { native } = service.engine;
   const { headers, method, socket, url } = request;
   const isOld = headers['sec-websocket-key1'] || headers['sec-websocket-key2'];
-  const pairs = pick(headers, isOld ? HIXIE_HEADERS : UPGRADE_HEADERS);
+  const pairs = pick(headers);
   // As faye-websocket finds out.
   const secure = isOld && (socket?.authorized !== undefined || socket?.secure);
   try {
@@ -229,15 +208,14 @@ class BridgedWebsocket extends BridgeOutput {
 const HOLD_MAX = 64 * 1024;
 
 /**
- * The pairs of name and value of some headers.
+ * The headers that the native side looks at, in pairs of name and value.
  *
  * @param {Record<string, any>} headers
- * @param {string[]} names
  * @returns {string[]}
  */
-function pick(headers, names) {
+function pick(headers) {
   const pairs = [];
-  for (const name of names) {
+  for (const name of names.upgradeHeaders) {
     const value = headers[name];
     if (value !== undefined) pairs.push(name, String(value));
   }

@@ -7,38 +7,20 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
+use super::constants::{answer, take};
 use super::{NativeEngine, websocket_kind};
 use crate::http::names::written;
 use crate::ingress::bridge::{Answer, Bridge, Take};
 use crate::server::dispatch::Head;
 
-/// Request headers in the order in which JavaScript gives their values; `lib/bridge.js` has the same list.
-const HEADERS: [HeaderName; 5] = [
+/// The headers of a request that the server looks at, in the order in which JavaScript passes their values.
+pub(super) static REQUEST_HEADERS: [HeaderName; 5] = [
     header::ORIGIN,
     header::ACCESS_CONTROL_REQUEST_HEADERS,
     header::COOKIE,
     header::IF_NONE_MATCH,
     header::CONTENT_TYPE,
 ];
-
-/// Bits of an answer; `lib/bridge.js` has the same. The lowest ten are the status, or one of the first two.
-mod answer {
-    /// Read the body.
-    pub(super) const READ_BODY: u32 = 0;
-    /// Give the body again when the connection is resumed.
-    pub(super) const WAIT: u32 = 1;
-    /// A session was opened.
-    pub(super) const OPENED: u32 = 1 << 10;
-    /// This is all of the response but for its body, if it has one.
-    pub(super) const WHOLE: u32 = 1 << 11;
-    /// The body of a whole response waits in [`NativeEngine::bridge_whole_body`](super::NativeEngine), or the first
-    /// bytes of another one in [`NativeEngine::bridge_take`](super::NativeEngine).
-    pub(super) const BODY: u32 = 1 << 12;
-    /// The headers are new under their number.
-    pub(super) const NEW_HEADERS: u32 = 1 << 13;
-    /// Where the number of the headers begins.
-    pub(super) const HEADERS_SHIFT: u32 = 16;
-}
 
 /// The bridge as JavaScript sees it.
 #[derive(Debug, Default)]
@@ -170,7 +152,7 @@ impl NativeEngine {
         let service = self.services.get(service)?.clone();
         let mut headers = HeaderMap::new();
         let mut rest = request.as_str();
-        for name in HEADERS {
+        for name in &REQUEST_HEADERS {
             let Some((line, next)) = rest.split_once('\n') else {
                 return Err(Error::from_reason("a request without its headers"));
             };
@@ -221,17 +203,16 @@ impl NativeEngine {
         std::mem::take(&mut self.bridge_state.body).into()
     }
 
-    /// Puts the next bytes for the client of `id` into `to`; of a response, one frame. Returns n >= 0: n bytes;
-    /// -(n + 1): n bytes, nothing follows and `id` is over; `i32::MIN`: the client has been given up;
-    /// `i32::MIN + 1`: the next frame is larger than `to`.
+    /// Copies the next bytes for the client of `id` into `to`; of a response, one frame. Returns the number n of bytes; or
+    /// -1 - n if nothing follows them, and `id` is over; or a constant of `take`.
     #[napi(catch_unwind)]
     pub fn bridge_take(&mut self, id: u32, mut to: BufferSlice<'_>) -> i32 {
         let number = |len| i32::try_from(len).unwrap_or(i32::MAX);
         match self.bridge_state.bridge.take(id, &mut to) {
             Take::Bytes(len) => number(len),
             Take::Last(len) => -1 - number(len),
-            Take::Aborted => i32::MIN,
-            Take::Large => i32::MIN + 1,
+            Take::Aborted => take::GIVEN_UP,
+            Take::Large => take::LARGE,
         }
     }
 
@@ -250,7 +231,7 @@ impl NativeEngine {
 
 /// Headers as Node gives them: their values are latin1.
 pub(super) fn header_map<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> HeaderMap {
-    let mut map = HeaderMap::with_capacity(HEADERS.len());
+    let mut map = HeaderMap::with_capacity(REQUEST_HEADERS.len());
     for (name, value) in pairs {
         let name = HeaderName::from_bytes(name.as_bytes());
         let value = HeaderValue::from_bytes(&latin1(value));

@@ -12,11 +12,11 @@ use crate::{catch_panic, may_panic};
 
 #[napi]
 impl NativeEngine {
-    /// Sends bytes over a raw websocket: 0 refused, 1 taken, 2 taken and full.
+    /// Sends bytes over a raw websocket. Returns what `write` of the fast path returns.
     #[napi(catch_unwind)]
-    pub fn write_binary(&self, key: u32, bytes: Uint8Array) -> u32 {
+    pub fn write_binary(&self, key: u32, bytes: Uint8Array) -> bool {
         let send = |connection: &Arc<Connection>| connection.send(Outgoing::Binary(&bytes));
-        self.with_connection(key, Sent::Taken, send) as u32
+        self.with_connection(key, Sent::Taken, send) == Sent::Taken
     }
 
     /// Closes a session with this `c` frame.

@@ -10,34 +10,16 @@ use std::rc::Rc;
 use napi::bindgen_prelude::*;
 use napi::sys;
 
+use super::constants::{self, EventKind, fault};
 use super::state::State;
 use crate::protocol::closing::Cause;
 use crate::server::connection::{Outgoing, Sent};
 use crate::server::events::{Event, Form, RequestInfo};
 use crate::server::socket::Traffic;
+use crate::server::taken_sockets::Fault;
 use crate::{catch_panic, may_panic};
 
-/// Kinds of events in the table that `drain` fills; `lib/engine.js` has the same list.
-mod kind {
-    pub(super) const OPEN_NODE: u32 = 0;
-    pub(super) const OPEN: u32 = 1;
-    pub(super) const ATTACHED_NODE: u32 = 2;
-    pub(super) const ATTACHED: u32 = 3;
-    pub(super) const MESSAGE: u32 = 4;
-    pub(super) const VALUE: u32 = 5;
-    pub(super) const CLOSING: u32 = 6;
-    pub(super) const CLOSED: u32 = 7;
-    pub(super) const DRAIN: u32 = 8;
-    pub(super) const OUTPUT: u32 = 9;
-    pub(super) const ENDED: u32 = 10;
-    pub(super) const RETURNED: u32 = 11;
-    pub(super) const LOG: u32 = 12;
-    pub(super) const CLIENT_CLOSE: u32 = 13;
-    pub(super) const LEFT: u32 = 14;
-}
-
-/// Numbers per event in the table: kind, subject, and two that depend on the kind.
-const COLUMNS: usize = 4;
+const COLUMNS: usize = constants::COLUMNS as usize;
 
 /// Puts `drain`, `message` and `write` on `target`.
 pub(super) fn install(
@@ -128,7 +110,8 @@ unsafe fn arguments<'a>(
     }
 }
 
-/// `write(key, text)` → 0 refused, 1 taken, 2 taken and full.
+/// `write(key, text)` → whether the application may write more: false if the connection is not open, or if more than
+/// `high_water_mark` bytes wait.
 unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: Node calls this with the values of a running call, for the function made by `install`.
     let ([key_value, text], state) = unsafe { arguments(env, info) };
@@ -154,14 +137,14 @@ unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) ->
             None => Sent::Taken,
         };
         state.units = units;
-        sent as u32
+        sent
     });
     let sent = sent.unwrap_or_else(|| {
         fail(state, Some(key));
-        Sent::Refused as u32
+        Sent::Refused
     });
     // SAFETY: as above.
-    unsafe { number(env, sent) }
+    unsafe { boolean(env, sent == Sent::Taken) }
 }
 
 /// A panic has cost this connection.
@@ -271,8 +254,8 @@ unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) ->
                     break;
                 };
                 key = event.key();
-                let (numbers, value) = present(env, state, count, place, event);
-                *row = numbers;
+                let (kind, [subject, a, b], value) = present(env, state, count, place, event);
+                *row = [kind as u32, subject, a, b];
                 if !value.is_null() {
                     sys::napi_set_element(env, values, count, value);
                 }
@@ -304,7 +287,7 @@ unsafe fn present(
     row: u32,
     place: usize,
     event: Event,
-) -> ([u32; COLUMNS], sys::napi_value) {
+) -> (EventKind, [u32; 3], sys::napi_value) {
     let none = ptr::null_mut();
     // SAFETY: the slices that the values are made from live in the state's batch during this call.
     unsafe {
@@ -319,7 +302,8 @@ unsafe fn present(
                 may_panic("present");
                 match request_info {
                     RequestInfo::Node { id, transport } => (
-                        [kind::OPEN_NODE, key, service, transport as u32],
+                        EventKind::OpenNode,
+                        [key, service, transport as u32],
                         number(env, id),
                     ),
                     RequestInfo::Request {
@@ -329,14 +313,14 @@ unsafe fn present(
                     } => {
                         state.opened(key);
                         state.keep_request(row, whole);
-                        ([kind::OPEN, key, service, taken_id], text(env, &json))
+                        (EventKind::Open, [key, service, taken_id], text(env, &json))
                     }
                 }
             }
             Event::Attached {
                 key,
                 request_info: RequestInfo::Node { id, transport },
-            } => ([kind::ATTACHED_NODE, key, id, transport as u32], none),
+            } => (EventKind::AttachedNode, [key, id, transport as u32], none),
             Event::Attached {
                 key,
                 request_info:
@@ -347,31 +331,31 @@ unsafe fn present(
                     },
             } => {
                 state.keep_request(row, whole);
-                ([kind::ATTACHED, key, 0, taken_id], text(env, &json))
+                (EventKind::Attached, [key, 0, taken_id], text(env, &json))
             }
             Event::Message(message) => {
                 let kind = match message.form {
-                    Form::Value => kind::VALUE,
-                    Form::Ascii | Form::Wide | Form::Binary => kind::MESSAGE,
+                    Form::Value => EventKind::Value,
+                    Form::Ascii | Form::Wide | Form::Binary => EventKind::Message,
                 };
                 // A batch of so many events would not fit the memory.
                 let place = u32::try_from(place).unwrap_or(u32::MAX);
-                ([kind, message.key, place, 0], none)
+                (kind, [message.key, place, 0], none)
             }
-            Event::ClientClose(key) => ([kind::CLIENT_CLOSE, key, 0, 0], none),
-            Event::Closing(key) => ([kind::CLOSING, key, 0, 0], none),
+            Event::ClientClose(key) => (EventKind::ClientClose, [key, 0, 0], none),
+            Event::Closing(key) => (EventKind::Closing, [key, 0, 0], none),
             Event::Closed(key) => {
                 state.remove(key);
-                ([kind::CLOSED, key, 0, 0], none)
+                (EventKind::Closed, [key, 0, 0], none)
             }
-            Event::Drain(key) => ([kind::DRAIN, key, 0, 0], none),
-            Event::Output(id) => ([kind::OUTPUT, id, 0, 0], none),
+            Event::Drain(key) => (EventKind::Drain, [key, 0, 0], none),
+            Event::Output(id) => (EventKind::Output, [id, 0, 0], none),
             Event::Ended { taken_id, traffic } => {
                 let Traffic { read, written } = traffic;
                 match (u32::try_from(read), u32::try_from(written)) {
-                    (Ok(read), Ok(written)) => ([kind::ENDED, taken_id, read, written], none),
+                    (Ok(read), Ok(written)) => (EventKind::Ended, [taken_id, read, written], none),
                     // The numbers of a row are too small for them.
-                    _ => ([kind::ENDED, taken_id, 0, 0], numbers(env, traffic)),
+                    _ => (EventKind::Ended, [taken_id, 0, 0], numbers(env, traffic)),
                 }
             }
             Event::Returned(returned) => {
@@ -379,22 +363,23 @@ unsafe fn present(
                 sys::napi_set_element(env, value, 2, buffer(env, &returned.bytes));
                 // From here on the descriptor is that of the handle which JavaScript makes of it.
                 let fd = returned.fd.into_number();
-                let fault = returned
-                    .fault
-                    .map_or(0, |fault| fault.code().cast_unsigned());
-                ([kind::RETURNED, returned.taken_id, fd, fault], value)
+                let fault = match returned.fault {
+                    None => fault::NONE,
+                    Some(Fault::RequestTimeout) => fault::REQUEST_TIMEOUT,
+                    Some(Fault::UnexpectedEnd) => fault::UNEXPECTED_END,
+                    Some(Fault::Read(number)) => -number,
+                };
+                let numbers = [returned.taken_id, fd, fault.cast_unsigned()];
+                (EventKind::Returned, numbers, value)
             }
-            Event::Left(service) => ([kind::LEFT, service, 0, 0], none),
+            Event::Left(service) => (EventKind::Left, [service, 0, 0], none),
             Event::Log {
                 service,
                 severity,
                 line,
             } => {
-                let severity = ["debug", "info", "error"]
-                    .iter()
-                    .position(|name| *name == severity);
-                let severity = severity.map_or(0, |index| u32::try_from(index).unwrap_or(0));
-                ([kind::LOG, service, severity, 0], text(env, &line))
+                let numbers = [service, severity as u32, 0];
+                (EventKind::Log, numbers, text(env, &line))
             }
         }
     }
@@ -406,6 +391,13 @@ unsafe fn number(env: sys::napi_env, number: u32) -> sys::napi_value {
     let mut value = ptr::null_mut();
     // SAFETY: see above; `value` is written before it is read, or stays null.
     unsafe { sys::napi_create_uint32(env, number, &raw mut value) };
+    value
+}
+
+unsafe fn boolean(env: sys::napi_env, boolean: bool) -> sys::napi_value {
+    let mut value = ptr::null_mut();
+    // SAFETY: see above; `value` is written before it is read, or stays null.
+    unsafe { sys::napi_get_boolean(env, boolean, &raw mut value) };
     value
 }
 

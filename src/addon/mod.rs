@@ -7,6 +7,7 @@
 
 mod bridge;
 mod connection;
+mod constants;
 mod fast_path;
 mod id_map;
 mod installation;

@@ -11,6 +11,23 @@ use crate::may_panic;
 use crate::protocol::hixie::Challenge;
 use crate::server::dispatch::{self, Head};
 
+/// The headers that decide a handshake, and those of which the answer to one of Hixie-76 is made.
+pub(super) const UPGRADE_HEADERS: [&str; 13] = [
+    "connection",
+    "upgrade",
+    "sec-websocket-version",
+    "sec-websocket-key",
+    "sec-websocket-extensions",
+    "sec-websocket-key1",
+    "sec-websocket-key2",
+    "origin",
+    "host",
+    "https",
+    "x-forwarded-ssl",
+    "x-forwarded-scheme",
+    "x-forwarded-proto",
+];
+
 /// How to answer an upgrade request.
 #[derive(Default)]
 #[napi(object)]

@@ -4,6 +4,7 @@ use http::{HeaderMap, header};
 
 use super::connection::Permit;
 use super::dispatch::{LogLine, Reply};
+use super::events::Severity;
 use super::service::Service;
 use crate::http::payload::{
     JsonpPayload, is_known_content_type, jsonp_send_payload, xhr_send_payload,
@@ -125,9 +126,9 @@ fn deliver(
 ) -> Result<(), Failure> {
     if !is_known_content_type(content_type, jsonp) {
         let name = content_type.unwrap_or_default();
-        service
-            .context
-            .log("error", || format!("Unsupported content-type {name}"));
+        service.context.log(Severity::Error, || {
+            format!("Unsupported content-type {name}")
+        });
     }
     let payload = if jsonp {
         jsonp_send_payload(content_type, body)?

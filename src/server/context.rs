@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::events::Event;
+use super::events::{Event, Severity};
 use super::runtime::Runtime;
 use crate::protocol::session::Delays;
 use crate::protocol::transport::Transport;
@@ -61,7 +61,7 @@ pub struct Context {
 
 impl Context {
     /// Passes a line to the service's `log` function, if lines are wanted.
-    pub fn log(&self, severity: &'static str, line: impl FnOnce() -> String) {
+    pub fn log(&self, severity: Severity, line: impl FnOnce() -> String) {
         if self.options.log {
             let line = line();
             self.runtime.events.push(Event::Log {
@@ -74,7 +74,7 @@ impl Context {
 
     /// Tells the service's `log` function that a panic has ended a connection.
     pub fn log_fault(&self) {
-        self.log("error", || {
+        self.log(Severity::Error, || {
             "Connection ended by a fault in sockjs-rs, which stderr describes".into()
         });
     }

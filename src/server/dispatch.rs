@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, Response, StatusCode, header};
 use super::bodies::BodyPlan;
 use super::connection::Attachment;
 use super::context::Context;
-use super::events::RequestInfo;
+use super::events::{RequestInfo, Severity};
 use super::send_buffer::{Destination, SendBuffer};
 use super::service::Service;
 use crate::http::names::written;
@@ -85,8 +85,7 @@ pub enum Upgrade {
 const JSONP_CALLBACK: usize = 32;
 
 /// Request headers that the application sees: those of 0.3.24, and `origin` (deviation 1).
-/// `lib/connection.js` has the same list.
-const SHOWN_HEADERS: [HeaderName; 15] = [
+pub static SHOWN_HEADERS: [HeaderName; 15] = [
     header::REFERER,
     HeaderName::from_static("x-client-ip"),
     HeaderName::from_static("x-forwarded-for"),
@@ -206,7 +205,7 @@ impl LogLine {
         };
         let elapsed = start.elapsed().as_millis();
         let status = status.map_or("(unfinished)".into(), |status| status.as_u16().to_string());
-        context.log("info", || format!("{request} {elapsed}ms {status}"));
+        context.log(Severity::Info, || format!("{request} {elapsed}ms {status}"));
     }
 }
 

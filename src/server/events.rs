@@ -111,11 +111,33 @@ pub enum Event {
     Log {
         /// The service that logs.
         service: u32,
-        /// `error`, `info` or `debug`.
-        severity: &'static str,
+        /// How serious it is.
+        severity: Severity,
         /// The line.
         line: String,
     },
+}
+
+/// How serious a line for the `log` function is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// A request.
+    Info,
+    /// Something failed.
+    Error,
+}
+
+impl Severity {
+    /// All of them, by their numbers.
+    pub const ALL: [Self; 2] = [Self::Info, Self::Error];
+
+    /// The first argument of the `log` function.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Error => "error",
+        }
+    }
 }
 
 impl Event {

@@ -33,17 +33,6 @@ pub enum Fault {
     Read(i32),
 }
 
-impl Fault {
-    /// The number for JavaScript. Errors of reading are negative, as in libuv.
-    pub fn code(self) -> i32 {
-        match self {
-            Self::RequestTimeout => 1,
-            Self::UnexpectedEnd => 2,
-            Self::Read(number) => -number,
-        }
-    }
-}
-
 /// A taken HTTP connection, as its http server needs it.
 pub trait HttpConnection: fmt::Debug + Send + Sync {
     /// The id of its http server.

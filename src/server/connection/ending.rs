@@ -8,7 +8,7 @@ use super::{Connection, Inner, Receiver};
 use crate::lock;
 use crate::protocol::closing::{Cause, Steps};
 use crate::protocol::session::{Detach, State};
-use crate::server::events::Event;
+use crate::server::events::{Event, Severity};
 
 impl Connection {
     /// The one way for a connection to end. A cause that comes too late changes nothing.
@@ -104,7 +104,7 @@ impl Connection {
     /// What waits is dropped at once, but for the writes that have begun to leave: a client that reads
     /// nothing does not get them anyhow, and one that reads again gets the close frame after them.
     fn overflow(self: &Arc<Self>, inner: &mut Inner, now: Instant) {
-        self.context.log("error", || {
+        self.context.log(Severity::Error, || {
             format!(
                 "Session closed: its client has left {} bytes unread",
                 inner.buffered()
