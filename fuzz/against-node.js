@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * @file Asks the core and Node the same random questions: JSON.parse of V8, quoting of 0.3.24, url.parse, and how
- * Node's HTTP parser reads a request that the gate lets through.
+ * @file Compares the core with Node on random inputs: with JSON.parse of V8, the quoting of 0.3.24, url.parse, and
+ * Node's HTTP parser for requests that the gate lets through.
  *
  *     node fuzz/against-node.js --seconds 10 [--seed N]
  */
@@ -71,9 +71,9 @@ HEADERS.push(
 HEADERS.push('Cookie: a="b; c', 'X: é', 'X: a\0b', 'X: a\rb', 'Origin: null', 'Content-Length: 03');
 
 /**
- * A question: the line that the core gets, and the function that judges its answer.
+ * A question: the line that the core gets, a function that checks the answer, and the input for error messages.
  *
- * @typedef {{ line: string, judge: (answer: any) => void | Promise<void>, about: unknown }} Question
+ * @typedef {{ line: string, check: (answer: any) => void | Promise<void>, about: unknown }} Question
  */
 
 async function main() {
@@ -92,10 +92,10 @@ async function main() {
   while (Date.now() < end) {
     const questions = Array.from({ length: BATCH }, () => random.pick(KINDS)(random, server));
     child.stdin.write(questions.map(({ line }) => `${line}\n`).join('') + '.\n');
-    for (const { judge, about } of questions) {
+    for (const { check, about } of questions) {
       const answer = JSON.parse((await lines.next()).value);
       try {
-        await judge(answer);
+        await check(answer);
       } catch (error) {
         const text = JSON.stringify(about);
         throw new Error(`seed ${values.seed}: ${text}: ${error.message}`, { cause: error });
@@ -127,7 +127,7 @@ function askQuote(random) {
   return {
     line: `q${Buffer.from(text, 'utf16le').toString('hex')}`,
     about: text,
-    judge(answer) {
+    check(answer) {
       const quoted = Buffer.from(answer, 'hex').toString();
       same(quoted, quote(text));
       same(JSON.parse(quoted), text);
@@ -143,7 +143,7 @@ function askPayload(random) {
   return {
     line: `p${Buffer.from(text).toString('hex')}`,
     about: text,
-    judge(answer) {
+    check(answer) {
       const messages = answer?.map((message) =>
         'text' in message
           ? Buffer.from(message.text, 'hex').toString('utf16le')
@@ -155,7 +155,7 @@ function askPayload(random) {
 }
 
 /**
- * The messages that 0.3.24 finds in a websocket message; null if it is broken.
+ * The messages that 0.3.24 finds in a websocket message; null if it is not JSON.
  *
  * @param {string} text
  */
@@ -176,7 +176,7 @@ function askTarget(random) {
   return {
     line: `t${Buffer.from(target, 'latin1').toString('hex')}`,
     about: target,
-    judge(answer) {
+    check(answer) {
       same(answer, pathname(target));
     },
   };
@@ -206,13 +206,13 @@ function askGate(random, server) {
   return {
     line: `g${bytes.toString('hex')}`,
     about: bytes.toString('latin1'),
-    async judge(length) {
+    async check(length) {
       // If the body is incomplete, Node waits for the rest as the core does.
       if (length === null || length > bytes.length) return;
       const found = await readByNode(server, bytes.subarray(0, length));
       same({ method: found.method, url: found.url }, { method, url: target });
       same(found.body, bytes.subarray(bytes.indexOf('\r\n\r\n') + 4, length).toString('latin1'));
-      if (found.rest !== undefined) throw new Error(`Node sees more: ${found.rest}`);
+      if (found.rest !== undefined) throw new Error(`Node reads more: ${found.rest}`);
     },
   };
 }

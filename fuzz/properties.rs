@@ -23,7 +23,7 @@ const INPUTS: u32 = 3000;
 const LONGEST: usize = 200;
 
 #[test]
-fn payloads_are_taken_as_json_parse_takes_them() {
+fn payloads_are_accepted_exactly_if_json_parse_accepts_them() {
     holds("payloads");
 }
 
@@ -33,7 +33,7 @@ fn quoting_is_that_of_0_3_24_and_reads_as_the_same_string() {
 }
 
 #[test]
-fn targets_and_routes_mean_the_same_however_they_are_written() {
+fn a_prefix_means_the_same_as_text_and_as_a_pattern() {
     holds("targets");
 }
 
@@ -43,7 +43,7 @@ fn a_session_closes_once_and_loses_nothing_before() {
 }
 
 #[test]
-fn the_gate_lets_through_what_is_exactly_one_plain_request() {
+fn the_gate_lets_only_one_plain_request_through() {
     holds("gate");
 }
 

@@ -29,7 +29,7 @@ impl Found {
 pub struct Recorder(pub Vec<Found>);
 
 impl Incoming for Recorder {
-    // It takes the same texts as the server does; `text` would have got the same.
+    // Accepts the same texts as the server. `text` would get the same text.
     fn ascii(&mut self, text: &[u8]) -> bool {
         if plain_element(text).is_none() {
             return false;

@@ -1,5 +1,5 @@
-//! The gate lets through what is exactly one plain request of ours, however much of what follows is there;
-//! everything else stays Node's.
+//! The gate. It lets bytes through if they begin with exactly one plain request for a service, no matter how many
+//! bytes after its head have arrived. Everything else stays with Node.
 
 use std::sync::OnceLock;
 
@@ -10,7 +10,7 @@ use sockjs_rs::server::testing::{NoWaker, service};
 
 use super::input::Input;
 
-/// What requests are made of, where they are not made of bytes.
+/// The parts of requests that are not random bytes.
 const PARTS: [&str; 48] = [
     "GET ",
     "POST ",
@@ -73,7 +73,7 @@ pub fn installation() -> &'static Installation {
     })
 }
 
-/// Some bytes, or something like a request.
+/// Random bytes, or parts of requests in any order.
 pub fn request(data: &[u8]) -> Vec<u8> {
     let mut input = Input::new(data);
     if input.below(2) == 0 {
@@ -97,9 +97,9 @@ pub fn check(data: &[u8]) {
     let Some(len) = found else {
         return;
     };
-    let plain = plain_request(&bytes).expect("what passes is plain");
+    let plain = plain_request(&bytes).expect("a request that is let through is plain");
     assert_eq!(plain.head + plain.body, len);
-    // The same with less, and with more, of what follows its head.
+    // The result is the same with fewer and with more bytes after the head.
     assert_eq!(len_of_ours(&bytes[..plain.head]), found);
     let mut more = bytes[..len.min(bytes.len())].to_vec();
     more.extend_from_slice(b"GET / HTTP/1.1\r\n\r\n");
@@ -107,7 +107,7 @@ pub fn check(data: &[u8]) {
     for cut in 0..plain.head {
         assert!(
             matches!(judge(&bytes[..cut], installation()), Verdict::Unknown),
-            "a head that is to pass is not refused before it is whole"
+            "an incomplete head is not refused"
         );
     }
 }
@@ -119,14 +119,14 @@ fn len_of_ours(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// Bytes of the head and of the body.
+/// The lengths of head and body, in bytes.
 #[derive(Debug)]
 struct Plain {
     head: usize,
     body: usize,
 }
 
-/// The request that bytes begin with, if no reading of RFC 9112 leaves a doubt about it.
+/// The request at the beginning of the bytes, if RFC 9112 leaves no doubt about it.
 fn plain_request(bytes: &[u8]) -> Option<Plain> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&bytes[..end]).unwrap_or_default();
@@ -137,8 +137,8 @@ fn plain_request(bytes: &[u8]) -> Option<Plain> {
     if first.next()? != "HTTP/1.1" || first.next().is_some() || text.contains('\0') {
         return None;
     }
-    let odd = |byte: u8| !byte.is_ascii_graphic() || b"\"#'<>[\\]^`{|}".contains(&byte);
-    if !target.starts_with("/s") || target.bytes().any(odd) || head.contains("\n\n") {
+    let unusual = |byte: u8| !byte.is_ascii_graphic() || b"\"#'<>[\\]^`{|}".contains(&byte);
+    if !target.starts_with("/s") || target.bytes().any(unusual) || head.contains("\n\n") {
         return None;
     }
     let mut names = Vec::new();

@@ -157,7 +157,8 @@ fn encoded(payload: &[u8]) {
     );
 }
 
-/// A key is accepted if it is with the numbers of JavaScript, which are exact up to 2^53.
+/// A key is accepted exactly if the number that its digits form, divided by the number of its spaces, is an integer of
+/// 32 bits. The numbers of JavaScript are exact up to 2^53; larger ones would need more spaces than an input has.
 fn keys(bytes: &[u8]) {
     let key: String = bytes.iter().copied().map(char::from).collect();
     let handshake = Handshake {

@@ -31,11 +31,11 @@ struct Scene {
     now: Instant,
     transports: &'static [Transport],
     /// Numbers of the messages that the session accepted, and of those that it sent.
-    taken: Vec<u32>,
-    left: Vec<u32>,
+    accepted: Vec<u32>,
+    sent: Vec<u32>,
     next: u32,
     /// Whether messages may be lost, because the session ended or the driver gave up its client.
-    gives_up: bool,
+    may_lose: bool,
     opened: u32,
     closing: u32,
     closed: u32,
@@ -57,10 +57,10 @@ pub fn check(data: &[u8]) {
         session: Session::new(now, DELAYS),
         now,
         transports,
-        taken: Vec::new(),
-        left: Vec::new(),
+        accepted: Vec::new(),
+        sent: Vec::new(),
         next: 0,
-        gives_up: false,
+        may_lose: false,
         opened: 0,
         closing: 0,
         closed: 0,
@@ -137,8 +137,8 @@ impl Scene {
         match self.session.send() {
             Send::Refused => return assert!(!open),
             Send::Direct => {
-                self.left.push(number);
-                let receiver = self.session.receiver().expect("somebody waits for it");
+                self.sent.push(number);
+                let receiver = self.session.receiver().expect("a receiver is attached");
                 if receiver.limit(1 << 20) == Some(1) {
                     self.session.detach(self.now, Detach::Done);
                 }
@@ -148,10 +148,10 @@ impl Scene {
             }
         }
         assert!(open);
-        self.taken.push(number);
+        self.accepted.push(number);
         self.next += 1;
         if self.session.queued() > MAX_QUEUED {
-            self.gives_up = true;
+            self.may_lose = true;
             self.session.overflow();
             assert_eq!(self.session.queued(), 0);
             self.close_frame = Some(TOO_SLOW_FRAME.to_vec());
@@ -162,13 +162,10 @@ impl Scene {
     fn settle(&mut self) {
         let mut frames = 0;
         while let Some(transmit) = self.session.poll_transmit() {
-            let transport = self
-                .session
-                .receiver()
-                .expect("there is somebody to write to");
+            let transport = self.session.receiver().expect("a receiver is attached");
             assert_ne!(self.closed, 1, "{transmit:?} after the end");
             frames += 1;
-            assert!(frames < 9, "no end of frames");
+            assert!(frames < 9, "the frames never end");
             let ends =
                 matches!(transmit, Transmit::Close(_)) || transport.limit(1 << 20) == Some(1);
             self.transmitted(transmit, transport);
@@ -177,9 +174,9 @@ impl Scene {
             }
         }
         while let Some(event) = self.session.poll_event() {
-            self.told(event);
+            self.handle_event(event);
         }
-        self.judge();
+        self.check_state();
     }
 
     fn transmitted(&mut self, transmit: Transmit, transport: Transport) {
@@ -189,7 +186,7 @@ impl Scene {
                 let numbers: Vec<String> =
                     serde_json::from_slice(&frame[1..]).expect("a frame is `a` and JSON");
                 assert_eq!(frame[0], b'a');
-                self.left
+                self.sent
                     .extend(numbers.iter().filter_map(|it| it.parse::<u32>().ok()));
             }
             Transmit::Heartbeat => assert_ne!(transport, Transport::Websocket),
@@ -202,7 +199,7 @@ impl Scene {
         }
     }
 
-    fn told(&mut self, event: Event) {
+    fn handle_event(&mut self, event: Event) {
         assert_eq!(self.closed, 0, "{event:?} after the end");
         match event {
             Event::Opened => self.opened += 1,
@@ -213,16 +210,16 @@ impl Scene {
         assert!(self.closing <= self.opened);
     }
 
-    fn judge(&mut self) {
+    fn check_state(&mut self) {
         let state = self.session.state();
         assert!(state as u8 >= self.state as u8, "a session never goes back");
         self.state = state;
-        self.gives_up |= state == State::Closed;
+        self.may_lose |= state == State::Closed;
         assert!(self.session.queued() <= MAX_QUEUED);
-        assert_eq!(self.left, self.taken[..self.left.len()], "order");
+        assert_eq!(self.sent, self.accepted[..self.sent.len()], "order");
         let quoted = |number: &u32| number.to_string().len() + 3;
-        let waiting = &self.taken[self.left.len()..];
-        if !self.gives_up {
+        let waiting = &self.accepted[self.sent.len()..];
+        if !self.may_lose {
             let bytes = waiting.iter().map(quoted).sum::<usize>();
             assert_eq!(
                 self.session.queued(),

@@ -138,8 +138,8 @@ fn by_tungstenite(bytes: &[u8], role: Role, max: usize) -> (Vec<Found>, Option<E
     }
 }
 
-/// Asserts that both report the same before the first of them ends, and that the other then ends, too, or is known
-/// to differ.
+/// Asserts that both report the same until one of them ends, and that the other one ends there too, except for known
+/// differences.
 fn compare(ours: &[Found], bytes: &[u8], max: usize) {
     let end = ours.iter().position(Found::ends).unwrap_or(ours.len());
     let (theirs, error) = by_tungstenite(bytes, Role::Server, max);

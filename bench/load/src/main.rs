@@ -153,7 +153,7 @@ impl Load {
                 }
                 opened += 1;
             }
-            self.turn()?;
+            self.poll_once()?;
             let ready = self.shared.ready;
             stall.check(&self.shared, ready as u64, || {
                 format!("{ready} of {} connections opened", self.clients.len())
@@ -170,7 +170,7 @@ impl Load {
             let _ = ended.send(());
         });
         while end.try_recv().is_err() {
-            self.turn()?;
+            self.poll_once()?;
         }
         Ok(())
     }
@@ -206,7 +206,10 @@ impl Load {
         self.shared.sending = false;
         self.drain()?;
         let stats = &self.shared.stats;
-        ensure!(stats.measured > 0, "no message came back in the time given");
+        ensure!(
+            stats.measured > 0,
+            "no message arrived during the measurement"
+        );
         let micros = |share| stats.latencies.value_at_quantile(share) as f64 / 1e3;
         let seconds = elapsed as f64 / 1e9;
         Ok(Report {
@@ -229,14 +232,14 @@ impl Load {
         let first = self.shared.stats.finished;
         let mut stall = Stall::new(&self.shared, first);
         loop {
-            self.turn()?;
+            self.poll_once()?;
             let finished = self.shared.stats.finished;
             if finished - first >= messages || (self.shared.now - started) as f64 / 1e9 >= seconds {
                 return Ok(());
             }
             let under_way = self.shared.stats.under_way;
             stall.check(&self.shared, finished, || {
-                format!("nothing comes any more; {under_way} messages are under way")
+                format!("no more messages arrive; {under_way} messages are under way")
             })?;
         }
     }
@@ -245,7 +248,7 @@ impl Load {
     fn drain(&mut self) -> Result<()> {
         let mut stall = Stall::new(&self.shared, self.shared.stats.finished);
         while self.shared.stats.under_way > 0 {
-            self.turn()?;
+            self.poll_once()?;
             let under_way = self.shared.stats.under_way;
             stall.check(&self.shared, self.shared.stats.finished, || {
                 format!("{under_way} messages are lost")
@@ -255,7 +258,7 @@ impl Load {
     }
 
     /// Waits for events and handles them.
-    fn turn(&mut self) -> Result<()> {
+    fn poll_once(&mut self) -> Result<()> {
         // With a fixed rate it does not sleep, because the timeout of epoll is too coarse.
         let pacing = self.shared.sending && self.pacer.is_some();
         let timeout = if pacing || self.shared.args.spin {

@@ -100,7 +100,7 @@ impl Shared {
 
     /// Reads the clock.
     pub fn tick(&mut self) {
-        // It holds 584 years.
+        // 64 bits hold 584 years.
         self.now = u64::try_from(self.clock.elapsed().as_nanos()).unwrap_or(u64::MAX);
     }
 
@@ -155,7 +155,7 @@ pub fn excerpt(bytes: &[u8]) -> String {
     format!("{shown:?} ({} bytes)", bytes.len())
 }
 
-/// Significant digits of a latency: it is less than one per cent off.
+/// Significant digits of a latency: the error is less than one per cent.
 const DIGITS: u8 = 2;
 /// The longest latency that is recorded, in nanoseconds; longer ones count as this one.
 const HOUR: u64 = 3_600_000_000_000;

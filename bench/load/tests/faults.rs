@@ -34,7 +34,7 @@ fn serve(fault: Fault) -> SocketAddr {
     address
 }
 
-/// The load generator can only detect this fault by the content of the message.
+/// Sends a message. An error is ignored: the load generator has ended then.
 fn send(socket: &mut WebSocket<TcpStream>, text: String) {
     let _ = socket.send(Message::text(text));
 }
@@ -49,15 +49,18 @@ fn load(address: SocketAddr) -> Output {
         .unwrap()
 }
 
-fn complaint(fault: Fault) -> String {
+fn error_of(fault: Fault) -> String {
     let output = load(serve(fault));
-    assert!(!output.status.success(), "the fault went unnoticed");
-    assert!(output.stdout.is_empty(), "a report in spite of the fault");
+    assert!(!output.status.success(), "the fault was not noticed");
+    assert!(
+        output.stdout.is_empty(),
+        "there is a report despite the fault"
+    );
     String::from_utf8(output.stderr).unwrap()
 }
 
 #[test]
-fn a_faultless_server_gets_a_report() {
+fn a_server_without_a_fault_gets_a_report() {
     let output = load(serve(send));
     assert!(output.status.success(), "{output:?}");
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -65,57 +68,57 @@ fn a_faultless_server_gets_a_report() {
 }
 
 #[test]
-fn a_lost_message_is_noticed_when_the_next_comes() {
-    assert!(complaint(|_, _| {}).contains("was expected"));
+fn a_lost_message_is_noticed_at_the_next_message() {
+    assert!(error_of(|_, _| {}).contains("was expected"));
 }
 
 #[test]
 fn a_changed_byte_is_noticed() {
-    let complaint = complaint(|socket, text| send(socket, text.replace("The", "the")));
-    assert!(complaint.contains("was expected"), "{complaint}");
+    let error = error_of(|socket, text| send(socket, text.replace("The", "the")));
+    assert!(error.contains("was expected"), "{error}");
 }
 
 #[test]
 fn a_shortened_message_is_noticed() {
-    let complaint = complaint(|socket, text| send(socket, text[..text.len() - 1].to_owned()));
-    assert!(complaint.contains("was expected"), "{complaint}");
+    let error = error_of(|socket, text| send(socket, text[..text.len() - 1].to_owned()));
+    assert!(error.contains("was expected"), "{error}");
 }
 
 #[test]
 fn a_lengthened_message_is_noticed() {
-    let complaint = complaint(|socket, text| send(socket, text + "!"));
-    assert!(complaint.contains("after a message"), "{complaint}");
+    let error = error_of(|socket, text| send(socket, text + "!"));
+    assert!(error.contains("after a message"), "{error}");
 }
 
 #[test]
 fn a_repeated_message_is_noticed() {
-    let complaint = complaint(|socket, text| {
+    let error = error_of(|socket, text| {
         send(socket, text.clone());
         send(socket, text);
     });
-    assert!(complaint.contains("was expected"), "{complaint}");
+    assert!(error.contains("was expected"), "{error}");
 }
 
 #[test]
 fn exchanged_messages_are_noticed() {
-    let complaint = complaint(|socket, first| {
+    let error = error_of(|socket, first| {
         let second = socket.read().unwrap().into_text().unwrap();
         send(socket, second.to_string());
         send(socket, first);
     });
-    assert!(complaint.contains("was expected"), "{complaint}");
+    assert!(error.contains("was expected"), "{error}");
 }
 
 #[test]
 fn a_closed_connection_is_noticed() {
-    let complaint = complaint(|socket, _| {
+    let error = error_of(|socket, _| {
         let _ = socket.close(None);
     });
-    assert!(complaint.contains("the server closed"), "{complaint}");
+    assert!(error.contains("the server closed"), "{error}");
 }
 
 #[test]
-fn the_last_message_may_not_be_lost() {
+fn the_loss_of_the_last_message_is_noticed() {
     let address = serve(|_, _| {});
     let output = Command::new(env!("CARGO_BIN_EXE_load"))
         .arg(address.to_string())
@@ -125,6 +128,6 @@ fn the_last_message_may_not_be_lost() {
         .output()
         .unwrap();
     assert!(!output.status.success());
-    let complaint = String::from_utf8(output.stderr).unwrap();
-    assert!(complaint.contains("nothing comes any more"), "{complaint}");
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("no more messages arrive"), "{error}");
 }

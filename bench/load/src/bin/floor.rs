@@ -93,7 +93,7 @@ mod websocket {
         clippy::result_large_err,
         reason = "tungstenite's callback has this type"
     )]
-    /// The load generator sends the request in one piece, so that it is read at once or not at all.
+    /// The load generator sends the request in one segment, so one read gets all of it or nothing.
     fn handshake(stream: TcpStream) -> Result<Connection> {
         let mut raw = true;
         let path = |request: &Request, response: Response| {
