@@ -31,7 +31,7 @@ class BridgeOutput {
     this.held = false;
     /** Whether the native side will have more output later. */
     this.waits = false;
-    this.id = engine.remember(this);
+    this.id = engine.pending.add(this);
   }
 
   /** More output comes later, so the native side must be able to call. Only Node's socket keeps the process alive. */
@@ -43,7 +43,7 @@ class BridgeOutput {
   /** @returns {boolean} false if it was over before */
   retire() {
     const { engine } = this;
-    if (!engine.retire(this.id)) return false;
+    if (!engine.pending.retire(this.id)) return false;
     if (this.waits) engine.hold(-1, 0);
     return true;
   }

@@ -9,11 +9,12 @@ const { JSON, nextTick, now, queueMicrotask, setImmediate } = require('./globals
 const { Liveness } = require('./liveness');
 const { COLUMNS, EventKind, startNative } = require('./native');
 const { Ids } = require('./ids');
+const { PendingRequests } = require('./pending-requests');
 const { checkRawCode, rawReason } = require('./raw-close');
 
 const { Message: MESSAGE, Value: VALUE } = EventKind;
 
-/** What the other events do, by the numbers of their kinds. */
+/** The handlers of the other events, by the numbers of their kinds. */
 const handlers = [];
 for (const [name, kind] of Object.entries(EventKind)) handlers[kind] = HANDLERS[name];
 
@@ -31,23 +32,6 @@ const MAX_DRAIN_TIME = 10;
 
 /** The clock is read once for each of these, because reading it costs time. */
 const EVENTS_PER_CHECK = 256;
-
-/**
- * A request or taken socket that the native side knows by number: a request or websocket on the bridge, or the request
- * with which a socket was taken.
- *
- * @typedef {object} Pending
- * @property {import('node:net').Socket} socket
- * @property {import('node:http').IncomingMessage | undefined} request
- * @property {import('node:http').ServerResponse} [response] the response to `request`
- * @property {import('node:http').Server | undefined} server the http server of a taken socket
- * @property {import('node:async_hooks').AsyncResource | undefined} resource `'connection'` is emitted in this context
- * @property {import('./install').Installation} [installation] keeps the services of a taken HTTP connection alive
- * @property {import('./server').Service} [service] keeps the service of a websocket alive
- * @property {boolean} [kept] whether a taken socket keeps the process alive
- * @property {() => void} [flush] on the bridge: writes what waits
- * @property {(paused: boolean) => void} [pause] on the bridge: stops or restarts reading from the client of a websocket
- */
 
 class Engine {
   /** @param {number} ioThreads */
@@ -71,15 +55,12 @@ class Engine {
     /** @type {(import('./session').Session | undefined)[]} */
     this.sessions = [];
     this.ids = new Ids(this);
-    /** @type {Map<number, Pending>} */
-    this.pending = new Map();
-    /** Requests to delete from `pending` when all events have been handled. @type {Set<number>} */
-    this.retired = new Set();
+    this.liveness = new Liveness(this);
+    this.pending = new PendingRequests(this.liveness);
     /** The session that got a new request last. @type {import('./session').Session | undefined} */
     this.received = undefined;
     /** That request, or the row of its event. @type {import('node:http').IncomingMessage | number | undefined} */
     this.receivedBy = undefined;
-    this.lastId = 0;
     /** Whether this thread may read from taken websockets. */
     this.watching = false;
     /** Headers of answers over the bridge, by number. @type {string[][]} */
@@ -100,30 +81,6 @@ class Engine {
       this.exiting = true;
       this.flushLast();
     };
-    this.liveness = new Liveness(this);
-  }
-
-  /**
-   * @param {Pending} pending
-   * @returns {number} its number
-   */
-  remember(pending) {
-    this.lastId = (this.lastId + 1) >>> 0;
-    this.pending.set(this.lastId, pending);
-    return this.lastId;
-  }
-
-  /**
-   * Marks a request on the bridge as ended. It is deleted later, because events that wait may still have its number.
-   *
-   * @param {number} id
-   * @returns {boolean} false if it was marked before
-   */
-  retire(id) {
-    const pending = this.pending.get(id);
-    if (pending === undefined || this.retired.has(id)) return false;
-    this.retired.add(id);
-    return true;
   }
 
   /** A websocket has been taken: from the first one on, this thread may read from websockets. */
@@ -281,14 +238,8 @@ class Engine {
     this.receivedBy = undefined;
     // This call also flushes. Output for the bridge comes back as events.
     this.filled = this.fastPath.drain(this.values, this.table);
-    if (this.filled === 0) this.forgetRetired();
+    if (this.filled === 0) this.pending.deleteRetired();
     return this.filled > 0;
-  }
-
-  forgetRetired() {
-    if (this.retired.size === 0) return;
-    for (const id of this.retired) this.pending.delete(id);
-    this.retired.clear();
   }
 
   /**
@@ -352,44 +303,6 @@ class Engine {
     const { receivedBy } = this;
     if (typeof receivedBy !== 'number') return receivedBy;
     return this.native.wholeRequest(receivedBy) ?? undefined;
-  }
-
-  /**
-   * Deletes a taken socket, because the native side no longer has it.
-   *
-   * @param {number} takenId
-   * @returns {Pending | undefined} undefined if it was deleted before
-   */
-  release(takenId) {
-    const taken = this.pending.get(takenId);
-    if (taken === undefined) return undefined;
-    this.pending.delete(takenId);
-    this.hold(-1, taken.kept ? -1 : 0);
-    return taken;
-  }
-
-  /**
-   * Counts a socket that has been taken.
-   *
-   * @param {number} takenId
-   * @param {boolean} kept whether it keeps the process alive
-   */
-  took(takenId, kept) {
-    this.hold(1);
-    this.refTaken(takenId, kept);
-  }
-
-  /**
-   * Implements `ref` and `unref` of a taken socket.
-   *
-   * @param {number} takenId
-   * @param {boolean} kept
-   */
-  refTaken(takenId, kept) {
-    const taken = this.pending.get(takenId);
-    if (taken === undefined || taken.kept === kept) return;
-    taken.kept = kept;
-    this.hold(0, kept ? 1 : -1);
   }
 }
 

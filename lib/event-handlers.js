@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file What the events of the native side do here, but for messages, which the engine delivers itself.
+ * @file The handlers of the native side's events, without messages, which the engine delivers itself.
  */
 
 const { closeSync } = require('node:fs');
@@ -16,13 +16,13 @@ const { endTaken } = require('./taken-socket');
 
 const { transports, severities } = names;
 
-/** A transport over HTTP requests. */
+/** Stands for each HTTP transport: an `Open` event is for one of them, and does not say for which. */
 const XHR_POLLING = transports.indexOf('xhr-polling');
 
 /**
- * What the events do, by the names of their kinds. `EventKind` in `src/addon/constants.rs` says what the arguments are.
+ * The handlers, by the names of their kinds. `EventKind` in `src/addon/constants.rs` describes the arguments.
  *
- * @type {Record<string, (engine: import('./engine').Engine, subject: number, a: number, b: number, value: any) => void>}
+ * @type {Record<string, (engine: import('./engine').Engine, a: number, b: number, c: number, value: any) => void>}
  */
 const HANDLERS = {
   OpenNode: openWithRequest,
@@ -54,7 +54,7 @@ const HANDLERS = {
     engine.sessions[key] = undefined;
     if (session === undefined) return;
     engine.hold(-1, -session._keepsAlive());
-    session._clientGone();
+    session._onClosed();
   },
   Drain(engine, key) {
     const session = engine.sessions[key];
@@ -64,12 +64,12 @@ const HANDLERS = {
     engine.pending.get(id)?.flush?.();
   },
   Ended(engine, takenId, a, b, value) {
-    const taken = engine.release(takenId);
+    const taken = engine.pending.release(takenId);
     const [read, written] = value ?? [a, b];
     if (taken) endTaken(taken.socket, { read, written });
   },
   Returned(engine, takenId, fd, reason, value) {
-    const taken = engine.release(takenId);
+    const taken = engine.pending.release(takenId);
     // The application may have destroyed the socket.
     if (taken) giveBack(taken, fd, reason, value);
     else closeSync(fd);
@@ -118,7 +118,7 @@ function openWithRequest(engine, key, service, transport, id) {
     decorate(session, pending.request, transports[transport]);
   }
   if (pending) {
-    // A taken socket lives long. It needs neither its first request nor that request's context any more.
+    // A taken socket may be open for long, and no longer needs its first request and the context.
     pending.resource = undefined;
     if (pending.server) pending.request = undefined;
   }
@@ -126,7 +126,7 @@ function openWithRequest(engine, key, service, transport, id) {
 }
 
 /**
- * A request on the bridge receives for a session that is open.
+ * Makes a request in Node the receiver of an open session.
  *
  * @param {Session | undefined} session
  * @param {import('node:http').IncomingMessage | undefined} request

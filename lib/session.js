@@ -266,9 +266,12 @@ class Session {
     }
   }
 
-  /** The client has gone. If messages are held by `pause()`, the session ends after `resume()` has delivered them. */
-  _clientGone() {
-    // The native side soon gives the key to another session.
+  /**
+   * The native side has closed the session. If messages are held by `pause()`, the session ends after `resume()` has
+   * delivered them.
+   */
+  _onClosed() {
+    // The native side may now give the key to another session.
     this._key = DEAD;
     if (this._held && !this._held.isEmpty() && this.readyState === OPEN) {
       this._ended = true;

@@ -57,7 +57,7 @@ function hasPlainHandle(socket) {
 function detachHandle(engine, socket, takenId) {
   const { bytesRead: read, bytesWritten: written } = socket;
   const handle = socket._handle;
-  engine.took(takenId, handle.hasRef?.() ?? true);
+  engine.pending.took(takenId, handle.hasRef?.() ?? true);
   socket._handle = null;
   handle.onread = ignore;
   handle.close();
@@ -136,7 +136,7 @@ function abandon(socket) {
   engine.flushWritten();
   const [read, written] = engine.native.traffic(takenId);
   addTraffic(taken, { read, written });
-  if (engine.release(takenId)) engine.native.abandon(takenId);
+  if (engine.pending.release(takenId)) engine.native.abandon(takenId);
 }
 
 /** Stands in for the handle while Node destroys the socket, so that Node does all that it does with a handle. */
@@ -274,7 +274,7 @@ function total(socket) {
  */
 function keepAlive(socket, kept) {
   const { engine, takenId } = socket[kTaken];
-  engine.refTaken(takenId, kept);
+  engine.pending.keepAlive(takenId, kept);
   return socket;
 }
 

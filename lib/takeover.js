@@ -53,7 +53,7 @@ function takeRequest(installation, service, request, response) {
     resource,
     kept: true,
   };
-  const takenId = engine.remember(taken);
+  const takenId = engine.pending.add(taken);
   if (!engine.native.takeHttp(installation.id, socket._handle.fd, takenId, chunk)) {
     engine.pending.delete(takenId);
     return false;
@@ -93,7 +93,7 @@ function takeUpgrade(installation) {
     keepAddresses(socket);
     const resource = new AsyncResource('SOCKJS');
     const server = installation.httpServer;
-    const takenId = engine.remember({ socket, request, server, service, resource, kept: true });
+    const takenId = engine.pending.add({ socket, request, server, service, resource, kept: true });
     const { fd } = socket._handle;
     const { kind, response } = accepted;
     if (!engine.native.takeWebsocket(service.id, fd, takenId, kind, response, head)) {

@@ -41,11 +41,13 @@ function bridgeHandler(service) {
 }
 
 /**
+ * Answers an upgrade request, and opens a websocket if it is a valid handshake.
+ *
  * @param {import('./server').Service} service
  * @param {any} request
  * @param {any} socket
- * @param {Buffer} [head] what Node has read past the request
- * @param {Function} [takeover] takes the socket over, if it can
+ * @param {Buffer} [head] the bytes that Node has read after the request
+ * @param {Function} [takeover] takes the socket, or returns false
  */
 function serveUpgrade(service, request, socket, head = NOTHING_READ, takeover) {
   const { engine } = service;
@@ -53,10 +55,10 @@ function serveUpgrade(service, request, socket, head = NOTHING_READ, takeover) {
   const judged = judge(service, request);
   if (judged === undefined) return socket.destroy();
   if (judged.verdict === 'plain') return serveWithoutUpgrade(service, request, socket, head);
-  // Node has taken its own listener off.
+  // Node has removed its own listener. Without one, an error ends the process.
   socket.on('error', ignore);
   if (judged.verdict === 'refuse') {
-    // What follows is not read for, and a client that keeps its own side open would hold the socket.
+    // Bytes after the request are dropped. The socket closes after the answer even if the client does not end its side.
     socket.resume();
     socket.write(judged.response);
     endSoon(socket);
@@ -64,13 +66,13 @@ function serveUpgrade(service, request, socket, head = NOTHING_READ, takeover) {
   }
   /**
    * @param {{ kind: number, response: Buffer }} accepted
-   * @param {Buffer} read what has come behind the handshake
+   * @param {Buffer} read the bytes that have been read after the handshake
    */
   const open = (accepted, read) => {
     if (!takeover?.(service, request, socket, read, accepted)) {
       new BridgedWebsocket(engine, service, request, socket).begin(accepted, read);
     }
-    // 'connection' follows in a tick of its own, after the first bytes.
+    // 'connection' is emitted in a tick of its own, after the first bytes have been written.
     engine.drainSoon();
   };
   if (judged.challenge) return answerKey(engine, socket, head, judged, open);
@@ -82,7 +84,7 @@ function ignore() {}
 /**
  * @param {import('./server').Service} service
  * @param {any} request
- * @returns {boolean} whether it is a handshake, though perhaps one to be refused
+ * @returns {boolean} whether it is a handshake, valid or not
  */
 function isHandshake(service, request) {
   return judge(service, request)?.verdict !== 'plain';
@@ -91,14 +93,14 @@ function isHandshake(service, request) {
 /**
  * @param {import('./server').Service} service
  * @param {any} request
- * @returns {any} undefined when the native side has failed, which costs this client and nobody else
+ * @returns {any} undefined if the native side has failed; then only this client is disconnected
  */
 function judge(service, request) {
   const { native } = service.engine;
   const { headers, method, socket, url } = request;
   const isOld = headers['sec-websocket-key1'] || headers['sec-websocket-key2'];
   const pairs = pick(headers);
-  // As faye-websocket finds out.
+  // faye-websocket decides in the same way whether the connection uses TLS.
   const secure = isOld && (socket?.authorized !== undefined || socket?.secure);
   try {
     return native.judgeUpgrade(service.id, method, url, pairs, Boolean(secure));
