@@ -373,9 +373,8 @@ function subjects(from) {
   return entries.flatMap((entry) => {
     if (/^(?:mod|testing|\w+_tests)\.rs$/.test(entry.name)) return [];
     if (!entry.isDirectory()) return [entry.name];
-    // The files of a folder inside of a layer have the line of the folder, and so have those of transport/.
-    const isLayer = from === 'src' && entry.name !== 'transport';
-    const inside = isLayer ? subjects(`${from}/${entry.name}`) : [];
+    // The files of a folder inside of a layer have the line of the folder.
+    const inside = from === 'src' ? subjects(`${from}/${entry.name}`) : [];
     return [`${entry.name}/`, ...inside];
   });
 }

@@ -294,7 +294,7 @@ class Engine {
    *
    * @param {import('./session').Session} session
    * @returns {import('node:http').IncomingMessage | string | undefined} a string has the format of `Head::whole` in
-   *   `src/server/dispatch.rs`
+   *   `src/server/head.rs`
    */
   requestOf(session) {
     const pending = this.pending.get(session._bridge || session._response);

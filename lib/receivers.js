@@ -97,7 +97,7 @@ class WebsocketView {
 /**
  * @param {import('./session').Session} session
  * @param {string} text the first line is method and target, the others are headers: see `Head::whole` in
- *   `src/server/dispatch.rs`
+ *   `src/server/head.rs`
  */
 function parse(session, text) {
   const [first, ...lines] = text.split('\n');

@@ -11,7 +11,7 @@ use super::constants::{answer, take};
 use super::{NativeEngine, websocket_kind};
 use crate::http::names::written;
 use crate::ingress::bridge::{Answer, Bridge, Take};
-use crate::server::dispatch::Head;
+use crate::server::head::Head;
 
 /// The headers of a request that the server looks at, in the order in which JavaScript passes their values.
 pub(super) static REQUEST_HEADERS: [HeaderName; 5] = [

@@ -12,8 +12,8 @@ use napi_derive::napi;
 use super::bridge::REQUEST_HEADERS;
 use super::upgrade::UPGRADE_HEADERS;
 use crate::protocol::transport::Transport;
-use crate::server::dispatch::SHOWN_HEADERS;
 use crate::server::events::Severity;
+use crate::server::head::SHOWN_HEADERS;
 
 /// Numbers for each event in the table that `drain` fills: its kind, and three that the kind defines.
 #[napi]

@@ -9,7 +9,8 @@ use super::{NativeEngine, websocket_kind};
 use crate::ingress::takeover;
 use crate::may_panic;
 use crate::protocol::hixie::Challenge;
-use crate::server::dispatch::{self, Head};
+use crate::server::head::Head;
+use crate::server::upgrade;
 
 /// The headers that decide a handshake, and those of which the answer to one of Hixie-76 is made.
 pub(super) const UPGRADE_HEADERS: [&str; 13] = [
@@ -66,12 +67,12 @@ impl NativeEngine {
         };
         let mut judged = Upgrade::default();
         match self.services.get(service)?.judge_upgrade(&head, secure) {
-            dispatch::Upgrade::Plain => judged.verdict = "plain".into(),
-            dispatch::Upgrade::Refuse(response) => {
+            upgrade::Upgrade::Plain => judged.verdict = "plain".into(),
+            upgrade::Upgrade::Refuse(response) => {
                 judged.verdict = "refuse".into();
                 judged.response = Some(response.into());
             }
-            dispatch::Upgrade::Accept {
+            upgrade::Upgrade::Accept {
                 kind,
                 response,
                 challenge,

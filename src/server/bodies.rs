@@ -3,8 +3,8 @@
 use http::{HeaderMap, header};
 
 use super::connection::Permit;
-use super::dispatch::{LogLine, Reply};
 use super::events::Severity;
+use super::reply::{LogLine, Reply};
 use super::service::Service;
 use crate::http::payload::{
     JsonpPayload, is_known_content_type, jsonp_send_payload, xhr_send_payload,

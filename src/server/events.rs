@@ -30,7 +30,7 @@ pub enum RequestInfo {
         taken_id: u32,
         /// `{url, pathname, protocol, headers}`. JavaScript parses it when the application reads one of them.
         json: String,
-        /// The request with all of its headers, in latin1 ([`super::dispatch::Head::whole`]), if JavaScript may
+        /// The request with all of its headers, in latin1 ([`super::head::Head::whole`]), if JavaScript may
         /// ask for it, which it can only while it handles the event.
         whole: Option<Vec<u8>>,
     },

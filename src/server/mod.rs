@@ -10,8 +10,10 @@ pub mod context;
 pub mod dispatch;
 pub mod events;
 pub mod frames;
+pub mod head;
 pub mod io;
 pub mod registry;
+pub mod reply;
 pub mod runtime;
 pub mod send_buffer;
 pub mod service;
@@ -20,6 +22,7 @@ pub mod taken_sockets;
 #[doc(hidden)]
 pub mod testing;
 pub mod timers;
+pub mod upgrade;
 pub mod websocket_reader;
 
 pub use context::{Context, Options};

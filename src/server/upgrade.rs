@@ -1,0 +1,147 @@
+//! Judges upgrade requests: from a request to a websocket.
+
+use bytes::Bytes;
+use http::{HeaderName, Response, header};
+
+use super::head::Head;
+use super::reply::LogLine;
+use super::service::Service;
+use crate::http::names::written;
+use crate::http::response;
+use crate::http::route::{Endpoint, Resolved, Route};
+use crate::http::target::parse_target;
+use crate::protocol::handshake::{Handshake, HandshakeError};
+use crate::protocol::hixie::{self, Challenge};
+use crate::protocol::transport::Transport;
+use crate::protocol::websocket_kind::WebsocketKind;
+
+/// How to answer an upgrade request.
+#[derive(Debug)]
+pub enum Upgrade {
+    /// As the same request without `Upgrade`; then the connection closes.
+    Plain,
+    /// With these bytes; then the connection closes.
+    Refuse(Vec<u8>),
+    /// With these bytes; then it is a websocket.
+    Accept {
+        /// What speaks over it.
+        kind: WebsocketKind,
+        /// The `101`.
+        response: Vec<u8>,
+        /// The third key of Hixie-76 is still to come, and to be answered before anything else.
+        challenge: Option<Challenge>,
+    },
+}
+
+impl Service {
+    /// Judges an upgrade request that the router claims. `secure` says that its socket is encrypted.
+    pub fn judge_upgrade(&self, head: &Head<'_>, secure: bool) -> Upgrade {
+        let text = |name: HeaderName| head.text(&name);
+        let (connection, upgrade) = (text(header::CONNECTION), text(header::UPGRADE));
+        let version = text(header::SEC_WEBSOCKET_VERSION);
+        let key = text(header::SEC_WEBSOCKET_KEY);
+        let extensions = text(header::SEC_WEBSOCKET_EXTENSIONS);
+        let handshake = Handshake {
+            connection: connection.as_deref(),
+            upgrade: upgrade.as_deref(),
+            version: version.as_deref(),
+            key: key.as_deref(),
+            extensions: extensions.as_deref(),
+        };
+        let target = parse_target(head.target);
+        let raw = match self.router.resolve(head.method, &target.pathname) {
+            Resolved::Found(Route::RawWebsocket) => true,
+            Resolved::Found(Route::Session {
+                endpoint: Endpoint::Websocket,
+                ..
+            }) => false,
+            _ => return Upgrade::Plain,
+        };
+        let transport = if raw {
+            Transport::WebsocketRaw
+        } else {
+            Transport::Websocket
+        };
+        if !self.context.options.allows(transport) {
+            return Upgrade::Plain;
+        }
+        let log = LogLine::new(&self.context, head);
+        let judged = if !handshake.is_websocket() {
+            Err(HandshakeError::NotWebsocket)
+        } else if raw && !matches!(handshake.version, Some("8" | "13")) {
+            Err(HandshakeError::RawVersion)
+        } else {
+            self.accept(head, &handshake, raw, secure)
+        };
+        match judged {
+            Ok(accept) => {
+                log.write(&self.context, None);
+                accept
+            }
+            Err(error) => {
+                let response = response::bad_handshake(&error, true);
+                log.write(&self.context, Some(response.status()));
+                Upgrade::Refuse(serialize(&response))
+            }
+        }
+    }
+
+    /// Answers a handshake in the protocol that it is one of.
+    fn accept(
+        &self,
+        head: &Head<'_>,
+        handshake: &Handshake<'_>,
+        raw: bool,
+        secure: bool,
+    ) -> Result<Upgrade, HandshakeError> {
+        let extra = &self.context.options.handshake_headers;
+        let is_given = |value: Option<&str>| value.is_some_and(|value| !value.is_empty());
+        if !is_given(handshake.version) && !is_given(handshake.key) {
+            let text = |name| head.text(&HeaderName::from_static(name));
+            let (key_1, key_2) = (text("sec-websocket-key1"), text("sec-websocket-key2"));
+            let origin = head.text(&header::ORIGIN);
+            let handshake = hixie::Handshake {
+                key_1: key_1.as_deref(),
+                key_2: key_2.as_deref(),
+                origin: origin.as_deref(),
+            };
+            if handshake.is_hixie_76() {
+                let (response, challenge) = handshake.answer(&head.location(secure), extra)?;
+                return Ok(Upgrade::Accept {
+                    kind: WebsocketKind::Hixie76,
+                    response,
+                    challenge: Some(challenge),
+                });
+            }
+        }
+        Ok(Upgrade::Accept {
+            kind: if raw {
+                WebsocketKind::Raw
+            } else {
+                WebsocketKind::Sockjs
+            },
+            response: handshake.answer(extra)?,
+            challenge: None,
+        })
+    }
+}
+
+/// A whole response as it goes over the wire before the connection closes.
+fn serialize(response: &Response<Bytes>) -> Vec<u8> {
+    let status = response.status();
+    let mut bytes = format!(
+        "HTTP/1.1 {} {}\r\n",
+        status.as_str(),
+        status.canonical_reason().unwrap_or("")
+    )
+    .into_bytes();
+    for (name, value) in response.headers() {
+        bytes.extend(written(name));
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(response.body());
+    bytes
+}
