@@ -58,7 +58,7 @@ describe.each(ingresses)('garbage collection, by the %s ingress', (ingress) => {
   });
 
   addition('threads and descriptors end with the last service', async () => {
-    const child = await runCase(ingress, 'rests');
+    const child = await runCase(ingress, 'threads');
     expect(child.lines).toEqual(['kept 1,1,1,0,0']);
   });
 

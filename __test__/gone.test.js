@@ -37,10 +37,10 @@ const forms = {
   'a wrapped installHandlers'(httpServer, service, wait) {
     service.installHandlers(httpServer);
     for (const event of ['request', 'upgrade']) {
-      const [ours] = httpServer.listeners(event);
-      httpServer.removeListener(event, ours);
+      const [listener] = httpServer.listeners(event);
+      httpServer.removeListener(event, listener);
       httpServer.on(event, (request, answer, head) => {
-        wait(request, answer).then(() => ours.call(httpServer, request, answer, head));
+        wait(request, answer).then(() => listener.call(httpServer, request, answer, head));
       });
     }
   },

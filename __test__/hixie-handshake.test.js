@@ -227,8 +227,8 @@ describe.each(ingresses)('the handshake of Hixie-76, by the %s ingress', (ingres
       const ends = await begin(server);
       ends.wire.socket.end();
       expect(await ends.rest()).toBe('');
-      const vanishes = await begin(server, '');
-      vanishes.abort();
+      const disconnects = await begin(server, '');
+      disconnects.abort();
       const resets = await begin(server);
       resets.wire.socket.resetAndDestroy();
       const closed = once(server.http, 'close');

@@ -184,7 +184,7 @@ describe.each(ingresses)('max_message_size, by the %s ingress', (ingress) => {
 
     addition('a body above the limit gets 413 even without a session', async () => {
       const server = await startService(ingress, { max_message_size: LIMIT });
-      const response = await server.post('/s/0/nobody/' + path, text(LIMIT + 1), headers);
+      const response = await server.post('/s/0/unknown/' + path, text(LIMIT + 1), headers);
       expect(response.status).toBe(413);
     });
   });

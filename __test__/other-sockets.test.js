@@ -39,9 +39,9 @@ const rows = ['server', '_httpMessage', '_getsockname']
       const serve = (httpServer, service) => {
         if (form === 'middleware') return service.middleware().upgrade;
         service.installHandlers(httpServer);
-        const [ours] = httpServer.listeners('upgrade');
-        httpServer.removeListener('upgrade', ours);
-        return ours;
+        const [listener] = httpServer.listeners('upgrade');
+        httpServer.removeListener('upgrade', listener);
+        return listener;
       };
       return startServer(ingress, {
         install: (httpServer, library) => {

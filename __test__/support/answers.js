@@ -9,7 +9,7 @@ function answerParent(answers) {
   process.on('message', async ({ number, question, value }) => {
     if (!question) return;
     const answer = await answers[question](value);
-    // The parent may have gone meanwhile.
+    // The parent may have ended meanwhile.
     if (process.connected) process.send({ number, answer });
   });
 }

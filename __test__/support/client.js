@@ -75,8 +75,8 @@ class Client {
   }
 
   /**
-   * Opens a polling session and polls again on the same connection, without waiting for an answer:
-   * the server sends nothing of it, not even the head, before there is a frame.
+   * Opens a polling session and polls again on the same connection, without waiting for the answer: the server sends
+   * none of it, not even the head, before there is a frame.
    *
    * @param {string} target
    * @param {string} [method]
@@ -99,7 +99,7 @@ class Client {
   /**
    * @param {string} target
    * @param {Parameters<typeof sendHandshake>[2]} [options]
-   * @returns {Promise<HttpConnection>} the connection on which a handshake has been sent
+   * @returns {HttpConnection} the connection on which a handshake has been sent
    */
   handshake(target, options) {
     const connection = this.connect();

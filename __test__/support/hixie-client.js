@@ -1,6 +1,6 @@
 'use strict';
 
-/** Keys of the draft's example: what hides in them, and what answers them. */
+/** The keys of the example in the draft; `ANSWER` is the answer to the three. */
 const KEYS = {
   'Sec-WebSocket-Key1': '4 @1  46546xW%0l 1 5',
   'Sec-WebSocket-Key2': '12998 5 Y3 1  .P00',
@@ -74,7 +74,7 @@ class HixieClient {
   }
 
   /**
-   * Waits for bytes that have to be exactly these.
+   * Waits for bytes, which have to be exactly these.
    *
    * @param {string | Buffer} bytes
    */
@@ -105,7 +105,7 @@ class HixieClient {
     return frame.toString('utf8', 1, end);
   }
 
-  /** Waits for the closing frame, with which the connection ends. */
+  /** Waits for the closing frame, after which the connection has to end. */
   async closed() {
     expect(Buffer.from(await this.rest(), 'latin1')).toEqual(CLOSING);
   }
@@ -120,7 +120,7 @@ class HixieClient {
     return wire.take(wire.buffer.length).latin1Slice();
   }
 
-  /** The client vanishes. */
+  /** The client disconnects without a close. */
   abort() {
     this.connection.abort();
   }

@@ -58,7 +58,7 @@ class HttpConnection {
     return this.wire.end();
   }
 
-  /** The client vanishes. */
+  /** The client disconnects. */
   abort() {
     this.wire.socket.destroy();
   }
@@ -191,7 +191,7 @@ class Response {
     return this.#decoded.toString();
   }
 
-  /** The client vanishes while the answer is being sent. */
+  /** The client disconnects while the answer is being sent. */
   abort() {
     this.#connection.abort();
   }

@@ -3,12 +3,12 @@
 /*
  * Which library the suite tests, and by which ingresses.
  *
- * SOCKJS_ORACLE=1 runs the same suite on npm sockjs@0.3.24: it shows that the suite itself is true.
+ * SOCKJS_ORACLE=1 runs the suite on npm sockjs@0.3.24, which shows that the suite itself is right.
  */
 
 const isOracle = process.env.SOCKJS_ORACLE === '1';
 
-/** The file that `require` finds the library in: child processes need it by name. */
+/** The main file of the library, for child processes. */
 const libraryPath = require.resolve(isOracle ? 'sockjs' : '../..');
 
 const sockjs = require(libraryPath);
@@ -17,7 +17,7 @@ const sockjs = require(libraryPath);
 const ingresses = isOracle ? ['oracle'] : ['takeover', 'bridge'];
 
 /**
- * Runs `install` with the ingress chosen that `installHandlers` inside it will use.
+ * Runs `install`, in which `installHandlers` uses the given ingress.
  *
  * @template T
  * @param {string} ingress
@@ -64,7 +64,7 @@ function deviation(number, title, fn) {
 }
 
 /**
- * As `deviation`, where the oracle's process would not live through it; skipped there.
+ * As `deviation`, for what would end the process of the oracle; skipped there.
  *
  * @param {number} number
  * @param {string} title
@@ -79,7 +79,7 @@ function survival(number, title, fn) {
  *
  * @param {string} title
  * @param {() => Promise<void>} fn
- * @param {number} [timeout] milliseconds, where it is not that of all tests
+ * @param {number} [timeout] milliseconds, if not that of all tests
  */
 function addition(title, fn, timeout) {
   (isOracle ? test.skip : test)(`${title} (new)`, fn, timeout);

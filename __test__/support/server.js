@@ -12,11 +12,11 @@ const { sockjs, throughIngress } = require('./library');
 const { PRE_SHARED } = require('./secure');
 const { install: installTestServices } = require('../../examples/test_server');
 
-/** Runs the suite on so many I/O threads, for websockets too, however few processors there are. */
+/** The number of I/O threads, also for websockets, whatever the number of processors. */
 const IO_THREADS = Number(process.env.TEST_IO_THREADS ?? 1);
 if (IO_THREADS > 1) os.availableParallelism = () => IO_THREADS + 1;
 
-/** What every service of the tests has unless a test says otherwise. */
+/** The options of every service, unless a test sets others. */
 const DEFAULTS = {
   log: () => {},
   disconnect_delay: 1500,
@@ -32,7 +32,7 @@ const open = new Set();
 /** Notified when a connection has closed. */
 const closed = new Condition();
 
-/** A connection as the application sees it, and all that it was told, in order. */
+/** A connection as the application sees it, with all its events in order. */
 class Peer {
   #changed = new Condition();
 
@@ -87,7 +87,7 @@ class TestServer extends Client {
     this.#accepted.notify();
   }
 
-  /** @returns {Promise<Peer>} the next connection that the application was given */
+  /** @returns {Promise<Peer>} the next connection that the application has got */
   accept() {
     return this.#accepted.waitUntil(
       () => this.#peers.shift(),
@@ -107,7 +107,7 @@ class TestServer extends Client {
     if (this.http.listening) await new Promise((resolve) => this.http.close(resolve));
   }
 
-  /** As `stop`, where clients of other kinds may be left: the http server ends their connections. */
+  /** As `stop`, for tests with other clients too: the http server ends their connections. */
   async abort() {
     const stopped = this.stop();
     this.http.closeAllConnections();
@@ -156,7 +156,7 @@ async function listen(httpServer, { where = LOCAL, secure, t } = {}) {
  * @param {object} [options]
  * @param {(server: http.Server, library: typeof sockjs) => void} [options.install] puts services on
  *   the http server; by default those of the public protocol test suite
- * @param {http.RequestListener} [options.app] what the server does besides
+ * @param {http.RequestListener} [options.app] the application on the same server
  * @param {http.ServerOptions} [options.http]
  * @param {boolean} [options.secure] speaks TLS
  * @param {boolean} [options.unix] listens on a unix socket
@@ -206,7 +206,7 @@ function startEcho(ingress, options) {
   );
 }
 
-/** The library, with the defaults of the tests, and knowing which connections are open. */
+/** The library with the defaults of the tests; it records which connections are open. */
 const trackedLibrary = { ...sockjs, createServer: createTrackedServer };
 
 function createTrackedServer(options) {

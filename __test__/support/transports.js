@@ -1,16 +1,16 @@
 'use strict';
 
 /*
- * Every transport in one shape, for tests of what is true of them all.
+ * All transports in one form, for tests that apply to each of them.
  */
 
 /**
  * @typedef {object} Transport
  * @property {string} protocol as `conn.protocol` names it
- * @property {boolean} upgraded whether it has left HTTP
+ * @property {boolean} upgraded whether it is a websocket
  * @property {boolean} polls whether its receiving request ends with each frame
  * @property {string} method of its receiving request
- * @property {string} path of it, behind the URL of the session
+ * @property {string} path of that request, after the URL of the session
  * @property {string} opened what its client has received when the session is open
  */
 
@@ -40,7 +40,7 @@ const streams = requests.filter(([, transport]) => !transport.polls);
 const polls = requests.filter(([, transport]) => transport.polls);
 
 /**
- * Opens a session under '/s', and waits until its client knows.
+ * Opens a session under '/s', and waits until its client has been told.
  *
  * @param {import('./client').Client} client
  * @param {Transport} transport
@@ -62,7 +62,7 @@ async function open(client, transport) {
 }
 
 /**
- * Opens a session and, where the transport polls, waits until the server has a poll to answer.
+ * Opens a session and, if the transport polls, waits until a poll waits at the server.
  *
  * @param {import('./server').TestServer} server
  * @param {Transport} transport
@@ -71,7 +71,9 @@ async function receive(server, transport) {
   for (;;) {
     const client = await open(server, transport);
     const peer = await server.accept();
-    if (!transport.polls || (await waits(client, peer.conn, transport))) return { ...client, peer };
+    if (!transport.polls || (await pollWaits(client, peer.conn, transport))) {
+      return { ...client, peer };
+    }
     // A poll that came after disconnect_delay has opened a session of its own.
     await server.accept();
     client.connection.abort();
@@ -79,14 +81,14 @@ async function receive(server, transport) {
 }
 
 /**
- * Polls again.
+ * Sends another poll, and waits until the server has it.
  *
  * @param {Awaited<ReturnType<typeof open>>} client
  * @param {object} conn
  * @param {Transport} transport
- * @returns {Promise<boolean>} whether the poll waits; false if the session ended before it came
+ * @returns {Promise<boolean>} false if the session ended before the poll came
  */
-async function waits({ connection, session }, conn, { method, path }) {
+async function pollWaits({ connection, session }, conn, { method, path }) {
   const target = `${session}${path}${path.includes('?') ? '&' : '?'}waiting`;
   connection.send(method, target);
   while (conn.url !== target && conn.readyState !== 3) await new Promise(setImmediate);

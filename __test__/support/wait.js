@@ -10,7 +10,7 @@ class Condition {
   #waiting = new Set();
 
   notify() {
-    for (const look of [...this.#waiting]) look();
+    for (const checkAgain of [...this.#waiting]) checkAgain();
   }
 
   /**
@@ -26,10 +26,10 @@ class Condition {
     return new Promise((resolve, reject) => {
       const settle = (done, value) => {
         clearTimeout(timer);
-        this.#waiting.delete(look);
+        this.#waiting.delete(checkAgain);
         done(value);
       };
-      const look = () => {
+      const checkAgain = () => {
         try {
           const value = check();
           if (value !== undefined) settle(resolve, value);
@@ -41,8 +41,8 @@ class Condition {
         () => settle(reject, new TimeoutError(`waited ${timeout} ms for ${what()}`)),
         timeout,
       );
-      this.#waiting.add(look);
-      look();
+      this.#waiting.add(checkAgain);
+      checkAgain();
     });
   }
 

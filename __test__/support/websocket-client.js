@@ -161,7 +161,7 @@ class WebSocketClient {
     return this.wire.end();
   }
 
-  /** The client vanishes. */
+  /** The client disconnects without a close. */
   abort() {
     this.wire.socket.destroy();
   }
