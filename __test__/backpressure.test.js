@@ -254,7 +254,9 @@ describe.each(ingresses)('pipe, by the %s ingress', (ingress) => {
   addition(
     '200 MiB from a fast client reach a slow stream, and memory stays bounded',
     async () => {
-      const { client } = await serveFixture(ingress, 'loaded.js', { BEHAVIOUR: 'pipesIntoSlow' });
+      const { client } = await serveFixture(ingress, 'measures-memory.js', {
+        BEHAVIOUR: 'pipesIntoSlow',
+      });
       const before = await memory(client);
       const ws = new WebSocket(`ws://127.0.0.1:${client.address}/s/websocket`, {
         perMessageDeflate: false,
@@ -279,7 +281,7 @@ describe.each(ingresses)('pipe, by the %s ingress', (ingress) => {
   addition(
     '200 MiB from a fast stream reach a slow client, and memory stays bounded',
     async () => {
-      const { client } = await serveFixture(ingress, 'loaded.js', {
+      const { client } = await serveFixture(ingress, 'measures-memory.js', {
         BEHAVIOUR: 'pipesFromFast',
         TOTAL,
         OPTIONS: JSON.stringify({ high_water_mark: MEBIBYTE, binary: true }),
@@ -310,7 +312,7 @@ describe.each(ingresses)('pipe, by the %s ingress', (ingress) => {
     '64 MiB from a fast stream reach a slow client of xhr-streaming, and memory stays bounded',
     async () => {
       const total = 64 * MEBIBYTE;
-      const { client } = await serveFixture(ingress, 'loaded.js', {
+      const { client } = await serveFixture(ingress, 'measures-memory.js', {
         BEHAVIOUR: 'pipesFromFast',
         TOTAL: total,
         OPTIONS: JSON.stringify({ high_water_mark: MEBIBYTE, response_limit: 0 }),
@@ -349,7 +351,9 @@ describe.each(ingresses)('pipe, by the %s ingress', (ingress) => {
   addition(
     '64 MiB by xhr_send reach a slow stream, and memory stays bounded',
     async () => {
-      const { client } = await serveFixture(ingress, 'loaded.js', { BEHAVIOUR: 'pipesIntoSlow' });
+      const { client } = await serveFixture(ingress, 'measures-memory.js', {
+        BEHAVIOUR: 'pipesIntoSlow',
+      });
       const before = await memory(client);
       const session = client.session('/s');
       const stream = client.connect();
@@ -378,7 +382,9 @@ describe.each(ingresses)('pipe, by the %s ingress', (ingress) => {
   addition(
     'a client that sends more than a pausing listener takes has less than 64 MiB under way',
     async () => {
-      const { client } = await serveFixture(ingress, 'loaded.js', { BEHAVIOUR: 'pausesAtEach' });
+      const { client } = await serveFixture(ingress, 'measures-memory.js', {
+        BEHAVIOUR: 'pausesAtEach',
+      });
       const { wire } = await client.websocket('/s/websocket');
       const burst = Buffer.concat(Array(512).fill(encodeFrame({ payload: 'x'.repeat(8 * 1024) })));
       const total = 128 * MEBIBYTE;
@@ -407,7 +413,7 @@ describe.each(ingresses)('pipe, by the %s ingress', (ingress) => {
   addition(
     'a backlog that is never empty needs memory for itself, not for all that has passed through it',
     async () => {
-      const { client } = await serveFixture(ingress, 'loaded.js', {
+      const { client } = await serveFixture(ingress, 'measures-memory.js', {
         BEHAVIOUR: 'keepsBacklog',
         BACKLOG: 16 * MEBIBYTE,
         TOTAL: 160 * MEBIBYTE,

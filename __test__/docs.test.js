@@ -16,7 +16,7 @@ const { isOracle } = require('./support/library');
 
 const run = promisify(execFile);
 const read = (file) => fs.readFileSync(path.join(root, file), 'utf8');
-const PRELOAD = path.join(__dirname, 'fixtures/documented.js');
+const PRELOAD = path.join(__dirname, 'fixtures/docs-preload.js');
 
 /** Pages whose code is not run, but whose links are checked. */
 const OTHER_PAGES = [

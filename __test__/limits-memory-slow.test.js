@@ -45,7 +45,7 @@ describe.each(ingresses)(
       async (_, transport) => {
         const max = 8 * MEBIBYTE;
         const clients = 4;
-        const { client } = await serveFixture(ingress, 'loaded.js', {
+        const { client } = await serveFixture(ingress, 'measures-memory.js', {
           BEHAVIOUR: 'floods',
           TOTAL: 256 * MEBIBYTE,
           OPTIONS: JSON.stringify({ max_buffered: max, response_limit: 0 }),
@@ -65,7 +65,7 @@ describe.each(ingresses)(
       async (_, transport) => {
         const max = 8 * MEBIBYTE;
         const clients = 20;
-        const { client } = await serveFixture(ingress, 'loaded.js', {
+        const { client } = await serveFixture(ingress, 'measures-memory.js', {
           BEHAVIOUR: 'floods',
           TOTAL: 32 * MEBIBYTE,
           OPTIONS: JSON.stringify({ max_buffered: max, response_limit: 0, disconnect_delay: 1 }),
@@ -88,7 +88,7 @@ describe.each(ingresses)(
     ])(
       'it ends a connection (%s) whose client pings and never reads',
       async (_, behaviour, errors) => {
-        const { client } = await serveFixture(ingress, 'loaded.js', {
+        const { client } = await serveFixture(ingress, 'measures-memory.js', {
           BEHAVIOUR: behaviour,
           OPTIONS: JSON.stringify({ max_buffered: MEBIBYTE }),
         });

@@ -51,7 +51,7 @@ async function writeTimes(socket, bytes, times) {
 describe.each(ingresses)('1,000 clients, by the %s ingress', (ingress) => {
   /** Starts a server. `before` is the memory that it uses without clients. */
   async function start(env = {}) {
-    const { client } = await serveFixture(ingress, 'loaded.js', {
+    const { client } = await serveFixture(ingress, 'measures-memory.js', {
       BEHAVIOUR: 'counts',
       OPTIONS: JSON.stringify(options),
       ...env,
@@ -184,7 +184,7 @@ describe.each(ingresses)('one client, by the %s ingress', (ingress) => {
   ])(
     'can send a message of a million %s without more memory or quadratic time',
     async (_, payload) => {
-      const { client } = await serveFixture(ingress, 'loaded.js', {
+      const { client } = await serveFixture(ingress, 'measures-memory.js', {
         BEHAVIOUR: 'counts',
         OPTIONS: JSON.stringify({ max_message_size: MAX }),
       });
@@ -208,7 +208,7 @@ describe.each(ingresses)('one client, by the %s ingress', (ingress) => {
   addition(
     'can send a body of a million one-byte chunks without more memory',
     async () => {
-      const { client } = await serveFixture(ingress, 'loaded.js', {
+      const { client } = await serveFixture(ingress, 'measures-memory.js', {
         BEHAVIOUR: 'counts',
         OPTIONS: JSON.stringify({ max_message_size: MAX }),
       });

@@ -2,7 +2,7 @@
 
 /*
  * Exceptions in listeners of every event, on every transport (docs/compatibility.md, "Exceptions in listeners").
- * Those of 'data' are in errors.test.js.
+ * Those of 'data' are in data-listeners-that-throw.test.js.
  */
 
 const { serveFixture } = require('./support/child');

@@ -55,7 +55,7 @@ function over(connection, client) {
     ])(
       'installHandlers throws if no %s are left, and works later',
       async (_, resource, message) => {
-        const { child, client } = await serveFixture(ingress, 'starved.js', {
+        const { child, client } = await serveFixture(ingress, 'installs-late.js', {
           UNPRIVILEGED: String(NOBODY),
         });
         const uid = process.getuid() || NOBODY;
@@ -74,7 +74,7 @@ function over(connection, client) {
     test.each(every)(
       '%s is served if no descriptor is left to take the connection over',
       async (protocol, transport) => {
-        const { child, client } = await serveFixture(ingress, 'starved.js', { SERVES: '1' });
+        const { child, client } = await serveFixture(ingress, 'installs-late.js', { SERVES: '1' });
         // The process has the connection already, and will have no descriptor for a duplicate.
         const connection = client.connect();
         await connection.request('GET', '/app');

@@ -14,7 +14,7 @@ const { OPCODE, encodeFrame } = require('./support/websocket-client');
 /** What a process that crashes has on its standard error. */
 const CRASH = /Error|panic|abort|fatal|segmentation/i;
 
-/** The frame of a command to fixtures/leaves.js. */
+/** The frame of a command to fixtures/writes-constantly.js. */
 const command = (text) => encodeFrame({ payload: JSON.stringify([text]) });
 
 /**
@@ -40,7 +40,7 @@ async function load(client) {
 
 describe.each(ingresses)('a process, by the %s ingress', (ingress) => {
   test.each(every)('lives as long as a client of %s', async (protocol, transport) => {
-    const { child, client } = await serveFixture(ingress, 'leaves.js');
+    const { child, client } = await serveFixture(ingress, 'writes-constantly.js');
     const { socket } = await open(client, transport);
     await child.line(new RegExp(`^open ${protocol}$`));
     child.process.kill('SIGUSR2');
@@ -60,7 +60,7 @@ describe.each(ingresses)('a process, by the %s ingress', (ingress) => {
   });
 
   test('ends by itself when all clients have disconnected', async () => {
-    const { child, client } = await serveFixture(ingress, 'leaves.js');
+    const { child, client } = await serveFixture(ingress, 'writes-constantly.js');
     await load(client);
     child.process.kill('SIGUSR2');
     await child.line(/^closing$/);
@@ -74,7 +74,9 @@ describe.each(ingresses)('a process, by the %s ingress', (ingress) => {
   });
 
   addition('is not kept alive by a websocket that left a ping unanswered', async () => {
-    const { child, client } = await serveFixture(ingress, 'leaves.js', { HEARTBEAT: '10' });
+    const { child, client } = await serveFixture(ingress, 'writes-constantly.js', {
+      HEARTBEAT: '10',
+    });
     const ws = await client.websocket('/s/0/0/websocket');
     while ((await ws.frame()).opcode !== OPCODE.ping);
     child.process.kill('SIGUSR2');
@@ -83,7 +85,7 @@ describe.each(ingresses)('a process, by the %s ingress', (ingress) => {
   });
 
   test('that calls process.exit() under load ends cleanly', async () => {
-    const { child, client } = await serveFixture(ingress, 'leaves.js');
+    const { child, client } = await serveFixture(ingress, 'writes-constantly.js');
     const [first] = await load(client);
     first.write(command('exit'));
     expect(await child.exit()).toEqual({ code: 7, signal: null });
@@ -92,7 +94,7 @@ describe.each(ingresses)('a process, by the %s ingress', (ingress) => {
   });
 
   test('that gets SIGTERM under load ends without a crash', async () => {
-    const { child, client } = await serveFixture(ingress, 'leaves.js');
+    const { child, client } = await serveFixture(ingress, 'writes-constantly.js');
     await load(client);
     child.process.kill('SIGTERM');
     expect(await child.exit()).toEqual({ code: null, signal: 'SIGTERM' });
@@ -101,7 +103,9 @@ describe.each(ingresses)('a process, by the %s ingress', (ingress) => {
   });
 
   test('that calls process.exit() on SIGTERM under load ends cleanly', async () => {
-    const { child, client } = await serveFixture(ingress, 'leaves.js', { EXIT_ON: 'SIGTERM' });
+    const { child, client } = await serveFixture(ingress, 'writes-constantly.js', {
+      EXIT_ON: 'SIGTERM',
+    });
     await load(client);
     child.process.kill('SIGTERM');
     expect(await child.exit()).toEqual({ code: 7, signal: null });
@@ -113,7 +117,7 @@ describe.each(ingresses)('a process, by the %s ingress', (ingress) => {
     const { client } = await serveFixture(ingress, 'counts.js');
     const counts = async () => JSON.parse((await client.get('/counts')).body);
     const { descriptors } = await counts();
-    const crowd = new Child(path.join(__dirname, 'fixtures/crowd.js'), {
+    const crowd = new Child(path.join(__dirname, 'fixtures/opens-clients.js'), {
       env: { PORT: client.address },
     });
     const [, opened] = await crowd.line(/^open (\d+)$/);

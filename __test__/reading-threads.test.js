@@ -13,7 +13,7 @@ const { startEcho } = require('./support/server');
 addition('messages stay in order while reading moves to the I/O threads and back', async () => {
   const server = await startEcho('takeover');
   // In a process of its own: clients that use time of this thread would keep it reading.
-  const file = path.join(__dirname, 'fixtures/echoing-crowd.js');
+  const file = path.join(__dirname, 'fixtures/sends-bursts.js');
   const crowd = new Child(file, { env: { PORT: server.address } });
   for (const line of [/^first crowd$/, /^first calm$/, /^second crowd$/, /^second calm$/]) {
     await crowd.line(line);

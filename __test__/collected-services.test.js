@@ -11,9 +11,9 @@ const { addition, ingresses, environmentOf } = require('./support/library');
 const { every, open } = require('./support/transports');
 const { encodeFrame } = require('./support/websocket-client');
 
-/** Runs a case of fixtures/lets-go.js to its end. @returns {Promise<Child>} */
+/** Runs a case of fixtures/drops.js to its end. @returns {Promise<Child>} */
 async function runCase(ingress, name) {
-  const child = new Child(path.join(__dirname, 'fixtures', 'lets-go.js'), {
+  const child = new Child(path.join(__dirname, 'fixtures', 'drops.js'), {
     env: { CASE: name, ...environmentOf(ingress) },
   });
   // Nothing is open, so the process ends by itself.

@@ -11,7 +11,7 @@ const { OPCODE, encodeFrame } = require('./support/websocket-client');
 
 describe.each(ingresses)('a blocked event loop, by the %s ingress', (ingress) => {
   test('a client that sends faster than the application handles does not block other requests', async () => {
-    const { client } = await serveFixture(ingress, 'loaded.js', { BEHAVIOUR: 'works' });
+    const { client } = await serveFixture(ingress, 'measures-memory.js', { BEHAVIOUR: 'works' });
     const { wire } = await client.websocket('/s/websocket');
     const { socket } = wire;
     const frames = Buffer.concat(Array(9363).fill(encodeFrame({ payload: '1' })));
@@ -31,7 +31,7 @@ describe.each(ingresses)('a blocked event loop, by the %s ingress', (ingress) =>
   });
 
   addition('a websocket survives a stall that is longer than pong_timeout', async () => {
-    const { client } = await serveFixture(ingress, 'loaded.js', {
+    const { client } = await serveFixture(ingress, 'measures-memory.js', {
       BEHAVIOUR: 'stalls',
       OPTIONS: JSON.stringify({ heartbeat_delay: 40, pong_timeout: 200 }),
     });
@@ -56,7 +56,7 @@ describe.each(ingresses)('a blocked event loop, by the %s ingress', (ingress) =>
   });
 
   addition('a client that answers no ping is closed after a stall', async () => {
-    const { client } = await serveFixture(ingress, 'loaded.js', {
+    const { client } = await serveFixture(ingress, 'measures-memory.js', {
       BEHAVIOUR: 'stalls',
       OPTIONS: JSON.stringify({ heartbeat_delay: 40, pong_timeout: 200 }),
     });

@@ -112,7 +112,7 @@ describe.each(ingresses.filter((ingress) => ingress !== 'bridge'))(
       async (_, transport) => {
         const done = path.join(os.tmpdir(), `sockjs-${crypto.randomUUID()}`);
         try {
-          const { client } = await serveFixture(ingress, 'busy.js', { DONE: done });
+          const { client } = await serveFixture(ingress, 'blocks.js', { DONE: done });
           const { connection, wire, session } = await open(client, transport);
           if (transport.polls) connection.send(transport.method, session + transport.path);
           if (transport.upgraded) wire.write(encodeFrame({ payload: '["go"]' }));
