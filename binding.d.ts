@@ -86,6 +86,8 @@ export declare class NativeEngine {
    * name, value… of those that matter; `secure` says that its socket is encrypted.
    */
   judgeUpgrade(service: number, method: string, target: string, headers: Array<string>, secure: boolean): Upgrade
+  /** Whether the service has a websocket at a target. Its handshake may still be refused. */
+  isWebsocket(service: number, method: string, target: string): boolean
   /** The answer to the third key of a Hixie-76 handshake. Exactly the eight bytes of it. */
   answerKey(challenge: Array<number>, key: Uint8Array): Buffer
   /** Takes the socket of an accepted websocket. False leaves it to the bridge. */

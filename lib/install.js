@@ -10,7 +10,7 @@ const { serveRequest } = require('./bridge');
 const { areRequestsObserved } = require('./observers');
 const { Session } = require('./session');
 const { takeRequest, takeUpgrade } = require('./takeover');
-const { isHandshake, serveUpgrade } = require('./upgrade');
+const { serveUpgrade } = require('./upgrade');
 const { closeAfterUpgrade, declineUpgrade, serveWithoutUpgrade } = require('./without-upgrade');
 
 const [MAJOR, MINOR] = process.versions.node.split('.').map(Number);
@@ -218,7 +218,7 @@ class Installation {
       // Another listener may serve the request, or rewrite its target.
       if (!this.isAloneFor('upgrade', onUpgrade)) return true;
       const service = this.find(request.url);
-      if (service === undefined ? this.hadUpgradeListeners : isHandshake(service, request)) {
+      if (service === undefined ? this.hadUpgradeListeners : service.hasWebsocket(request)) {
         return true;
       }
       declineUpgrade(request);

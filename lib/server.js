@@ -191,6 +191,14 @@ class Service {
     return this.engine.native.claims(this.id, target);
   }
 
+  /**
+   * @param {import('node:http').IncomingMessage} request which the service claims
+   * @returns {boolean} whether it is for a websocket. Its handshake may still be refused.
+   */
+  hasWebsocket({ method, url }) {
+    return this.engine.native.isWebsocket(this.id, method, url);
+  }
+
   /** @returns {(req: any, res: any, head?: Buffer) => boolean} */
   getHandler() {
     return bridgeHandler(this);

@@ -84,15 +84,6 @@ function ignore() {}
 /**
  * @param {import('./server').Service} service
  * @param {any} request
- * @returns {boolean} whether it is a handshake, valid or not
- */
-function isHandshake(service, request) {
-  return judge(service, request)?.verdict !== 'plain';
-}
-
-/**
- * @param {import('./server').Service} service
- * @param {any} request
  * @returns {any} undefined if the native side has failed; then only this client is disconnected
  */
 function judge(service, request) {
@@ -224,4 +215,4 @@ function pick(headers) {
   return pairs;
 }
 
-module.exports = { bridgeHandler, isHandshake, serveUpgrade };
+module.exports = { bridgeHandler, serveUpgrade };

@@ -7,10 +7,10 @@ use super::bridge::header_map;
 use super::{NativeEngine, websocket_kind};
 
 use crate::ingress::takeover;
-use crate::may_panic;
 use crate::protocol::hixie::Challenge;
 use crate::server::head::Head;
 use crate::server::upgrade;
+use crate::{catch_panic, may_panic};
 
 /// The headers that decide a handshake, and those of which the answer to one of Hixie-76 is made.
 pub(super) const UPGRADE_HEADERS: [&str; 13] = [
@@ -84,6 +84,14 @@ impl NativeEngine {
             }
         }
         Ok(judged)
+    }
+
+    /// Whether the service has a websocket at a target. Its handshake may still be refused.
+    #[napi(catch_unwind)]
+    pub fn is_websocket(&self, service: u32, method: String, target: String) -> Result<bool> {
+        let service = self.services.get(service)?;
+        // After a panic, the handshake is tried.
+        Ok(catch_panic(|| service.websocket_at(&method, &target).is_some()).unwrap_or(true))
     }
 
     /// The answer to the third key of a Hixie-76 handshake. Exactly the eight bytes of it.

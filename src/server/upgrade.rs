@@ -12,7 +12,6 @@ use crate::http::route::{Endpoint, Resolved, Route};
 use crate::http::target::parse_target;
 use crate::protocol::handshake::{Handshake, HandshakeError};
 use crate::protocol::hixie::{self, Challenge};
-use crate::protocol::transport::Transport;
 use crate::protocol::websocket_kind::WebsocketKind;
 
 /// How to answer an upgrade request.
@@ -34,6 +33,20 @@ pub enum Upgrade {
 }
 
 impl Service {
+    /// The kind of the websocket at a target, if the service has one there. The handshake may be one of Hixie-76.
+    pub fn websocket_at(&self, method: &str, target: &str) -> Option<WebsocketKind> {
+        let kind = match self.router.resolve(method, &parse_target(target).pathname) {
+            Resolved::Found(Route::RawWebsocket) => WebsocketKind::Raw,
+            Resolved::Found(Route::Session {
+                endpoint: Endpoint::Websocket,
+                ..
+            }) => WebsocketKind::Sockjs,
+            _ => return None,
+        };
+        let is_served = self.context.options.allows(kind.transport());
+        is_served.then_some(kind)
+    }
+
     /// Judges an upgrade request that the router claims. `secure` says that its socket is encrypted.
     pub fn judge_upgrade(&self, head: &Head<'_>, secure: bool) -> Upgrade {
         let text = |name: HeaderName| head.text(&name);
@@ -48,30 +61,16 @@ impl Service {
             key: key.as_deref(),
             extensions: extensions.as_deref(),
         };
-        let target = parse_target(head.target);
-        let raw = match self.router.resolve(head.method, &target.pathname) {
-            Resolved::Found(Route::RawWebsocket) => true,
-            Resolved::Found(Route::Session {
-                endpoint: Endpoint::Websocket,
-                ..
-            }) => false,
-            _ => return Upgrade::Plain,
-        };
-        let transport = if raw {
-            Transport::WebsocketRaw
-        } else {
-            Transport::Websocket
-        };
-        if !self.context.options.allows(transport) {
+        let Some(kind) = self.websocket_at(head.method, head.target) else {
             return Upgrade::Plain;
-        }
+        };
         let log = LogLine::new(&self.context, head);
         let judged = if !handshake.is_websocket() {
             Err(HandshakeError::NotWebsocket)
-        } else if raw && !matches!(handshake.version, Some("8" | "13")) {
+        } else if kind == WebsocketKind::Raw && !matches!(handshake.version, Some("8" | "13")) {
             Err(HandshakeError::RawVersion)
         } else {
-            self.accept(head, &handshake, raw, secure)
+            self.accept(head, &handshake, kind, secure)
         };
         match judged {
             Ok(accept) => {
@@ -91,7 +90,7 @@ impl Service {
         &self,
         head: &Head<'_>,
         handshake: &Handshake<'_>,
-        raw: bool,
+        kind: WebsocketKind,
         secure: bool,
     ) -> Result<Upgrade, HandshakeError> {
         let extra = &self.context.options.handshake_headers;
@@ -115,11 +114,7 @@ impl Service {
             }
         }
         Ok(Upgrade::Accept {
-            kind: if raw {
-                WebsocketKind::Raw
-            } else {
-                WebsocketKind::Sockjs
-            },
+            kind,
             response: handshake.answer(extra)?,
             challenge: None,
         })
