@@ -255,7 +255,7 @@ class Body {
 const NOTHING = Buffer.alloc(0);
 
 /**
- * The headers of an answer, to be asked for when it is given: their number may be another block's later.
+ * The headers of an answer. It must be called before the next request: later, their number may belong to others.
  *
  * @param {import('./engine').Engine} engine
  * @param {number} answer
@@ -292,7 +292,7 @@ function parseHeaders(text) {
 }
 
 /**
- * The request headers that the native side looks at, a line for each.
+ * The request headers that the native side uses, one line for each, in its order.
  *
  * @param {Record<string, any>} headers
  */
