@@ -14,8 +14,6 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
  * that lets go of it, or with the environment.
  */
 export declare class NativeEngine {
-  /** Serves an accepted websocket whose bytes come by [`NativeEngine::bridge_feed`]. */
-  bridgeWebsocket(service: number, id: number, kind: number, response: Uint8Array): void
   /** Bytes from the client of a bridged websocket. */
   bridgeFeed(id: number, chunk: Uint8Array): void
   /** Whether a `jsessionid` function is called for this request. */
@@ -23,8 +21,8 @@ export declare class NativeEngine {
   /** Bytes that the body of a request may have. */
   maxBody(service: number): number
   /**
-   * Answers a request: a line for each of the headers that matter, `=value` or empty, then its method
-   * and its target. `base_url` is what the function of that option said, as JSON text.
+   * Answers a request, which is text as `requestText` in `lib/bridge.js` makes it. `base_url` is what the function of
+   * that option has returned, as JSON text.
    */
   bridgeRequest(service: number, id: number, request: string, baseUrl?: string | undefined | null): number
   /**
@@ -81,17 +79,10 @@ export declare class NativeEngine {
   installationConfigure(installation: number, limits: InstallationLimits): void
   /** Ends the connections of the installation that wait for a request. */
   installationCloseIdle(installation: number): void
-  /**
-   * Judges an upgrade request that the service claims; `headers` is name, value,
-   * name, value… of those that matter; `secure` says that its socket is encrypted.
-   */
-  judgeUpgrade(service: number, method: string, target: string, headers: Array<string>, secure: boolean): Upgrade
+  /** Answers an upgrade request, and opens the websocket: on its socket if that can be taken, else on the bridge. */
+  upgrade(arguments: UpgradeArguments): UpgradeResult
   /** Whether the service has a websocket at a target. Its handshake may still be refused. */
   isWebsocket(service: number, method: string, target: string): boolean
-  /** The answer to the third key of a Hixie-76 handshake. Exactly the eight bytes of it. */
-  answerKey(challenge: Array<number>, key: Uint8Array): Buffer
-  /** Takes the socket of an accepted websocket. False leaves it to the bridge. */
-  takeWebsocket(service: number, fd: number, takenId: number, kind: number, response: Uint8Array, head: Uint8Array): boolean
   /**
    * Starts the I/O threads, of which `websocket_threads` serve websockets. An error is that of the system
    * that has nothing left for them.
@@ -201,6 +192,9 @@ export interface InstallationLimits {
   maxHeaderSize: number
 }
 
+/** The length in bytes of the third key of Hixie-76. */
+export declare const KEY_LENGTH: number
+
 /** Returns the names. */
 export declare function names(): Names
 
@@ -212,7 +206,7 @@ export interface Names {
   severities: Array<string>
   /** The headers that `bridgeRequest` expects, in this order. */
   requestHeaders: Array<string>
-  /** The headers that `judgeUpgrade` looks at. */
+  /** The headers that `upgrade` expects, in this order. */
   upgradeHeaders: Array<string>
   /** The headers that a connection shows. */
   shownHeaders: Array<string>
@@ -259,20 +253,44 @@ export interface ServiceOptions {
   infoNeedsNode: boolean
 }
 
-/** How to answer an upgrade request. */
-export interface Upgrade {
+/** An upgrade request that a service claims. */
+export interface UpgradeArguments {
+  service: number
+  /** A number that is not in use. The taken socket, or the websocket on the bridge, gets it. */
+  id: number
+  /** The request, as `requestText` in `lib/bridge.js` makes it. */
+  request: string
+  /** Whether its socket is encrypted. */
+  secure: boolean
+  /** The bytes after the request that have been read. */
+  read: Uint8Array
+  /** The descriptor of its socket, if Node can do without the socket. */
+  fd?: number
+  /** What `UpgradeResult` had for the same request. */
+  challenge?: Array<number>
+}
+
+/** What `upgrade` has done with a request. */
+export declare const enum Upgraded {
+  /** Nothing: serve it as the same request without `Upgrade`. */
+  Plain = 0,
+  /** Refused it: write the response and close the connection. */
+  Refused = 1,
   /**
-   * `accept`, `refuse` (write the response and close), `plain` (serve it as a request without
-   * `Upgrade`).
+   * The third key of Hixie-76 has to be answered first: write the response, and call again with the challenge when
+   * `KEY_LENGTH` bytes have been read.
    */
-  verdict: string
+  NeedsKey = 2,
+  /** Opened the websocket and taken its socket. */
+  Taken = 3,
+  /** Opened the websocket on the bridge. */
+  Bridged = 4,
+}
+
+/** What has become of an upgrade request, and what JavaScript has to do. */
+export interface UpgradeResult {
+  upgraded: Upgraded
   response?: Buffer
-  /**
-   * Where the verdict is `accept`: a number for [`NativeEngine::take_websocket`] and
-   * [`NativeEngine::bridge_websocket`].
-   */
-  kind?: number
-  /** Where the third key of Hixie-76 is to be answered first: for [`NativeEngine::answer_key`]. */
   challenge?: Array<number>
 }
 

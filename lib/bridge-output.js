@@ -17,8 +17,9 @@ class BridgeOutput {
    * @param {import('./server').Service} service
    * @param {any} request
    * @param {any} stream to which the bytes are written
+   * @param {number} [id] its number, if it has one
    */
-  constructor(engine, service, request, stream) {
+  constructor(engine, service, request, stream, id) {
     this.engine = engine;
     this.service = service;
     this.request = request;
@@ -31,7 +32,7 @@ class BridgeOutput {
     this.held = false;
     /** Whether the native side will have more output later. */
     this.waits = false;
-    this.id = engine.pending.add(this);
+    this.id = engine.pending.add(this, id);
   }
 
   /** More output comes later, so the native side must be able to call. Only Node's socket keeps the process alive. */

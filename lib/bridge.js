@@ -10,7 +10,7 @@ const { track, untrack } = require('./pending-streams');
 const { BridgeOutput, KEEP_ALIVE_DELAY } = require('./bridge-output');
 const { keepAddresses } = require('./request-info');
 const { Buffer, JSON } = require('./globals');
-const { answer: bits, names } = require('./native');
+const { answer: bits, names: declared } = require('./native');
 const { isOver, peek } = require('./streams');
 
 const { BODY, HEADERS_SHIFT, NEW_HEADERS, OPENED, READ_BODY, STATUS, WAIT, WHOLE } = bits;
@@ -52,7 +52,8 @@ class BridgedResponse extends BridgeOutput {
       const baseUrl = this.callBaseUrl();
       if (this.isOver()) return this.end();
       if (response.headersSent) throw new Error('the application has already sent a head');
-      const text = `${headerLines(request.headers)}${method} ${url}`;
+      const { headers } = request;
+      const text = requestText({ method, url, headers }, declared.requestHeaders);
       this.held = true;
       const answer = engine.native.bridgeRequest(service.id, this.id, text, baseUrl);
       if (answer & OPENED) this.resource = new AsyncResource('SOCKJS');
@@ -292,14 +293,14 @@ function parseHeaders(text) {
 }
 
 /**
- * The request headers that the native side uses, one line for each, in its order.
- *
- * @param {Record<string, any>} headers
+ * @param {{ method: string, url: string, headers: Record<string, any> }} request
+ * @param {string[]} names of the headers that the native side expects
+ * @returns {string} a line for each of the headers, then method and target
  */
-function headerLines(headers) {
+function requestText({ method, url, headers }, names) {
   let lines = '';
-  for (const name of names.requestHeaders) lines += headerLine(headers[name]);
-  return lines;
+  for (const name of names) lines += headerLine(headers[name]);
+  return `${lines}${method} ${url}`;
 }
 
 /** @param {any} value */
@@ -323,4 +324,4 @@ function parseCookies(header) {
   return cookies;
 }
 
-module.exports = { serveRequest };
+module.exports = { requestText, serveRequest };

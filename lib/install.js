@@ -9,7 +9,7 @@ const { EventEmitter } = require('node:events');
 const { serveRequest } = require('./bridge');
 const { areRequestsObserved } = require('./observers');
 const { Session } = require('./session');
-const { takeRequest, takeUpgrade } = require('./takeover');
+const { takeRequest } = require('./takeover');
 const { serveUpgrade } = require('./upgrade');
 const { closeAfterUpgrade, declineUpgrade, serveWithoutUpgrade } = require('./without-upgrade');
 
@@ -67,7 +67,7 @@ class Installation {
     this.onUpgrade = this.intercept('upgrade', (request, socket, head) => {
       const service = this.find(request.url);
       if (service !== undefined) {
-        serveUpgrade(service, request, socket, head, takeUpgrade(this));
+        serveUpgrade(service, request, socket, head, this);
       } else if (this.hadUpgradeListeners || !this.isAloneFor('upgrade', this.onUpgrade)) {
         return false;
       } else {

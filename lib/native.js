@@ -11,7 +11,10 @@ const { noResources } = require('./errors');
 const { loadBinding } = require('./load');
 
 /** @type {typeof import('../binding')} */
-const { COLUMNS, EventKind, NativeEngine, answer, fault, names, take } = loadBinding();
+const binding = loadBinding();
+
+const { NativeEngine, names } = binding;
+const { COLUMNS, EventKind, KEY_LENGTH, Upgraded, answer, fault, take } = binding;
 
 /**
  * @param {number} ioThreads
@@ -36,4 +39,14 @@ function websocketThreads() {
   return Math.max(processors - 1, 1);
 }
 
-module.exports = { COLUMNS, EventKind, answer, fault, names: names(), startNative, take };
+module.exports = {
+  COLUMNS,
+  EventKind,
+  KEY_LENGTH,
+  Upgraded,
+  answer,
+  fault,
+  names: names(),
+  startNative,
+  take,
+};

@@ -31,14 +31,18 @@ class PendingRequests extends Map {
     this.retired = new Set();
   }
 
+  nextId() {
+    return (this.lastId = (this.lastId + 1) >>> 0);
+  }
+
   /**
    * @param {Pending} pending
+   * @param {number} [id] its number, if it has one
    * @returns {number} its number
    */
-  add(pending) {
-    this.lastId = (this.lastId + 1) >>> 0;
-    this.set(this.lastId, pending);
-    return this.lastId;
+  add(pending, id = this.nextId()) {
+    this.set(id, pending);
+    return id;
   }
 
   /**

@@ -66,44 +66,38 @@ function takeRequest(installation, service, request, response) {
 }
 
 /**
- * Makes the function that takes the upgrades of an installation.
- *
  * @param {import('./install').Installation} installation
- * @returns undefined if all its requests take the bridge
+ * @param {any} socket the socket of an upgrade request
+ * @returns {number | undefined} its descriptor, if the native side may take the socket
  */
-function takeUpgrade(installation) {
-  if (installation.bridgeOnly) return undefined;
-  /**
-   * @param {import('./server').Service} service
-   * @param {import('node:http').IncomingMessage} request
-   * @param {any} socket
-   * @param {Buffer} head
-   * @param {{ kind: number, response: Buffer }} accepted
-   * @returns {boolean} whether the socket was taken; if not, nothing has changed
-   */
-  return (service, request, socket, head, accepted) => {
-    const { engine } = service;
-    // A listener that was added later also gets the socket, and may answer on it or end it.
-    if (installation.httpServer.listenerCount('upgrade') > 1) return false;
-    // The response to an earlier request may still need the socket.
-    if (!works(() => isPlain(socket, 'upgrade') && !socket._httpMessage)) return false;
-    socket.setTimeout(0);
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true, KEEP_ALIVE_DELAY);
-    keepAddresses(socket);
-    const resource = new AsyncResource('SOCKJS');
-    const server = installation.httpServer;
-    const takenId = engine.pending.add({ socket, request, server, service, resource, kept: true });
-    const { fd } = socket._handle;
-    const { kind, response } = accepted;
-    if (!engine.native.takeWebsocket(service.id, fd, takenId, kind, response, head)) {
-      engine.pending.delete(takenId);
-      return false;
-    }
-    detachHandle(engine, socket, takenId);
-    engine.startPolling();
-    return true;
-  };
+function descriptorOf({ bridgeOnly, httpServer }, socket) {
+  if (bridgeOnly) return undefined;
+  // A listener that was added later also gets the socket, and may answer on it or end it.
+  if (httpServer.listenerCount('upgrade') > 1) return undefined;
+  // The response to an earlier request may still need the socket.
+  const mayTake = works(() => isPlain(socket, 'upgrade') && !socket._httpMessage);
+  return mayTake ? socket._handle.fd : undefined;
+}
+
+/**
+ * The native side has taken the socket of a websocket.
+ *
+ * @param {import('./server').Service} service
+ * @param {import('node:http').IncomingMessage} request
+ * @param {any} socket
+ * @param {number} takenId
+ * @param {import('node:http').Server} server
+ */
+function leaveNode(service, request, socket, takenId, server) {
+  const { engine } = service;
+  socket.setTimeout(0);
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, KEEP_ALIVE_DELAY);
+  keepAddresses(socket);
+  const resource = new AsyncResource('SOCKJS');
+  engine.pending.add({ socket, request, server, service, resource, kept: true }, takenId);
+  detachHandle(engine, socket, takenId);
+  engine.startPolling();
 }
 
 /**
@@ -255,4 +249,4 @@ function readError(errno) {
   return Object.assign(new Error(`read ${code}`), { errno, code, syscall: 'read' });
 }
 
-module.exports = { takeRequest, takeUpgrade, giveBack };
+module.exports = { takeRequest, descriptorOf, leaveNode, giveBack };

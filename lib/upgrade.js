@@ -8,14 +8,15 @@
 const { AsyncResource } = require('node:async_hooks');
 const { ServerResponse } = require('node:http');
 
-const { serveRequest } = require('./bridge');
+const { requestText, serveRequest } = require('./bridge');
 const { track, untrack } = require('./pending-streams');
 const { BridgeOutput, KEEP_ALIVE_DELAY } = require('./bridge-output');
 const { keepAddresses } = require('./request-info');
 const { Buffer } = require('./globals');
-const { answerKey } = require('./hixie');
-const { names } = require('./native');
+const { readKey } = require('./hixie');
+const { Upgraded, names } = require('./native');
 const { endSoon, isOver } = require('./streams');
+const { descriptorOf, leaveNode } = require('./takeover');
 const { closeAfterUpgrade, serveWithoutUpgrade } = require('./without-upgrade');
 
 const NOTHING_READ = Buffer.alloc(0);
@@ -34,71 +35,94 @@ function bridgeHandler(service) {
       closeAfterUpgrade(request, response);
       serveRequest(service, request, response);
     } else {
-      serveUpgrade(service, request, response, head, undefined);
+      serveUpgrade(service, request, response, head);
     }
     return true;
   };
 }
 
 /**
- * Answers an upgrade request, and opens a websocket if it is a valid handshake.
+ * @param {import('./server').Service} service
+ * @param {any} request
+ * @param {any} socket
+ * @param {Buffer} [read] the bytes after the request that Node has read
+ * @param {import('./install').Installation} [installation] undefined if the application dispatches requests itself
+ */
+function serveUpgrade(service, request, socket, read = NOTHING_READ, installation) {
+  if (isOver(socket)) return socket.destroy();
+  upgrade(service, request, socket, read, installation);
+}
+
+/**
+ * The native side answers the request and opens the websocket in one call. In a handshake of Hixie-76 whose third key
+ * has not been read yet, a second call opens it.
  *
  * @param {import('./server').Service} service
  * @param {any} request
  * @param {any} socket
- * @param {Buffer} [head] the bytes that Node has read after the request
- * @param {Function} [takeover] takes the socket, or returns false
+ * @param {Buffer} read
+ * @param {import('./install').Installation} [installation]
+ * @param {number[]} [challenge] in the second call, from the result of the first
  */
-function serveUpgrade(service, request, socket, head = NOTHING_READ, takeover) {
+function upgrade(service, request, socket, read, installation, challenge) {
   const { engine } = service;
-  if (isOver(socket)) return socket.destroy();
-  const judged = judge(service, request);
-  if (judged === undefined) return socket.destroy();
-  if (judged.verdict === 'plain') return serveWithoutUpgrade(service, request, socket, head);
+  const id = engine.pending.nextId();
+  const result = callNative(service, {
+    service: service.id,
+    id,
+    request: requestText(request, names.upgradeHeaders),
+    secure: isSecure(request),
+    read,
+    fd: installation && descriptorOf(installation, socket),
+    challenge,
+  });
+  if (result === undefined) return socket.destroy();
+  const { upgraded, response } = result;
+  if (upgraded === Upgraded.Plain) return serveWithoutUpgrade(service, request, socket, read);
   // Node has removed its own listener. Without one, an error ends the process.
-  socket.on('error', ignore);
-  if (judged.verdict === 'refuse') {
+  if (challenge === undefined) socket.on('error', ignore);
+  if (upgraded === Upgraded.Refused) {
     // Bytes after the request are dropped. The socket closes after the answer even if the client does not end its side.
     socket.resume();
-    socket.write(judged.response);
+    socket.write(response);
     endSoon(socket);
-    return engine.drainSoon();
+  } else if (upgraded === Upgraded.NeedsKey) {
+    return readKey(socket, read, response, (withKey) =>
+      upgrade(service, request, socket, withKey, installation, result.challenge),
+    );
+  } else if (upgraded === Upgraded.Taken) {
+    leaveNode(service, request, socket, id, installation.httpServer);
+  } else {
+    new BridgedWebsocket(engine, service, request, socket, id).begin();
   }
-  /**
-   * @param {{ kind: number, response: Buffer }} accepted
-   * @param {Buffer} read the bytes that have been read after the handshake
-   */
-  const open = (accepted, read) => {
-    if (!takeover?.(service, request, socket, read, accepted)) {
-      new BridgedWebsocket(engine, service, request, socket).begin(accepted, read);
-    }
-    // 'connection' is emitted in a tick of its own, after the first bytes have been written.
-    engine.drainSoon();
-  };
-  if (judged.challenge) return answerKey(engine, socket, head, judged, open);
-  return open(judged, head);
+  // 'connection' is emitted in a tick of its own, after the first bytes have been written.
+  engine.drainSoon();
 }
 
 function ignore() {}
 
 /**
  * @param {import('./server').Service} service
- * @param {any} request
- * @returns {any} undefined if the native side has failed; then only this client is disconnected
+ * @param {any} options of the native method
+ * @returns {any} its result; undefined if it has failed, which ends only this connection
  */
-function judge(service, request) {
-  const { native } = service.engine;
-  const { headers, method, socket, url } = request;
-  const isOld = headers['sec-websocket-key1'] || headers['sec-websocket-key2'];
-  const pairs = pick(headers);
-  // faye-websocket decides in the same way whether the connection uses TLS.
-  const secure = isOld && (socket?.authorized !== undefined || socket?.secure);
+function callNative(service, options) {
   try {
-    return native.judgeUpgrade(service.id, method, url, pairs, Boolean(secure));
+    return service.engine.native.upgrade(options);
   } catch (error) {
     service.log('error', `Exception on an upgrade:\n${error?.stack ?? error}`);
     return undefined;
   }
+}
+
+/**
+ * Whether the connection uses TLS. faye-websocket decides in the same way.
+ *
+ * @param {any} request
+ * @returns {boolean}
+ */
+function isSecure({ socket }) {
+  return socket?.authorized !== undefined || Boolean(socket?.secure);
 }
 
 /** One websocket whose bytes pass through a stream of Node. */
@@ -108,9 +132,11 @@ class BridgedWebsocket extends BridgeOutput {
    * @param {import('./server').Service} service
    * @param {any} request
    * @param {any} socket
+   * @param {number} id
    */
-  constructor(engine, service, request, socket) {
-    super(engine, service, request, socket);
+  constructor(engine, service, request, socket, id) {
+    super(engine, service, request, socket, id);
+    this.held = true;
     this.socket = socket;
     this.resource = new AsyncResource('SOCKJS');
     this.paused = false;
@@ -119,26 +145,13 @@ class BridgedWebsocket extends BridgeOutput {
     this.unfedBytes = 0;
   }
 
-  /**
-   * @param {{ kind: number, response: Buffer }} accepted
-   * @param {Buffer} head
-   */
-  begin(accepted, head) {
-    const { engine, service, socket, id } = this;
+  begin() {
+    const { engine, socket, id } = this;
     socket.setTimeout?.(0);
     socket.setNoDelay?.(true);
     socket.setKeepAlive?.(true, KEEP_ALIVE_DELAY);
     keepAddresses(socket);
-    this.held = true;
     this.await();
-    try {
-      engine.native.bridgeWebsocket(service.id, id, accepted.kind, accepted.response);
-    } catch (error) {
-      service.log('error', `Exception on an upgrade:\n${error?.stack ?? error}`);
-      socket.destroy();
-      return this.end();
-    }
-    if (head.length > 0) engine.native.bridgeFeed(id, head);
     socket.on('data', (/** @type {Buffer} */ chunk) => {
       if (this.paused) return this.keep(chunk);
       engine.native.bridgeFeed(id, chunk);
@@ -199,20 +212,5 @@ class BridgedWebsocket extends BridgeOutput {
 
 /** Bytes that are read during a pause; then reading stops. */
 const HOLD_MAX = 64 * 1024;
-
-/**
- * The headers that the native side looks at, in pairs of name and value.
- *
- * @param {Record<string, any>} headers
- * @returns {string[]}
- */
-function pick(headers) {
-  const pairs = [];
-  for (const name of names.upgradeHeaders) {
-    const value = headers[name];
-    if (value !== undefined) pairs.push(name, String(value));
-  }
-  return pairs;
-}
 
 module.exports = { bridgeHandler, serveUpgrade };

@@ -3,29 +3,20 @@
 
 use std::collections::HashMap;
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::HeaderMap;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
+use super::NativeEngine;
 use super::constants::{answer, take};
-use super::{NativeEngine, websocket_kind};
+use super::request_text::{REQUEST_HEADERS, RequestText};
 use crate::http::names::written;
 use crate::ingress::bridge::{Answer, Bridge, Take};
-use crate::server::head::Head;
-
-/// The headers of a request that the server looks at, in the order in which JavaScript passes their values.
-pub(super) static REQUEST_HEADERS: [HeaderName; 5] = [
-    header::ORIGIN,
-    header::ACCESS_CONTROL_REQUEST_HEADERS,
-    header::COOKIE,
-    header::IF_NONE_MATCH,
-    header::CONTENT_TYPE,
-];
 
 /// The bridge as JavaScript sees it.
 #[derive(Debug, Default)]
 pub(super) struct BridgeState {
-    bridge: Bridge,
+    pub(super) bridge: Bridge,
     blocks: HeaderBlocks,
     /// The body of the last whole answer.
     body: Vec<u8>,
@@ -98,23 +89,6 @@ impl HeaderBlocks {
 
 #[napi]
 impl NativeEngine {
-    /// Serves an accepted websocket whose bytes come by [`NativeEngine::bridge_feed`].
-    #[napi(catch_unwind)]
-    pub fn bridge_websocket(
-        &mut self,
-        service: u32,
-        id: u32,
-        kind: u32,
-        response: &[u8],
-    ) -> Result<()> {
-        let context = self.services.get(service)?.context.clone();
-        let kind = websocket_kind(kind)?;
-        self.bridge_state
-            .bridge
-            .websocket(&context, id, kind, response);
-        Ok(())
-    }
-
     /// Bytes from the client of a bridged websocket.
     #[napi(catch_unwind)]
     pub fn bridge_feed(&mut self, id: u32, chunk: &[u8]) {
@@ -139,8 +113,8 @@ impl NativeEngine {
         Ok(max)
     }
 
-    /// Answers a request: a line for each of the headers that matter, `=value` or empty, then its method
-    /// and its target. `base_url` is what the function of that option said, as JSON text.
+    /// Answers a request, which is text as `requestText` in `lib/bridge.js` makes it. `base_url` is what the function of
+    /// that option has returned, as JSON text.
     #[napi(catch_unwind)]
     pub fn bridge_request(
         &mut self,
@@ -150,26 +124,8 @@ impl NativeEngine {
         base_url: Option<String>,
     ) -> Result<u32> {
         let service = self.services.get(service)?.clone();
-        let mut headers = HeaderMap::new();
-        let mut rest = request.as_str();
-        for name in &REQUEST_HEADERS {
-            let Some((line, next)) = rest.split_once('\n') else {
-                return Err(Error::from_reason("a request without its headers"));
-            };
-            if let Some(value) = line.strip_prefix('=')
-                && let Ok(value) = HeaderValue::from_bytes(&latin1(value))
-            {
-                headers.insert(name, value);
-            }
-            rest = next;
-        }
-        let (method, target) = rest.split_once(' ').unwrap_or((rest, ""));
-        let head = Head {
-            method,
-            target,
-            headers: &headers,
-            base_url: base_url.as_deref(),
-        };
+        let request = RequestText::parse(&request, &REQUEST_HEADERS)?;
+        let head = request.head(base_url.as_deref());
         let answer = self.bridge_state.bridge.request(&service, id, &head);
         Ok(self.bridge_state.encode(answer))
     }
@@ -227,25 +183,6 @@ impl NativeEngine {
     pub fn bridge_end(&mut self, id: u32) {
         self.bridge_state.bridge.end(id);
     }
-}
-
-/// Headers as Node gives them: their values are latin1.
-pub(super) fn header_map<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> HeaderMap {
-    let mut map = HeaderMap::with_capacity(REQUEST_HEADERS.len());
-    for (name, value) in pairs {
-        let name = HeaderName::from_bytes(name.as_bytes());
-        let value = HeaderValue::from_bytes(&latin1(value));
-        if let (Ok(name), Ok(value)) = (name, value) {
-            map.append(name, value);
-        }
-    }
-    map
-}
-
-/// The bytes that Node has made a header's value of.
-fn latin1(value: &str) -> Vec<u8> {
-    let byte = |unit| u8::try_from(unit).unwrap_or(b'?');
-    value.chars().map(byte).collect()
 }
 
 /// One string for all headers.

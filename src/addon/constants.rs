@@ -9,8 +9,8 @@
 use http::HeaderName;
 use napi_derive::napi;
 
-use super::bridge::REQUEST_HEADERS;
-use super::upgrade::UPGRADE_HEADERS;
+use super::request_text::{REQUEST_HEADERS, UPGRADE_HEADERS};
+use crate::protocol::hixie::KEY_3;
 use crate::protocol::transport::Transport;
 use crate::server::events::Severity;
 use crate::server::head::SHOWN_HEADERS;
@@ -113,6 +113,27 @@ pub mod fault {
     pub const UNEXPECTED_END: i32 = 2;
 }
 
+/// What `upgrade` has done with a request.
+#[napi(object_from_js = false)]
+pub enum Upgraded {
+    /// Nothing: serve it as the same request without `Upgrade`.
+    Plain,
+    /// Refused it: write the response and close the connection.
+    Refused,
+    /// The third key of Hixie-76 has to be answered first: write the response, and call again with the challenge when
+    /// `KEY_LENGTH` bytes have been read.
+    NeedsKey,
+    /// Opened the websocket and taken its socket.
+    Taken,
+    /// Opened the websocket on the bridge.
+    Bridged,
+}
+
+/// The length in bytes of the third key of Hixie-76.
+#[napi]
+#[expect(clippy::cast_possible_truncation, reason = "it is 8")]
+pub const KEY_LENGTH: u32 = KEY_3 as u32;
+
 /// Names that are sent once.
 #[napi(object, object_from_js = false)]
 pub struct Names {
@@ -122,7 +143,7 @@ pub struct Names {
     pub severities: Vec<&'static str>,
     /// The headers that `bridgeRequest` expects, in this order.
     pub request_headers: Vec<&'static str>,
-    /// The headers that `judgeUpgrade` looks at.
+    /// The headers that `upgrade` expects, in this order.
     pub upgrade_headers: Vec<&'static str>,
     /// The headers that a connection shows.
     pub shown_headers: Vec<&'static str>,
@@ -137,7 +158,7 @@ pub fn names() -> Names {
         transports: transports.map(Transport::protocol).to_vec(),
         severities: Severity::ALL.map(Severity::name).to_vec(),
         request_headers: texts(&REQUEST_HEADERS),
-        upgrade_headers: UPGRADE_HEADERS.to_vec(),
+        upgrade_headers: texts(&UPGRADE_HEADERS),
         shown_headers: texts(&SHOWN_HEADERS),
     }
 }

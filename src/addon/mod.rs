@@ -12,6 +12,7 @@ mod fast_path;
 mod id_map;
 mod installation;
 mod options;
+mod request_text;
 mod shutdown;
 mod state;
 mod upgrade;
@@ -30,7 +31,6 @@ use crate::http::route::Router;
 use crate::http::target::parse_target;
 use crate::ingress::installation::Installation;
 use crate::ingress::takeover;
-use crate::protocol::websocket_kind::WebsocketKind;
 use crate::server;
 use crate::server::io::defer_flushes;
 use crate::server::registry::Registry;
@@ -260,9 +260,4 @@ impl NativeEngine {
         let numbers = vec![read as f64, written as f64];
         numbers
     }
-}
-
-fn websocket_kind(number: u32) -> Result<WebsocketKind> {
-    WebsocketKind::from_number(number)
-        .ok_or_else(|| Error::from_reason("no such kind of websocket"))
 }

@@ -1,122 +1,84 @@
-//! What `lib/upgrade.js` and `lib/takeover.js` call for an upgrade request.
+//! What `lib/upgrade.js` calls for an upgrade request.
 
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
-use super::bridge::header_map;
-use super::{NativeEngine, websocket_kind};
-
-use crate::ingress::takeover;
+use super::NativeEngine;
+use super::constants::Upgraded;
+use super::request_text::{RequestText, UPGRADE_HEADERS};
+use crate::ingress::upgrade::{Outcome, UpgradeRequest, upgrade};
 use crate::protocol::hixie::Challenge;
-use crate::server::head::Head;
-use crate::server::upgrade;
 use crate::{catch_panic, may_panic};
 
-/// The headers that decide a handshake, and those of which the answer to one of Hixie-76 is made.
-pub(super) const UPGRADE_HEADERS: [&str; 13] = [
-    "connection",
-    "upgrade",
-    "sec-websocket-version",
-    "sec-websocket-key",
-    "sec-websocket-extensions",
-    "sec-websocket-key1",
-    "sec-websocket-key2",
-    "origin",
-    "host",
-    "https",
-    "x-forwarded-ssl",
-    "x-forwarded-scheme",
-    "x-forwarded-proto",
-];
+/// An upgrade request that a service claims.
+#[napi(object, object_to_js = false)]
+pub struct UpgradeArguments<'a> {
+    pub service: u32,
+    /// A number that is not in use. The taken socket, or the websocket on the bridge, gets it.
+    pub id: u32,
+    /// The request, as `requestText` in `lib/bridge.js` makes it.
+    pub request: String,
+    /// Whether its socket is encrypted.
+    pub secure: bool,
+    /// The bytes after the request that have been read.
+    pub read: Uint8ArraySlice<'a>,
+    /// The descriptor of its socket, if Node can do without the socket.
+    pub fd: Option<i32>,
+    /// What `UpgradeResult` had for the same request.
+    pub challenge: Option<Vec<u32>>,
+}
 
-/// How to answer an upgrade request.
-#[derive(Default)]
-#[napi(object)]
-pub struct Upgrade {
-    /// `accept`, `refuse` (write the response and close), `plain` (serve it as a request without
-    /// `Upgrade`).
-    pub verdict: String,
+/// What has become of an upgrade request, and what JavaScript has to do.
+#[napi(object, object_from_js = false)]
+pub struct UpgradeResult {
+    pub upgraded: Upgraded,
     pub response: Option<Buffer>,
-    /// Where the verdict is `accept`: a number for [`NativeEngine::take_websocket`] and
-    /// [`NativeEngine::bridge_websocket`].
-    pub kind: Option<u32>,
-    /// Where the third key of Hixie-76 is to be answered first: for [`NativeEngine::answer_key`].
     pub challenge: Option<Vec<u32>>,
 }
 
 #[napi]
 impl NativeEngine {
-    /// Judges an upgrade request that the service claims; `headers` is name, value,
-    /// name, value… of those that matter; `secure` says that its socket is encrypted.
+    /// Answers an upgrade request, and opens the websocket: on its socket if that can be taken, else on the bridge.
     #[napi(catch_unwind)]
-    pub fn judge_upgrade(
-        &self,
-        service: u32,
-        method: String,
-        target: String,
-        headers: Vec<String>,
-        secure: bool,
-    ) -> Result<Upgrade> {
+    pub fn upgrade(&mut self, arguments: UpgradeArguments<'_>) -> Result<UpgradeResult> {
         may_panic("upgrade");
-        let headers = header_map(headers.chunks_exact(2).map(|pair| (&*pair[0], &*pair[1])));
-        let head = Head {
-            method: &method,
-            target: &target,
-            headers: &headers,
-            base_url: None,
+        let service = self.services.get(arguments.service)?;
+        let request = RequestText::parse(&arguments.request, &UPGRADE_HEADERS)?;
+        let challenge = match arguments.challenge.map(TryInto::try_into) {
+            None => None,
+            Some(Ok(numbers)) => Some(Challenge(numbers)),
+            Some(Err(_)) => return Err(Error::from_reason("not a challenge")),
         };
-        let mut judged = Upgrade::default();
-        match self.services.get(service)?.judge_upgrade(&head, secure) {
-            upgrade::Upgrade::Plain => judged.verdict = "plain".into(),
-            upgrade::Upgrade::Refuse(response) => {
-                judged.verdict = "refuse".into();
-                judged.response = Some(response.into());
-            }
-            upgrade::Upgrade::Accept {
-                kind,
-                response,
-                challenge,
-            } => {
-                judged.verdict = "accept".into();
-                judged.response = Some(response.into());
-                judged.kind = Some(kind as u32);
-                judged.challenge = challenge.map(|challenge| challenge.0.to_vec());
-            }
-        }
-        Ok(judged)
+        let request = UpgradeRequest {
+            head: request.head(None),
+            secure: arguments.secure,
+            id: arguments.id,
+            fd: arguments.fd,
+            read: &arguments.read,
+            challenge,
+        };
+        let (upgraded, response, challenge) =
+            match upgrade(&mut self.bridge_state.bridge, service, &request) {
+                Outcome::Plain => (Upgraded::Plain, None, None),
+                Outcome::Refused(response) => (Upgraded::Refused, Some(response), None),
+                Outcome::NeedsKey(response, Challenge(numbers)) => {
+                    (Upgraded::NeedsKey, Some(response), Some(numbers.to_vec()))
+                }
+                Outcome::Taken => (Upgraded::Taken, None, None),
+                Outcome::Bridged => (Upgraded::Bridged, None, None),
+            };
+        Ok(UpgradeResult {
+            upgraded,
+            response: response.map(Into::into),
+            challenge,
+        })
     }
 
     /// Whether the service has a websocket at a target. Its handshake may still be refused.
     #[napi(catch_unwind)]
     pub fn is_websocket(&self, service: u32, method: String, target: String) -> Result<bool> {
         let service = self.services.get(service)?;
-        // After a panic, the handshake is tried.
+        // After a panic, `upgrade` decides.
         Ok(catch_panic(|| service.websocket_at(&method, &target).is_some()).unwrap_or(true))
-    }
-
-    /// The answer to the third key of a Hixie-76 handshake. Exactly the eight bytes of it.
-    #[napi(catch_unwind)]
-    #[allow(clippy::unused_self, reason = "a method like the others")]
-    pub fn answer_key(&self, challenge: Vec<u32>, key: &[u8]) -> Result<Buffer> {
-        let (Ok(numbers), Ok(key)) = (challenge.try_into(), key.try_into()) else {
-            return Err(Error::from_reason("no challenge, or no key for it"));
-        };
-        Ok(Challenge(numbers).answer(key).to_vec().into())
-    }
-
-    /// Takes the socket of an accepted websocket. False leaves it to the bridge.
-    #[napi(catch_unwind)]
-    pub fn take_websocket(
-        &self,
-        service: u32,
-        fd: i32,
-        taken_id: u32,
-        kind: u32,
-        response: &[u8],
-        head: &[u8],
-    ) -> Result<bool> {
-        let context = &self.services.get(service)?.context;
-        let kind = websocket_kind(kind)?;
-        Ok(takeover::take_websocket(context, fd, taken_id, kind, response, head).is_ok())
     }
 }

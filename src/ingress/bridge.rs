@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::protocol::closing::Cause;
-use crate::protocol::websocket_kind::WebsocketKind;
+use crate::server::Service;
 use crate::server::bodies::{Admission, BodyPlan};
 use crate::server::connection::{Attachment, Permit};
 use crate::server::dispatch::Plan;
@@ -18,8 +18,7 @@ use crate::server::head::Head;
 use crate::server::reply::Reply;
 pub use crate::server::send_buffer::Take;
 use crate::server::send_buffer::{Destination, SendBuffer};
-use crate::server::websocket_reader::Reader;
-use crate::server::{Context, Service};
+use crate::server::websocket_reader::{Accepted, Reader};
 use crate::{catch_panic, may_panic};
 
 /// Requests and websockets that are under way, by their number in JavaScript.
@@ -138,18 +137,17 @@ impl Bridge {
         }
     }
 
-    /// Opens a websocket whose handshake has been accepted. Its number is `id`.
-    pub fn websocket(
-        &mut self,
-        context: &Arc<Context>,
-        id: u32,
-        kind: WebsocketKind,
-        response: &[u8],
-    ) {
+    /// Opens a websocket.
+    pub fn websocket(&mut self, accepted: &Accepted<'_>) {
         may_panic("accept");
-        let send_buffer = SendBuffer::new(Destination::Node(id, context.runtime.events.clone()));
-        let reader = Reader::open(context, &send_buffer, kind, response, id);
+        let id = accepted.id;
+        let events = accepted.context.runtime.events.clone();
+        let send_buffer = SendBuffer::new(Destination::Node(id, events));
+        let reader = Reader::open(accepted, &send_buffer);
         self.open.insert(id, Open::Websocket(send_buffer, reader));
+        if !accepted.read.is_empty() {
+            self.feed(id, accepted.read);
+        }
     }
 
     /// Bytes from the client of a websocket.

@@ -7,3 +7,4 @@ mod http_conn;
 mod http_conn_state;
 pub mod installation;
 pub mod takeover;
+pub mod upgrade;

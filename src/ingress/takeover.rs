@@ -19,7 +19,7 @@ use super::gate::{Gate, Verdict, judge};
 use super::http_conn::HttpConn;
 use super::http_conn_state::{End, Expired};
 use super::installation::Installation;
-use crate::protocol::websocket_kind::WebsocketKind;
+use crate::server::Runtime;
 use crate::server::dispatch::Plan;
 use crate::server::events::{Event, RequestInfo};
 use crate::server::head::Head;
@@ -28,7 +28,7 @@ use crate::server::reply::Reply;
 use crate::server::send_buffer::Destination;
 use crate::server::socket::{Polled, Socket};
 use crate::server::taken_sockets::{Fault, Returned};
-use crate::server::{Context, Runtime, websocket_reader};
+use crate::server::websocket_reader::{self, Accepted};
 use crate::{catch_panic, may_panic};
 
 fn register(runtime: &Runtime, fd: i32) -> io::Result<(Polled, Arc<Io>)> {
@@ -37,19 +37,16 @@ fn register(runtime: &Runtime, fd: i32) -> io::Result<(Polled, Arc<Io>)> {
     Ok((Polled::new(Socket::duplicate_of(fd)?)?, io.clone()))
 }
 
-/// Takes a websocket whose handshake has been accepted. `head` has the bytes after the handshake that Node has read.
-pub fn take_websocket(
-    context: &Arc<Context>,
-    fd: i32,
-    taken_id: u32,
-    kind: WebsocketKind,
-    response: &[u8],
-    head: &[u8],
-) -> io::Result<()> {
+/// Takes the socket of a websocket. If that fails, nothing has changed.
+pub fn take_websocket(accepted: &Accepted<'_>, fd: i32) -> io::Result<()> {
     let socket = Socket::duplicate_of(fd)?;
-    let open = || websocket_reader::open_taken(context, &socket, taken_id, kind, response, head);
-    if catch_panic(open).is_none() {
+    if catch_panic(|| websocket_reader::open_taken(accepted, &socket)).is_none() {
         // The bridge cannot continue a websocket that has begun here, so it counts as taken, and ends.
+        let &Accepted {
+            context,
+            id: taken_id,
+            ..
+        } = accepted;
         socket.shutdown();
         context.runtime.taken.remove(taken_id);
         context.runtime.events.push(Event::Ended {

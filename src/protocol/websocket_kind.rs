@@ -2,7 +2,7 @@
 
 use super::transport::Transport;
 
-/// The protocol over a websocket. JavaScript refers to it by its number.
+/// The protocol over a websocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WebsocketKind {
     /// SockJS over RFC 6455.
@@ -14,12 +14,6 @@ pub enum WebsocketKind {
 }
 
 impl WebsocketKind {
-    pub fn from_number(number: u32) -> Option<Self> {
-        [Self::Sockjs, Self::Raw, Self::Hixie76]
-            .into_iter()
-            .find(|kind| *kind as u32 == number)
-    }
-
     /// The transport of the session.
     pub fn transport(self) -> Transport {
         match self {

@@ -17,6 +17,21 @@ use crate::protocol::rfc6455::{self, Incoming};
 use crate::protocol::websocket_kind::WebsocketKind;
 use crate::{lock, may_panic};
 
+/// A websocket whose handshake has been accepted.
+#[derive(Clone, Copy, Debug)]
+pub struct Accepted<'a> {
+    /// Of its service.
+    pub context: &'a Arc<Context>,
+    /// The protocols that it speaks.
+    pub kind: WebsocketKind,
+    /// The number under which JavaScript has its request, and its socket.
+    pub id: u32,
+    /// The `101`, as far as it has not been written.
+    pub response: &'a [u8],
+    /// The bytes after the handshake that Node has read.
+    pub read: &'a [u8],
+}
+
 /// The receiving side of one websocket.
 #[derive(Debug)]
 pub struct Reader {
@@ -32,18 +47,14 @@ enum Decoder {
 }
 
 impl Reader {
-    /// Opens a connection after its handshake was accepted: writes the `response`, and on SockJS websockets the `o`
-    /// frame. JavaScript has the request under `id`.
-    pub fn open(
-        context: &Arc<Context>,
-        send_buffer: &Arc<SendBuffer>,
-        kind: WebsocketKind,
-        response: &[u8],
-        id: u32,
-    ) -> Self {
+    /// Opens a connection: writes the response, and on SockJS websockets the `o` frame.
+    pub fn open(accepted: &Accepted<'_>, send_buffer: &Arc<SendBuffer>) -> Self {
+        let &Accepted {
+            context, kind, id, ..
+        } = accepted;
         let transport = kind.transport();
         let connection = Connection::new(context.clone(), None, Instant::now());
-        send_buffer.write(|out| out.extend_from_slice(response));
+        send_buffer.write(|out| out.extend_from_slice(accepted.response));
         connection.attach_websocket(send_buffer, kind, RequestInfo::Node { id, transport });
         let max = context.options.max_frame_size;
         let decoder = match kind {
@@ -162,15 +173,13 @@ impl Incoming for Receiver<'_> {
     }
 }
 
-/// Opens a websocket on a socket taken from Node. `head` has the bytes after the handshake that Node has read.
-pub fn open_taken(
-    context: &Arc<Context>,
-    socket: &Arc<Socket>,
-    taken_id: u32,
-    kind: WebsocketKind,
-    response: &[u8],
-    head: &[u8],
-) {
+/// Opens a websocket on a socket taken from Node.
+pub fn open_taken(accepted: &Accepted<'_>, socket: &Arc<Socket>) {
+    let &Accepted {
+        context,
+        id: taken_id,
+        ..
+    } = accepted;
     let io = context.runtime.next_websocket_io();
     let send_buffer = SendBuffer::new(Destination::Socket(socket.clone(), io.clone()));
     let source = Arc::new(TakenWebsocket {
@@ -182,10 +191,10 @@ pub fn open_taken(
         reading: Mutex::default(),
     });
     context.runtime.taken.add_websocket(taken_id, socket);
-    let mut reader = Reader::open(context, &send_buffer, kind, response, taken_id);
+    let mut reader = Reader::open(accepted, &send_buffer);
     may_panic("open");
     // These bytes are decoded before more are read.
-    reader.feed(&mut head.to_vec());
+    reader.feed(&mut accepted.read.to_vec());
     lock(&source.reading).reader = Some(reader);
     if io.reactor().add(socket, source.clone()).is_err() {
         source.fail();
