@@ -59,7 +59,7 @@ describe.each(ingresses)("a 'data' listener that throws, by the %s ingress", (in
   ]) {
     deviation(
       5,
-      `does not change the answer of ${name}, ${status}, and the other messages are delivered`,
+      `leaves the status of ${name} at ${status}, and the other messages are delivered`,
       async () => {
         const log = new Log();
         const server = await startService(ingress, { log: log.log }, (conn) => {

@@ -285,7 +285,7 @@ describe.each(ingresses)('a shared connection, by the %s ingress', (ingress) => 
     ['destroy()', (socket) => socket.destroy(), false],
     ['destroy(error)', (socket) => socket.destroy(new Error('on purpose')), true],
     ['resetAndDestroy()', (socket) => socket.resetAndDestroy(), false],
-  ])("%s of its socket emits 'close', after that of the server", async (_, end, hadError) => {
+  ])("emits 'close' of the server and then of the socket after %s", async (_, end, hadError) => {
     const { server, heard } = await start();
     const connection = server.connect();
     connection.send('POST', `${server.session('/s')}/xhr_streaming`);
