@@ -25,6 +25,9 @@ pub struct Args {
     /// Fan-out only: the number of connections that send.
     #[arg(long, default_value_t = 10)]
     pub senders: usize,
+    /// Fan-out only: the number of connections that get each message; without it, all of them get it.
+    #[arg(long)]
+    pub members: Option<usize>,
     /// Bytes of one message in UTF-8.
     #[arg(long, default_value_t = 32)]
     pub size: usize,
@@ -82,13 +85,26 @@ pub enum Scenario {
     Echo,
     /// A new connection for every message: connect, handshake, one echo, close.
     Churn,
-    /// The server writes every message to all connections; a delivery counts as a message.
+    /// The server writes every message to all members of the sender's room; a delivery counts as a message.
     FanOut,
     /// Open the connections, print `ready`, hold them until standard input ends.
     Idle,
+    /// As `Idle`, but the connections do not read, and their kernel buffers are small.
+    Stalled,
 }
 
 impl Args {
+    /// The connections whose messages this connection gets in a fan-out: itself, and others that are spread evenly.
+    /// The servers compute the same (`enter` in `servers/rooms.js`).
+    pub fn senders_to(&self, connection: usize) -> Vec<usize> {
+        let all = self.connections;
+        let senders = (0..self.members.unwrap_or(all)).map(|step| match self.members {
+            Some(_) => (connection + (all - STRIDE % all) * step) % all,
+            None => step,
+        });
+        senders.filter(|sender| *sender < self.senders).collect()
+    }
+
     /// Refuses options that contradict each other.
     pub fn check(&self) -> anyhow::Result<()> {
         use anyhow::ensure;
@@ -123,6 +139,13 @@ impl Args {
                 self.in_flight == 1,
                 "a fan-out has one message in flight per sender"
             );
+            let all = self.connections;
+            ensure!(
+                self.members.is_none_or(
+                    |members| (1..=all).contains(&members) && !all.is_multiple_of(STRIDE)
+                ),
+                "--members must be 1 to the number of connections, which {STRIDE} must not divide"
+            );
         }
         if self.rate.is_some() {
             ensure!(
@@ -133,6 +156,10 @@ impl Args {
         Ok(())
     }
 }
+
+/// The distance between two members of a room. The number of connections is no multiple of this prime, so that all
+/// members of a room are different.
+const STRIDE: usize = 97;
 
 impl Protocol {
     pub fn is_websocket(self) -> bool {

@@ -42,12 +42,12 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<()> {
     args.check()?;
     raise_descriptor_limit(&args)?;
-    let idle = args.scenario == Scenario::Idle;
+    let scenario = args.scenario;
     let mut load = Load::new(args)?;
     load.open()?;
-    if idle {
+    if matches!(scenario, Scenario::Idle | Scenario::Stalled) {
         println!("ready");
-        return load.hold();
+        return load.hold(scenario == Scenario::Idle);
     }
     let report = load.measure()?;
     println!("{}", serde_json::to_string(&report)?);
@@ -117,6 +117,7 @@ impl Load {
             registry: poll.registry().try_clone()?,
             target: args.target,
             tls: args.tls.then(stream::tls_config).transpose()?,
+            small_buffers: args.scenario == Scenario::Stalled,
         };
         let shared = Shared::new(args, dialer);
         let client = |index| match shared.args.protocol {
@@ -162,13 +163,17 @@ impl Load {
         Ok(())
     }
 
-    /// Keeps the connections until standard input ends.
-    fn hold(mut self) -> Result<()> {
+    /// Keeps the connections until standard input ends. They read if `reading`.
+    fn hold(mut self, reading: bool) -> Result<()> {
         let (ended, end) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             let _ = std::io::stdin().read_to_end(&mut Vec::new());
             let _ = ended.send(());
         });
+        if !reading {
+            let _ = end.recv();
+            return Ok(());
+        }
         while end.try_recv().is_err() {
             self.poll_once()?;
         }
@@ -287,7 +292,7 @@ impl Load {
         self.pace()
     }
 
-    /// Sends the next message of each sender whose last one has reached all connections.
+    /// Sends the next message of each sender whose last one has reached all members.
     fn continue_fan_out(&mut self) -> Result<()> {
         while let Some(sender) = self.shared.fan_out.done.pop() {
             if let (true, Client::Websocket(client)) =

@@ -44,14 +44,14 @@ pub struct Stats {
 #[derive(Default)]
 pub struct FanOut {
     pub senders: Vec<Sender>,
-    /// Senders whose message has reached all connections.
+    /// Senders whose message has reached all members.
     pub done: Vec<usize>,
 }
 
 #[derive(Clone, Default)]
 pub struct Sender {
     pub sent_at: u64,
-    /// Connections that have not got the current message.
+    /// Members that have not got the current message.
     pub missing: usize,
 }
 

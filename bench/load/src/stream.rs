@@ -7,6 +7,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
+use socket2::{Domain, Socket, Type};
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,11 +17,18 @@ pub struct Dialer {
     pub registry: Registry,
     pub target: SocketAddr,
     pub tls: Option<Arc<ClientConfig>>,
+    /// Whether the kernel shall keep only few bytes for a connection.
+    pub small_buffers: bool,
 }
 
 impl Dialer {
     pub fn dial(&self, token: Token) -> Result<Connection> {
-        let mut socket = TcpStream::connect(self.target).context("connect")?;
+        let mut socket = if self.small_buffers {
+            connect_with_small_buffers(self.target)
+        } else {
+            TcpStream::connect(self.target)
+        }
+        .context("connect")?;
         socket.set_nodelay(true)?;
         self.registry
             .register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
@@ -40,6 +48,22 @@ impl Dialer {
         })
     }
 }
+
+/// Connects so that the kernels on both sides keep few bytes: the window of the connection is small from its first
+/// packet on, and so are its packets, by whose size the kernel of the server chooses its buffer.
+fn connect_with_small_buffers(target: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(target), Type::STREAM, None)?;
+    socket.set_recv_buffer_size(SMALL_BUFFER)?;
+    socket.set_tcp_mss(SMALL_PACKET)?;
+    // Over loopback this does not wait.
+    socket.connect(&target.into())?;
+    socket.set_nonblocking(true)?;
+    Ok(TcpStream::from_std(socket.into()))
+}
+
+/// Bytes.
+const SMALL_BUFFER: usize = 4096;
+const SMALL_PACKET: u32 = 1024;
 
 /// A connection and its buffers. Dropping it closes it.
 pub struct Connection {

@@ -1,4 +1,4 @@
-//! A websocket client: raw, `SockJS` or socket.io; echo, fan-out, churn or idle.
+//! A websocket client: raw, `SockJS` or socket.io; in every scenario.
 
 use crate::args::{Protocol, Scenario};
 use crate::frame::{self, CLOSE, PING, PONG, TEXT};
@@ -22,8 +22,8 @@ struct Peer {
     received: u64,
     /// When the messages under way were sent, by their number modulo the size.
     sent_at: Box<[u64]>,
-    /// Fan-out: the number of the next message of each sender.
-    next: Vec<u64>,
+    /// Fan-out: the number of the next message of each sender; `None` for senders in other rooms.
+    next: Vec<Option<u64>>,
     opened_at: u64,
 }
 
@@ -42,10 +42,13 @@ enum State {
 
 impl Websocket {
     pub fn new(index: usize, shared: &Shared) -> Self {
-        let senders = match shared.args.scenario {
-            Scenario::FanOut => shared.args.senders,
-            _ => 0,
-        };
+        let mut next = Vec::new();
+        if shared.args.scenario == Scenario::FanOut {
+            next.resize(shared.args.senders, None);
+            for sender in shared.args.senders_to(index) {
+                next[sender] = Some(0);
+            }
+        }
         Self {
             connection: None,
             peer: Peer {
@@ -54,7 +57,7 @@ impl Websocket {
                 sent: 0,
                 received: 0,
                 sent_at: vec![0; shared.args.in_flight].into(),
-                next: vec![0; senders],
+                next,
                 opened_at: 0,
             },
         }
@@ -63,13 +66,12 @@ impl Websocket {
     pub fn open(&mut self, shared: &mut Shared) -> Result<()> {
         let mut connection = shared.dialer.dial(Token(self.peer.index * 2))?;
         let prefix = &shared.args.prefix;
+        // The servers read the number of the connection from it.
+        let session = format!("s{}x{}", self.peer.index, self.peer.sent);
         let path = match shared.args.protocol {
-            Protocol::SocketIo => "/socket.io/?EIO=4&transport=websocket".to_owned(),
-            Protocol::RawWebsocket => format!("{prefix}/websocket"),
-            _ => format!(
-                "{prefix}/000/s{}x{}/websocket",
-                self.peer.index, self.peer.sent
-            ),
+            Protocol::SocketIo => format!("/socket.io/?EIO=4&transport=websocket&id={session}"),
+            Protocol::RawWebsocket => format!("{prefix}/websocket?id={session}"),
+            _ => format!("{prefix}/000/{session}/websocket"),
         };
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -97,7 +99,7 @@ impl Websocket {
                 }
                 self.flush()
             }
-            Scenario::Echo | Scenario::FanOut | Scenario::Idle => Ok(()),
+            Scenario::Echo | Scenario::FanOut | Scenario::Idle | Scenario::Stalled => Ok(()),
         }
     }
 
@@ -173,13 +175,13 @@ impl Peer {
         match shared.args.scenario {
             Scenario::Echo => shared.stats.under_way += 1,
             Scenario::FanOut => {
-                let connections = shared.args.connections;
-                shared.stats.under_way += connections;
+                let members = shared.args.members.unwrap_or(shared.args.connections);
+                shared.stats.under_way += members;
                 let sender = &mut shared.fan_out.senders[self.index];
                 sender.sent_at = shared.now;
-                sender.missing = connections;
+                sender.missing = members;
             }
-            Scenario::Churn | Scenario::Idle => {}
+            Scenario::Churn | Scenario::Idle | Scenario::Stalled => {}
         }
     }
 
@@ -286,8 +288,11 @@ impl Peer {
         let sender = sender
             .filter(|sender| *sender < self.next.len())
             .with_context(|| format!("no message of a sender: {}", excerpt(bytes)))?;
-        let len = shared.expect(payload::id(sender, self.next[sender]), bytes)?;
-        self.next[sender] += 1;
+        let next = self.next[sender]
+            .as_mut()
+            .with_context(|| format!("a message for another room: {}", excerpt(bytes)))?;
+        let len = shared.expect(payload::id(sender, *next), bytes)?;
+        *next += 1;
         let state = &mut shared.fan_out.senders[sender];
         state.missing -= 1;
         let since = state.sent_at;
