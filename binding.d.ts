@@ -10,15 +10,15 @@
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
 /**
- * What the services of one Node environment share, as far as one copy of `lib/` has made them. It ends when
- * that lets go of it, or with the environment.
+ * What all services share that one copy of `lib/` has made in one Node environment. It ends when it is garbage, or with
+ * the environment.
  */
 export declare class NativeEngine {
   /** Bytes from the client of a bridged websocket. */
   bridgeFeed(id: number, chunk: Uint8Array): void
   /** Whether a `jsessionid` function is called for this request. */
   hasCookie(service: number, method: string, target: string): boolean
-  /** Bytes that the body of a request may have. */
+  /** The largest body of a request, in bytes. */
   maxBody(service: number): number
   /**
    * Answers a request, which is text as `requestText` in `lib/bridge.js` makes it. `base_url` is what the function of
@@ -26,102 +26,108 @@ export declare class NativeEngine {
    */
   bridgeRequest(service: number, id: number, request: string, baseUrl?: string | undefined | null): number
   /**
-   * The answer now that the body is there that it asked for; none when it was too long. 0 when there is
-   * nobody to answer.
+   * Answers a request whose body has been read. `body` is undefined if it was too long. Returns 0 if the request is
+   * over.
    */
   bridgeBody(id: number, body?: Uint8Array | undefined | null): number
-  /** The connection that the body of `id` waits for. */
+  /** The key of the paused connection that the request `id` waits for. */
   bridgeWaitsFor(id: number): number | null
-  /** The headers of an answer, as `name: value` lines. */
+  /** The headers with this number, as `name: value` lines. */
   bridgeHeaders(number: number): string | null
-  /** The body of the answer that has just been given. */
+  /** The body of the last answer, if it was a complete response. */
   bridgeWholeBody(): Buffer
   /**
    * Copies the next bytes for the client of `id` into `to`; of a response, one frame. Returns the number n of bytes; or
    * -1 - n if nothing follows them, and `id` is over; or a constant of `take`.
    */
   bridgeTake(id: number, to: Buffer): number
-  /** How many bytes the frame has that is too large for where [`NativeEngine::bridge_take`] was to put it. */
+  /** The length in bytes of the next frame, after [`NativeEngine::bridge_take`] has returned `take::LARGE`. */
   bridgeNextFrame(id: number): number
-  /** The client of `id` is gone before it had everything. */
+  /** The client of `id` has disconnected before the end of the output. */
   bridgeEnd(id: number): void
-  /** Sends bytes over a raw websocket. Returns what `write` of the fast path returns. */
+  /** Sends a binary frame on a raw websocket. Returns the same as `write` of the fast path. */
   writeBinary(key: number, bytes: Uint8Array): boolean
-  /** Closes a session with this `c` frame. */
+  /** Closes a session. `frame` is the `c` frame for its client. */
   close(key: number, frame: string): void
-  /** Closes a raw websocket; without a reason it is closing and no frame is sent. */
+  /** Closes a raw websocket. Without a reason, no close frame is sent. */
   closeRaw(key: number, code: number, reason?: Uint8Array | undefined | null): void
-  /** JavaScript has handled all events before [`ClientClose`](crate::server::events::Event::ClientClose): closes. */
+  /**
+   * JavaScript has handled a [`ClientClose`](crate::server::events::Event::ClientClose) and all events before it: the
+   * websocket ends.
+   */
   finishClientClose(key: number): void
-  /** Ends the response that receives for a session, or its websocket without a `c` frame. */
+  /** Ends the receiver of a session: its response, or its websocket without a `c` frame. */
   endReceiver(key: number): void
-  /** The response that receives now, by its number among those of the session; 0 for none. */
+  /** The number of the response that is the receiver now, counted from 1; 0 if there is none. */
   receiver(key: number): number
-  /** Ends a session that nobody receives for. */
+  /** Ends a session without a receiver. */
   endSession(key: number): void
-  /** The whole request behind the event in this row of the table, while JavaScript handles that. */
+  /** The whole request behind the event in a row of the table, while JavaScript handles the events of the table. */
   wholeRequest(row: number): string | null
-  /** Stops or restarts reading from the client. */
+  /** Stops reading from the client, or starts it again. */
   pause(key: number, paused: boolean): void
-  /** Bytes that the client has not taken. */
+  /** The number of bytes that wait for the client. */
   buffered(key: number): number
-  /** An http server. */
+  /** Makes an installation. */
   createInstallation(): number
-  /** JavaScript has let go of the http server, which has no connections then. */
+  /** JavaScript no longer uses the installation: the http server is garbage, so it has no connections. */
   releaseInstallation(installation: number): void
-  /** Puts a service in front of those that the installation has. */
+  /** Adds a service, before those that the installation has. */
   installationAdd(installation: number, service: number): void
-  /** Takes a service off an installation. The event `Left` follows when no request for it is under way there. */
+  /** Removes a service. The event `Left` follows when no request for it is under way. */
   installationRemove(installation: number, service: number): void
-  /** Whether connections of the installation stay in Node, or return to it with their next request. */
+  /** With true, connections that have been taken return to Node with their next request. */
   installationWithdraw(installation: number, withdrawn: boolean): void
-  /** Follows the http server's limits. */
+  /** Sets the limits, for open connections too. */
   installationConfigure(installation: number, limits: InstallationLimits): void
-  /** Ends the connections of the installation that wait for a request. */
+  /** Ends the connections that wait for a request. */
   installationCloseIdle(installation: number): void
   /** Answers an upgrade request, and opens the websocket: on its socket if that can be taken, else on the bridge. */
   upgrade(arguments: UpgradeArguments): UpgradeResult
   /** Whether the service has a websocket at a target. Its handshake may still be refused. */
   isWebsocket(service: number, method: string, target: string): boolean
   /**
-   * Starts the I/O threads, of which `websocket_threads` serve websockets. An error is that of the system
-   * that has nothing left for them.
+   * Starts the I/O threads. At most `websocket_threads` of them serve websockets. Fails if the system has no thread or
+   * descriptor left.
    */
   constructor(ioThreads: number, websocketThreads: number)
-  /** Something is in use from now on: `listener` is called when events wait. True when some wait already. */
+  /** From now on, `listener` is called when events wait. Returns whether some wait already. */
   wake(listener: () => void): boolean
-  /** Nothing is in use any more, so nothing happens until [`NativeEngine::wake`]. */
+  /** Nothing is in use any more. Closes the handles of the event loop, until [`NativeEngine::wake`] is called. */
   rest(): void
-  /** Puts the raw functions `drain` and `write` on an object. */
+  /** Adds the functions `drain`, `message` and `write` to an object. */
   installFastPath(target: object): void
-  /** Whether what may still happen keeps the process alive. */
+  /** Sets whether the process stays alive while `listener` may be called. */
   keepAlive(alive: boolean): void
-  /** Sends what has been written since the last call. True when events wait to be drained. */
+  /** Sends what has been written since the last call. Returns whether events wait. */
   flush(): boolean
-  /** Hands all that has been written to the kernel before it returns, as far as the kernel takes it. */
+  /** Sends everything that has been written, as far as the kernel accepts it, before it returns. */
   flushLast(): void
-  /** A map of sessions. */
+  /** Makes a registry: the sessions of a server under one prefix. */
   createRegistry(): number
-  /** JavaScript has let go of the map; sessions that are open keep it. */
+  /** JavaScript no longer uses the registry. Services and open sessions keep it. */
   releaseRegistry(registry: number): void
-  /** A listener with the sessions of `registry`. */
+  /** Makes a service with the sessions of a registry. */
   createService(registry: number, options: ServiceOptions): number
-  /** JavaScript has let go of the listener; what it has under way goes on. */
+  /** JavaScript no longer uses the service. Its connections, and requests under way, continue. */
   releaseService(service: number): void
-  /** The prefix of a service, if it is no expression. */
+  /** The prefix of a service, if it is plain text. `None` for a regular expression. */
   literalPrefix(service: number): string | null
-  /** Whether a request for this target is the service's. */
+  /** Whether requests for a target belong to the service. */
   claims(service: number, target: string): boolean
-  /** Takes the HTTP connection whose current request is all of `read`. False leaves it to Node. */
+  /**
+   * Takes the HTTP connection of which Node has read the bytes `read`, if they are exactly one request that can be
+   * served. Otherwise returns false and changes nothing.
+   */
   takeHttp(installation: number, fd: number, takenId: number, read: Uint8Array): boolean
   /** The pathname of a request target, as legacy `url.parse` finds it. */
   pathname(target: string): string
   /**
-   * Lets the JavaScript thread read from websockets while few of them are busy. `listener` is called
-   * when events wait. Where that cannot be, the I/O threads go on reading.
+   * Lets the JavaScript thread read from websockets while few of them are busy. It then calls `listener` if events
+   * wait. If libuv's functions are missing, the I/O threads continue to read.
    */
   startPolling(listener: () => void): void
-  /** A taken socket of Node has been destroyed. */
+  /** JavaScript has destroyed a taken socket: its connection ends. */
   abandon(takenId: number): void
   /** How many bytes a taken socket has read and written since it was taken. */
   traffic(takenId: number): Array<number>
@@ -176,17 +182,17 @@ export declare const enum EventKind {
   Left = 14,
 }
 
-/** The limits of an http server: times in milliseconds, of which 0 is none. */
+/** The limits of an http server. Times are in milliseconds; 0 is no limit. */
 export interface InstallationLimits {
-  /** What is announced to the client. */
+  /** How long a connection may be idle, as the header `Keep-Alive` says. */
   keepAlive: number
-  /** How long a connection may really be idle. */
+  /** How long a connection may be idle before it is closed. */
   idle: number
-  /** How long an incomplete head may pause. */
+  /** How long the client may send nothing within a head. */
   stalled: number
-  /** For a head. */
+  /** How long a head may take. */
   headers: number
-  /** For a request. */
+  /** How long a request may take. */
   request: number
   /** Bytes. */
   maxHeaderSize: number
@@ -212,7 +218,7 @@ export interface Names {
   shownHeaders: Array<string>
 }
 
-/** The options of one listener, checked and in the units named here. */
+/** The options of a service. JavaScript has checked them. */
 export interface ServiceOptions {
   prefix: string
   /** Milliseconds. */
@@ -236,17 +242,17 @@ export interface ServiceOptions {
   /** Name, value, name, value… */
   handshakeHeaders: Array<string>
   websocket: boolean
-  /** What `/info` says of `websocket`: JSON text. */
+  /** The value of `websocket` in `/info`: JSON text. */
   websocketInfo?: string
-  /** Names of the transports that are served; absent for all. */
+  /** The names of the transports that are served; `None` for all. */
   transports?: Array<string>
-  /** What `/info` says of them: JSON text. */
+  /** The value of `transports` in `/info`: JSON text. */
   transportsInfo?: string
   jsessionid: boolean
   cookieNeeded: boolean
   disableCors: boolean
   sockjsUrl: string
-  /** JSON text. */
+  /** The value of `base_url` in `/info`: JSON text. */
   baseUrl?: string
   log: boolean
   needsNode: boolean

@@ -1,5 +1,5 @@
-//! What `lib/bridge.js` calls. Every value that crosses costs about as much as a short message, so a
-//! request crosses as one string and an answer as one number.
+//! The native methods that `lib/bridge.js` and `lib/bridge-output.js` call. Each value that crosses costs about as much as
+//! a short message, so a request crosses as one string, and an answer as one number.
 
 use std::collections::HashMap;
 
@@ -13,12 +13,12 @@ use super::request_text::{REQUEST_HEADERS, RequestText};
 use crate::http::names::written;
 use crate::ingress::bridge::{Answer, Bridge, Take};
 
-/// The bridge as JavaScript sees it.
+/// The bridge, and what JavaScript fetches after an answer.
 #[derive(Debug, Default)]
 pub(super) struct BridgeState {
     pub(super) bridge: Bridge,
     blocks: HeaderBlocks,
-    /// The body of the last whole answer.
+    /// The body of the last complete response.
     body: Vec<u8>,
 }
 
@@ -54,19 +54,19 @@ impl BridgeState {
     }
 }
 
-/// Header blocks by number: a listener has few different ones, and JavaScript keeps them, too.
+/// The headers of responses, by number. There are few different ones. JavaScript has them under the same numbers.
 #[derive(Debug, Default)]
 struct HeaderBlocks {
     numbers: HashMap<String, u32>,
     texts: Vec<String>,
-    /// The number that is given to another block when all are taken.
+    /// The number that the next new block gets when all are in use.
     oldest: usize,
 }
 
 const MAX_BLOCKS: usize = 256;
 
 impl HeaderBlocks {
-    /// The number of a block, and whether it is new under this number.
+    /// The number of a block, and whether JavaScript does not have it under this number.
     fn number(&mut self, text: String) -> (u32, bool) {
         if let Some(&number) = self.numbers.get(&text) {
             return (number, false);
@@ -101,14 +101,11 @@ impl NativeEngine {
         Ok(self.services.get(service)?.has_cookie(&method, &target))
     }
 
-    /// Bytes that the body of a request may have.
+    /// The largest body of a request, in bytes.
     #[napi(catch_unwind)]
     pub fn max_body(&self, service: u32) -> Result<f64> {
         let max = self.services.get(service)?.context.options.max_message_size;
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a limit beyond 2^53 bytes is none"
-        )]
+        #[expect(clippy::cast_precision_loss, reason = "no body has 2^53 bytes")]
         let max = max as f64;
         Ok(max)
     }
@@ -130,8 +127,8 @@ impl NativeEngine {
         Ok(self.bridge_state.encode(answer))
     }
 
-    /// The answer now that the body is there that it asked for; none when it was too long. 0 when there is
-    /// nobody to answer.
+    /// Answers a request whose body has been read. `body` is undefined if it was too long. Returns 0 if the request is
+    /// over.
     #[napi(catch_unwind)]
     pub fn bridge_body(&mut self, id: u32, body: Option<&[u8]>) -> u32 {
         match self.bridge_state.bridge.body(id, body) {
@@ -140,20 +137,20 @@ impl NativeEngine {
         }
     }
 
-    /// The connection that the body of `id` waits for.
+    /// The key of the paused connection that the request `id` waits for.
     #[napi(catch_unwind)]
     pub fn bridge_waits_for(&self, id: u32) -> Option<u32> {
         self.bridge_state.bridge.waits_for(id)
     }
 
-    /// The headers of an answer, as `name: value` lines.
+    /// The headers with this number, as `name: value` lines.
     #[napi(catch_unwind)]
     pub fn bridge_headers(&self, number: u32) -> Option<&str> {
         let texts = &self.bridge_state.blocks.texts;
         texts.get(number as usize).map(String::as_str)
     }
 
-    /// The body of the answer that has just been given.
+    /// The body of the last answer, if it was a complete response.
     #[napi(catch_unwind)]
     pub fn bridge_whole_body(&mut self) -> Buffer {
         std::mem::take(&mut self.bridge_state.body).into()
@@ -172,20 +169,19 @@ impl NativeEngine {
         }
     }
 
-    /// How many bytes the frame has that is too large for where [`NativeEngine::bridge_take`] was to put it.
+    /// The length in bytes of the next frame, after [`NativeEngine::bridge_take`] has returned `take::LARGE`.
     #[napi(catch_unwind)]
     pub fn bridge_next_frame(&self, id: u32) -> u32 {
         u32::try_from(self.bridge_state.bridge.next_frame(id)).unwrap_or(u32::MAX)
     }
 
-    /// The client of `id` is gone before it had everything.
+    /// The client of `id` has disconnected before the end of the output.
     #[napi(catch_unwind)]
     pub fn bridge_end(&mut self, id: u32) {
         self.bridge_state.bridge.end(id);
     }
 }
 
-/// One string for all headers.
 fn header_lines(map: &HeaderMap) -> String {
     let mut lines = String::with_capacity(256);
     for (name, value) in map {
@@ -202,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn header_blocks_keep_their_number_until_it_is_needed() {
+    fn header_blocks_keep_their_numbers_until_all_are_in_use() {
         let mut blocks = HeaderBlocks::default();
         assert_eq!(blocks.number("a".into()), (0, true));
         assert_eq!(blocks.number("b".into()), (1, true));

@@ -1,4 +1,4 @@
-//! What an application does with a connection, by the key of its session.
+//! The native methods behind `conn`. A connection is named by its key.
 
 use std::sync::Arc;
 
@@ -12,14 +12,14 @@ use crate::{catch_panic, may_panic};
 
 #[napi]
 impl NativeEngine {
-    /// Sends bytes over a raw websocket. Returns what `write` of the fast path returns.
+    /// Sends a binary frame on a raw websocket. Returns the same as `write` of the fast path.
     #[napi(catch_unwind)]
     pub fn write_binary(&self, key: u32, bytes: Uint8Array) -> bool {
         let send = |connection: &Arc<Connection>| connection.send(Outgoing::Binary(&bytes));
         self.with_connection(key, Sent::Taken, send) == Sent::Taken
     }
 
-    /// Closes a session with this `c` frame.
+    /// Closes a session. `frame` is the `c` frame for its client.
     #[napi(catch_unwind)]
     pub fn close(&self, key: u32, frame: String) {
         self.with_connection(key, (), |connection| {
@@ -28,7 +28,7 @@ impl NativeEngine {
         });
     }
 
-    /// Closes a raw websocket; without a reason it is closing and no frame is sent.
+    /// Closes a raw websocket. Without a reason, no close frame is sent.
     #[napi(catch_unwind)]
     pub fn close_raw(&self, key: u32, code: u16, reason: Option<&[u8]>) {
         self.with_connection(key, (), |connection| {
@@ -37,25 +37,26 @@ impl NativeEngine {
         });
     }
 
-    /// JavaScript has handled all events before [`ClientClose`](crate::server::events::Event::ClientClose): closes.
+    /// JavaScript has handled a [`ClientClose`](crate::server::events::Event::ClientClose) and all events before it: the
+    /// websocket ends.
     #[napi(catch_unwind)]
     pub fn finish_client_close(&self, key: u32) {
         self.with_connection(key, (), Connection::finish_client_close);
     }
 
-    /// Ends the response that receives for a session, or its websocket without a `c` frame.
+    /// Ends the receiver of a session: its response, or its websocket without a `c` frame.
     #[napi(catch_unwind)]
     pub fn end_receiver(&self, key: u32) {
         self.with_connection(key, (), |connection| connection.end(Cause::ReceiverDone));
     }
 
-    /// The response that receives now, by its number among those of the session; 0 for none.
+    /// The number of the response that is the receiver now, counted from 1; 0 if there is none.
     #[napi(catch_unwind)]
     pub fn receiver(&self, key: u32) -> u32 {
         self.with_connection(key, 0, |connection| connection.receiver())
     }
 
-    /// Ends a session that nobody receives for.
+    /// Ends a session without a receiver.
     #[napi(catch_unwind)]
     pub fn end_session(&self, key: u32) {
         self.with_connection(key, (), |connection| {
@@ -63,7 +64,7 @@ impl NativeEngine {
         });
     }
 
-    /// The whole request behind the event in this row of the table, while JavaScript handles that.
+    /// The whole request behind the event in a row of the table, while JavaScript handles the events of the table.
     #[napi(catch_unwind)]
     pub fn whole_request(&self, row: u32) -> Option<String> {
         let state = self.state.borrow();
@@ -71,13 +72,13 @@ impl NativeEngine {
         Some(latin1.iter().copied().map(char::from).collect())
     }
 
-    /// Stops or restarts reading from the client.
+    /// Stops reading from the client, or starts it again.
     #[napi(catch_unwind)]
     pub fn pause(&self, key: u32, paused: bool) {
         self.with_connection(key, (), |connection| connection.pause(paused));
     }
 
-    /// Bytes that the client has not taken.
+    /// The number of bytes that wait for the client.
     #[napi(catch_unwind)]
     pub fn buffered(&self, key: u32) -> f64 {
         let buffered = self.with_connection(key, 0, |connection| connection.buffered());
@@ -91,8 +92,8 @@ impl NativeEngine {
 }
 
 impl NativeEngine {
-    /// Does something with a connection, unless JavaScript has been told of its end. A panic costs this
-    /// connection, and does not become an exception of the application's.
+    /// Calls `run` with a connection. Returns `nothing` if JavaScript has been told that the connection has ended. A panic
+    /// ends the connection, and is not an exception in the application.
     fn with_connection<T: Copy>(
         &self,
         key: u32,

@@ -1,6 +1,6 @@
-//! The functions that run for every message, on raw Node-API calls: a napi-rs `String` argument
-//! alone costs more than all of `write` does here.
-#![allow(unsafe_code, reason = "raw Node-API calls on the hot paths")]
+//! The functions that JavaScript calls for each message or batch, on raw Node-API calls: one argument of the type `String`
+//! of napi-rs costs more than all of `write` here.
+#![allow(unsafe_code, reason = "raw Node-API calls")]
 
 use std::cell::RefCell;
 use std::ffi::{CStr, c_void};
@@ -21,7 +21,7 @@ use crate::{catch_panic, may_panic};
 
 const COLUMNS: usize = constants::COLUMNS as usize;
 
-/// Puts `drain`, `message` and `write` on `target`.
+/// Adds `drain`, `message` and `write` to `target`.
 pub(super) fn install(
     env: &Env,
     target: &mut Object<'_>,
@@ -56,8 +56,8 @@ fn create_function(
     data: *mut c_void,
 ) -> Result<sys::napi_value> {
     let mut value = ptr::null_mut();
-    // SAFETY: the name is NUL-terminated and of the given length; `data` is a reference count of the
-    // state, which the finalizer gives back when the function can no longer be called.
+    // SAFETY: the name ends with NUL and has the given length. `data` is a reference to the state, which the finalizer drops
+    // when the function can no longer be called.
     unsafe {
         check_status!(sys::napi_create_function(
             env.raw(),
@@ -79,16 +79,16 @@ fn create_function(
     Ok(value)
 }
 
-/// Gives back the reference that a function of [`install`] held.
+/// Drops the reference of a function that [`install`] has made.
 unsafe extern "C" fn release(_env: sys::napi_env, data: *mut c_void, _hint: *mut c_void) {
-    // SAFETY: `data` came from `Rc::into_raw` for this one function, which is gone.
+    // SAFETY: `data` came from `Rc::into_raw` for this one function, which is garbage.
     drop(unsafe { Rc::from_raw(data.cast::<RefCell<State>>()) });
 }
 
 /// The two arguments and the state of a call.
 ///
 /// # Safety
-/// Only for the callbacks made by [`install`], during the call.
+/// Only for functions that [`install`] has made, during a call.
 unsafe fn arguments<'a>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
@@ -96,7 +96,7 @@ unsafe fn arguments<'a>(
     let mut count = 2;
     let mut values = [ptr::null_mut(); 2];
     let mut data = ptr::null_mut();
-    // SAFETY: the caller passes on what Node has called it with; absent arguments become undefined.
+    // SAFETY: the caller passes the arguments with which Node has called it. Missing arguments become undefined.
     unsafe {
         sys::napi_get_cb_info(
             env,
@@ -113,7 +113,7 @@ unsafe fn arguments<'a>(
 /// `write(key, text)` → whether the application may write more: false if the connection is not open, or if more than
 /// `high_water_mark` bytes wait.
 unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    // SAFETY: Node calls this with the values of a running call, for the function made by `install`.
+    // SAFETY: Node calls this with the values of a call of a function that `install` has made.
     let ([key_value, text], state) = unsafe { arguments(env, info) };
     let mut key = 0;
     // SAFETY: as above.
@@ -133,7 +133,7 @@ unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) ->
                     send()
                 }
             }
-            // JavaScript has not heard yet that the connection ended, so it counts as open.
+            // JavaScript has not handled the end of the connection yet, so the connection counts as open.
             None => Sent::Taken,
         };
         state.units = units;
@@ -147,9 +147,9 @@ unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) ->
     unsafe { boolean(env, sent == Sent::Taken) }
 }
 
-/// A panic has cost this connection.
+/// Ends a connection after a panic.
 fn fail(state: &RefCell<State>, key: Option<u32>) {
-    // Should it panic again, nothing more can be done for it.
+    // If this panics too, the connection stays as it is.
     let _ = catch_panic(|| {
         let state = state.borrow();
         if let Some(connection) = key.and_then(|key| state.connection(key)) {
@@ -158,7 +158,7 @@ fn fail(state: &RefCell<State>, key: Option<u32>) {
     });
 }
 
-/// Reads a JavaScript string as it is, lone surrogates included, into a buffer that is used again.
+/// Reads a JavaScript string, with lone surrogates, into a buffer that is used again.
 ///
 /// # Safety
 /// `text` must be a string value of `env`.
@@ -168,8 +168,8 @@ unsafe fn read_utf16(env: sys::napi_env, text: sys::napi_value, units: &mut Vec<
         units.reserve(1024);
     }
     let mut len = 0;
-    // SAFETY: at most `capacity` units, the last of them a NUL, are written to the spare capacity; `len`
-    // says how many are initialised.
+    // SAFETY: at most as many units as given, the last of them NUL, are written to the spare capacity. `len` is the number
+    // of initialised units before the NUL.
     unsafe {
         let spare = units.spare_capacity_mut();
         sys::napi_get_value_string_utf16(
@@ -180,7 +180,7 @@ unsafe fn read_utf16(env: sys::napi_env, text: sys::napi_value, units: &mut Vec<
             &raw mut len,
         );
         if len + 1 >= spare.len() {
-            // Perhaps cut: ask for the length and read again with room for all of it.
+            // The string may have been cut: read it again, with room for its whole length.
             sys::napi_get_value_string_utf16(env, text, ptr::null_mut(), 0, &raw mut len);
             units.reserve(len + 1);
             sys::napi_get_value_string_utf16(
@@ -195,17 +195,17 @@ unsafe fn read_utf16(env: sys::napi_env, text: sys::napi_value, units: &mut Vec<
     }
 }
 
-/// `message(place)` → a message of the batch that is being handled: a string (JSON text where it stands for
-/// a value) or a Buffer. Fetched one by one, as that costs half of what elements of an array do.
+/// `message(index)` → a message of the batch that JavaScript handles: a string (JSON text of a value for
+/// [`EventKind::Value`]) or a Buffer. One call for each message costs half as much as setting elements of an array.
 unsafe extern "C" fn message(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    // SAFETY: Node calls this with the values of a running call, for the function made by `install`.
+    // SAFETY: Node calls this with the values of a call of a function that `install` has made.
     let value = catch_panic(|| unsafe {
-        let ([place_value, _], state) = arguments(env, info);
-        let mut place = 0;
-        sys::napi_get_value_uint32(env, place_value, &raw mut place);
+        let ([index_value, _], state) = arguments(env, info);
+        let mut index = 0;
+        sys::napi_get_value_uint32(env, index_value, &raw mut index);
         let state = state.borrow();
         let batch = state.batch();
-        let Some(Event::Message(message)) = batch.events.get(place as usize) else {
+        let Some(Event::Message(message)) = batch.events.get(index as usize) else {
             return None;
         };
         let range = message.start..message.end;
@@ -216,15 +216,15 @@ unsafe extern "C" fn message(env: sys::napi_env, info: sys::napi_callback_info) 
             Form::Binary => buffer(env, &batch.bytes[range]),
         })
     });
-    // A null value is undefined.
+    // Null becomes undefined.
     value.flatten().unwrap_or(ptr::null_mut())
 }
 
-/// `drain(values, table)` → number of events. Each has four numbers in the `Uint32Array` `table`, and a
-/// value in the array `values` if its kind has one. 0 says that nothing waits. What has been written since
-/// the last call is sent first.
+/// `drain(values, table)` → the number of events that it has put into `table`, a `Uint32Array` with a row of [`COLUMNS`]
+/// numbers for each event, and into the array `values`: see [`EventKind`]. 0 if no event waits. Before that, it sends what
+/// has been written since the last call.
 unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    // SAFETY: Node calls this with the values of a running call, for the function made by `install`.
+    // SAFETY: Node calls this with the values of a call of a function that `install` has made.
     let ([values, table], state) = unsafe { arguments(env, info) };
     let mut count = 0;
     let mut key = None;
@@ -232,7 +232,7 @@ unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) ->
     let drained = catch_panic(|| unsafe {
         let state = &mut *state.borrow_mut();
         state.handled();
-        // What the listeners wrote leaves before more is handled: one call does both.
+        // The answers to the last table leave before JavaScript handles the next one.
         state.runtime.flush();
         let mut len = 0;
         let mut numbers = ptr::null_mut();
@@ -250,11 +250,11 @@ unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) ->
             let (rows, _) = table.as_chunks_mut::<COLUMNS>();
             state.refill();
             for row in rows {
-                let Some((place, event)) = state.next_event() else {
+                let Some((index, event)) = state.next_event() else {
                     break;
                 };
                 key = event.key();
-                let (kind, [subject, a, b], value) = present(env, state, count, place, event);
+                let (kind, [subject, a, b], value) = present(env, state, count, index, event);
                 *row = [kind as u32, subject, a, b];
                 if !value.is_null() {
                     sys::napi_set_element(env, values, count, value);
@@ -270,26 +270,26 @@ unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) ->
         }
     });
     if drained.is_none() {
-        // The event is lost, and so its connection with it. What is in the table by then counts.
+        // The event is lost, so its connection has to end. The events before it are in the table.
         fail(state, key);
     }
     // SAFETY: as above.
     unsafe { number(env, count) }
 }
 
-/// An event as JavaScript gets it; a null value is none.
+/// The row of an event, and its value: null if it has none.
 ///
 /// # Safety
-/// `env` is that of a running call.
+/// `env` is the environment of a running call.
 unsafe fn present(
     env: sys::napi_env,
     state: &mut State,
     row: u32,
-    place: usize,
+    index: usize,
     event: Event,
 ) -> (EventKind, [u32; 3], sys::napi_value) {
     let none = ptr::null_mut();
-    // SAFETY: the slices that the values are made from live in the state's batch during this call.
+    // SAFETY: the values are made from slices of the batch, which exist during this call.
     unsafe {
         match event {
             Event::Open {
@@ -338,9 +338,9 @@ unsafe fn present(
                     Form::Value => EventKind::Value,
                     Form::Ascii | Form::Wide | Form::Binary => EventKind::Message,
                 };
-                // A batch of so many events would not fit the memory.
-                let place = u32::try_from(place).unwrap_or(u32::MAX);
-                (kind, [message.key, place, 0], none)
+                // Memory is too small for 2^32 events.
+                let index = u32::try_from(index).unwrap_or(u32::MAX);
+                (kind, [message.key, index, 0], none)
             }
             Event::ClientClose(key) => (EventKind::ClientClose, [key, 0, 0], none),
             Event::Closing(key) => (EventKind::Closing, [key, 0, 0], none),
@@ -354,14 +354,14 @@ unsafe fn present(
                 let Traffic { read, written } = traffic;
                 match (u32::try_from(read), u32::try_from(written)) {
                     (Ok(read), Ok(written)) => (EventKind::Ended, [taken_id, read, written], none),
-                    // The numbers of a row are too small for them.
+                    // The numbers do not fit a row.
                     _ => (EventKind::Ended, [taken_id, 0, 0], numbers(env, traffic)),
                 }
             }
             Event::Returned(returned) => {
                 let value = numbers(env, returned.traffic);
                 sys::napi_set_element(env, value, 2, buffer(env, &returned.bytes));
-                // From here on the descriptor is that of the handle which JavaScript makes of it.
+                // From here on, JavaScript owns the descriptor.
                 let fd = returned.fd.into_number();
                 let fault = match returned.fault {
                     None => fault::NONE,
@@ -386,25 +386,25 @@ unsafe fn present(
 }
 
 /// # Safety
-/// `env` is that of a running call; so for the functions below.
+/// `env` is the environment of a running call. The same holds for the functions below.
 unsafe fn number(env: sys::napi_env, number: u32) -> sys::napi_value {
     let mut value = ptr::null_mut();
-    // SAFETY: see above; `value` is written before it is read, or stays null.
+    // SAFETY: the caller's promise. `value` is set, or stays null.
     unsafe { sys::napi_create_uint32(env, number, &raw mut value) };
     value
 }
 
 unsafe fn boolean(env: sys::napi_env, boolean: bool) -> sys::napi_value {
     let mut value = ptr::null_mut();
-    // SAFETY: see above; `value` is written before it is read, or stays null.
+    // SAFETY: the caller's promise. `value` is set, or stays null.
     unsafe { sys::napi_get_boolean(env, boolean, &raw mut value) };
     value
 }
 
-/// An array of the bytes read and those written.
+/// An array of the numbers of bytes read and written.
 unsafe fn numbers(env: sys::napi_env, traffic: Traffic) -> sys::napi_value {
     let mut list = ptr::null_mut();
-    // SAFETY: the caller's promise; a null value, after a failure, is refused by Node with a status.
+    // SAFETY: the caller's promise. If a value is null after a failure, Node returns an error status.
     unsafe {
         sys::napi_create_array(env, &raw mut list);
         for (index, bytes) in (0..).zip([traffic.read, traffic.written]) {
@@ -427,7 +427,7 @@ unsafe fn text(env: sys::napi_env, text: &str) -> sys::napi_value {
 
 unsafe fn utf8(env: sys::napi_env, bytes: &[u8]) -> sys::napi_value {
     let mut value = ptr::null_mut();
-    // SAFETY: pointer and length are those of a live slice.
+    // SAFETY: pointer and length are those of a slice.
     unsafe {
         sys::napi_create_string_utf8(
             env,
@@ -441,7 +441,7 @@ unsafe fn utf8(env: sys::napi_env, bytes: &[u8]) -> sys::napi_value {
 
 unsafe fn latin1(env: sys::napi_env, bytes: &[u8]) -> sys::napi_value {
     let mut value = ptr::null_mut();
-    // SAFETY: pointer and length are those of a live slice.
+    // SAFETY: pointer and length are those of a slice.
     unsafe {
         sys::napi_create_string_latin1(
             env,
@@ -455,7 +455,7 @@ unsafe fn latin1(env: sys::napi_env, bytes: &[u8]) -> sys::napi_value {
 
 unsafe fn utf16(env: sys::napi_env, units: &[u16]) -> sys::napi_value {
     let mut value = ptr::null_mut();
-    // SAFETY: pointer and length are those of a live slice.
+    // SAFETY: pointer and length are those of a slice.
     unsafe {
         sys::napi_create_string_utf16(
             env,
@@ -469,7 +469,7 @@ unsafe fn utf16(env: sys::napi_env, units: &[u16]) -> sys::napi_value {
 
 unsafe fn buffer(env: sys::napi_env, bytes: &[u8]) -> sys::napi_value {
     let mut value = ptr::null_mut();
-    // SAFETY: pointer and length are those of a live slice, which is copied.
+    // SAFETY: pointer and length are those of a slice, which is copied.
     unsafe {
         sys::napi_create_buffer_copy(
             env,

@@ -1,11 +1,10 @@
-//! What JavaScript holds by number.
+//! Objects that JavaScript knows by number.
 
 use std::collections::BTreeMap;
 
 use napi::bindgen_prelude::*;
 
-/// Things by number. A number that was given back is not used again before all others: an event on its way
-/// may still name it.
+/// Objects by number. A removed number is used again only after all others, because an event that waits may still have it.
 #[derive(Debug)]
 pub(super) struct IdMap<T> {
     all: BTreeMap<u32, T>,
@@ -22,9 +21,9 @@ impl<T> Default for IdMap<T> {
 }
 
 impl<T> IdMap<T> {
-    /// Keeps what is made for the number that is given to it.
+    /// Adds the object that `make` returns for its number. Returns the number.
     pub(super) fn add(&mut self, make: impl FnOnce(u32) -> T) -> u32 {
-        // There is not enough memory for as many as there are numbers.
+        // This ends: memory is too small for 2^32 objects.
         while self.all.contains_key(&self.next) {
             self.next = self.next.wrapping_add(1);
         }
@@ -39,7 +38,6 @@ impl<T> IdMap<T> {
         found.ok_or_else(|| Error::from_reason("no such number"))
     }
 
-    /// The number stands for nothing any more.
     pub(super) fn remove(&mut self, number: u32) -> Option<T> {
         self.all.remove(&number)
     }
@@ -50,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_that_was_given_back_is_not_used_next() {
+    fn a_removed_number_is_not_used_next() {
         let mut numbered = IdMap::default();
         assert_eq!(numbered.add(|number| number), 0);
         assert_eq!(numbered.remove(0), Some(0));
@@ -60,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn after_the_last_number_come_those_that_are_free() {
+    fn after_the_last_number_the_free_ones_are_used() {
         let mut numbered = IdMap::default();
         numbered.add(drop);
         numbered.next = u32::MAX;

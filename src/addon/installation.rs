@@ -1,4 +1,4 @@
-//! What `lib/install.js` calls: http servers, their services and their limits.
+//! The native methods that `lib/install.js` calls. An installation stands for an http server with services.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,18 +10,18 @@ use super::NativeEngine;
 use super::options::{bytes, delay};
 use crate::ingress::installation::{Installation, Timeouts};
 
-/// The limits of an http server: times in milliseconds, of which 0 is none.
+/// The limits of an http server. Times are in milliseconds; 0 is no limit.
 #[napi(object)]
 pub struct InstallationLimits {
-    /// What is announced to the client.
+    /// How long a connection may be idle, as the header `Keep-Alive` says.
     pub keep_alive: f64,
-    /// How long a connection may really be idle.
+    /// How long a connection may be idle before it is closed.
     pub idle: f64,
-    /// How long an incomplete head may pause.
+    /// How long the client may send nothing within a head.
     pub stalled: f64,
-    /// For a head.
+    /// How long a head may take.
     pub headers: f64,
-    /// For a request.
+    /// How long a request may take.
     pub request: f64,
     /// Bytes.
     pub max_header_size: f64,
@@ -29,19 +29,19 @@ pub struct InstallationLimits {
 
 #[napi]
 impl NativeEngine {
-    /// An http server.
+    /// Makes an installation.
     #[napi(catch_unwind)]
     pub fn create_installation(&mut self) -> u32 {
         self.installations.add(|id| Arc::new(Installation::new(id)))
     }
 
-    /// JavaScript has let go of the http server, which has no connections then.
+    /// JavaScript no longer uses the installation: the http server is garbage, so it has no connections.
     #[napi(catch_unwind)]
     pub fn release_installation(&mut self, installation: u32) {
         drop(self.installations.remove(installation));
     }
 
-    /// Puts a service in front of those that the installation has.
+    /// Adds a service, before those that the installation has.
     #[napi(catch_unwind)]
     pub fn installation_add(&self, installation: u32, service: u32) -> Result<()> {
         self.installations
@@ -50,21 +50,21 @@ impl NativeEngine {
         Ok(())
     }
 
-    /// Takes a service off an installation. The event `Left` follows when no request for it is under way there.
+    /// Removes a service. The event `Left` follows when no request for it is under way.
     #[napi(catch_unwind)]
     pub fn installation_remove(&self, installation: u32, service: u32) -> Result<()> {
         self.installations.get(installation)?.remove(service);
         Ok(())
     }
 
-    /// Whether connections of the installation stay in Node, or return to it with their next request.
+    /// With true, connections that have been taken return to Node with their next request.
     #[napi(catch_unwind)]
     pub fn installation_withdraw(&self, installation: u32, withdrawn: bool) -> Result<()> {
         self.installations.get(installation)?.withdraw(withdrawn);
         Ok(())
     }
 
-    /// Follows the http server's limits.
+    /// Sets the limits, for open connections too.
     #[napi(catch_unwind)]
     pub fn installation_configure(
         &self,
@@ -85,7 +85,7 @@ impl NativeEngine {
         Ok(())
     }
 
-    /// Ends the connections of the installation that wait for a request.
+    /// Ends the connections that wait for a request.
     #[napi(catch_unwind)]
     pub fn installation_close_idle(&self, installation: u32) {
         self.runtime.taken.close_idle(installation);

@@ -1,8 +1,8 @@
-//! The binding: what `lib/` calls. Ids, strings and batches cross here; `index.d.ts` does not show it.
+//! The binding: the native methods that `lib/` calls. Applications cannot reach it.
 
 #![allow(
     clippy::needless_pass_by_value,
-    reason = "napi-rs hands arguments over by value"
+    reason = "napi-rs passes arguments by value"
 )]
 
 mod bridge;
@@ -45,12 +45,8 @@ use state::State;
 use uv_poll::UvPoll;
 use waker::JsWaker;
 
-/// What the services of one Node environment share, as far as one copy of `lib/` has made them. It ends when
-/// that lets go of it, or with the environment.
-#[allow(
-    clippy::struct_field_names,
-    reason = "a runtime of JavaScript's holds one of Rust's"
-)]
+/// What all services share that one copy of `lib/` has made in one Node environment. It ends when it is garbage, or with
+/// the environment.
 #[napi(custom_finalize)]
 pub struct NativeEngine {
     runtime: Arc<server::Runtime>,
@@ -64,7 +60,7 @@ pub struct NativeEngine {
 }
 
 impl ObjectFinalize for NativeEngine {
-    /// Nothing of `lib/` holds it any more.
+    /// Called when it is garbage.
     fn finalize(self, env: Env) -> Result<()> {
         self.waker.stop(&env);
         self.shutdown.now(&env);
@@ -74,8 +70,8 @@ impl ObjectFinalize for NativeEngine {
 
 #[napi]
 impl NativeEngine {
-    /// Starts the I/O threads, of which `websocket_threads` serve websockets. An error is that of the system
-    /// that has nothing left for them.
+    /// Starts the I/O threads. At most `websocket_threads` of them serve websockets. Fails if the system has no thread or
+    /// descriptor left.
     #[napi(constructor)]
     pub fn new(env: Env, io_threads: u32, websocket_threads: u32) -> Result<Self> {
         let waker = Arc::new(JsWaker::default());
@@ -100,14 +96,14 @@ impl NativeEngine {
         })
     }
 
-    /// Something is in use from now on: `listener` is called when events wait. True when some wait already.
+    /// From now on, `listener` is called when events wait. Returns whether some wait already.
     #[napi(catch_unwind)]
     pub fn wake(&self, env: Env, listener: Function<'_, (), ()>) -> Result<bool> {
         self.waker.start(&env, &listener)?;
         Ok(!self.runtime.events.is_empty())
     }
 
-    /// Nothing is in use any more, so nothing happens until [`NativeEngine::wake`].
+    /// Nothing is in use any more. Closes the handles of the event loop, until [`NativeEngine::wake`] is called.
     #[napi(catch_unwind)]
     pub fn rest(&self, env: Env) {
         self.waker.stop(&env);
@@ -117,45 +113,45 @@ impl NativeEngine {
         }
     }
 
-    /// Puts the raw functions `drain` and `write` on an object.
+    /// Adds the functions `drain`, `message` and `write` to an object.
     #[napi(catch_unwind)]
     pub fn install_fast_path(&self, env: Env, mut target: Object<'_>) -> Result<()> {
         fast_path::install(&env, &mut target, &self.state)
     }
 
-    /// Whether what may still happen keeps the process alive.
+    /// Sets whether the process stays alive while `listener` may be called.
     #[napi(catch_unwind)]
     pub fn keep_alive(&self, env: Env, alive: bool) {
         self.waker.keep_alive(&env, alive);
     }
 
-    /// Sends what has been written since the last call. True when events wait to be drained.
+    /// Sends what has been written since the last call. Returns whether events wait.
     #[napi(catch_unwind)]
     pub fn flush(&self) -> bool {
         self.runtime.flush();
         !self.runtime.events.is_empty()
     }
 
-    /// Hands all that has been written to the kernel before it returns, as far as the kernel takes it.
+    /// Sends everything that has been written, as far as the kernel accepts it, before it returns.
     #[napi(catch_unwind)]
     pub fn flush_last(&self) {
         self.runtime.flush_last();
     }
 
-    /// A map of sessions.
+    /// Makes a registry: the sessions of a server under one prefix.
     #[napi(catch_unwind)]
     pub fn create_registry(&mut self) -> u32 {
         let registry = Registry::new(&self.runtime);
         self.registries.add(|_| registry)
     }
 
-    /// JavaScript has let go of the map; sessions that are open keep it.
+    /// JavaScript no longer uses the registry. Services and open sessions keep it.
     #[napi(catch_unwind)]
     pub fn release_registry(&mut self, registry: u32) {
         drop(self.registries.remove(registry));
     }
 
-    /// A listener with the sessions of `registry`.
+    /// Makes a service with the sessions of a registry.
     #[napi(catch_unwind)]
     pub fn create_service(&mut self, registry: u32, options: ServiceOptions) -> Result<u32> {
         let registry = self.registries.get(registry)?.clone();
@@ -186,27 +182,28 @@ impl NativeEngine {
         }))
     }
 
-    /// JavaScript has let go of the listener; what it has under way goes on.
+    /// JavaScript no longer uses the service. Its connections, and requests under way, continue.
     #[napi(catch_unwind)]
     pub fn release_service(&mut self, service: u32) {
         drop(self.services.remove(service));
     }
 
-    /// The prefix of a service, if it is no expression.
+    /// The prefix of a service, if it is plain text. `None` for a regular expression.
     #[napi(catch_unwind)]
     pub fn literal_prefix(&self, service: u32) -> Result<Option<&str>> {
         Ok(self.services.get(service)?.router.literal())
     }
 
-    /// Whether a request for this target is the service's.
+    /// Whether requests for a target belong to the service.
     #[napi(catch_unwind)]
     pub fn claims(&self, service: u32, target: String) -> Result<bool> {
         let router = &self.services.get(service)?.router;
-        // After a panic it is the application's, or nobody's.
+        // After a panic, the service does not claim it.
         Ok(catch_panic(|| router.claims(&target)).unwrap_or(false))
     }
 
-    /// Takes the HTTP connection whose current request is all of `read`. False leaves it to Node.
+    /// Takes the HTTP connection of which Node has read the bytes `read`, if they are exactly one request that can be
+    /// served. Otherwise returns false and changes nothing.
     #[napi(catch_unwind)]
     pub fn take_http(
         &self,
@@ -227,13 +224,13 @@ impl NativeEngine {
 
     /// The pathname of a request target, as legacy `url.parse` finds it.
     #[napi(catch_unwind)]
-    #[allow(clippy::unused_self, reason = "a method like the others")]
+    #[allow(clippy::unused_self, reason = "all native functions are methods")]
     pub fn pathname(&self, target: String) -> String {
         catch_panic(|| parse_target(&target).pathname.into_owned()).unwrap_or_default()
     }
 
-    /// Lets the JavaScript thread read from websockets while few of them are busy. `listener` is called
-    /// when events wait. Where that cannot be, the I/O threads go on reading.
+    /// Lets the JavaScript thread read from websockets while few of them are busy. It then calls `listener` if events
+    /// wait. If libuv's functions are missing, the I/O threads continue to read.
     #[napi(catch_unwind)]
     pub fn start_polling(&self, env: Env, listener: Function<'_, (), ()>) {
         let uv_poll = catch_panic(|| {
@@ -243,7 +240,7 @@ impl NativeEngine {
         self.state.borrow_mut().uv_poll = uv_poll.flatten();
     }
 
-    /// A taken socket of Node has been destroyed.
+    /// JavaScript has destroyed a taken socket: its connection ends.
     #[napi(catch_unwind)]
     pub fn abandon(&self, taken_id: u32) {
         self.runtime.taken.abandon(taken_id);

@@ -1,4 +1,4 @@
-//! The options of a service, and the units in which JavaScript passes them.
+//! The options of a service, in the units in which JavaScript passes them.
 
 use std::time::Duration;
 
@@ -8,11 +8,8 @@ use crate::protocol::session::Delays;
 use crate::protocol::transport::Transport;
 use crate::server::Options;
 
-/// The options of one listener, checked and in the units named here.
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "they are options, each on its own"
-)]
+/// The options of a service. JavaScript has checked them.
+#[allow(clippy::struct_excessive_bools, reason = "each is an option")]
 #[napi(object)]
 pub struct ServiceOptions {
     pub prefix: String,
@@ -37,17 +34,17 @@ pub struct ServiceOptions {
     /// Name, value, name, value…
     pub handshake_headers: Vec<String>,
     pub websocket: bool,
-    /// What `/info` says of `websocket`: JSON text.
+    /// The value of `websocket` in `/info`: JSON text.
     pub websocket_info: Option<String>,
-    /// Names of the transports that are served; absent for all.
+    /// The names of the transports that are served; `None` for all.
     pub transports: Option<Vec<String>>,
-    /// What `/info` says of them: JSON text.
+    /// The value of `transports` in `/info`: JSON text.
     pub transports_info: Option<String>,
     pub jsessionid: bool,
     pub cookie_needed: bool,
     pub disable_cors: bool,
     pub sockjs_url: String,
-    /// JSON text.
+    /// The value of `base_url` in `/info`: JSON text.
     pub base_url: Option<String>,
     pub log: bool,
     pub needs_node: bool,
@@ -84,9 +81,8 @@ pub(super) fn service_options(options: ServiceOptions) -> Options {
     }
 }
 
-/// Milliseconds as JavaScript's timers take them: at least one.
+/// The duration of a timer. As in `setTimeout`, a value below 1 ms or above the longest delay is 1 ms.
 pub(super) fn delay(milliseconds: f64) -> Duration {
-    // The longest that setTimeout knows.
     const LONGEST: f64 = 2_147_483_647.0;
     let milliseconds = if (1.0..=LONGEST).contains(&milliseconds) {
         milliseconds
@@ -96,13 +92,10 @@ pub(super) fn delay(milliseconds: f64) -> Duration {
     Duration::from_secs_f64(milliseconds / 1000.0)
 }
 
-/// A number of bytes; what cannot be one is the largest there is.
+/// A number of bytes. A number that is too large becomes the largest one; a negative one and NaN become 0.
 pub(super) fn bytes(number: f64) -> usize {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "saturates, which is what is meant"
-    )]
-    #[expect(clippy::cast_sign_loss, reason = "saturates, which is what is meant")]
+    #[expect(clippy::cast_possible_truncation, reason = "it saturates on purpose")]
+    #[expect(clippy::cast_sign_loss, reason = "it saturates on purpose")]
     let bytes = number as usize;
     bytes
 }

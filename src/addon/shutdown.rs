@@ -1,7 +1,7 @@
-//! How an engine ends: with its environment, or when JavaScript's garbage collector is first.
+//! Ends a runtime with its environment, or before that, when its engine is garbage.
 #![allow(
     unsafe_code,
-    reason = "napi-rs's own hooks keep what they hold when they are removed"
+    reason = "napi-rs does not free a cleanup hook that is removed"
 )]
 
 use std::cell::RefCell;
@@ -16,10 +16,10 @@ use super::state::State;
 use crate::catch_panic;
 use crate::server::Runtime;
 
-/// What has to end. JavaScript thread only.
+/// Ends a runtime once. Used on the JavaScript thread only.
 #[derive(Debug)]
 pub(super) struct Shutdown {
-    /// None when it has ended.
+    /// `None` after the end.
     left: RefCell<Option<Parts>>,
 }
 
@@ -30,7 +30,7 @@ struct Parts {
 }
 
 impl Shutdown {
-    /// Ends them when the environment ends, unless [`Shutdown::now`] did.
+    /// Ends the runtime when the environment ends, unless [`Shutdown::now`] was called before.
     pub(super) fn with(
         env: &Env,
         runtime: &Arc<Runtime>,
@@ -43,27 +43,28 @@ impl Shutdown {
             })),
         });
         let hook = Rc::into_raw(this.clone()).cast_mut();
-        // SAFETY: the hook owns a count of `this`, which `on_cleanup` or `now` gives back.
+        // SAFETY: the hook owns a reference to `this`, which `on_cleanup` or `now` drops.
         check_status!(unsafe {
             sys::napi_add_env_cleanup_hook(env.raw(), Some(on_cleanup), hook.cast())
         })?;
         Ok(this)
     }
 
-    /// Ends them, unless the environment did.
+    /// Ends the runtime, unless the environment has ended.
     pub(super) fn now(self: &Rc<Self>, env: &Env) {
         if !self.run() {
             return;
         }
         let hook = Rc::as_ptr(self).cast_mut();
-        // SAFETY: called on the thread of `env`; the hook has not run, and its count is given back once.
+        // SAFETY: called on the thread of `env`. The hook has not run, because `run` has returned true; its reference is
+        // dropped once.
         unsafe {
             sys::napi_remove_env_cleanup_hook(env.raw(), Some(on_cleanup), hook.cast());
             drop(Rc::from_raw(hook));
         }
     }
 
-    /// Whether it was left to do.
+    /// Returns false if the runtime had ended before.
     fn run(&self) -> bool {
         let Some(Parts { runtime, state }) = self.left.take() else {
             return false;
@@ -76,9 +77,9 @@ impl Shutdown {
     }
 }
 
-/// The environment ends.
+/// Called by Node when the environment ends.
 unsafe extern "C" fn on_cleanup(shutdown: *mut c_void) {
-    // SAFETY: the hook was added with a count of the shutdown, and runs once.
+    // SAFETY: the hook was added with a reference to the `Shutdown`, and runs once.
     let shutdown = unsafe { Rc::from_raw(shutdown.cast::<Shutdown>()) };
     shutdown.run();
 }

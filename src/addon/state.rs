@@ -1,4 +1,4 @@
-//! What the JavaScript thread knows: connections by key, and the batch that is being drained.
+//! What only the JavaScript thread uses: connections by key, and the batch of events that JavaScript handles.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -8,30 +8,30 @@ use crate::server::Runtime;
 use crate::server::connection::Connection;
 use crate::server::events::{Event, EventBatch};
 
-/// Used on the JavaScript thread only.
+/// Used on the JavaScript thread only, so it needs no lock.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) runtime: Arc<Runtime>,
-    /// Index is the key. The table needs no lock: only this thread uses it.
+    /// The index is the key.
     connections: Vec<Option<Arc<Connection>>>,
     batch: EventBatch,
-    /// Events of the batch that have been drained.
+    /// The number of events of the batch that `drain` has passed to JavaScript.
     drained: usize,
-    /// Whole requests behind events in the table which JavaScript is handling, by row in ascending order.
+    /// The whole requests of events in the table that JavaScript handles, with their rows in ascending order.
     requests: Vec<(u32, Vec<u8>)>,
-    /// Keys of connections that were opened in it.
+    /// The keys of connections that opened with events of this table.
     opened: Vec<u32>,
-    /// Keys of connections that ended in the table which JavaScript is handling.
+    /// The keys of connections that ended with events of this table.
     ended: Vec<u32>,
-    /// JavaScript handles a single event and has not written yet.
+    /// The table has one event, and JavaScript has not written since.
     pub(super) handles_one: bool,
-    /// Buffer for the strings that JavaScript writes.
+    /// A buffer for strings that JavaScript writes.
     pub(super) units: Vec<u16>,
-    /// None before the first taken websocket, and where it cannot be.
+    /// `None` before the first taken websocket, and if libuv's functions are missing.
     pub(super) uv_poll: Option<UvPoll>,
 }
 
-/// A longer string than this does not leave its buffer behind.
+/// UTF-16 units that the buffer `units` keeps. It grows beyond this for one batch at most.
 const KEEP_UNITS: usize = 64 << 10;
 
 impl State {
@@ -50,7 +50,7 @@ impl State {
         }
     }
 
-    /// The connection of this key, if it is open as far as JavaScript has been told.
+    /// The connection with this key. `None` if JavaScript has been told that it ended.
     pub(super) fn connection(&self, key: u32) -> Option<&Arc<Connection>> {
         self.connections.get(key as usize)?.as_ref()
     }
@@ -66,33 +66,32 @@ impl State {
     }
 
     pub(super) fn remove(&mut self, key: u32) {
-        let place = self.connections.get_mut(key as usize);
-        if let Some(connection) = place.and_then(Option::take) {
-            // The event that says so may stand before this one in the table, where JavaScript finds it
-            // when the key is gone. What the application would say to the client is over anyhow.
+        let connection = self.connections.get_mut(key as usize);
+        if let Some(connection) = connection.and_then(Option::take) {
+            // A `ClientClose` event may be in the same table. When JavaScript handles it, the key is unknown here.
             connection.finish_client_close();
         }
         self.ended.push(key);
     }
 
-    /// Keeps the request behind the event of this row as long as the table.
+    /// Keeps the whole request of the event in a row while JavaScript handles the table.
     pub(super) fn keep_request(&mut self, row: u32, request: Option<Vec<u8>>) {
         self.requests.extend(request.map(|request| (row, request)));
     }
 
-    /// JavaScript is about to be told of this connection.
+    /// JavaScript gets the `Open` event of this connection with the table.
     pub(super) fn opened(&mut self, key: u32) {
         self.opened.push(key);
     }
 
-    /// The request behind the event in this row.
+    /// The whole request of the event in a row.
     pub(super) fn request(&self, row: u32) -> Option<&[u8]> {
         let index = self.requests.binary_search_by_key(&row, |(row, _)| *row);
         Some(&self.requests[index.ok()?].1)
     }
 
-    /// JavaScript has handled all that it was given: keys that ended with it are free. Not sooner, or a
-    /// listener could write to an old connection and reach a new one.
+    /// JavaScript has handled the whole table, so the keys of ended connections are free. If they were free earlier, a
+    /// listener that writes to an ended connection could reach a new one.
     pub(super) fn handled(&mut self) {
         self.requests.clear();
         for key in self.opened.drain(..) {
@@ -105,7 +104,7 @@ impl State {
         }
     }
 
-    /// Lets go of everything, at the end of the environment.
+    /// Drops connections and events, because the runtime ends.
     pub(super) fn clear(&mut self) {
         self.uv_poll = None;
         self.connections.clear();
@@ -118,7 +117,7 @@ impl State {
         &self.batch
     }
 
-    /// Fetches the next batch if the last one is used up.
+    /// Fetches the next batch if all events of the last one have been passed on.
     pub(super) fn refill(&mut self) {
         if self.drained == self.batch.events.len() {
             self.drained = 0;
@@ -127,17 +126,17 @@ impl State {
         }
     }
 
-    /// The next event of this batch, and its place. A message stays there until the batch is used up, for
-    /// JavaScript to ask for.
+    /// The next event of this batch, and its index. Messages stay in the batch, because JavaScript fetches them by their
+    /// index.
     pub(super) fn next_event(&mut self) -> Option<(usize, Event)> {
-        let place = self.drained;
-        let event = self.batch.events.get_mut(place)?;
+        let index = self.drained;
+        let event = self.batch.events.get_mut(index)?;
         self.drained += 1;
         let event = match event {
             Event::Message(message) => Event::Message(*message),
-            // What is left behind holds nothing.
+            // Any event that holds nothing.
             other => std::mem::replace(other, Event::Drain(0)),
         };
-        Some((place, event))
+        Some((index, event))
     }
 }

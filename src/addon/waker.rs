@@ -1,7 +1,7 @@
-//! Calls the JavaScript thread when events wait: one threadsafe function without arguments.
+//! Wakes the JavaScript thread when events wait, by one threadsafe function without arguments.
 #![allow(
     unsafe_code,
-    reason = "napi-rs's own threadsafe function allocates for every call"
+    reason = "a threadsafe function of napi-rs allocates memory for each call"
 )]
 
 use std::ffi::c_void;
@@ -14,22 +14,22 @@ use napi::sys;
 use crate::lock;
 use crate::server::events::Waker;
 
-/// A threadsafe function of Node, which is there only while something may wake JavaScript: tools that look for open
-/// handles count it as one.
+/// A threadsafe function of Node. It exists only while something may wake JavaScript, because tools that look for open
+/// handles report it.
 #[derive(Debug, Default)]
 pub(super) struct JsWaker {
-    // A std Mutex: held during the call, which does not block.
+    // A std Mutex: held while the function is called, which does not block.
     function: Mutex<Option<ThreadsafeFunction>>,
 }
 
 #[derive(Debug)]
 struct ThreadsafeFunction(sys::napi_threadsafe_function);
 
-// SAFETY: a napi_threadsafe_function may be called from any thread; Node owns and locks what is behind it.
+// SAFETY: a napi_threadsafe_function may be called from any thread. Node owns it and locks it.
 unsafe impl Send for ThreadsafeFunction {}
 
 impl JsWaker {
-    /// From now on `wake` calls `listener`. By itself that does not keep the process alive.
+    /// From now on, `wake` calls `listener`. That alone does not keep the process alive: see [`JsWaker::keep_alive`].
     pub(super) fn start(
         self: &Arc<Self>,
         env: &Env,
@@ -38,10 +38,9 @@ impl JsWaker {
         let mut name = ptr::null_mut();
         let mut function = ptr::null_mut();
         self.stop(env);
-        // SAFETY: `env` and `listener` are valid during this call from JavaScript; the name is a literal
-        // of the given length; no finalizer, context or data is passed. The hook runs before Node frees
-        // the function, because it is added after it; it owns a count of `self`, which `forget` or
-        // `stop` gives back.
+        // SAFETY: `env` and `listener` are valid during this call from JavaScript. The name has the given length. No
+        // finalizer, context or data is passed. The cleanup hook is added after the function was created, so it runs
+        // before Node frees the function. It owns a reference to `self`, which `forget` or `stop` drops.
         unsafe {
             check_status!(sys::napi_create_string_utf8(
                 env.raw(),
@@ -70,13 +69,13 @@ impl JsWaker {
         Ok(())
     }
 
-    /// Wakes no more, and gives the function back.
+    /// Releases the function. From now on, `wake` does nothing.
     pub(super) fn stop(self: &Arc<Self>, env: &Env) {
         let Some(ThreadsafeFunction(function)) = lock(&self.function).take() else {
             return;
         };
-        // SAFETY: called on the thread of `env`, before its end: the hook has not run, or there would be no
-        // function. The count was the hook's. Nobody else has the function by now.
+        // SAFETY: called on the thread of `env`, before its end. The hook has not run, because it takes the function. The
+        // reference that is dropped was the hook's. No other thread has the function, because it was taken.
         unsafe {
             let hook = Arc::as_ptr(self).cast_mut();
             sys::napi_remove_env_cleanup_hook(env.raw(), Some(forget), hook.cast());
@@ -88,13 +87,13 @@ impl JsWaker {
         }
     }
 
-    /// Whether the process stays alive while JavaScript may still be woken.
+    /// Sets whether the function keeps the process alive.
     pub(super) fn keep_alive(&self, env: &Env, alive: bool) {
         let Some(ThreadsafeFunction(function)) = &*lock(&self.function) else {
             return;
         };
-        // SAFETY: called on the thread of `env`, before its end, with the function made above. These fail
-        // only when it is closing, which nobody waits for.
+        // SAFETY: called on the thread of `env`, before its end, with a function that `start` has created. These calls
+        // fail only while it closes.
         unsafe {
             if alive {
                 sys::napi_ref_threadsafe_function(env.raw(), *function);
@@ -110,8 +109,8 @@ impl Waker for Arc<JsWaker> {
         let Some(ThreadsafeFunction(function)) = &*lock(&self.function) else {
             return;
         };
-        // SAFETY: the function is there until it is taken out of its place, which waits for the lock. An
-        // error can only be "closing", after which nobody listens.
+        // SAFETY: the function exists until it is taken out of `self.function`, which needs the lock. The only error is
+        // that it closes, and then JavaScript need not be woken.
         let _ = unsafe {
             sys::napi_call_threadsafe_function(
                 *function,
@@ -122,28 +121,28 @@ impl Waker for Arc<JsWaker> {
     }
 }
 
-/// The environment ends, and Node frees the function.
+/// Called by Node when the environment ends, before it frees the function.
 unsafe extern "C" fn forget(waker: *mut c_void) {
-    // SAFETY: the hook was added with a count of the waker, and runs once.
+    // SAFETY: the hook was added with a reference to the waker, and runs once.
     let waker = unsafe { Arc::from_raw(waker.cast::<JsWaker>()) };
     lock(&waker.function).take();
 }
 
-/// Runs on the JavaScript thread, once for each `wake`.
+/// Called by Node on the JavaScript thread, once for each `wake`.
 unsafe extern "C" fn call(
     env: sys::napi_env,
     listener: sys::napi_value,
     _context: *mut c_void,
     _data: *mut c_void,
 ) {
-    // Node passes null while the environment is being torn down.
+    // Node passes null while the environment ends.
     if env.is_null() || listener.is_null() {
         return;
     }
     let mut undefined = ptr::null_mut();
     let mut result = ptr::null_mut();
-    // SAFETY: Node calls this with a valid environment and the listener given at creation. The listener
-    // (lib/engine.js) does not throw; were it to, Node reports the pending exception.
+    // SAFETY: Node calls this with a valid environment, and with the listener that was given to `start`. The listener
+    // (`Engine.drain` in `lib/engine.js`) does not throw. If it did, Node would report the exception.
     unsafe {
         sys::napi_get_undefined(env, &raw mut undefined);
         sys::napi_call_function(env, undefined, listener, 0, ptr::null(), &raw mut result);

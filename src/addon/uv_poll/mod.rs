@@ -1,4 +1,4 @@
-//! Who reads from websockets: the I/O threads, or the JavaScript thread while few of them are busy.
+//! Which threads read from taken websockets: the I/O threads, or the JavaScript thread while few websockets are busy.
 
 #[cfg(not(takeover))]
 mod none;

@@ -1,4 +1,4 @@
-//! Where sockets cannot be taken from Node there is nothing to watch.
+//! For platforms where sockets cannot be taken from Node: there is nothing to poll.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -9,7 +9,7 @@ use napi::bindgen_prelude::*;
 use crate::addon::state::State;
 use crate::server::io::Io;
 
-/// Never made here.
+/// Has no values.
 #[derive(Debug)]
 pub(in crate::addon) enum UvPoll {}
 

@@ -1,104 +1,104 @@
-//! Who should read: the JavaScript thread while few connections are busy, else the I/O threads. No clock:
-//! time is an argument.
+//! Decides which threads should read: the JavaScript thread while few connections are busy, or else the I/O threads. It has
+//! no clock: time is an argument.
 
 use std::time::Instant;
 
 use crate::server::socket::PollCount;
 
-/// Judges the turns of the thread that reads, and says when the other should.
+/// Judges what one thread reads, and decides when the other should read.
 #[derive(Debug)]
 pub(super) struct ReadPolicy {
-    /// How many times in a row there was so much to do, or so little, that the other should read.
+    /// How many times in a row there was so much to read, or so little, that the other should read.
     streak: u32,
-    /// When the last turn with much to do ended, if the last turn was one.
-    last_poll: Option<Instant>,
-    /// Turns since the JavaScript thread reads.
-    turns: u32,
-    /// Calm batches in a row after which it reads again.
-    calm_batches: u32,
+    /// The end of the last poll, if that was a large one.
+    last_large_poll: Option<Instant>,
+    /// The number of polls since the JavaScript thread reads.
+    polls: u32,
+    /// After this many small batches in a row, the JavaScript thread reads again.
+    small_batches: u32,
 }
 
-/// A turn with more sockets or bytes than this is a busy one, if turns take at least this part of the
-/// thread's time: where the application takes the rest, it would win little by giving them away.
-const BUSY_SOCKETS: usize = 4;
-const BUSY_BYTES: usize = 32 << 10;
+/// A poll with more sockets or bytes than this is a large one.
+const LARGE_SOCKETS: usize = 4;
+const LARGE_BYTES: usize = 32 << 10;
+/// A large poll is a busy one if polls take at least one part in this many of the thread's time. If the application takes
+/// the rest, it gains little from I/O threads that read.
 const BUSY_PART: u32 = 10;
-/// After so many busy turns in a row the I/O threads read.
-const BUSY_TURNS: u32 = 8;
-/// After so many batches in a row of no more than [`CALM_EVENTS`] the JavaScript thread reads again.
-const CALM_BATCHES: u32 = 256;
-const CALM_EVENTS: usize = 2;
-/// That was too early if it gives the reading away within so many turns. It then waits four times as long,
-/// up to this: several I/O threads bring so little at a time that each looks calm.
-const EARLY_TURNS: u32 = 1024;
-const MOST_CALM_BATCHES: u32 = CALM_BATCHES << 10;
+/// After this many busy polls in a row, the I/O threads read.
+const BUSY_POLLS: u32 = 8;
+/// After this many batches in a row of at most [`SMALL_EVENTS`], the JavaScript thread reads again.
+const SMALL_BATCHES: u32 = 256;
+const SMALL_EVENTS: usize = 2;
+/// If the JavaScript thread reads for fewer polls than this, it has begun too early. It then waits for four times as many
+/// small batches, up to [`MOST_SMALL_BATCHES`]: several I/O threads bring few events at a time, so each batch is small.
+const EARLY_POLLS: u32 = 1024;
+const MOST_SMALL_BATCHES: u32 = SMALL_BATCHES << 10;
 
 impl ReadPolicy {
     pub(super) fn new() -> Self {
         Self {
             streak: 0,
-            last_poll: None,
-            turns: 0,
-            calm_batches: CALM_BATCHES,
+            last_large_poll: None,
+            polls: 0,
+            small_batches: SMALL_BATCHES,
         }
     }
 
-    /// Whether [`ReadPolicy::handle_poll`] wants to know when the next turn begins.
+    /// Whether [`ReadPolicy::handle_poll`] needs the time when the next poll begins.
     pub(super) fn wants_start(&self) -> bool {
-        self.last_poll.is_some()
+        self.last_large_poll.is_some()
     }
 
-    /// The JavaScript thread has read, from `start` until now; `now` is asked for where it counts. True
-    /// when the I/O threads should do so from now on.
+    /// The JavaScript thread has polled, from `start` until now. Returns whether the I/O threads should read from now on.
+    /// `now` is called only if the time matters.
     pub(super) fn handle_poll(
         &mut self,
-        turn: PollCount,
+        count: PollCount,
         start: Option<Instant>,
         now: impl FnOnce() -> Instant,
     ) -> bool {
-        self.turns = self.turns.saturating_add(1);
-        if turn.sockets <= BUSY_SOCKETS && turn.bytes <= BUSY_BYTES {
+        self.polls = self.polls.saturating_add(1);
+        if count.sockets <= LARGE_SOCKETS && count.bytes <= LARGE_BYTES {
             self.streak = 0;
-            self.last_poll = None;
+            self.last_large_poll = None;
             return false;
         }
         let now = now();
-        let is_busy = match (start, self.last_poll.replace(now)) {
+        let is_busy = match (start, self.last_large_poll.replace(now)) {
             (Some(start), Some(last)) => (now - start) * BUSY_PART >= now - last,
             _ => true,
         };
         self.streak = if is_busy { self.streak + 1 } else { 0 };
-        if self.streak < BUSY_TURNS {
+        if self.streak < BUSY_POLLS {
             return false;
         }
-        self.calm_batches = if self.turns < EARLY_TURNS {
-            (self.calm_batches * 4).min(MOST_CALM_BATCHES)
+        self.small_batches = if self.polls < EARLY_POLLS {
+            (self.small_batches * 4).min(MOST_SMALL_BATCHES)
         } else {
-            CALM_BATCHES
+            SMALL_BATCHES
         };
         self.change();
         true
     }
 
-    /// A batch of so many events has come from the I/O threads. True when the JavaScript thread should read
-    /// from now on.
+    /// The I/O threads have brought a batch of events. Returns whether the JavaScript thread should read from now on.
     pub(super) fn handle_batch(&mut self, events: usize) -> bool {
-        self.streak = if events > CALM_EVENTS {
+        self.streak = if events > SMALL_EVENTS {
             0
         } else {
             self.streak + 1
         };
-        let calm = self.streak >= self.calm_batches;
-        if calm {
+        let is_js_to_read = self.streak >= self.small_batches;
+        if is_js_to_read {
             self.change();
         }
-        calm
+        is_js_to_read
     }
 
     fn change(&mut self) {
         self.streak = 0;
-        self.last_poll = None;
-        self.turns = 0;
+        self.last_large_poll = None;
+        self.polls = 0;
     }
 }
 
@@ -109,21 +109,21 @@ mod tests {
     use super::*;
 
     const MANY: PollCount = PollCount {
-        sockets: BUSY_SOCKETS + 1,
+        sockets: LARGE_SOCKETS + 1,
         bytes: 0,
     };
     const FEW: PollCount = PollCount {
-        sockets: BUSY_SOCKETS,
-        bytes: BUSY_BYTES,
+        sockets: LARGE_SOCKETS,
+        bytes: LARGE_BYTES,
     };
 
-    /// A policy with a clock of its own.
-    struct Scene {
+    /// A policy with a simulated clock.
+    struct Simulation {
         policy: ReadPolicy,
         now: Instant,
     }
 
-    impl Scene {
+    impl Simulation {
         fn new() -> Self {
             Self {
                 policy: ReadPolicy::new(),
@@ -131,82 +131,83 @@ mod tests {
             }
         }
 
-        /// A turn of so many microseconds, after so many that the application took.
-        fn turn(&mut self, turn: PollCount, application: u64, reading: u64) -> bool {
+        /// A poll that takes `reading` microseconds, after `application` microseconds of the application. Returns whether
+        /// the I/O threads should read.
+        fn poll(&mut self, count: PollCount, application: u64, reading: u64) -> bool {
             self.now += Duration::from_micros(application);
             let start = self.policy.wants_start().then_some(self.now);
             self.now += Duration::from_micros(reading);
-            self.policy.handle_poll(turn, start, || self.now)
+            self.policy.handle_poll(count, start, || self.now)
         }
 
-        /// How many busy turns it takes until the reading is given away, if it ever is.
-        fn busy_turns(&mut self) -> Option<u32> {
-            (1..1000).find(|_| self.turn(MANY, 50, 50))
+        /// The number of busy polls until the I/O threads should read.
+        fn busy_polls(&mut self) -> Option<u32> {
+            (1..1000).find(|_| self.poll(MANY, 50, 50))
         }
 
-        /// How many calm batches it takes until the JavaScript thread reads again.
-        fn calm_batches(&mut self) -> u32 {
-            let calm = (1..=MOST_CALM_BATCHES).find(|_| self.policy.handle_batch(1));
-            calm.unwrap_or_default()
+        /// The number of small batches until the JavaScript thread should read.
+        fn small_batches(&mut self) -> u32 {
+            let batches = (1..=MOST_SMALL_BATCHES).find(|_| self.policy.handle_batch(1));
+            batches.unwrap_or_default()
         }
     }
 
     #[test]
-    fn many_busy_sockets_are_given_away() {
-        let mut scene = Scene::new();
-        assert_eq!(scene.busy_turns(), Some(BUSY_TURNS));
+    fn with_many_busy_sockets_the_io_threads_read() {
+        let mut simulation = Simulation::new();
+        assert_eq!(simulation.busy_polls(), Some(BUSY_POLLS));
     }
 
     #[test]
-    fn few_sockets_stay_and_interrupt_a_streak() {
-        let mut scene = Scene::new();
+    fn a_poll_with_few_sockets_interrupts_a_streak() {
+        let mut simulation = Simulation::new();
         for _ in 0..10 {
-            for _ in 1..BUSY_TURNS {
-                assert!(!scene.turn(MANY, 50, 50));
+            for _ in 1..BUSY_POLLS {
+                assert!(!simulation.poll(MANY, 50, 50));
             }
-            assert!(!scene.turn(FEW, 50, 50));
+            assert!(!simulation.poll(FEW, 50, 50));
         }
     }
 
     #[test]
-    fn many_bytes_are_busy_too() {
-        let mut scene = Scene::new();
-        let bytes = BUSY_BYTES + 1;
-        let turns = (1..1000).find(|_| scene.turn(PollCount { sockets: 1, bytes }, 50, 50));
-        assert_eq!(turns, Some(BUSY_TURNS));
+    fn with_many_bytes_the_io_threads_read() {
+        let mut simulation = Simulation::new();
+        let bytes = LARGE_BYTES + 1;
+        let polls = (1..1000).find(|_| simulation.poll(PollCount { sockets: 1, bytes }, 50, 50));
+        assert_eq!(polls, Some(BUSY_POLLS));
     }
 
     #[test]
-    fn reading_stays_where_the_application_takes_the_time() {
-        let mut scene = Scene::new();
+    fn the_javascript_thread_reads_if_the_application_takes_most_of_its_time() {
+        let mut simulation = Simulation::new();
         for _ in 0..1000 {
-            assert!(!scene.turn(MANY, 2000, 50));
+            assert!(!simulation.poll(MANY, 2000, 50));
         }
     }
 
     #[test]
-    fn calm_brings_the_reading_back() {
-        let mut scene = Scene::new();
-        for _ in 0..EARLY_TURNS {
-            scene.turn(FEW, 10, 10);
+    fn after_small_batches_the_javascript_thread_reads_again() {
+        let mut simulation = Simulation::new();
+        for _ in 0..EARLY_POLLS {
+            simulation.poll(FEW, 10, 10);
         }
-        assert_eq!(scene.busy_turns(), Some(BUSY_TURNS));
-        for _ in 1..CALM_BATCHES {
-            assert!(!scene.policy.handle_batch(CALM_EVENTS));
+        assert_eq!(simulation.busy_polls(), Some(BUSY_POLLS));
+        for _ in 1..SMALL_BATCHES {
+            assert!(!simulation.policy.handle_batch(SMALL_EVENTS));
         }
-        assert!(!scene.policy.handle_batch(CALM_EVENTS + 1));
-        assert_eq!(scene.calm_batches(), CALM_BATCHES);
+        assert!(!simulation.policy.handle_batch(SMALL_EVENTS + 1));
+        assert_eq!(simulation.small_batches(), SMALL_BATCHES);
     }
 
     #[test]
-    fn who_took_it_back_too_early_waits_longer() {
-        let mut scene = Scene::new();
+    fn a_thread_that_read_again_too_early_waits_longer() {
+        let mut simulation = Simulation::new();
         let mut waits = Vec::new();
         for _ in 0..8 {
-            scene.busy_turns();
-            waits.push(scene.calm_batches());
+            simulation.busy_polls();
+            waits.push(simulation.small_batches());
         }
-        assert_eq!(waits[..3], [4, 16, 64].map(|times| times * CALM_BATCHES));
-        assert_eq!(waits[7], MOST_CALM_BATCHES);
+        assert_eq!(waits[..3], [4, 16, 64].map(|times| times * SMALL_BATCHES));
+        assert_eq!(waits[7], MOST_SMALL_BATCHES);
     }
 }

@@ -1,8 +1,8 @@
-//! Lets the JavaScript thread take the turns of the reactors while few connections are busy: a message
-//! that it reads itself costs no change of threads. When it has more to do, the I/O threads read.
+//! Lets the JavaScript thread poll the reactors while few connections are busy: a message that it reads itself needs no
+//! thread switch. Otherwise the I/O threads poll them.
 //!
-//! A reactor is watched by a libuv poll handle. libuv's functions are those of the program that loaded
-//! the addon; where they are not found, the I/O threads always read.
+//! Each reactor has a libuv poll handle. libuv's functions are looked up in the program that has loaded the addon. If they
+//! are missing, the I/O threads always read.
 #![allow(unsafe_code, reason = "libuv and raw Node-API calls")]
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
@@ -22,20 +22,20 @@ use crate::addon::state::State;
 use crate::server::io::Io;
 use crate::server::socket::PollCount;
 
-/// The poll handles of one environment. JavaScript thread only.
+/// The poll handles of one environment. Used on the JavaScript thread only.
 #[derive(Debug)]
 pub(in crate::addon) struct UvPoll {
     handles: Vec<*mut PollHandle>,
     uv: &'static Uv,
-    /// Whether the JavaScript thread has the reactors.
-    has_turns: bool,
+    /// Whether the JavaScript thread polls the reactors.
+    is_polling: bool,
     policy: ReadPolicy,
 }
 
-/// What libuv's callback needs. Freed when its handle has been closed.
+/// A poll handle, and what its callback needs. Freed after libuv has closed the handle.
 struct PollHandle {
     env: sys::napi_env,
-    /// JavaScript's function that drains the events.
+    /// The JavaScript function that drains the events.
     listener: sys::napi_ref,
     state: Rc<RefCell<State>>,
     io: Arc<Io>,
@@ -62,14 +62,14 @@ struct Uv {
 type PollCallback = unsafe extern "C" fn(*mut c_void, c_int, c_int);
 type CloseCallback = unsafe extern "C" fn(*mut c_void);
 
-/// `UV_POLL` of `uv_handle_type`, and `UV_READABLE` of `uv_poll_event`: both part of libuv 1's ABI.
+/// `UV_POLL` of `uv_handle_type` and `UV_READABLE` of `uv_poll_event`. They belong to the ABI of libuv 1.
 const UV_POLL: c_int = 8;
 const UV_READABLE: c_int = 1;
-/// What malloc gives, and more than libuv's handles ask for.
+/// The alignment of memory from malloc, which is enough for libuv's handles.
 const ALIGN: usize = 16;
 
 impl Uv {
-    /// The functions; none where the program has no libuv.
+    /// The functions; `None` if the program has no libuv.
     fn get() -> Option<&'static Self> {
         static UV: OnceLock<Option<Uv>> = OnceLock::new();
         UV.get_or_init(Self::load).as_ref()
@@ -77,8 +77,8 @@ impl Uv {
 
     fn load() -> Option<Self> {
         let program = Library::this();
-        // SAFETY: the signatures are those of libuv 1, which keeps its ABI; the program and so its
-        // functions are there for as long as the addon is.
+        // SAFETY: the signatures are those of libuv 1, whose ABI is stable. The program, and so its functions, exist as long
+        // as the addon.
         unsafe {
             Some(Self {
                 handle_size: *program.get("uv_handle_size").ok()?,
@@ -95,7 +95,7 @@ impl Uv {
 }
 
 impl UvPoll {
-    /// Watches the reactors of all `ios`, and takes their turns to begin with. `None` where that cannot be.
+    /// Makes poll handles for the reactors of all I/O threads, and polls them from now on. `None` if that fails.
     pub(in crate::addon) fn start(
         env: &Env,
         listener: &Function<'_, (), ()>,
@@ -110,55 +110,56 @@ impl UvPoll {
         let mut this = Self {
             handles,
             uv,
-            has_turns: false,
+            is_polling: false,
             policy: ReadPolicy::new(),
         };
-        this.drive(true);
+        this.set_polling(true);
         Some(this)
     }
 
-    fn drive(&mut self, take: bool) {
-        self.has_turns = take;
+    /// Sets whether the JavaScript thread polls the reactors, or the I/O threads.
+    fn set_polling(&mut self, is_polling: bool) {
+        self.is_polling = is_polling;
         for &handle in &self.handles {
-            // SAFETY: freed only after its handle was closed, by `close` or when the environment ends.
+            // SAFETY: it is freed only after its handle has been closed, by `close` or at the end of the environment.
             unsafe {
                 let PollHandle { io, handle, .. } = &*handle;
-                if take {
+                if is_polling {
                     (self.uv.poll_start)(*handle, UV_READABLE, on_readable);
                 } else {
                     (self.uv.poll_stop)(*handle);
                 }
-                io.set_driven_by_js(take);
+                io.set_driven_by_js(is_polling);
             }
         }
     }
 
-    /// The I/O threads read again, and nothing is watched any more.
+    /// The I/O threads read again. Closes the handles.
     pub(in crate::addon) fn close(mut self) {
-        self.drive(false);
+        self.set_polling(false);
         for handle in self.handles {
-            // SAFETY: called on the thread of the environment, before its end, and once: `self` is gone.
+            // SAFETY: called on the thread of the environment, before its end, and once, because `self` is consumed.
             unsafe { PollHandle::close(handle) };
         }
     }
 
-    /// A batch of so many events has come from the I/O threads.
+    /// JavaScript has got a batch of events. It counts if the I/O threads read.
     pub(in crate::addon) fn batch(&mut self, events: usize) {
-        if !self.has_turns && self.policy.handle_batch(events) {
-            self.drive(true);
+        if !self.is_polling && self.policy.handle_batch(events) {
+            self.set_polling(true);
         }
     }
 
-    /// The JavaScript thread has taken a turn.
+    /// The JavaScript thread has polled.
     fn record(&mut self, count: PollCount, start: Option<Instant>) {
-        if self.has_turns && self.policy.handle_poll(count, start, Instant::now) {
-            self.drive(false);
+        if self.is_polling && self.policy.handle_poll(count, start, Instant::now) {
+            self.set_polling(false);
         }
     }
 }
 
 impl PollHandle {
-    /// A handle that is freed when it has been closed, at the latest when the environment ends.
+    /// Makes a handle. It is closed, and then freed, at the end of the environment at the latest.
     fn new(
         env: &Env,
         listener: &Function<'_, (), ()>,
@@ -166,8 +167,8 @@ impl PollHandle {
         io: &Arc<Io>,
         uv: &'static Uv,
     ) -> Option<*mut Self> {
-        // SAFETY: called on the thread of `env`, from JavaScript. `handle` is zeroed memory of the size
-        // that libuv asks for; it is freed here if libuv does not take it, else by `on_closed`.
+        // SAFETY: called on the thread of `env`, from JavaScript. `handle` is zeroed memory of the size that libuv needs. It
+        // is freed here if `uv_poll_init` fails, and by `on_closed` otherwise.
         unsafe {
             let mut event_loop = ptr::null_mut();
             let status = sys::napi_get_uv_event_loop(env.raw(), &raw mut event_loop);
@@ -183,7 +184,7 @@ impl PollHandle {
                 dealloc(handle.cast(), layout);
                 return None;
             }
-            // Sessions keep the process alive, not this.
+            // The handle does not keep the process alive; sessions do that by themselves.
             (uv.unref)(handle);
             let mut reference = ptr::null_mut();
             sys::napi_create_reference(env.raw(), listener.raw(), 1, &raw mut reference);
@@ -209,12 +210,12 @@ impl PollHandle {
         }
     }
 
-    /// Begins to close the handle; nothing of this is used after that.
+    /// Begins to close the handle. Its callback is not called after that.
     ///
     /// # Safety
-    /// On the thread of the environment, before or during its cleanup, once.
+    /// Must be called once, on the thread of the environment, before or during its cleanup.
     unsafe fn close(this: *mut Self) {
-        // SAFETY: the caller's promise; it is freed by `on_closed`, which libuv calls later.
+        // SAFETY: the caller's promise. `on_closed`, which libuv calls later, frees it.
         unsafe {
             let poll = &*this;
             poll.closing.set(true);
@@ -238,7 +239,7 @@ impl PollHandle {
             uv_poll.record(count, start);
         }
         if state.runtime.events.is_empty() {
-            // Pongs leave without JavaScript.
+            // Sends pongs, for which JavaScript is not called.
             return state.runtime.flush();
         }
         drop(state);
@@ -250,14 +251,13 @@ impl PollHandle {
         let mut listener = ptr::null_mut();
         let mut global = ptr::null_mut();
         let mut result = ptr::null_mut();
-        // SAFETY: called by libuv on the thread of `env`, outside of JavaScript, before the environment
-        // ends.
+        // SAFETY: called by libuv on the thread of `env`, outside of JavaScript, before the end of the environment.
         unsafe {
             sys::napi_open_handle_scope(self.env, &raw mut scope);
             sys::napi_get_reference_value(self.env, self.listener, &raw mut listener);
             sys::napi_get_global(self.env, &raw mut global);
-            // Unlike a plain call, this one runs what the listener has left for the next tick. That may
-            // throw, as what an application's listener threw is rethrown there.
+            // Unlike `napi_call_function`, this also runs the next ticks. One of them may throw the exception of an
+            // application's listener again.
             let status = sys::napi_make_callback(
                 self.env,
                 ptr::null_mut(),
@@ -277,19 +277,19 @@ impl PollHandle {
     }
 }
 
-/// The reactor has something to do.
+/// Called by libuv when the descriptor of a reactor is readable.
 unsafe extern "C" fn on_readable(handle: *mut c_void, _status: c_int, _events: c_int) {
-    // A panic must not cross into libuv; it has been reported.
+    // A panic must not reach libuv. The panic hook has reported it.
     let _ = std::panic::catch_unwind(|| {
         let Some(uv) = Uv::get() else { return };
-        // SAFETY: the data of a handle is set before it is started, and freed after it was closed.
+        // SAFETY: the data of a handle is set before the handle is started, and freed after it has been closed.
         unsafe { &*(uv.handle_get_data)(handle).cast::<PollHandle>() }.poll_once();
     });
 }
 
-/// The environment ends.
+/// Called by Node when the environment ends.
 unsafe extern "C" fn on_cleanup(hook: sys::napi_async_cleanup_hook_handle, data: *mut c_void) {
-    // SAFETY: `data` is the `PollHandle` that the hook was added for; it is freed by `on_closed`.
+    // SAFETY: `data` is the `PollHandle` that the hook was added with. `on_closed` frees it.
     unsafe {
         let handle = data.cast::<PollHandle>();
         (*handle).cleanup.set(hook);
@@ -299,10 +299,11 @@ unsafe extern "C" fn on_cleanup(hook: sys::napi_async_cleanup_hook_handle, data:
     }
 }
 
+/// Called by libuv when a handle has been closed.
 unsafe extern "C" fn on_closed(handle: *mut c_void) {
     let Some(uv) = Uv::get() else { return };
-    // SAFETY: libuv no longer uses the handle; the box came from `Box::into_raw`, the memory from
-    // `alloc_zeroed` with this layout, and nobody calls again.
+    // SAFETY: called once, when libuv no longer uses the handle. The box came from `Box::into_raw`, and the memory from
+    // `alloc_zeroed` with this layout.
     unsafe {
         let poll = Box::from_raw((uv.handle_get_data)(handle).cast::<PollHandle>());
         dealloc(handle.cast(), poll.layout);
