@@ -122,6 +122,8 @@ impl State {
         if self.drained == self.batch.events.len() {
             self.drained = 0;
             self.runtime.events.drain(&mut self.batch);
+            // Otherwise the last string would keep its buffer.
+            self.units.clear();
             self.units.shrink_to(KEEP_UNITS);
         }
     }
@@ -138,5 +140,21 @@ impl State {
             other => std::mem::replace(other, Event::Drain(0)),
         };
         Some((index, event))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::testing::NoWaker;
+
+    #[test]
+    fn a_long_string_does_not_keep_its_buffer() {
+        let runtime = Runtime::start(1, 1, Box::new(NoWaker)).unwrap();
+        let mut state = State::new(runtime.clone());
+        state.units = vec![0; 10 * KEEP_UNITS];
+        state.refill();
+        assert!(state.units.capacity() <= KEEP_UNITS);
+        runtime.stop();
     }
 }
