@@ -8,6 +8,7 @@ use super::constants::Upgraded;
 use super::request_text::{RequestText, UPGRADE_HEADERS};
 use crate::ingress::upgrade::{Outcome, UpgradeRequest, upgrade};
 use crate::protocol::hixie::Challenge;
+use crate::server::upgrade::websocket_at;
 use crate::{catch_panic, may_panic};
 
 /// An upgrade request that a service claims.
@@ -79,6 +80,6 @@ impl NativeEngine {
     pub fn is_websocket(&self, service: u32, method: String, target: String) -> Result<bool> {
         let service = self.services.get(service)?;
         // After a panic, `upgrade` decides.
-        Ok(catch_panic(|| service.websocket_at(&method, &target).is_some()).unwrap_or(true))
+        Ok(catch_panic(|| websocket_at(service, &method, &target).is_some()).unwrap_or(true))
     }
 }

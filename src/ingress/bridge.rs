@@ -12,7 +12,7 @@ use crate::protocol::closing::Cause;
 use crate::server::Service;
 use crate::server::bodies::{Admission, BodyPlan};
 use crate::server::connection::{Attachment, Permit};
-use crate::server::dispatch::Plan;
+use crate::server::dispatch::{Plan, plan};
 use crate::server::events::RequestInfo;
 use crate::server::head::Head;
 use crate::server::reply::Reply;
@@ -68,7 +68,8 @@ impl Bridge {
     /// Answers a request, whose number in JavaScript is `id`.
     pub fn request(&mut self, service: &Arc<Service>, id: u32, head: &Head<'_>) -> Answer {
         may_panic("request");
-        match service.plan(
+        match plan(
+            service,
             head,
             || Destination::NodeBody(id, service.context.runtime.events.clone()),
             |transport, _| RequestInfo::Node { id, transport },

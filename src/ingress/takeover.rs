@@ -20,7 +20,7 @@ use super::http_conn::HttpConn;
 use super::http_conn_state::{End, Expired};
 use super::installation::Installation;
 use crate::server::Runtime;
-use crate::server::dispatch::Plan;
+use crate::server::dispatch::{Plan, plan};
 use crate::server::events::{Event, RequestInfo};
 use crate::server::head::Head;
 use crate::server::io::Io;
@@ -200,7 +200,7 @@ impl Driver {
             json: head.request_info(transport),
             whole: whole.then(|| head.whole()),
         };
-        let reply = match service.plan(&head, destination, request_info) {
+        let reply = match plan(&service, &head, destination, request_info) {
             Plan::Reply(reply) => {
                 self.http_conn.request_complete();
                 reply

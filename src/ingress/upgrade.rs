@@ -6,7 +6,7 @@ use crate::protocol::hixie::{Challenge, KEY_3};
 use crate::protocol::websocket_kind::WebsocketKind;
 use crate::server::Service;
 use crate::server::head::Head;
-use crate::server::upgrade::Upgrade;
+use crate::server::upgrade::{Upgrade, judge};
 use crate::server::websocket_reader::Accepted;
 
 /// An upgrade request, as JavaScript passes it.
@@ -50,7 +50,7 @@ pub fn upgrade(bridge: &mut Bridge, service: &Service, request: &UpgradeRequest<
             response: Vec::new(),
             challenge: Some(challenge),
         },
-        None => service.judge_upgrade(&request.head, request.secure),
+        None => judge(service, &request.head, request.secure),
     };
     let (kind, mut response, challenge) = match judged {
         Upgrade::Plain => return Outcome::Plain,

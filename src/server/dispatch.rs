@@ -32,164 +32,174 @@ pub enum Plan {
 /// `jsonp` callbacks may have so many characters.
 const JSONP_CALLBACK: usize = 32;
 
-impl Service {
-    /// Answers a request that the router claims. `destination` is asked for when the answer goes on in
-    /// time, `request_info` when it receives for a session: with its transport, and whether the whole request may be
-    /// asked for.
-    pub fn plan(
-        &self,
-        head: &Head<'_>,
-        destination: impl FnOnce() -> Destination,
-        request_info: impl Fn(Transport, bool) -> RequestInfo,
-    ) -> Plan {
-        let log = LogLine::new(&self.context, head);
-        let target = parse_target(head.target);
-        let query = target.query.as_deref();
-        let route = match self.router.resolve(head.method, &target.pathname) {
-            Resolved::Found(route) => route,
-            Resolved::MethodNotAllowed(allow) => {
-                return self.full(log, response::method_not_allowed(&allow));
-            }
-            Resolved::NotFound => return self.full(log, response::not_found(HeaderMap::new())),
-        };
-        let base_headers = self
-            .policy
-            .base_headers(&route, head.headers, SystemTime::now);
-        let (session, endpoint) = match route {
-            Route::Session { session, endpoint } => (session, endpoint),
-            Route::RawWebsocket if !self.context.options.allows(Transport::WebsocketRaw) => {
-                return self.full(log, response::not_found(HeaderMap::new()));
-            }
-            Route::ChunkingTest => {
-                return Plan::Reply(self.chunking_test(log, base_headers, destination()));
-            }
-            _ => return self.full(log, self.answer_alone(&route, base_headers, head)),
-        };
-        let (transport, callback) = match endpoint {
-            Endpoint::Xhr => (Transport::XhrPolling, Ok(None)),
-            Endpoint::XhrStreaming => (Transport::XhrStreaming, Ok(None)),
-            Endpoint::Eventsource => (Transport::Eventsource, Ok(None)),
-            Endpoint::Htmlfile => (Transport::Htmlfile, callback(query, None).map(Some)),
-            Endpoint::Jsonp => (
-                Transport::JsonpPolling,
-                callback(query, Some(JSONP_CALLBACK)).map(Some),
-            ),
-            Endpoint::XhrSend | Endpoint::JsonpSend => {
-                return Plan::Body(BodyPlan {
-                    jsonp: endpoint == Endpoint::JsonpSend,
-                    session: session.to_owned(),
-                    base_headers,
-                    content_type: head.text(&header::CONTENT_TYPE),
-                    log,
-                });
-            }
-            Endpoint::XhrOptions | Endpoint::XhrSendOptions | Endpoint::XhrStreamingOptions => {
-                return self.full(log, response::options(base_headers, false));
-            }
-            Endpoint::Websocket if self.context.options.allows(Transport::Websocket) => {
-                return self.full(
-                    log,
-                    response::bad_handshake(&HandshakeError::NotWebsocket, false),
-                );
-            }
-            Endpoint::Websocket | Endpoint::WebsocketDisabled => {
-                return self.full(log, response::not_found(base_headers));
-            }
-        };
-        if !self.context.options.allows(transport) {
-            return self.full(log, response::not_found(HeaderMap::new()));
+/// Answers a request that the router claims. `destination` is asked for when the answer goes on in
+/// time, `request_info` when it receives for a session: with its transport, and whether the whole request may be
+/// asked for.
+pub fn plan(
+    service: &Service,
+    head: &Head<'_>,
+    destination: impl FnOnce() -> Destination,
+    request_info: impl Fn(Transport, bool) -> RequestInfo,
+) -> Plan {
+    let log = LogLine::new(&service.context, head);
+    let target = parse_target(head.target);
+    let query = target.query.as_deref();
+    let route = match service.router.resolve(head.method, &target.pathname) {
+        Resolved::Found(route) => route,
+        Resolved::MethodNotAllowed(allow) => {
+            return full(service, log, response::method_not_allowed(&allow));
         }
-        let callback = match callback {
-            Ok(callback) => callback,
-            Err(refusal) => return self.full(log, refusal.response(base_headers)),
-        };
-        let wrapper = Wrapper::new(transport, callback);
-        let response = response::receiver_head(transport, base_headers, head.headers);
-        let send_buffer = SendBuffer::new(destination());
-        send_buffer.write(|out| wrapper.prelude(out));
-        let attachment = self.attach(session, &wrapper, &send_buffer, |whole| {
-            request_info(transport, whole)
-        });
-        log.write(
-            &self.context,
-            send_buffer.has_ended().then_some(StatusCode::OK),
-        );
-        Plan::Reply(Reply::Stream {
-            response,
-            send_buffer,
-            attachment,
-        })
-    }
-
-    fn full(&self, log: LogLine, response: Response<Bytes>) -> Plan {
-        log.write(&self.context, Some(response.status()));
-        Plan::Reply(Reply::Full(response))
-    }
-
-    /// Routes that need neither a session nor time.
-    fn answer_alone(
-        &self,
-        route: &Route<'_>,
-        base_headers: HeaderMap,
-        head: &Head<'_>,
-    ) -> Response<Bytes> {
-        match route {
-            Route::Welcome => response::welcome(base_headers),
-            Route::Iframe => self.policy.iframe(base_headers, head.headers),
-            Route::InfoOptions => response::options(base_headers, true),
-            Route::ChunkingTestOptions => response::options(base_headers, false),
-            Route::RawWebsocket => response::bad_handshake(&HandshakeError::NotWebsocket, false),
-            Route::Info => {
-                let base_url = head.base_url.or(self.context.options.base_url.as_deref());
-                self.policy.info(base_headers, entropy(), base_url)
-            }
-            Route::WebsocketDisabled | Route::ChunkingTest | Route::Session { .. } => {
-                response::not_found(base_headers)
-            }
+        Resolved::NotFound => return full(service, log, response::not_found(HeaderMap::new())),
+    };
+    let base_headers = service
+        .policy
+        .base_headers(&route, head.headers, SystemTime::now);
+    let (session, endpoint) = match route {
+        Route::Session { session, endpoint } => (session, endpoint),
+        Route::RawWebsocket if !service.context.options.allows(Transport::WebsocketRaw) => {
+            return full(service, log, response::not_found(HeaderMap::new()));
         }
+        Route::ChunkingTest => {
+            return Plan::Reply(chunking_test(service, log, base_headers, destination()));
+        }
+        _ => {
+            return full(
+                service,
+                log,
+                answer_alone(service, &route, base_headers, head),
+            );
+        }
+    };
+    let (transport, callback) = match endpoint {
+        Endpoint::Xhr => (Transport::XhrPolling, Ok(None)),
+        Endpoint::XhrStreaming => (Transport::XhrStreaming, Ok(None)),
+        Endpoint::Eventsource => (Transport::Eventsource, Ok(None)),
+        Endpoint::Htmlfile => (Transport::Htmlfile, callback(query, None).map(Some)),
+        Endpoint::Jsonp => (
+            Transport::JsonpPolling,
+            callback(query, Some(JSONP_CALLBACK)).map(Some),
+        ),
+        Endpoint::XhrSend | Endpoint::JsonpSend => {
+            return Plan::Body(BodyPlan {
+                jsonp: endpoint == Endpoint::JsonpSend,
+                session: session.to_owned(),
+                base_headers,
+                content_type: head.text(&header::CONTENT_TYPE),
+                log,
+            });
+        }
+        Endpoint::XhrOptions | Endpoint::XhrSendOptions | Endpoint::XhrStreamingOptions => {
+            return full(service, log, response::options(base_headers, false));
+        }
+        Endpoint::Websocket if service.context.options.allows(Transport::Websocket) => {
+            return full(
+                service,
+                log,
+                response::bad_handshake(&HandshakeError::NotWebsocket, false),
+            );
+        }
+        Endpoint::Websocket | Endpoint::WebsocketDisabled => {
+            return full(service, log, response::not_found(base_headers));
+        }
+    };
+    if !service.context.options.allows(transport) {
+        return full(service, log, response::not_found(HeaderMap::new()));
     }
+    let callback = match callback {
+        Ok(callback) => callback,
+        Err(refusal) => return full(service, log, refusal.response(base_headers)),
+    };
+    let wrapper = Wrapper::new(transport, callback);
+    let response = response::receiver_head(transport, base_headers, head.headers);
+    let send_buffer = SendBuffer::new(destination());
+    send_buffer.write(|out| wrapper.prelude(out));
+    let attachment = attach(service, session, &wrapper, &send_buffer, |whole| {
+        request_info(transport, whole)
+    });
+    log.write(
+        &service.context,
+        send_buffer.has_ended().then_some(StatusCode::OK),
+    );
+    Plan::Reply(Reply::Stream {
+        response,
+        send_buffer,
+        attachment,
+    })
+}
 
-    /// Makes a response the receiver of a session, which is created if it is not there.
-    fn attach(
-        &self,
-        session: &str,
-        wrapper: &Wrapper,
-        send_buffer: &Arc<SendBuffer>,
-        request_info: impl Fn(bool) -> RequestInfo,
-    ) -> Option<Attachment> {
-        loop {
-            let connection = self.registry.get_or_insert(session, &self.context);
-            // A session that ended between the look-up and this is no longer in the registry.
-            if let Some(attachment) =
-                connection.attach_response(wrapper, send_buffer, &request_info)
-            {
-                return attachment;
-            }
+fn full(service: &Service, log: LogLine, response: Response<Bytes>) -> Plan {
+    log.write(&service.context, Some(response.status()));
+    Plan::Reply(Reply::Full(response))
+}
+
+/// Routes that need neither a session nor time.
+fn answer_alone(
+    service: &Service,
+    route: &Route<'_>,
+    base_headers: HeaderMap,
+    head: &Head<'_>,
+) -> Response<Bytes> {
+    match route {
+        Route::Welcome => response::welcome(base_headers),
+        Route::Iframe => service.policy.iframe(base_headers, head.headers),
+        Route::InfoOptions => response::options(base_headers, true),
+        Route::ChunkingTestOptions => response::options(base_headers, false),
+        Route::RawWebsocket => response::bad_handshake(&HandshakeError::NotWebsocket, false),
+        Route::Info => {
+            let base_url = head
+                .base_url
+                .or(service.context.options.base_url.as_deref());
+            service.policy.info(base_headers, entropy(), base_url)
+        }
+        Route::WebsocketDisabled | Route::ChunkingTest | Route::Session { .. } => {
+            response::not_found(base_headers)
         }
     }
+}
 
-    fn chunking_test(
-        &self,
-        log: LogLine,
-        base_headers: HeaderMap,
-        destination: Destination,
-    ) -> Reply {
-        log.write(&self.context, None);
-        let send_buffer = SendBuffer::new(destination);
-        let chunks = send_buffer.clone();
-        self.context.runtime.next_io().handle().spawn(async move {
+/// Makes a response the receiver of a session, which is created if it is not there.
+fn attach(
+    service: &Service,
+    session: &str,
+    wrapper: &Wrapper,
+    send_buffer: &Arc<SendBuffer>,
+    request_info: impl Fn(bool) -> RequestInfo,
+) -> Option<Attachment> {
+    loop {
+        let connection = service.registry.get_or_insert(session, &service.context);
+        // A session that ended between the look-up and this is no longer in the registry.
+        if let Some(attachment) = connection.attach_response(wrapper, send_buffer, &request_info) {
+            return attachment;
+        }
+    }
+}
+
+fn chunking_test(
+    service: &Service,
+    log: LogLine,
+    base_headers: HeaderMap,
+    destination: Destination,
+) -> Reply {
+    log.write(&service.context, None);
+    let send_buffer = SendBuffer::new(destination);
+    let chunks = send_buffer.clone();
+    service
+        .context
+        .runtime
+        .next_io()
+        .handle()
+        .spawn(async move {
             for (delay, chunk) in response::CHUNKS {
                 tokio::time::sleep(Duration::from_millis(delay)).await;
                 chunks.write(|out| out.extend_from_slice(chunk));
             }
             chunks.end();
         });
-        let response = response::chunking_test_head(base_headers);
-        Reply::Stream {
-            response,
-            send_buffer,
-            attachment: None,
-        }
+    let response = response::chunking_test_head(base_headers);
+    Reply::Stream {
+        response,
+        send_buffer,
+        attachment: None,
     }
 }
 

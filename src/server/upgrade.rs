@@ -32,93 +32,94 @@ pub enum Upgrade {
     },
 }
 
-impl Service {
-    /// The kind of the websocket at a target, if the service has one there. The handshake may be one of Hixie-76.
-    pub fn websocket_at(&self, method: &str, target: &str) -> Option<WebsocketKind> {
-        let kind = match self.router.resolve(method, &parse_target(target).pathname) {
-            Resolved::Found(Route::RawWebsocket) => WebsocketKind::Raw,
-            Resolved::Found(Route::Session {
-                endpoint: Endpoint::Websocket,
-                ..
-            }) => WebsocketKind::Sockjs,
-            _ => return None,
-        };
-        let is_served = self.context.options.allows(kind.transport());
-        is_served.then_some(kind)
-    }
+/// The kind of the websocket at a target, if the service has one there. The handshake may be one of Hixie-76.
+pub fn websocket_at(service: &Service, method: &str, target: &str) -> Option<WebsocketKind> {
+    let kind = match service
+        .router
+        .resolve(method, &parse_target(target).pathname)
+    {
+        Resolved::Found(Route::RawWebsocket) => WebsocketKind::Raw,
+        Resolved::Found(Route::Session {
+            endpoint: Endpoint::Websocket,
+            ..
+        }) => WebsocketKind::Sockjs,
+        _ => return None,
+    };
+    let is_served = service.context.options.allows(kind.transport());
+    is_served.then_some(kind)
+}
 
-    /// Judges an upgrade request that the router claims. `secure` says that its socket is encrypted.
-    pub fn judge_upgrade(&self, head: &Head<'_>, secure: bool) -> Upgrade {
-        let text = |name: HeaderName| head.text(&name);
-        let (connection, upgrade) = (text(header::CONNECTION), text(header::UPGRADE));
-        let version = text(header::SEC_WEBSOCKET_VERSION);
-        let key = text(header::SEC_WEBSOCKET_KEY);
-        let extensions = text(header::SEC_WEBSOCKET_EXTENSIONS);
-        let handshake = Handshake {
-            connection: connection.as_deref(),
-            upgrade: upgrade.as_deref(),
-            version: version.as_deref(),
-            key: key.as_deref(),
-            extensions: extensions.as_deref(),
-        };
-        let Some(kind) = self.websocket_at(head.method, head.target) else {
-            return Upgrade::Plain;
-        };
-        let log = LogLine::new(&self.context, head);
-        let judged = if !handshake.is_websocket() {
-            Err(HandshakeError::NotWebsocket)
-        } else if kind == WebsocketKind::Raw && !matches!(handshake.version, Some("8" | "13")) {
-            Err(HandshakeError::RawVersion)
-        } else {
-            self.accept(head, &handshake, kind, secure)
-        };
-        match judged {
-            Ok(accept) => {
-                log.write(&self.context, None);
-                accept
-            }
-            Err(error) => {
-                let response = response::bad_handshake(&error, true);
-                log.write(&self.context, Some(response.status()));
-                Upgrade::Refuse(serialize(&response))
-            }
+/// Judges an upgrade request that the router claims. `secure` says that its socket is encrypted.
+pub fn judge(service: &Service, head: &Head<'_>, secure: bool) -> Upgrade {
+    let text = |name: HeaderName| head.text(&name);
+    let (connection, upgrade) = (text(header::CONNECTION), text(header::UPGRADE));
+    let version = text(header::SEC_WEBSOCKET_VERSION);
+    let key = text(header::SEC_WEBSOCKET_KEY);
+    let extensions = text(header::SEC_WEBSOCKET_EXTENSIONS);
+    let handshake = Handshake {
+        connection: connection.as_deref(),
+        upgrade: upgrade.as_deref(),
+        version: version.as_deref(),
+        key: key.as_deref(),
+        extensions: extensions.as_deref(),
+    };
+    let Some(kind) = websocket_at(service, head.method, head.target) else {
+        return Upgrade::Plain;
+    };
+    let log = LogLine::new(&service.context, head);
+    let judged = if !handshake.is_websocket() {
+        Err(HandshakeError::NotWebsocket)
+    } else if kind == WebsocketKind::Raw && !matches!(handshake.version, Some("8" | "13")) {
+        Err(HandshakeError::RawVersion)
+    } else {
+        accept(service, head, &handshake, kind, secure)
+    };
+    match judged {
+        Ok(accept) => {
+            log.write(&service.context, None);
+            accept
+        }
+        Err(error) => {
+            let response = response::bad_handshake(&error, true);
+            log.write(&service.context, Some(response.status()));
+            Upgrade::Refuse(serialize(&response))
         }
     }
+}
 
-    /// Answers a handshake in the protocol that it is one of.
-    fn accept(
-        &self,
-        head: &Head<'_>,
-        handshake: &Handshake<'_>,
-        kind: WebsocketKind,
-        secure: bool,
-    ) -> Result<Upgrade, HandshakeError> {
-        let extra = &self.context.options.handshake_headers;
-        let is_given = |value: Option<&str>| value.is_some_and(|value| !value.is_empty());
-        if !is_given(handshake.version) && !is_given(handshake.key) {
-            let text = |name| head.text(&HeaderName::from_static(name));
-            let (key_1, key_2) = (text("sec-websocket-key1"), text("sec-websocket-key2"));
-            let origin = head.text(&header::ORIGIN);
-            let handshake = hixie::Handshake {
-                key_1: key_1.as_deref(),
-                key_2: key_2.as_deref(),
-                origin: origin.as_deref(),
-            };
-            if handshake.is_hixie_76() {
-                let (response, challenge) = handshake.answer(&head.location(secure), extra)?;
-                return Ok(Upgrade::Accept {
-                    kind: WebsocketKind::Hixie76,
-                    response,
-                    challenge: Some(challenge),
-                });
-            }
+/// Answers a handshake in the protocol that it is one of.
+fn accept(
+    service: &Service,
+    head: &Head<'_>,
+    handshake: &Handshake<'_>,
+    kind: WebsocketKind,
+    secure: bool,
+) -> Result<Upgrade, HandshakeError> {
+    let extra = &service.context.options.handshake_headers;
+    let is_given = |value: Option<&str>| value.is_some_and(|value| !value.is_empty());
+    if !is_given(handshake.version) && !is_given(handshake.key) {
+        let text = |name| head.text(&HeaderName::from_static(name));
+        let (key_1, key_2) = (text("sec-websocket-key1"), text("sec-websocket-key2"));
+        let origin = head.text(&header::ORIGIN);
+        let handshake = hixie::Handshake {
+            key_1: key_1.as_deref(),
+            key_2: key_2.as_deref(),
+            origin: origin.as_deref(),
+        };
+        if handshake.is_hixie_76() {
+            let (response, challenge) = handshake.answer(&head.location(secure), extra)?;
+            return Ok(Upgrade::Accept {
+                kind: WebsocketKind::Hixie76,
+                response,
+                challenge: Some(challenge),
+            });
         }
-        Ok(Upgrade::Accept {
-            kind,
-            response: handshake.answer(extra)?,
-            challenge: None,
-        })
     }
+    Ok(Upgrade::Accept {
+        kind,
+        response: handshake.answer(extra)?,
+        challenge: None,
+    })
 }
 
 /// A whole response as it goes over the wire before the connection closes.

@@ -9,7 +9,7 @@ use http::HeaderMap;
 use super::Connection;
 use crate::protocol::closing::Cause;
 use crate::server::Runtime;
-use crate::server::dispatch::Plan;
+use crate::server::dispatch::{Plan, plan};
 use crate::server::events::{Event, EventBatch, RequestInfo};
 use crate::server::head::Head;
 use crate::server::reply::Reply;
@@ -34,7 +34,7 @@ fn receives(service: &Arc<Service>, near: &UnixStream) -> Reply {
         whole: whole.then(|| head.whole()),
     };
     let destination = || Destination::Body(socket, runtime.next_io());
-    match service.plan(&head, destination, request_info) {
+    match plan(service, &head, destination, request_info) {
         Plan::Reply(reply) => reply,
         Plan::Body(_) => panic!("a stream has no body"),
     }
