@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sockjs_rs::protocol::session::{
     Attach, Delays, Detach, Event, Send, Session, State, TOO_SLOW_FRAME, Transmit,
 };
-use sockjs_rs::protocol::transport::Transport;
+use sockjs_rs::protocol::transport::{End, Transport};
 
 use super::input::Input;
 
@@ -42,6 +42,13 @@ struct Scene {
     /// The close frame that every receiver gets after the session closes.
     close_frame: Option<Vec<u8>>,
     state: State,
+}
+
+/// Whether a receiver of this transport is done after one frame.
+fn polls(transport: Transport) -> bool {
+    transport
+        .http()
+        .is_some_and(|http| http.end == End::FirstFrame)
 }
 
 /// See the module.
@@ -139,7 +146,7 @@ impl Scene {
             Send::Direct => {
                 self.sent.push(number);
                 let receiver = self.session.receiver().expect("a receiver is attached");
-                if receiver.limit(1 << 20) == Some(1) {
+                if polls(receiver) {
                     self.session.detach(self.now, Detach::Done);
                 }
             }
@@ -166,8 +173,7 @@ impl Scene {
             assert_ne!(self.closed, 1, "{transmit:?} after the end");
             frames += 1;
             assert!(frames < 9, "the frames never end");
-            let ends =
-                matches!(transmit, Transmit::Close(_)) || transport.limit(1 << 20) == Some(1);
+            let ends = matches!(transmit, Transmit::Close(_)) || polls(transport);
             self.transmitted(transmit, transport);
             if ends {
                 self.session.detach(self.now, Detach::Done);

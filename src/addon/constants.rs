@@ -152,10 +152,8 @@ pub struct Names {
 /// Returns the names.
 #[napi]
 pub fn names() -> Names {
-    let mut transports = Transport::ALL;
-    transports.sort_by_key(|transport| *transport as u32);
     Names {
-        transports: transports.map(Transport::protocol).to_vec(),
+        transports: Transport::ALL.map(Transport::protocol).to_vec(),
         severities: Severity::ALL.map(Severity::name).to_vec(),
         request_headers: texts(&REQUEST_HEADERS),
         upgrade_headers: texts(&UPGRADE_HEADERS),

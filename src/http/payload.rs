@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::query;
 use super::response::Refusal;
 use crate::protocol::json::{Messages, decode_array};
+use crate::protocol::transport::Sender;
 
 /// The payload of a `jsonp_send`.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,10 +16,13 @@ pub enum JsonpPayload<'a> {
     Strings(Vec<String>),
 }
 
-/// Whether `xhr_send` (`jsonp_send` if `jsonp`) accepts this content type. The caller logs others, as 0.3.24 does.
-pub fn is_known_content_type(content_type: Option<&str>, jsonp: bool) -> bool {
-    let form = ["application/x-www-form-urlencoded", "text/plain"];
-    accepted_content_type(content_type, if jsonp { &form } else { XHR_TYPES })
+/// Whether the sender accepts this content type. The caller logs others, as 0.3.24 does.
+pub fn is_known_content_type(content_type: Option<&str>, sender: Sender) -> bool {
+    let accepted = match sender {
+        Sender::Xhr => XHR_TYPES,
+        Sender::Jsonp => &["application/x-www-form-urlencoded", "text/plain"],
+    };
+    accepted_content_type(content_type, accepted)
 }
 
 /// The JSON text of an `xhr_send` body. `content_type` is compared exactly, without its parameters:

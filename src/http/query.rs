@@ -24,9 +24,8 @@ pub fn get(query: &str, key: &str) -> Option<Vec<String>> {
 
 /// The name of the callback in a request for jsonp or htmlfile: the parameter `c`, or else `callback`. It is ASCII.
 ///
-/// `max_length` is in characters: 32 for jsonp; 0.3.24 has no limit for htmlfile. As in 0.3.24, an empty name is
-/// accepted, and a repeated parameter is not.
-pub fn callback(query: Option<&str>, max_length: Option<usize>) -> Result<String, Refusal> {
+/// `max_length` is in characters. As in 0.3.24, an empty name is accepted, and a repeated parameter is not.
+pub fn callback(query: Option<&str>, max_length: usize) -> Result<String, Refusal> {
     let find = |key| query.and_then(|query| get(query, key));
     let mut values = find("c")
         .or_else(|| find("callback"))
@@ -36,7 +35,7 @@ pub fn callback(query: Option<&str>, max_length: Option<usize>) -> Result<String
             if callback
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
-                && max_length.is_none_or(|max| callback.len() <= max) =>
+                && callback.len() <= max_length =>
         {
             Ok(callback)
         }
@@ -95,25 +94,25 @@ mod tests {
     #[test]
     fn a_callback_is_a_dotted_name() {
         assert_eq!(
-            callback(Some("callback=x&c=a.b_c-1"), Some(32)),
+            callback(Some("callback=x&c=a.b_c-1"), 32),
             Ok("a.b_c-1".into())
         );
-        assert_eq!(callback(Some("callback=x"), None), Ok("x".into()));
-        assert_eq!(callback(Some("c="), Some(32)), Ok(String::new()));
-        assert_eq!(callback(Some("d=x"), None), Err(Refusal::CallbackRequired));
-        assert_eq!(callback(None, None), Err(Refusal::CallbackRequired));
+        assert_eq!(callback(Some("callback=x"), usize::MAX), Ok("x".into()));
+        assert_eq!(callback(Some("c="), 32), Ok(String::new()));
+        assert_eq!(
+            callback(Some("d=x"), usize::MAX),
+            Err(Refusal::CallbackRequired)
+        );
+        assert_eq!(callback(None, usize::MAX), Err(Refusal::CallbackRequired));
         for query in ["c=a%3B", "c=a&c=b", "c=é"] {
             assert_eq!(
-                callback(Some(query), None),
+                callback(Some(query), usize::MAX),
                 Err(Refusal::InvalidCallback),
                 "{query}"
             );
         }
         let long = format!("c={}", "x".repeat(33));
-        assert_eq!(
-            callback(Some(&long), Some(32)),
-            Err(Refusal::InvalidCallback)
-        );
-        assert!(callback(Some(&long), None).is_ok());
+        assert_eq!(callback(Some(&long), 32), Err(Refusal::InvalidCallback));
+        assert!(callback(Some(&long), usize::MAX).is_ok());
     }
 }

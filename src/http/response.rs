@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use super::headers::{CACHE_SECONDS, allow_origin, request_header, set};
 use crate::protocol::handshake::HandshakeError;
 use crate::protocol::json::PayloadError;
-use crate::protocol::transport::Transport;
+use crate::protocol::transport::{Cors, HttpTransport, Sender};
 
 /// Why a request to an existing route gets a 500, with a short text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,16 +148,18 @@ pub fn error(
     respond(status, base_headers, Bytes::from_static(message.as_bytes()))
 }
 
-/// The answer to an `xhr_send` whose messages have been delivered.
-pub fn xhr_sent(mut base_headers: HeaderMap) -> Response<Bytes> {
-    base_headers.insert(CONTENT_TYPE, HeaderValue::from_static(TEXT));
-    respond(StatusCode::NO_CONTENT, base_headers, Bytes::new())
-}
-
-/// The answer to a `jsonp_send` whose messages have been delivered.
-pub fn jsonp_sent(mut base_headers: HeaderMap) -> Response<Bytes> {
-    base_headers.insert(CONTENT_LENGTH, 2.into());
-    plain(StatusCode::OK, "ok", base_headers)
+/// The answer to a sending request whose messages have been delivered.
+pub fn sent(sender: Sender, mut base_headers: HeaderMap) -> Response<Bytes> {
+    match sender {
+        Sender::Xhr => {
+            base_headers.insert(CONTENT_TYPE, HeaderValue::from_static(TEXT));
+            respond(StatusCode::NO_CONTENT, base_headers, Bytes::new())
+        }
+        Sender::Jsonp => {
+            base_headers.insert(CONTENT_LENGTH, 2.into());
+            plain(StatusCode::OK, "ok", base_headers)
+        }
+    }
 }
 
 /// The answer to `OPTIONS`; `/info` allows GET, all other routes POST.
@@ -177,35 +179,30 @@ pub fn options(mut base_headers: HeaderMap, info: bool) -> Response<Bytes> {
 
 /// The head of the response to a receiving request. The wrapper's prelude and frames follow.
 pub fn receiver_head(
-    transport: Transport,
+    http: &HttpTransport,
     mut headers: HeaderMap,
     request: &HeaderMap,
 ) -> Response<()> {
-    let content_type = match transport {
-        Transport::Eventsource => {
-            // 0.3.24: here, unlike on xhr routes, `Origin: null` counts as absent, and `disable_cors` has no effect.
-            let origin =
-                request_header(request, &header::ORIGIN).filter(|origin| **origin != *b"null");
-            allow_origin(&mut headers, origin.as_deref(), request);
-            "text/event-stream"
-        }
-        Transport::Htmlfile => "text/html; charset=UTF-8",
-        Transport::JsonpPolling => {
-            headers.insert(
-                header::X_CONTENT_TYPE_OPTIONS,
-                HeaderValue::from_static("nosniff"),
-            );
-            SCRIPT
-        }
-        _ => SCRIPT,
-    };
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if http.cors == Cors::Always {
+        let origin = request_header(request, &header::ORIGIN).filter(|origin| **origin != *b"null");
+        allow_origin(&mut headers, origin.as_deref(), request);
+    }
+    if http.nosniff {
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
+    }
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(http.content_type));
     respond(StatusCode::OK, headers, ())
 }
 
 /// The head of the answer to `/chunking_test`. The [`CHUNKS`] follow.
 pub fn chunking_test_head(mut base_headers: HeaderMap) -> Response<()> {
-    base_headers.insert(CONTENT_TYPE, HeaderValue::from_static(SCRIPT));
+    base_headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/javascript; charset=UTF-8"),
+    );
     respond(StatusCode::OK, base_headers, ())
 }
 
@@ -240,7 +237,6 @@ pub(super) fn respond<B>(status: StatusCode, headers: HeaderMap, body: B) -> Res
 }
 
 const TEXT: &str = "text/plain; charset=UTF-8";
-const SCRIPT: &str = "application/javascript; charset=UTF-8";
 
 #[cfg(test)]
 #[path = "response_tests.rs"]

@@ -11,7 +11,7 @@ use md5::{Digest, Md5};
 use super::cookie;
 use super::headers::{CACHE_SECONDS, allow_origin, request_header, set};
 use super::response::respond;
-use super::route::{Endpoint, Route};
+use super::route::Route;
 
 /// The options on which responses depend. JavaScript has checked them.
 #[derive(Clone, Debug, Default)]
@@ -184,21 +184,11 @@ impl BaseHeaders {
             Route::Iframe | Route::WebsocketDisabled => (false, false, Caching::Year),
             Route::Info => (false, true, Caching::Never),
             Route::ChunkingTest => (false, true, Caching::Unspecified),
-            Route::InfoOptions | Route::ChunkingTestOptions => (true, true, Caching::Year),
-            Route::Session { endpoint, .. } => match endpoint {
-                Endpoint::Websocket => (false, false, Caching::Unspecified),
-                Endpoint::WebsocketDisabled => (false, false, Caching::Year),
-                Endpoint::XhrOptions | Endpoint::XhrSendOptions | Endpoint::XhrStreamingOptions => {
-                    (true, true, Caching::Year)
-                }
-                Endpoint::Xhr | Endpoint::XhrSend | Endpoint::XhrStreaming => {
-                    (true, true, Caching::Never)
-                }
-                Endpoint::Eventsource
-                | Endpoint::Htmlfile
-                | Endpoint::Jsonp
-                | Endpoint::JsonpSend => (true, false, Caching::Never),
-            },
+            Route::InfoOptions | Route::PostOptions => (true, true, Caching::Year),
+            Route::Session { endpoint, .. } if endpoint.is_websocket() => {
+                (false, false, Caching::Unspecified)
+            }
+            Route::Session { endpoint, .. } => (true, endpoint.has_preflight(), Caching::Never),
         };
         Self {
             cookie,

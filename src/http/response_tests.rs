@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 use http::HeaderName;
 
 use super::super::response_policy::{Options, ResponsePolicy};
-use super::super::route::{Endpoint, Route};
+use super::super::route::Route;
 use super::*;
+use crate::protocol::transport::{Endpoint, Transport};
 
 const NO_CACHE: &str =
     "cache-control: no-store, no-cache, no-transform, must-revalidate, max-age=0";
@@ -63,6 +64,10 @@ fn session(endpoint: Endpoint) -> HeaderMap {
     })
 }
 
+fn eventsource() -> &'static HttpTransport {
+    Transport::Eventsource.http().unwrap()
+}
+
 #[track_caller]
 fn assert_headers<B>(response: &Response<B>, status: u16, groups: &[&[&str]]) {
     let mut expected: Vec<String> = groups.concat().into_iter().map(String::from).collect();
@@ -78,10 +83,10 @@ fn assert_headers<B>(response: &Response<B>, status: u16, groups: &[&[&str]]) {
 
 #[test]
 fn errors_keep_the_base_headers() {
-    let refused = Refusal::PayloadExpected.response(session(Endpoint::XhrSend));
+    let refused = Refusal::PayloadExpected.response(session(Endpoint::Send(Sender::Xhr)));
     assert_headers(&refused, 500, &[&[COOKIE, NO_CACHE], &CORS]);
     assert_eq!(refused.body(), "Payload expected.");
-    let missing = not_found(session(Endpoint::XhrSend));
+    let missing = not_found(session(Endpoint::Send(Sender::Xhr)));
     assert_headers(
         &missing,
         404,
@@ -91,12 +96,12 @@ fn errors_keep_the_base_headers() {
         ],
     );
     assert_headers(
-        &Refusal::BrokenJson.response(session(Endpoint::JsonpSend)),
+        &Refusal::BrokenJson.response(session(Endpoint::Send(Sender::Jsonp))),
         500,
         &[&[COOKIE, NO_CACHE]],
     );
     assert_headers(
-        &Refusal::CallbackRequired.response(session(Endpoint::Htmlfile)),
+        &Refusal::CallbackRequired.response(session(Endpoint::Receive(Transport::Htmlfile))),
         500,
         &[&[COOKIE, NO_CACHE]],
     );
@@ -110,19 +115,15 @@ fn errors_keep_the_base_headers() {
 
 #[test]
 fn each_receiving_transport_has_the_headers_of_0_3_24() {
-    let head = |transport, endpoint| receiver_head(transport, session(endpoint), &browser());
+    let head = |transport: Transport| {
+        let headers = session(Endpoint::Receive(transport));
+        receiver_head(transport.http().unwrap(), headers, &browser())
+    };
     let script = "content-type: application/javascript; charset=UTF-8";
-    for (transport, endpoint) in [
-        (Transport::XhrPolling, Endpoint::Xhr),
-        (Transport::XhrStreaming, Endpoint::XhrStreaming),
-    ] {
-        assert_headers(
-            &head(transport, endpoint),
-            200,
-            &[&[COOKIE, NO_CACHE, script], &CORS],
-        );
+    for transport in [Transport::XhrPolling, Transport::XhrStreaming] {
+        assert_headers(&head(transport), 200, &[&[COOKIE, NO_CACHE, script], &CORS]);
     }
-    let eventsource = head(Transport::Eventsource, Endpoint::Eventsource);
+    let eventsource = head(Transport::Eventsource);
     assert_headers(
         &eventsource,
         200,
@@ -131,13 +132,13 @@ fn each_receiving_transport_has_the_headers_of_0_3_24() {
             &CORS,
         ],
     );
-    let htmlfile = head(Transport::Htmlfile, Endpoint::Htmlfile);
+    let htmlfile = head(Transport::Htmlfile);
     assert_headers(
         &htmlfile,
         200,
         &[&[COOKIE, NO_CACHE, "content-type: text/html; charset=UTF-8"]],
     );
-    let jsonp = head(Transport::JsonpPolling, Endpoint::Jsonp);
+    let jsonp = head(Transport::JsonpPolling);
     assert_headers(
         &jsonp,
         200,
@@ -149,7 +150,7 @@ fn each_receiving_transport_has_the_headers_of_0_3_24() {
 fn only_eventsource_treats_a_null_origin_as_absent() {
     let null = request(&[("origin", "null")]);
     let origin = |headers: &HeaderMap| headers[header::ACCESS_CONTROL_ALLOW_ORIGIN].clone();
-    let eventsource = receiver_head(Transport::Eventsource, HeaderMap::new(), &null);
+    let eventsource = receiver_head(eventsource(), HeaderMap::new(), &null);
     assert_eq!(origin(eventsource.headers()), "*");
     assert!(
         !eventsource
@@ -171,7 +172,7 @@ fn disable_cors_does_not_change_eventsource() {
         policy.base_headers(&Route::ChunkingTest, &browser(), || SystemTime::UNIX_EPOCH),
         HeaderMap::new()
     );
-    let eventsource = receiver_head(Transport::Eventsource, HeaderMap::new(), &browser());
+    let eventsource = receiver_head(eventsource(), HeaderMap::new(), &browser());
     assert_headers(
         &eventsource,
         200,
@@ -181,22 +182,22 @@ fn disable_cors_does_not_change_eventsource() {
 
 #[test]
 fn sends_get_a_204_or_an_ok() {
-    let sent = xhr_sent(session(Endpoint::XhrSend));
+    let xhr = sent(Sender::Xhr, session(Endpoint::Send(Sender::Xhr)));
     assert_headers(
-        &sent,
+        &xhr,
         204,
         &[
             &[COOKIE, NO_CACHE, "content-type: text/plain; charset=UTF-8"],
             &CORS,
         ],
     );
-    let ok = jsonp_sent(session(Endpoint::JsonpSend));
+    let jsonp = sent(Sender::Jsonp, session(Endpoint::Send(Sender::Jsonp)));
     let text = [
         "content-length: 2",
         "content-type: text/plain; charset=UTF-8",
     ];
-    assert_headers(&ok, 200, &[&[COOKIE, NO_CACHE], &text]);
-    assert_eq!(ok.body(), "ok");
+    assert_headers(&jsonp, 200, &[&[COOKIE, NO_CACHE], &text]);
+    assert_eq!(jsonp.body(), "ok");
 }
 
 #[test]
@@ -209,7 +210,7 @@ fn answers_to_options_have_the_cookie() {
         204,
         &[&[COOKIE, CACHE, EXPIRES, max_age, methods], &CORS],
     );
-    let xhr = options(session(Endpoint::XhrOptions), false);
+    let xhr = options(base_headers(&Route::PostOptions), false);
     let methods = "access-control-allow-methods: OPTIONS, POST";
     assert_headers(
         &xhr,

@@ -4,6 +4,7 @@ use fancy_regex::{Regex, RegexBuilder};
 
 pub use super::pattern::PrefixError;
 use super::pattern::{self, DOT};
+use crate::protocol::transport::{Endpoint, Transport};
 
 /// Finds the route of a request under one prefix.
 #[derive(Debug)]
@@ -28,34 +29,19 @@ pub enum Route<'p> {
     Welcome,
     Iframe,
     Info,
+    /// `OPTIONS` of `/info`.
     InfoOptions,
     ChunkingTest,
-    ChunkingTestOptions,
     RawWebsocket,
-    /// `/websocket` with the option `websocket: false`: a 404 that may be cached.
+    /// The path of a websocket, with the option `websocket: false`: a 404 that may be cached.
     WebsocketDisabled,
-    /// The `<server>` part of the path is for load balancers and is ignored.
+    /// `/<server>/<session>/…`. The `<server>` part is for load balancers and is ignored.
     Session {
         session: &'p str,
         endpoint: Endpoint,
     },
-}
-
-/// The last part of `/<server>/<session>/…`, with the method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Endpoint {
-    Websocket,
-    WebsocketDisabled,
-    Xhr,
-    XhrOptions,
-    XhrSend,
-    XhrSendOptions,
-    XhrStreaming,
-    XhrStreamingOptions,
-    Eventsource,
-    Htmlfile,
-    Jsonp,
-    JsonpSend,
+    /// `OPTIONS` of a path whose other method is `POST`.
+    PostOptions,
 }
 
 impl Router {
@@ -114,10 +100,10 @@ impl Router {
     ) -> Resolved<'p> {
         let mut allowed = Vec::new();
         for (path, session) in hits {
-            for &(row_method, handler) in path.rows() {
+            for (row_method, route) in path.routes(session) {
                 // 0.3.24 accepts a method that contains the route's method.
                 if method.contains(row_method) {
-                    return Resolved::Found(self.route(path, handler, session));
+                    return Resolved::Found(self.enabled(route));
                 }
                 allowed.push(row_method);
             }
@@ -129,30 +115,15 @@ impl Router {
         }
     }
 
-    fn route<'p>(&self, path: Path, handler: Handler, session: &'p str) -> Route<'p> {
-        let endpoint = match (path, handler) {
-            (Path::Welcome, _) => return Route::Welcome,
-            (Path::Iframe, _) => return Route::Iframe,
-            (Path::Info, Handler::Main) => return Route::Info,
-            (Path::Info, Handler::Options) => return Route::InfoOptions,
-            (Path::ChunkingTest, Handler::Main) => return Route::ChunkingTest,
-            (Path::ChunkingTest, Handler::Options) => return Route::ChunkingTestOptions,
-            (Path::RawWebsocket, _) if self.websocket_enabled => return Route::RawWebsocket,
-            (Path::RawWebsocket, _) => return Route::WebsocketDisabled,
-            (Path::Jsonp, _) => Endpoint::Jsonp,
-            (Path::JsonpSend, _) => Endpoint::JsonpSend,
-            (Path::Xhr, Handler::Main) => Endpoint::Xhr,
-            (Path::Xhr, Handler::Options) => Endpoint::XhrOptions,
-            (Path::XhrSend, Handler::Main) => Endpoint::XhrSend,
-            (Path::XhrSend, Handler::Options) => Endpoint::XhrSendOptions,
-            (Path::XhrStreaming, Handler::Main) => Endpoint::XhrStreaming,
-            (Path::XhrStreaming, Handler::Options) => Endpoint::XhrStreamingOptions,
-            (Path::Eventsource, _) => Endpoint::Eventsource,
-            (Path::Htmlfile, _) => Endpoint::Htmlfile,
-            (Path::Websocket, _) if self.websocket_enabled => Endpoint::Websocket,
-            (Path::Websocket, _) => Endpoint::WebsocketDisabled,
-        };
-        Route::Session { session, endpoint }
+    fn enabled<'p>(&self, route: Route<'p>) -> Route<'p> {
+        match route {
+            Route::RawWebsocket
+            | Route::Session {
+                endpoint: Endpoint::Receive(Transport::Websocket),
+                ..
+            } if !self.websocket_enabled => Route::WebsocketDisabled,
+            route => route,
+        }
     }
 }
 
@@ -164,90 +135,62 @@ enum Path {
     Info,
     ChunkingTest,
     RawWebsocket,
-    Jsonp,
-    JsonpSend,
-    Xhr,
-    XhrSend,
-    XhrStreaming,
-    Eventsource,
-    Htmlfile,
-    Websocket,
-}
-
-#[derive(Clone, Copy)]
-enum Handler {
-    Main,
-    Options,
+    Session(Endpoint),
 }
 
 impl Path {
-    /// In the order in which 0.3.24 tries them.
-    const ALL: [Self; 13] = [
-        Self::Welcome,
-        Self::Iframe,
-        Self::Info,
-        Self::ChunkingTest,
-        Self::RawWebsocket,
-        Self::Jsonp,
-        Self::JsonpSend,
-        Self::Xhr,
-        Self::XhrSend,
-        Self::XhrStreaming,
-        Self::Eventsource,
-        Self::Htmlfile,
-        Self::Websocket,
-    ];
+    /// All of them, in the order in which 0.3.24 tries them.
+    fn all() -> impl Iterator<Item = Self> {
+        [
+            Self::Welcome,
+            Self::Iframe,
+            Self::Info,
+            Self::ChunkingTest,
+            Self::RawWebsocket,
+        ]
+        .into_iter()
+        .chain(Endpoint::ALL.map(Self::Session))
+    }
 
-    fn rows(self) -> &'static [(&'static str, Handler)] {
-        match self {
-            Self::Info => &[("OPTIONS", Handler::Options), ("GET", Handler::Main)],
-            Self::ChunkingTest => &[("OPTIONS", Handler::Options), ("POST", Handler::Main)],
-            Self::Xhr | Self::XhrSend | Self::XhrStreaming => {
-                &[("POST", Handler::Main), ("OPTIONS", Handler::Options)]
+    /// Its methods in the order of 0.3.24, each with its route.
+    fn routes(self, session: &str) -> impl Iterator<Item = (&'static str, Route<'_>)> {
+        let (first, second) = match self {
+            Self::Welcome => (("GET", Route::Welcome), None),
+            Self::Iframe => (("GET", Route::Iframe), None),
+            Self::Info => (("OPTIONS", Route::InfoOptions), Some(("GET", Route::Info))),
+            Self::ChunkingTest => (
+                ("OPTIONS", Route::PostOptions),
+                Some(("POST", Route::ChunkingTest)),
+            ),
+            Self::RawWebsocket => (("GET", Route::RawWebsocket), None),
+            Self::Session(endpoint) => {
+                let preflight = ("OPTIONS", Route::PostOptions);
+                (
+                    (endpoint.method(), Route::Session { session, endpoint }),
+                    endpoint.has_preflight().then_some(preflight),
+                )
             }
-            Self::JsonpSend => &[("POST", Handler::Main)],
-            Self::Welcome
-            | Self::Iframe
-            | Self::RawWebsocket
-            | Self::Jsonp
-            | Self::Eventsource
-            | Self::Htmlfile
-            | Self::Websocket => &[("GET", Handler::Main)],
-        }
+        };
+        std::iter::once(first).chain(second)
     }
 
     /// The path below a session whose last part is `name`.
     fn of_session(name: &str) -> Option<Self> {
-        Some(match name {
-            "jsonp" => Self::Jsonp,
-            "jsonp_send" => Self::JsonpSend,
-            "xhr" => Self::Xhr,
-            "xhr_send" => Self::XhrSend,
-            "xhr_streaming" => Self::XhrStreaming,
-            "eventsource" => Self::Eventsource,
-            "htmlfile" => Self::Htmlfile,
-            "websocket" => Self::Websocket,
-            _ => return None,
-        })
+        Endpoint::ALL
+            .into_iter()
+            .find(|endpoint| endpoint.path() == name)
+            .map(Self::Session)
     }
 
     /// The expression that follows the prefix, and whether its last group is the session.
     fn source(self) -> (String, bool) {
-        let session = |name: &str| (format!("/([^/.]+)/([^/.]+)/{name}"), true);
         match self {
             Self::Welcome => (String::new(), false),
             Self::Iframe => (format!("/iframe[-0-9.a-z_]*{DOT}html"), false),
             Self::Info => ("/info".into(), false),
             Self::ChunkingTest => ("/chunking_test".into(), false),
             Self::RawWebsocket => ("/websocket".into(), false),
-            Self::Jsonp => session("jsonp"),
-            Self::JsonpSend => session("jsonp_send"),
-            Self::Xhr => session("xhr"),
-            Self::XhrSend => session("xhr_send"),
-            Self::XhrStreaming => session("xhr_streaming"),
-            Self::Eventsource => session("eventsource"),
-            Self::Htmlfile => session("htmlfile"),
-            Self::Websocket => session("websocket"),
+            Self::Session(endpoint) => (format!("/([^/.]+)/([^/.]+)/{}", endpoint.path()), true),
         }
     }
 }
@@ -280,7 +223,7 @@ impl Patterns {
         };
         Ok(Self {
             claims: compile(&format!("(?:/{DOT}+|/?)"))?,
-            paths: Path::ALL.into_iter().map(path).collect::<Result<_, _>>()?,
+            paths: Path::all().map(path).collect::<Result<_, _>>()?,
         })
     }
 

@@ -11,11 +11,12 @@ use crate::http::payload::{
 };
 use crate::http::response::{self, Refusal};
 use crate::protocol::json::Messages;
+use crate::protocol::transport::Sender;
 
 /// An `xhr_send` or `jsonp_send` request whose body is awaited.
 #[derive(Debug)]
 pub struct BodyPlan {
-    pub(super) jsonp: bool,
+    pub(super) sender: Sender,
     pub(super) session: String,
     pub(super) base_headers: HeaderMap,
     pub(super) content_type: Option<String>,
@@ -72,7 +73,7 @@ impl BodyPlan {
             None => Err(Failure::TooLarge),
             Some(body) => {
                 let content_type = self.content_type.as_deref();
-                deliver(service, self.jsonp, &self.session, content_type, body)
+                deliver(service, self.sender, &self.session, content_type, body)
             }
         };
         self.reply(service, &delivered)
@@ -80,14 +81,13 @@ impl BodyPlan {
 
     fn reply(self, service: &Service, delivered: &Result<(), Failure>) -> Reply {
         let Self {
-            jsonp,
+            sender,
             base_headers,
             log,
             ..
         } = self;
         let response = match delivered {
-            Ok(()) if jsonp => response::jsonp_sent(base_headers),
-            Ok(()) => response::xhr_sent(base_headers),
+            Ok(()) => response::sent(sender, base_headers),
             Err(Failure::Refused(refusal)) => refusal.response(base_headers),
             Err(Failure::NoSession) => response::not_found(base_headers),
             Err(Failure::TooManyWaiting) => response::too_many_waiting(base_headers),
@@ -119,21 +119,20 @@ impl From<Refusal> for Failure {
 /// Delivers the messages of a body. As in 0.3.24, the body is checked (500) before the session is looked up (404).
 fn deliver(
     service: &Service,
-    jsonp: bool,
+    sender: Sender,
     session: &str,
     content_type: Option<&str>,
     body: &[u8],
 ) -> Result<(), Failure> {
-    if !is_known_content_type(content_type, jsonp) {
+    if !is_known_content_type(content_type, sender) {
         let name = content_type.unwrap_or_default();
         service.context.log(Severity::Error, || {
             format!("Unsupported content-type {name}")
         });
     }
-    let payload = if jsonp {
-        jsonp_send_payload(content_type, body)?
-    } else {
-        JsonpPayload::Json(xhr_send_payload(content_type, body)?)
+    let payload = match sender {
+        Sender::Xhr => JsonpPayload::Json(xhr_send_payload(content_type, body)?),
+        Sender::Jsonp => jsonp_send_payload(content_type, body)?,
     };
     if let Some(connection) = service.registry.get(session) {
         return Ok(connection.receive(|inbox| payload.deliver(inbox))?);

@@ -15,10 +15,10 @@ use super::send_buffer::{Destination, SendBuffer};
 use super::service::Service;
 use crate::http::query::callback;
 use crate::http::response;
-use crate::http::route::{Endpoint, Resolved, Route};
+use crate::http::route::{Resolved, Route};
 use crate::http::target::parse_target;
 use crate::protocol::handshake::HandshakeError;
-use crate::protocol::transport::{Transport, Wrapper};
+use crate::protocol::transport::{Endpoint, Transport, Wrapper};
 
 /// What a request leads to.
 #[derive(Debug)]
@@ -28,9 +28,6 @@ pub enum Plan {
     /// Read the body, then call [`BodyPlan::finish`].
     Body(BodyPlan),
 }
-
-/// `jsonp` callbacks may have so many characters.
-const JSONP_CALLBACK: usize = 32;
 
 /// Answers a request that the router claims. `destination` is asked for when the answer goes on in
 /// time, `request_info` when it receives for a session: with its transport, and whether the whole request may be
@@ -63,54 +60,35 @@ pub fn plan(
             return Plan::Reply(chunking_test(service, log, base_headers, destination()));
         }
         _ => {
-            return full(
-                service,
-                log,
-                answer_alone(service, &route, base_headers, head),
-            );
+            let response = answer_alone(service, &route, base_headers, head);
+            return full(service, log, response);
         }
     };
-    let (transport, callback) = match endpoint {
-        Endpoint::Xhr => (Transport::XhrPolling, Ok(None)),
-        Endpoint::XhrStreaming => (Transport::XhrStreaming, Ok(None)),
-        Endpoint::Eventsource => (Transport::Eventsource, Ok(None)),
-        Endpoint::Htmlfile => (Transport::Htmlfile, callback(query, None).map(Some)),
-        Endpoint::Jsonp => (
-            Transport::JsonpPolling,
-            callback(query, Some(JSONP_CALLBACK)).map(Some),
-        ),
-        Endpoint::XhrSend | Endpoint::JsonpSend => {
+    let transport = match endpoint {
+        Endpoint::Receive(transport) => transport,
+        Endpoint::Send(sender) => {
             return Plan::Body(BodyPlan {
-                jsonp: endpoint == Endpoint::JsonpSend,
+                sender,
                 session: session.to_owned(),
                 base_headers,
                 content_type: head.text(&header::CONTENT_TYPE),
                 log,
             });
         }
-        Endpoint::XhrOptions | Endpoint::XhrSendOptions | Endpoint::XhrStreamingOptions => {
-            return full(service, log, response::options(base_headers, false));
-        }
-        Endpoint::Websocket if service.context.options.allows(Transport::Websocket) => {
-            return full(
-                service,
-                log,
-                response::bad_handshake(&HandshakeError::NotWebsocket, false),
-            );
-        }
-        Endpoint::Websocket | Endpoint::WebsocketDisabled => {
-            return full(service, log, response::not_found(base_headers));
-        }
     };
     if !service.context.options.allows(transport) {
         return full(service, log, response::not_found(HeaderMap::new()));
     }
+    let Some(http) = transport.http() else {
+        return full(service, log, not_websocket());
+    };
+    let callback = http.callback.map(|max| callback(query, max)).transpose();
     let callback = match callback {
-        Ok(callback) => callback,
+        Ok(callback) => callback.unwrap_or_default(),
         Err(refusal) => return full(service, log, refusal.response(base_headers)),
     };
-    let wrapper = Wrapper::new(transport, callback);
-    let response = response::receiver_head(transport, base_headers, head.headers);
+    let wrapper = Wrapper::new(http, callback);
+    let response = response::receiver_head(http, base_headers, head.headers);
     let send_buffer = SendBuffer::new(destination());
     send_buffer.write(|out| wrapper.prelude(out));
     let attachment = attach(service, session, &wrapper, &send_buffer, |whole| {
@@ -143,8 +121,8 @@ fn answer_alone(
         Route::Welcome => response::welcome(base_headers),
         Route::Iframe => service.policy.iframe(base_headers, head.headers),
         Route::InfoOptions => response::options(base_headers, true),
-        Route::ChunkingTestOptions => response::options(base_headers, false),
-        Route::RawWebsocket => response::bad_handshake(&HandshakeError::NotWebsocket, false),
+        Route::PostOptions => response::options(base_headers, false),
+        Route::RawWebsocket => not_websocket(),
         Route::Info => {
             let base_url = head
                 .base_url
@@ -201,6 +179,11 @@ fn chunking_test(
         send_buffer,
         attachment: None,
     }
+}
+
+/// The answer to a request without `Upgrade` for a websocket.
+fn not_websocket() -> Response<Bytes> {
+    response::bad_handshake(&HandshakeError::NotWebsocket, false)
 }
 
 /// A random number for `/info`, by which clients seed theirs.

@@ -7,8 +7,9 @@ use super::context::Context;
 use super::events::Event;
 use super::registry::Registry;
 use crate::http::response_policy::ResponsePolicy;
-use crate::http::route::{Endpoint, Resolved, Route, Router};
+use crate::http::route::{Resolved, Route, Router};
 use crate::http::target::parse_target;
+use crate::protocol::transport::Endpoint;
 
 /// A service. Services of one `Server` with the same prefix share a registry.
 #[derive(Debug)]
@@ -62,11 +63,13 @@ impl Service {
 
     /// Whether this request is answered only after its body has arrived.
     pub fn reads_body(&self, method: &str, target: &str) -> bool {
-        let is_send = |endpoint| matches!(endpoint, Endpoint::XhrSend | Endpoint::JsonpSend);
-        match self.router.resolve(method, &parse_target(target).pathname) {
-            Resolved::Found(Route::Session { endpoint, .. }) => is_send(endpoint),
-            Resolved::Found(_) | Resolved::MethodNotAllowed(_) | Resolved::NotFound => false,
-        }
+        matches!(
+            self.router.resolve(method, &parse_target(target).pathname),
+            Resolved::Found(Route::Session {
+                endpoint: Endpoint::Send(_),
+                ..
+            })
+        )
     }
 
     /// Whether a request for this target, which the router claims, needs an option's function in JavaScript, and

@@ -8,10 +8,11 @@ use super::reply::LogLine;
 use super::service::Service;
 use crate::http::names::written;
 use crate::http::response;
-use crate::http::route::{Endpoint, Resolved, Route};
+use crate::http::route::{Resolved, Route};
 use crate::http::target::parse_target;
 use crate::protocol::handshake::{Handshake, HandshakeError};
 use crate::protocol::hixie::{self, Challenge};
+use crate::protocol::transport::{Endpoint, Transport};
 use crate::protocol::websocket_kind::WebsocketKind;
 
 /// How to answer an upgrade request.
@@ -40,7 +41,7 @@ pub fn websocket_at(service: &Service, method: &str, target: &str) -> Option<Web
     {
         Resolved::Found(Route::RawWebsocket) => WebsocketKind::Raw,
         Resolved::Found(Route::Session {
-            endpoint: Endpoint::Websocket,
+            endpoint: Endpoint::Receive(Transport::Websocket),
             ..
         }) => WebsocketKind::Sockjs,
         _ => return None,

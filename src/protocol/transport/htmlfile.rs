@@ -12,7 +12,7 @@ pub(super) fn prelude(callback: &str, out: &mut Vec<u8>) {
 }
 
 /// Appends one frame as a script; returns its UTF-16 units.
-pub(super) fn wrap(frame: &[u8], out: &mut Vec<u8>) -> usize {
+pub(super) fn wrap(_callback: &str, frame: &[u8], out: &mut Vec<u8>) -> usize {
     out.extend_from_slice(BEFORE_FRAME);
     let argument = json::stringify_in_script(frame, out);
     out.extend_from_slice(AFTER_FRAME);

@@ -170,7 +170,7 @@ impl Connection {
         let now = Instant::now();
         let mut inner = lock(&self.inner);
         let opened = inner.session.state() == State::Connecting;
-        match inner.session.attach(now, wrapper.transport()) {
+        match inner.session.attach(now, wrapper.http().transport) {
             Attach::Gone => return None,
             // A client that comes back may be seen to come before it is seen to have left.
             Attach::Busy
@@ -199,9 +199,7 @@ impl Connection {
             wrapper: wrapper.clone(),
             send_buffer: send_buffer.clone(),
             written: 0,
-            limit: wrapper
-                .transport()
-                .limit(self.context.options.response_limit),
+            limit: wrapper.http().limit(self.context.options.response_limit),
         });
         // 0.3.24 does not decorate the connection with a request that only fetches the close frame.
         if inner.session.is_open() {
