@@ -207,6 +207,7 @@ async function measurePeer(test, peer, settings) {
   const { load, server: args = [], pinned = true } = test;
   const target = await startServer(peer, args, pinned, settings.binaries);
   try {
+    if (test.command) return await growthByCommand(test, peer, target, settings);
     if (load.scenario === 'idle') return await memory(test, peer, target, settings);
     const { seconds } = settings;
     const warmup = settings.warmup * (test.warmup ?? 1);
@@ -217,6 +218,8 @@ async function measurePeer(test, peer, settings) {
       ...load,
     };
     const report = await runLoad(peer, parameters, target, pinned, settings.binaries);
+    report.messages *= test.operations ?? 1;
+    report.rate *= test.operations ?? 1;
     if (report.rate < MIN_RATE * load.rate) {
       throw new Error(`only ${Math.round(report.rate)} of ${load.rate} messages a second`);
     }
@@ -232,22 +235,11 @@ async function measurePeer(test, peer, settings) {
 
 /** Resident memory for each of many idle connections. */
 async function memory({ load, pinned = true }, peer, target, { binaries }) {
-  // A few connections come first, so that the code and tables that they load are not counted.
-  const hold = async (connections) => {
+  const hold = (connections) => {
     const clients = startLoad(peer, { ...load, connections }, target, pinned, binaries);
-    try {
-      await clients.line();
-      const bytes = await collected(target.server);
-      const { exitCode } = clients.process;
-      if (exitCode !== null) {
-        throw new Error(`the clients have ended (${exitCode}): ${clients.errors}`);
-      }
-      return bytes;
-    } finally {
-      await clients.end();
-      await sleep(200);
-    }
+    return whileOpen(clients, () => collected(target.server));
   };
+  // A few connections come first, so that the code and tables that they load are not counted.
   await hold(WARMUP_CONNECTIONS);
   const before = await collected(target.server);
   const after = await hold(load.connections);
@@ -256,13 +248,45 @@ async function memory({ load, pinned = true }, peer, target, { binaries }) {
 
 const WARMUP_CONNECTIONS = 50;
 
+/** Resident memory that a command of the server needs, while connections are open; divided by its units. */
+async function growthByCommand({ load, command, pinned = true }, peer, target, { binaries }) {
+  const connections = command.connections?.[peer] ?? load.connections;
+  const clients = startLoad(peer, { ...load, connections }, target, pinned, binaries);
+  return whileOpen(clients, async () => {
+    if (command.before) await target.server.obey(...command.before);
+    const before = await collected(target.server);
+    await target.server.obey(...command.measured);
+    const after = await collected(target.server);
+    return { before, after, bytes: (after - before) / (connections * command.units) };
+  });
+}
+
+/**
+ * Waits until the clients are connected, calls `measurement`, and ends them.
+ *
+ * @template T
+ * @param {ReturnType<typeof startLoad>} clients
+ * @param {() => Promise<T>} measurement
+ */
+async function whileOpen(clients, measurement) {
+  try {
+    await clients.line();
+    const result = await measurement();
+    const { exitCode } = clients.process;
+    if (exitCode !== null) {
+      throw new Error(`the clients have ended (${exitCode}): ${clients.errors}`);
+    }
+    return result;
+  } finally {
+    await clients.end();
+    await sleep(200);
+  }
+}
+
 /** Resident bytes of a server after a garbage collection. */
 async function collected(server) {
   await sleep(300);
-  server.process.kill('SIGUSR2');
-  if ((await server.line()) !== 'collected') {
-    throw new Error(`${server.title} did not collect garbage`);
-  }
+  await server.obey('collect', 'collected');
   return residentBytes(server.process.pid);
 }
 

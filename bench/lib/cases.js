@@ -17,6 +17,12 @@
  * @property {string} [than] a peer; `sockjs` by default
  * @property {string} [peer] the peer that must meet it; `sockjs-rs` by default
  *
+ * @typedef {object} Command
+ * @property {[string, string]} [before] a command of the server and its answer, before the measurement
+ * @property {[string, string]} measured
+ * @property {Record<string, number>} [connections] by peer, where it is not the number of the load
+ * @property {number} units the bytes are divided by this number, for each connection
+ *
  * @typedef {object} Case
  * @property {string} name
  * @property {string[]} peers
@@ -25,6 +31,8 @@
  * @property {number} [warmup] factor on the usual duration of the warm-up; with `warmup-messages` an upper bound
  * @property {boolean} [pinned] server on CPU 0, load on CPU 1; true by default
  * @property {number} [timesRounds] factor on the usual number of rounds
+ * @property {number} [operations] what the server does at each message this many times; these are counted
+ * @property {Command} [command] a command whose memory is measured
  * @property {Bound[]} bounds
  */
 
@@ -53,6 +61,7 @@ const ALL = [...BOTH, 'ws', 'socket.io', 'tungstenite'];
 const NO_WORSE = 0.95;
 /** Factor on the warm-up of cases in which sockjs handles few messages a second. */
 const FEW_A_SECOND = 3;
+const MEBIBYTE = 1024 * 1024;
 const NEVER_SLOWER = [{ figure: 'cpu', atLeast: 1 }];
 
 /**
@@ -82,6 +91,18 @@ function load(protocol, connections, inFlight, size = 32) {
 function slowToWarmUp(parameters) {
   // Over TLS the same number of messages takes twice as long.
   return { load: { ...parameters, 'warmup-messages': 40000 }, warmup: parameters.tls ? 8 : 4 };
+}
+
+const IN_ROOMS = [...BOTH, 'ws', 'socket.io'];
+
+/**
+ * The load of 1,000 connections that get what some of them send.
+ *
+ * @param {number} size
+ * @param {number} senders
+ */
+function fanOut(size, senders) {
+  return { ...load('websocket', 1000, 1, size), scenario: 'fan-out', senders };
 }
 
 /** @type {Case[]} */
@@ -183,9 +204,27 @@ const CASES = [
   {
     name: 'fan-out, 10 senders to 1000 connections',
     peers: [...BOTH, 'ws', 'socket.io'],
-    load: { ...load('websocket', 1000, 1), scenario: 'fan-out', senders: 10 },
+    load: fanOut(32, 10),
     server: ['--fan-out'],
     warmup: FEW_A_SECOND,
+    bounds: cpu(3),
+  },
+  ...[
+    ['64 B', 64],
+    ['1 KiB', 1024],
+    ['16 KiB', 16384],
+  ].map(([title, size]) => ({
+    name: `publish to a room of 1,000 websockets, ${title}`,
+    peers: IN_ROOMS,
+    load: fanOut(size, 10),
+    server: ['--rooms', '1'],
+    bounds: cpu(3),
+  })),
+  {
+    name: 'publish to 1,000 rooms of 10 websockets, 64 B',
+    peers: IN_ROOMS,
+    load: { ...fanOut(64, 1000), members: 10 },
+    server: ['--rooms', '1000', '--joined', '10'],
     bounds: cpu(3),
   },
   {
@@ -252,7 +291,7 @@ const CASES = [
     name: `one xhr_send of ${mebibytes} MiB and its echo`,
     peers: BOTH,
     load: {
-      ...load('xhr-polling', 1, 1, mebibytes * 1024 * 1024),
+      ...load('xhr-polling', 1, 1, mebibytes * MEBIBYTE),
       // A fixed number of messages instead of a time, because sockjs takes seconds for the largest.
       messages: 64 / mebibytes,
       seconds: 60,
@@ -265,9 +304,9 @@ const CASES = [
 ];
 
 /**
- * Costs that must grow in proportion: between the cases of a group, the CPU time of sockjs-rs for one unit differs
- * by no more than the factor `atMost`. In the second group, quadratic cost would be a factor of 16, and the caches
- * alone cause a factor of 2.
+ * Costs that must grow in proportion: between the cases of a group, the CPU time of a peer, which is sockjs-rs by
+ * default, for one unit differs by no more than the factor `atMost`. In the second group, quadratic cost would be a
+ * factor of 16, and the caches alone cause a factor of 2.
  */
 const GROWTH = [
   {

@@ -64,6 +64,18 @@ class Child {
     return next.value;
   }
 
+  /**
+   * Has a server carry out a command.
+   *
+   * @param {string} command
+   * @param {string} answer the line that the server prints if it succeeds
+   */
+  async obey(command, answer) {
+    this.process.stdin.write(`${command}\n`);
+    const line = await this.line();
+    if (line !== answer) throw new Error(`${this.title} answered ${command} with: ${line}`);
+  }
+
   /** Ends the process; kills it if it takes more than three seconds. */
   async end() {
     if (!children.has(this.process)) return;

@@ -95,12 +95,12 @@ function checks(test, summaries) {
  * @param {any[]} cases with their summaries
  */
 function growth(cases) {
-  return GROWTH.flatMap(({ name, cases: pattern, unit, atMost }) => {
+  return GROWTH.flatMap(({ name, cases: pattern, peer = 'sockjs-rs', unit, atMost }) => {
     const group = cases.filter((test) => pattern.test(test.name));
     const all = CASES.filter((test) => pattern.test(test.name));
-    if (group.length < all.length || !group[0].summaries['sockjs-rs']) return [];
+    if (group.length < all.length || !group[0].summaries[peer]) return [];
     const costs = group.map((test) => {
-      return (test.summaries['sockjs-rs']?.cpu?.median ?? NaN) / unit(test.load);
+      return (test.summaries[peer]?.cpu?.median ?? NaN) / unit(test.load);
     });
     // With a larger load, one unit may cost less, but not more. The cases are in order of size.
     const value = Math.max(...costs.map((cost, at) => cost / Math.min(...costs.slice(0, at + 1))));
@@ -116,8 +116,8 @@ function growth(cases) {
  */
 function table(test) {
   const base = test.summaries.sockjs ? 'sockjs' : Object.keys(test.summaries)[0];
-  const idle = test.load.scenario === 'idle';
-  const heads = idle
+  const isMemory = Object.values(test.summaries).some((summary) => summary.bytes);
+  const heads = isMemory
     ? ['', 'bytes', '±', 'ratio', '']
     : ['', 'CPU µs', '±', 'JS µs', 'msg/s', 'p50 µs', 'p99 µs', 'p99.9', 'CPU', 'JS', 'rate', ''];
   const rows = Object.entries(test.summaries).map(([peer, summary]) => {
@@ -128,7 +128,7 @@ function table(test) {
     const figure = (name) => number(summary[name]?.median);
     const notes = summary.disturbed ? `${summary.disturbed}/${summary.rounds} disturbed` : '';
     const title = PEERS[peer].title;
-    if (idle) return [title, figure('bytes'), spread(summary.bytes), times('bytes'), notes];
+    if (isMemory) return [title, figure('bytes'), spread(summary.bytes), times('bytes'), notes];
     const figures = ['js', 'rate', 'p50', 'p99', 'p999'].map(figure);
     const ratios = ['cpu', 'js', 'rate'].map(times);
     return [title, figure('cpu'), spread(summary.cpu), ...figures, ...ratios, notes];

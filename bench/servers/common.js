@@ -1,12 +1,13 @@
 'use strict';
 
 /**
- * @file Shared by the echo servers: an http or https server, a service of either SockJS package, and the commands of
- * the runner.
+ * @file Shared by the servers: an http or https server, a service of either SockJS package, and the commands of the
+ * runner.
  *
- * Arguments: `--tls`, `--fan-out`, `--io-threads N`. The environment variable PORT is the port, by default a free one.
- * The server prints its port. At SIGUSR2 it collects garbage and prints `collected`. It exits when its standard input
- * ends, so that no server outlives the runner.
+ * Arguments: `--tls`, `--fan-out`, `--io-threads N`, and those of `rooms.js`. The environment variable PORT is the port,
+ * by default a free one. The server prints its port. Each line of its standard input is a command, and is answered with
+ * a line; `collect` collects garbage. The server exits when its standard input ends, so that no server outlives the
+ * runner.
  */
 
 const { execFileSync } = require('node:child_process');
@@ -15,6 +16,10 @@ const http = require('node:http');
 const https = require('node:https');
 const os = require('node:os');
 const path = require('node:path');
+const readline = require('node:readline');
+const { setImmediate: turn } = require('node:timers/promises');
+
+const { Loop, commands, connections, enter, inRooms } = require('./rooms');
 
 const argv = process.argv.slice(2);
 
@@ -51,20 +56,28 @@ function notFound(req, res) {
  * Listens, prints the port, and obeys the commands of the runner.
  *
  * @param {import('node:http').Server} server
+ * @param {Record<string, (...args: string[]) => unknown>} [more] commands; each returns its answer, which may be a promise
  */
-function listen(server) {
+function listen(server, more = {}) {
   server.listen(Number(process.env.PORT || 0), '127.0.0.1', () => {
     console.log(server.address().port);
   });
-  process.on('SIGUSR2', () => {
-    // The second collection frees the objects that the first one has finalised.
-    globalThis.gc();
-    setImmediate(() => {
-      globalThis.gc();
-      console.log('collected');
-    });
-  });
-  process.stdin.on('end', () => process.exit()).resume();
+  const all = { collect, ...more };
+  readline
+    .createInterface({ input: process.stdin })
+    .on('line', async (line) => {
+      const [name, ...args] = line.split(' ');
+      console.log(await all[name](...args));
+    })
+    .on('close', () => process.exit());
+}
+
+async function collect() {
+  globalThis.gc();
+  // The second collection frees the objects that the first one has finalised.
+  await turn();
+  globalThis.gc();
+  return 'collected';
 }
 
 /**
@@ -72,11 +85,20 @@ function listen(server) {
  *
  * @param {typeof import('sockjs')} sockjs
  * @param {Record<string, any>} options
+ * @param {(service: any) => import('./rooms').Rooms<any>} [roomsOf] by default a loop over the members
  */
-function serveSockjs(sockjs, options) {
+function serveSockjs(sockjs, options, roomsOf = loopOver) {
   const service = sockjs.createServer({ prefix: '/echo', ...options });
-  const connections = new Set();
+  const rooms = roomsOf(service);
   service.on('connection', (conn) => {
+    if (inRooms) {
+      conn.on(
+        'data',
+        enter(rooms, conn, conn.url, (message) => conn.write(message)),
+      );
+      conn.on('close', () => connections.delete(conn));
+      return;
+    }
     if (!fanOut) {
       conn.on('data', (message) => conn.write(message));
       return;
@@ -89,16 +111,11 @@ function serveSockjs(sockjs, options) {
   });
   const server = createServer();
   service.installHandlers(server);
-  listen(server);
+  listen(server, commands(rooms));
 }
 
-/**
- * @param {string} name of an argument, which a number follows
- * @returns {number | undefined}
- */
-function numberAfter(name) {
-  const at = argv.indexOf(name);
-  return at === -1 ? undefined : Number(argv[at + 1]);
+function loopOver() {
+  return new Loop((conn, message) => conn.write(message));
 }
 
 const OPENSSL = [
@@ -106,4 +123,4 @@ const OPENSSL = [
   ...['-subj', '/CN=localhost', '-days', '2'],
 ];
 
-module.exports = { createServer, fanOut, listen, numberAfter, serveSockjs };
+module.exports = { createServer, fanOut, listen, loopOver, serveSockjs };
