@@ -3,10 +3,14 @@
 //! Any thread may call in; one lock a connection keeps the order. Everything that happens goes through
 //! `settle`, which carries out what the protocol core decided.
 
+mod attaching;
 mod backpressure;
+mod deadlines;
 mod ending;
 mod name;
+mod outgoing;
 mod pause;
+mod receiving;
 mod request_interest;
 mod websocket_sender;
 
@@ -17,23 +21,21 @@ use std::time::Instant;
 use tokio::sync::Notify;
 
 use super::context::Context;
-use super::events::{Event, Inbox, RequestInfo};
+use super::events::Event;
 use super::runtime::Runtime;
 use super::send_buffer::SendBuffer;
-use super::timers::Timed;
-use crate::protocol::closing::Cause;
+use crate::lock;
 use crate::protocol::json;
 use crate::protocol::rfc6455::{Opcode, encode};
-use crate::protocol::session::{
-    Attach, BUSY_FRAME, Detach, Event as SessionEvent, Send, Session, State, Transmit,
-};
+use crate::protocol::session::{Event as SessionEvent, Send, Session, Transmit};
 use crate::protocol::transport::Wrapper;
-use crate::protocol::websocket_kind::WebsocketKind;
-use crate::{lock, may_panic};
+pub use attaching::Attachment;
 pub use name::{CloseListener, SessionName};
+pub use outgoing::Outgoing;
+use outgoing::{frame_message, frame_payload, frame_text};
 pub use pause::Permit;
 use request_interest::RequestInterest;
-use websocket_sender::{WebsocketSender, frame_message, frame_payload, frame_text};
+use websocket_sender::WebsocketSender;
 
 /// One session of a service.
 #[derive(Debug)]
@@ -84,15 +86,6 @@ enum Receiver {
     Websocket,
 }
 
-/// What the application wants to send.
-#[derive(Clone, Copy, Debug)]
-pub enum Outgoing<'a> {
-    /// A JavaScript string.
-    Text(&'a [u16]),
-    /// Bytes; a binary frame on raw websockets.
-    Binary(&'a [u8]),
-}
-
 /// Answer to a `write()`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sent {
@@ -102,27 +95,6 @@ pub enum Sent {
     Taken,
     /// Taken, and more than `high_water_mark` bytes wait: `'drain'` follows.
     Full,
-}
-
-/// Keeps a response attached. Dropping it before the response has ended is an abort by the client.
-#[derive(Debug)]
-pub struct Attachment {
-    connection: Arc<Connection>,
-    receiver: u64,
-    opened: bool,
-}
-
-impl Attachment {
-    /// Whether the session opened with this receiver.
-    pub fn has_opened(&self) -> bool {
-        self.opened
-    }
-}
-
-impl Drop for Attachment {
-    fn drop(&mut self) {
-        self.connection.end(Cause::ResponseAborted(self.receiver));
-    }
 }
 
 impl Connection {
@@ -157,97 +129,6 @@ impl Connection {
 
     fn runtime(&self) -> &Runtime {
         &self.context.runtime
-    }
-
-    /// A response has come to receive frames. `None` when the session ended meanwhile; the caller then
-    /// makes a new one. A second receiver is told so and ended; its attachment is empty.
-    pub fn attach_response(
-        self: &Arc<Self>,
-        wrapper: &Wrapper,
-        send_buffer: &Arc<SendBuffer>,
-        request_info: impl Fn(bool) -> RequestInfo,
-    ) -> Option<Option<Attachment>> {
-        let now = Instant::now();
-        let mut inner = lock(&self.inner);
-        let opened = inner.session.state() == State::Connecting;
-        match inner.session.attach(now, wrapper.http().transport) {
-            Attach::Gone => return None,
-            // A client that comes back may be seen to come before it is seen to have left.
-            Attach::Busy
-                if inner
-                    .send_buffer()
-                    .is_some_and(|send_buffer| send_buffer.is_client_gone()) =>
-            {
-                inner.detach(now, Detach::Aborted);
-                self.settle(&mut inner, now);
-                return None;
-            }
-            Attach::Busy => {
-                drop(inner);
-                send_buffer.write(|out| {
-                    wrapper.wrap(BUSY_FRAME, out);
-                });
-                send_buffer.end();
-                return Some(None);
-            }
-            Attach::Attached => {}
-        }
-        inner.last_receiver += 1;
-        let id = inner.last_receiver;
-        inner.receiver = Some(Receiver::Response {
-            id,
-            wrapper: wrapper.clone(),
-            send_buffer: send_buffer.clone(),
-            written: 0,
-            limit: wrapper.http().limit(self.context.options.response_limit),
-        });
-        // 0.3.24 does not decorate the connection with a request that only fetches the close frame.
-        if inner.session.is_open() {
-            self.announce(&mut inner, request_info(self.request_interest.may_ask()));
-        }
-        self.settle(&mut inner, now);
-        Some(Some(Attachment {
-            connection: self.clone(),
-            receiver: id,
-            opened,
-        }))
-    }
-
-    /// A websocket has been accepted.
-    pub fn attach_websocket(
-        self: &Arc<Self>,
-        send_buffer: &Arc<SendBuffer>,
-        kind: WebsocketKind,
-        request_info: RequestInfo,
-    ) {
-        let now = Instant::now();
-        let mut inner = lock(&self.inner);
-        inner.session.attach(now, kind.transport());
-        if kind == WebsocketKind::Hixie76 {
-            inner.session.beat_without_pings();
-        }
-        inner.receiver = Some(Receiver::Websocket);
-        inner.websocket = Some(WebsocketSender::new(
-            send_buffer,
-            kind,
-            now,
-            self.context.options.ping,
-        ));
-        self.announce(&mut inner, request_info);
-        self.settle(&mut inner, now);
-    }
-
-    /// Messages from the client: `decode` adds them. They are dropped unless the session is open.
-    pub fn receive<E>(
-        &self,
-        decode: impl FnOnce(&mut Inbox<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        // The lock is held while the events are queued: that keeps them before a later `Closed`.
-        let inner = lock(&self.inner);
-        let websocket = inner.websocket.as_ref();
-        let open = inner.session.is_open()
-            && websocket.is_none_or(|websocket| websocket.closing.can_receive());
-        self.runtime().events.push_messages(self.key, open, decode)
     }
 
     /// The application sends.
@@ -302,23 +183,6 @@ impl Connection {
     /// The application has been told of the connection.
     pub fn announced(&self) {
         self.request_interest.told();
-    }
-
-    /// A receiver has attached: the application learns of a new connection, or of the new request.
-    fn announce(self: &Arc<Self>, inner: &mut Inner, request_info: RequestInfo) {
-        let event = match inner.session.poll_event() {
-            Some(SessionEvent::Opened) => Event::Open {
-                key: self.key,
-                service: self.context.id,
-                connection: self.clone(),
-                request_info,
-            },
-            _ => Event::Attached {
-                key: self.key,
-                request_info,
-            },
-        };
-        self.runtime().events.push(event);
     }
 
     /// Carries out what the session has decided: frames to its receiver, events to the application,
@@ -397,66 +261,6 @@ impl Connection {
             }
             None => {}
         }
-    }
-
-    /// Keeps the one entry in the timer queue no later than the next deadline.
-    fn schedule(self: &Arc<Self>, inner: &mut Inner) {
-        let websocket = inner
-            .websocket
-            .as_ref()
-            .and_then(WebsocketSender::poll_timeout);
-        let next = match (inner.session.poll_timeout(), websocket) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
-        let timers = &self.runtime().timers;
-        match (next, inner.scheduled) {
-            (Some(next), Some(scheduled)) if scheduled <= next => {}
-            (Some(next), scheduled) => {
-                if let Some(scheduled) = scheduled {
-                    timers.remove(scheduled, self.key);
-                }
-                let connection = Arc::downgrade(self);
-                timers.add(next, self.key, connection);
-                inner.scheduled = Some(next);
-            }
-            (None, Some(scheduled)) => {
-                timers.remove(scheduled, self.key);
-                inner.scheduled = None;
-            }
-            (None, None) => {}
-        }
-    }
-}
-
-impl Timed for Connection {
-    fn handle_timeout(self: Arc<Self>, now: Instant) {
-        may_panic("timer");
-        let mut stalled = false;
-        if lock(&self.inner).session.is_pong_due(now) {
-            // The pong may be there, with the thread busy that would read it.
-            self.runtime().read_for_js();
-            let patience = self.context.options.delays.pong / 4;
-            stalled = self.runtime().events.has_waited_for(patience, now);
-        }
-        let mut inner = lock(&self.inner);
-        inner.scheduled = None;
-        if stalled && inner.session.is_pong_due(now) {
-            inner.session.handle_stall(now);
-        } else if !self.may_read_now() {
-            inner.session.postpone_pong(now);
-        }
-        inner.session.handle_timeout(now);
-        if let Some(websocket) = &mut inner.websocket {
-            websocket.ping(now, self.context.options.ping);
-            let steps = websocket.closing.handle_timeout(now);
-            self.carry_out(&mut inner, &steps, now);
-        }
-        self.settle(&mut inner, now);
-    }
-
-    fn fail(self: Arc<Self>) {
-        self.end(Cause::Panic);
     }
 }
 

@@ -3,12 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Connection, Outgoing};
-use crate::lock;
-use crate::protocol::closing::{Cause, CloseFrame, Closing, SenderEnd};
+use crate::protocol::closing::{CloseFrame, Closing, SenderEnd};
 use crate::protocol::hixie;
-use crate::protocol::json;
-use crate::protocol::rfc6455::{Opcode, encode, encode_close, encode_with};
+use crate::protocol::rfc6455::{Opcode, encode, encode_close};
 use crate::protocol::websocket_kind::WebsocketKind;
 use crate::server::send_buffer::SendBuffer;
 
@@ -20,32 +17,6 @@ pub(super) struct WebsocketSender {
     pub(super) closing: Closing,
     /// When the next ping of `faye_server_options.ping` is due, and its number. None is sent after a close frame.
     ping: Option<(Instant, u64)>,
-}
-
-impl Connection {
-    /// The client pinged its websocket.
-    pub fn handle_ping(self: &Arc<Self>, payload: &[u8]) {
-        let mut inner = lock(&self.inner);
-        let Some(websocket) = &inner.websocket else {
-            return;
-        };
-        if !websocket.closing.can_pong() {
-            return;
-        }
-        let buffered = websocket
-            .send_buffer
-            .write(|out| encode(Opcode::Pong, payload, out));
-        if buffered > self.context.options.max_buffered {
-            self.end_locked(&mut inner, Cause::TooSlow, Instant::now());
-        }
-    }
-
-    /// The client answered a ping. Only the empty payload is that of a heartbeat.
-    pub fn handle_pong(&self, payload: &[u8]) {
-        if payload.is_empty() {
-            lock(&self.inner).session.handle_pong();
-        }
-    }
 }
 
 impl WebsocketSender {
@@ -102,46 +73,5 @@ impl WebsocketSender {
             SenderEnd::Flush => self.send_buffer.end(),
             SenderEnd::Abort => self.send_buffer.abort(),
         }
-    }
-}
-
-/// One message as an `a[…]` frame.
-pub(super) fn frame_text(units: &[u16], out: &mut Vec<u8>) {
-    out.extend_from_slice(b"a[");
-    json::quote(units, out);
-    out.push(b']');
-}
-
-/// One SockJS frame in one of its websocket's.
-pub(super) fn frame_payload(frame: &[u8], kind: WebsocketKind, out: &mut Vec<u8>) {
-    match kind {
-        WebsocketKind::Sockjs | WebsocketKind::Raw => encode(Opcode::Text, frame, out),
-        WebsocketKind::Hixie76 => hixie::encode_with(out, |out| out.extend_from_slice(frame)),
-    }
-}
-
-/// One message as a websocket frame. Bytes are for raw websockets only.
-pub(super) fn frame_message(message: Outgoing<'_>, kind: WebsocketKind, out: &mut Vec<u8>) {
-    match (message, kind) {
-        (Outgoing::Text(units), WebsocketKind::Sockjs) => {
-            encode_with(Opcode::Text, units.len() + 5, out, |out| {
-                frame_text(units, out);
-            });
-        }
-        (Outgoing::Text(units), WebsocketKind::Raw) => {
-            encode_with(Opcode::Text, units.len(), out, |out| {
-                // A lone surrogate becomes U+FFFD: raw websockets carry UTF-8.
-                let chars = char::decode_utf16(units.iter().copied());
-                let mut utf8 = [0; 4];
-                for char in chars {
-                    let char = char.unwrap_or(char::REPLACEMENT_CHARACTER);
-                    out.extend_from_slice(char.encode_utf8(&mut utf8).as_bytes());
-                }
-            });
-        }
-        (Outgoing::Text(units), WebsocketKind::Hixie76) => {
-            hixie::encode_with(out, |out| frame_text(units, out));
-        }
-        (Outgoing::Binary(bytes), _) => encode(Opcode::Binary, bytes, out),
     }
 }

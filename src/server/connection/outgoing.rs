@@ -1,0 +1,56 @@
+//! What the application sends, and its frames.
+
+use crate::protocol::hixie;
+use crate::protocol::json;
+use crate::protocol::rfc6455::{Opcode, encode, encode_with};
+use crate::protocol::websocket_kind::WebsocketKind;
+
+/// What the application wants to send.
+#[derive(Clone, Copy, Debug)]
+pub enum Outgoing<'a> {
+    /// A JavaScript string.
+    Text(&'a [u16]),
+    /// Bytes; a binary frame on raw websockets.
+    Binary(&'a [u8]),
+}
+
+/// One message as an `a[…]` frame.
+pub(super) fn frame_text(units: &[u16], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"a[");
+    json::quote(units, out);
+    out.push(b']');
+}
+
+/// One SockJS frame in one of its websocket's.
+pub(super) fn frame_payload(frame: &[u8], kind: WebsocketKind, out: &mut Vec<u8>) {
+    match kind {
+        WebsocketKind::Sockjs | WebsocketKind::Raw => encode(Opcode::Text, frame, out),
+        WebsocketKind::Hixie76 => hixie::encode_with(out, |out| out.extend_from_slice(frame)),
+    }
+}
+
+/// One message as a websocket frame. Bytes are for raw websockets only.
+pub(super) fn frame_message(message: Outgoing<'_>, kind: WebsocketKind, out: &mut Vec<u8>) {
+    match (message, kind) {
+        (Outgoing::Text(units), WebsocketKind::Sockjs) => {
+            encode_with(Opcode::Text, units.len() + 5, out, |out| {
+                frame_text(units, out);
+            });
+        }
+        (Outgoing::Text(units), WebsocketKind::Raw) => {
+            encode_with(Opcode::Text, units.len(), out, |out| {
+                // A lone surrogate becomes U+FFFD: raw websockets carry UTF-8.
+                let chars = char::decode_utf16(units.iter().copied());
+                let mut utf8 = [0; 4];
+                for char in chars {
+                    let char = char.unwrap_or(char::REPLACEMENT_CHARACTER);
+                    out.extend_from_slice(char.encode_utf8(&mut utf8).as_bytes());
+                }
+            });
+        }
+        (Outgoing::Text(units), WebsocketKind::Hixie76) => {
+            hixie::encode_with(out, |out| frame_text(units, out));
+        }
+        (Outgoing::Binary(bytes), _) => encode(Opcode::Binary, bytes, out),
+    }
+}
