@@ -18,6 +18,8 @@ export declare class NativeEngine {
   bridgeFeed(id: number, chunk: Uint8Array): void
   /** Whether a `jsessionid` function is called for this request. */
   hasCookie(service: number, method: string, target: string): boolean
+  /** Whether a `base_url` function is called for this request. */
+  isInfo(service: number, method: string, target: string): boolean
   /** The largest body of a request, in bytes. */
   maxBody(service: number): number
   /**

@@ -88,6 +88,14 @@ describe.each(ingresses)('info, by the %s ingress', (ingress) => {
     expect(JSON.parse((await server.get('/s/info')).body).base_url).toBe('http://host-2');
   });
 
+  test('a base_url function is called only on the route of /info, in any form of its target', async () => {
+    let calls = 0;
+    const server = await startService(ingress, { base_url: () => `http://host-${++calls}` });
+    expect((await server.get('/s/a/b/info')).status).toBe(404);
+    expect(JSON.parse((await server.get('/s/info/?a#b')).body).base_url).toBe('http://host-1');
+    expect(JSON.parse((await server.get('/s/info#b')).body).base_url).toBe('http://host-2');
+  });
+
   test('disable_cors leaves out the origins and all CORS headers', async () => {
     const server = await startService(ingress, { disable_cors: true });
     const response = await server.get('/s/info', { Origin: 'http://a.test' });

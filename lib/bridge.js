@@ -15,9 +15,6 @@ const { isOver, peek } = require('./streams');
 
 const { BODY, HEADERS_SHIFT, NEW_HEADERS, OPENED, READ_BODY, STATUS, WAIT, WHOLE } = bits;
 
-/** Targets for which a `base_url` function is called. */
-const INFO = /\/info\/?(?:\?.*)?$/;
-
 /**
  * @param {import('./server').Service} service
  * @param {any} request
@@ -76,11 +73,10 @@ class BridgedResponse extends BridgeOutput {
    * @returns {string | undefined} JSON text
    */
   callBaseUrl() {
-    const { options } = this.service;
-    const { method, url } = this.request;
-    if (typeof options.base_url !== 'function' || method !== 'GET' || !INFO.test(url)) {
-      return undefined;
-    }
+    const { service, engine, request } = this;
+    const { options } = service;
+    if (typeof options.base_url !== 'function') return undefined;
+    if (!engine.native.isInfo(service.id, request.method, request.url)) return undefined;
     const value = options.base_url();
     return value === undefined ? undefined : JSON.stringify(value);
   }

@@ -101,6 +101,12 @@ impl NativeEngine {
         Ok(self.services.get(service)?.has_cookie(&method, &target))
     }
 
+    /// Whether a `base_url` function is called for this request.
+    #[napi(catch_unwind)]
+    pub fn is_info(&self, service: u32, method: String, target: String) -> Result<bool> {
+        Ok(self.services.get(service)?.is_info(&method, &target))
+    }
+
     /// The largest body of a request, in bytes.
     #[napi(catch_unwind)]
     pub fn max_body(&self, service: u32) -> Result<f64> {

@@ -61,6 +61,13 @@ impl Service {
         }
     }
 
+    /// Whether this request is `GET /info`, so that a `base_url` function is called for it.
+    pub fn is_info(&self, method: &str, target: &str) -> bool {
+        let target = parse_target(target);
+        let resolved = self.router.resolve(method, &target.pathname);
+        matches!(resolved, Resolved::Found(Route::Info))
+    }
+
     /// Whether this request is answered only after its body has arrived.
     pub fn reads_body(&self, method: &str, target: &str) -> bool {
         matches!(
