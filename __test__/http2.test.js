@@ -4,16 +4,19 @@
  * HTTP/2 is not promised, but Node's compatibility interface is enough for the HTTP transports of 0.3.24.
  */
 
+const { once } = require('events');
 const http2 = require('http2');
 const { Condition } = require('./support/wait');
 const { sockjs } = require('./support/library');
 
 test('streams and waiting polls work over HTTP/2', async () => {
-  const service = sockjs.createServer({ prefix: '/s', log: () => {} });
+  const service = sockjs.createServer({ prefix: '/s', log: () => {}, disconnect_delay: 1500 });
   const conns = new Map();
+  const closed = [];
   const changed = new Condition();
   service.on('connection', (conn) => {
     conns.set(conn.pathname, conn);
+    closed.push(once(conn, 'close'));
     changed.notify();
   });
   const server = http2.createServer();
@@ -54,5 +57,7 @@ test('streams and waiting polls work over HTTP/2', async () => {
     for (const conn of conns.values()) conn.close();
     client.destroy();
     await new Promise((resolve) => server.close(resolve));
+    // Until then the sessions keep Jest's process alive.
+    await Promise.all(closed);
   }
 });
