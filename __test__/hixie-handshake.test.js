@@ -274,8 +274,8 @@ describe.each(ingresses)('the handshake of Hixie-76, by the %s ingress', (ingres
       const connections = [];
       const server = await startService(ingress, {}, (conn) => connections.push(conn));
       server.http.headersTimeout = 100;
-      const hixie = await begin(server);
       const began = performance.now();
+      const hixie = await begin(server);
       expect(await hixie.rest()).toBe('');
       expect(performance.now() - began).toBeGreaterThan(90);
       const closed = once(server.http, 'close');
