@@ -21,14 +21,14 @@ describe.each(ingresses)('a blocked event loop, by the %s ingress', (ingress) =>
     socket.on('drain', flood).on('error', () => {});
     flood();
     const counts = [];
-    for (let i = 0; i < 4; i++) {
+    for (let i = 0; i < 2; i++) {
       counts.push(JSON.parse((await client.get('/memory')).body).messages);
       await new Promise(setImmediate);
     }
     socket.off('drain', flood);
-    expect(counts.at(-1)).toBeGreaterThan(counts[0]);
+    expect(counts[1]).toBeGreaterThan(counts[0]);
     client.disconnect();
-  });
+  }, 60_000);
 
   addition('a websocket survives a stall that is longer than pong_timeout', async () => {
     const { client } = await serveFixture(ingress, 'measures-memory.js', {
