@@ -34,7 +34,6 @@ const MAIN_FILES = [
   'LICENSE',
   'README.md',
   'bench/results/chart.svg',
-  'binding.d.ts',
   'binding.js',
   ...tracked('docs'),
   'index.d.ts',
