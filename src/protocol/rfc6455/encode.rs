@@ -3,7 +3,7 @@
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-use super::MAX_HEADER;
+use super::header::MAX_HEADER;
 
 /// The kinds of frames that a server sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

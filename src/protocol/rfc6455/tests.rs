@@ -1,5 +1,6 @@
 //! Tests of the decoder and the encoder.
 
+use super::decode::close_answer;
 use super::*;
 
 #[derive(Default)]
