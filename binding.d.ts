@@ -84,6 +84,30 @@ export declare class NativeEngine {
   installationConfigure(installation: number, limits: InstallationLimits): void
   /** Ends the connections that wait for a request. */
   installationCloseIdle(installation: number): void
+  /** The rooms of a new `Server`. */
+  createRooms(): number
+  /** JavaScript no longer has the `Server`; its connections keep the rooms. */
+  releaseRooms(rooms: number): void
+  /** Makes a connection a member. False if it is one already, or not open. */
+  join(key: number, room: string): boolean
+  /** False if the connection was no member. */
+  leave(key: number, room: string): boolean
+  /** The connection leaves all rooms. */
+  leaveRooms(key: number): void
+  /** The rooms of a connection, in the order of joining. */
+  roomsOf(key: number): Array<string>
+  /** How many connections are in a room. */
+  roomSize(rooms: number, room: string): number
+  /** The names of all rooms with members. */
+  roomNames(rooms: number): Array<string>
+  /** The keys of the connections in a room. */
+  roomMembers(rooms: number, room: string): Array<number>
+  /**
+   * Publishes to a room, or to all connections of which JavaScript has been told before the event in the given row
+   * of the table. `text` is the message as a string, `bytes` the message if it is bytes. Connections with the keys
+   * `except` do not get it, nor, if it is volatile, those for which much waits. Returns how many get it.
+   */
+  publish(rooms: number, to: string | number, text: string, bytes: Uint8Array | undefined | null, except: number | Uint32Array | undefined | null, isVolatile: boolean): number
   /** Answers an upgrade request, and opens the websocket: on its socket if that can be taken, else on the bridge. */
   upgrade(arguments: UpgradeArguments): UpgradeResult
   /** Whether the service has a websocket at a target. Its handshake may still be refused. */
@@ -109,8 +133,8 @@ export declare class NativeEngine {
   createRegistry(): number
   /** JavaScript no longer uses the registry. Services and open sessions keep it. */
   releaseRegistry(registry: number): void
-  /** Makes a service with the sessions of a registry. */
-  createService(registry: number, options: ServiceOptions): number
+  /** Makes a service with the sessions of a registry. Its connections can join `rooms`. */
+  createService(registry: number, rooms: number, options: ServiceOptions): number
   /** JavaScript no longer uses the service. Its connections, and requests under way, continue. */
   releaseService(service: number): void
   /** The prefix of a service, if it is plain text. `None` for a regular expression. */
@@ -239,6 +263,7 @@ export interface ServiceOptions {
   maxBuffered: number
   /** Bytes. */
   highWaterMark?: number
+  binary: boolean
   /** Milliseconds. */
   ping?: number
   /** Name, value, name, value… */

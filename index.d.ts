@@ -3,6 +3,7 @@
 // - assigns `address`;
 // - calls the `log` of its options with another severity, or passes it to a function that calls it with any string;
 // - expects `log` of `Required<ServerOptions>` to be a function: it may be null;
+// - declares members `join`, `leave`, `rooms` or `publish` of another type on a `Connection`;
 // - passes a `jsessionid` that is neither a boolean nor a function, such as a string;
 // - implements a whole `Server` or `Connection` itself.
 
@@ -60,7 +61,7 @@ declare namespace sockjs {
     | 'ERR_SOCKJS_INVALID_OPTION'
     /** `RangeError`: an option is a number that cannot work. */
     | 'ERR_SOCKJS_OPTION_RANGE'
-    /** `TypeError`: the argument is not an http server. */
+    /** `TypeError`: an argument is of the wrong kind: an http server, the name of a room, or what is published. */
     | 'ERR_SOCKJS_INVALID_ARGUMENT'
     /** `Error`: no native binary loads on this machine. `require` throws it; the message says what to do. */
     | 'ERR_SOCKJS_NO_BINARY'
@@ -308,6 +309,43 @@ declare namespace sockjs {
      */
     middleware(options?: ServerOptions | null): Middleware;
 
+    /**
+     * Sends a message to all members of a room. For each member it is what {@link Connection.write} of this message
+     * would be at this place of the program: the same bytes, order and bounds. The message is encoded once.
+     *
+     * @param room a string of 1 to 255 bytes as UTF-8
+     * @param message is sent as `'' + message`; a Buffer, typed array or DataView is a binary frame on raw websockets
+     *   with the option `binary`
+     * @returns the number of connections, of this process, that it was handed to
+     * @throws {TypeError} `ERR_SOCKJS_INVALID_ARGUMENT`: nothing has been sent
+     */
+    publish(room: string, message: unknown, options?: PublishOptions | null): number;
+    /**
+     * Sends a message to all connections of the service whose `'connection'` has been emitted.
+     *
+     * @returns and throws as {@link publish}
+     */
+    broadcast(message: unknown, options?: PublishOptions | null): number;
+    /** The number of members of a room in this process. */
+    size(room: string): number;
+    /** The names of the rooms that have members in this process, in no particular order. */
+    rooms(): string[];
+    /**
+     * The number of members of a room in all processes. Never rejects.
+     *
+     * @throws {TypeError} `ERR_SOCKJS_INVALID_ARGUMENT`, at once
+     */
+    count(room: string): Promise<RoomCount>;
+    /**
+     * Closes all members of a room, as {@link Connection.close} does. Never rejects.
+     *
+     * @param code 1000, or 3000 to 4999; by default 1000
+     * @param reason by default 'Normal closure'
+     * @returns how many were closed
+     * @throws {TypeError} `ERR_SOCKJS_INVALID_ARGUMENT`, at once: no member has been closed
+     */
+    closeRoom(room: string, code?: number, reason?: string): Promise<RoomCount>;
+
     /** A client has connected. */
     on(event: 'connection', listener: (connection: Connection) => any): this;
     on(event: string | symbol, listener: Function): this;
@@ -315,6 +353,26 @@ declare namespace sockjs {
     once(event: string | symbol, listener: Function): this;
     addListener(event: 'connection', listener: (connection: Connection) => any): this;
     addListener(event: string | symbol, listener: Function): this;
+  }
+
+  /** How a message is published. */
+  interface PublishOptions {
+    /** These connections do not get the message. */
+    except?: Connection | readonly Connection[] | null | undefined;
+    /** `true`: only members in this process get the message. All members are in this process. */
+    local?: boolean | undefined;
+    /**
+     * `true`: connections for which more bytes wait than `high_water_mark` (65536 if it is not set) do not get the
+     * message, and are not counted.
+     */
+    volatile?: boolean | undefined;
+  }
+
+  /** A number of members. */
+  interface RoomCount {
+    count: number;
+    /** Whether all processes have answered. */
+    complete: boolean;
   }
 
   /** A service made with `new sockjs.Server()`. */
@@ -456,6 +514,28 @@ declare namespace sockjs {
     pause(): this;
     /** Delivers the messages that waited, and continues reading. */
     resume(): this;
+
+    /**
+     * Makes the connection a member of a room of its service. It leaves all rooms when it closes.
+     *
+     * @param room a string of 1 to 255 bytes as UTF-8
+     * @returns false if it is a member already, or if it is not open
+     * @throws {TypeError} `ERR_SOCKJS_INVALID_ARGUMENT`
+     */
+    join(room: string): boolean;
+    /**
+     * @returns false if it was no member, or if it is not open
+     * @throws {TypeError} `ERR_SOCKJS_INVALID_ARGUMENT`
+     */
+    leave(room: string): boolean;
+    /** The rooms of the connection, in the order in which it joined them; none if it is not open. */
+    rooms(): string[];
+    /**
+     * Sends a message to all members of a room except this connection, which need be neither a member nor open.
+     *
+     * @returns and throws as {@link Server.publish}
+     */
+    publish(room: string, message: unknown): number;
 
     /** `<SockJSConnection ID>` */
     toString(): string;

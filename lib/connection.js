@@ -8,13 +8,9 @@ const { randomUUID } = require('node:crypto');
 const { Stream } = require('node:stream');
 const { inspect } = require('node:util');
 
+const { OPEN } = require('./ready-state');
 const { SHOWN, showAddresses } = require('./request-info');
-
-/** The values of `readyState`. */
-const CONNECTING = 0;
-const OPEN = 1;
-const CLOSING = 2;
-const CLOSED = 3;
+const rooms = require('./rooms');
 
 /**
  * One client. A legacy stream, as in sockjs 0.3.24: it emits `'data'`, `'end'` and `'close'`, and `pipe` works in
@@ -116,6 +112,40 @@ class SockJSConnection {
   }
 
   /**
+   * Makes the connection a member of a room.
+   *
+   * @param {string} room
+   * @returns {boolean} false if it is a member already, or not open
+   */
+  join(room) {
+    return rooms.join(this._session, room);
+  }
+
+  /**
+   * @param {string} room
+   * @returns {boolean} false if it was no member, or is not open
+   */
+  leave(room) {
+    return rooms.leave(this._session, room);
+  }
+
+  /** @returns {string[]} the rooms of the connection, in the order in which it joined them */
+  rooms() {
+    return rooms.roomsOf(this._session);
+  }
+
+  /**
+   * Sends a message to all members of a room except this connection, which need not be a member.
+   *
+   * @param {string} room
+   * @param {unknown} message
+   * @returns {number} connections that the message was handed to
+   */
+  publish(room, message) {
+    return rooms.publishFrom(this._session, room, message);
+  }
+
+  /**
    * What `console.log` shows.
    *
    * @param {number} depth
@@ -140,4 +170,4 @@ for (const name of ENUMERATED) {
   Object.defineProperty(SockJSConnection.prototype, name, { enumerable: true });
 }
 
-module.exports = { Connection: SockJSConnection, CONNECTING, OPEN, CLOSING, CLOSED };
+module.exports = { Connection: SockJSConnection };

@@ -153,6 +153,12 @@ class Engine {
     if (session._bridge) this.pending.get(session._bridge)?.pause?.(paused);
   }
 
+  /** A message has been handed to the members of a room. */
+  published() {
+    if (this.exiting) this.flushLast();
+    else this.scheduleFlush();
+  }
+
   /** Sends what has been written: after the batch of events, or in a microtask if no batch is being handled. */
   scheduleFlush() {
     if (this.exiting) return this.native.flushLast();

@@ -6,8 +6,8 @@
 
 const { closeSync } = require('node:fs');
 
-const { CLOSED, CLOSING } = require('./connection');
 const { names } = require('./native');
+const { CLOSED, CLOSING } = require('./ready-state');
 const { openSession } = require('./raw-session');
 const { keepAddresses } = require('./request-info');
 const { Session } = require('./session');

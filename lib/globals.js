@@ -14,7 +14,7 @@ const {
   clearTimeout,
 } = require('node:timers');
 
-const { queueMicrotask } = globalThis;
+const { Promise, queueMicrotask } = globalThis;
 const { nextTick } = process;
 const { parse, stringify } = JSON;
 
@@ -24,6 +24,7 @@ const now = performance.now.bind(performance);
 module.exports = {
   Buffer: require('node:buffer').Buffer,
   JSON: { parse, stringify },
+  Promise,
   clearInterval,
   clearTimeout,
   nextTick,

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * @file Numbers of services, registries and installations. The native side knows these objects only by number.
+ * @file Numbers of services, registries, rooms and installations. The native side knows these objects only by number.
  */
 
 /** Releases the number of an object when the object is garbage, and finds services by number. */
@@ -30,6 +30,13 @@ class Ids {
     const { native } = this.engine;
     const { number } = registry;
     this.garbage.register(registry, () => native.releaseRegistry(number));
+  }
+
+  /** @param {import('./rooms').Rooms} rooms */
+  addRooms(rooms) {
+    const { native } = this.engine;
+    const { number } = rooms;
+    this.garbage.register(rooms, () => native.releaseRooms(number));
   }
 
   /** @param {import('./install').Installation} installation */

@@ -240,6 +240,7 @@ function toNative(options, log) {
     maxMessageSize: Number(options.max_message_size),
     maxFrameSize: Number(faye.maxLength || options.max_message_size),
     maxBuffered: Number(options.max_buffered),
+    binary: Boolean(options.binary),
     highWaterMark: highWaterMark === undefined ? undefined : Number(highWaterMark),
     ping: faye.ping ? Number(faye.ping) * 1000 : undefined,
     handshakeHeaders: Object.entries(faye.headers || {}).flatMap(([name, value]) =>

@@ -7,12 +7,13 @@
 const { EventEmitter } = require('node:events');
 
 const { version } = require('../package.json');
-const { JSON } = require('./globals');
+const { JSON, Promise } = require('./globals');
 const { bridgeHandler } = require('./upgrade');
 const { getEngine } = require('./engine');
 const { invalidArgument, invalidOption } = require('./errors');
 const { install, uninstall } = require('./install');
 const { check, complete, warnings, toNative } = require('./options');
+const rooms = require('./rooms');
 const { warnOnce } = require('./warn');
 
 /** A SockJS service. Emits `'connection'` with a `Connection`. */
@@ -29,6 +30,8 @@ class Server extends EventEmitter {
      * @type {Map<string, Registry>}
      */
     this._registries = new Map();
+    /** The rooms of this server; undefined before its first service. @type {rooms.Rooms | undefined} */
+    this._rooms = undefined;
   }
 
   /**
@@ -73,6 +76,62 @@ class Server extends EventEmitter {
    */
   detach(httpServer) {
     uninstall(httpServer, this);
+  }
+
+  /**
+   * Sends a message to all members of a room.
+   *
+   * @param {string} room
+   * @param {unknown} message
+   * @param {rooms.PublishOptions} [options]
+   * @returns {number} connections of this process that it was handed to
+   */
+  publish(room, message, options) {
+    return rooms.publish(this, room, message, options);
+  }
+
+  /**
+   * Sends a message to all connections.
+   *
+   * @param {unknown} message
+   * @param {rooms.PublishOptions} [options]
+   * @returns {number} connections of this process that it was handed to
+   */
+  broadcast(message, options) {
+    return rooms.broadcast(this, message, options);
+  }
+
+  /**
+   * @param {string} room
+   * @returns {number} its members in this process
+   */
+  size(room) {
+    return rooms.size(this, room);
+  }
+
+  /** @returns {string[]} the rooms that have members in this process, in no particular order */
+  rooms() {
+    return rooms.names(this);
+  }
+
+  /**
+   * @param {string} room
+   * @returns {Promise<{ count: number, complete: boolean }>} its members. Throws at once if the name cannot be one
+   */
+  count(room) {
+    return Promise.resolve({ count: rooms.size(this, room), complete: true });
+  }
+
+  /**
+   * Closes all members of a room.
+   *
+   * @param {string} room
+   * @param {number} [code]
+   * @param {string} [reason]
+   * @returns {Promise<{ count: number, complete: boolean }>} how many were closed. Throws at once for wrong arguments
+   */
+  closeRoom(room, code, reason) {
+    return Promise.resolve({ count: rooms.closeMembers(this, room, code, reason), complete: true });
   }
 
   /** @param {import('./connection').Connection} connection */
@@ -153,8 +212,9 @@ class Service {
       registry = new Registry(this.engine);
       server._registries.set(options.prefix, registry);
     }
+    server._rooms ??= new rooms.Rooms(this.engine);
     /** The native side's number for this service. */
-    this.id = createService(native, registry.number, options);
+    this.id = createService(native, registry.number, server._rooms.number, options);
     this.engine.ids.addService(this);
     /** The prefix, if it can be compared as text; null if it is an expression. @type {string | null} */
     this.literal = native.literalPrefix(this.id);
@@ -208,12 +268,13 @@ class Service {
 /**
  * @param {any} native
  * @param {number} registry
+ * @param {number} roomsNumber
  * @param {Record<string, any>} options
  * @returns {number}
  */
-function createService(native, registry, options) {
+function createService(native, registry, roomsNumber, options) {
   try {
-    return native.createService(registry, toNative(options, options.log !== null));
+    return native.createService(registry, roomsNumber, toNative(options, options.log !== null));
   } catch (error) {
     if (error.code !== 'InvalidArg') throw error;
     // `check` accepts each valid expression of JavaScript. The native side cannot match a few of them.

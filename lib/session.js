@@ -5,9 +5,11 @@
  * have the names of 0.3.24 (docs/compatibility.md, "Internals that other packages use").
  */
 
-const { Connection, CONNECTING, OPEN, CLOSING, CLOSED } = require('./connection');
+const { Connection } = require('./connection');
+const { CONNECTING, OPEN, CLOSING, CLOSED } = require('./ready-state');
 const { keepAddresses, pickHeaders, showAddresses } = require('./request-info');
 const { JSON, setTimeout } = require('./globals');
+const { textOf } = require('./message-text');
 const { transports } = require('./native').names;
 const { PausedMessages } = require('./paused-messages');
 const { ResponseReceiver, WebSocketReceiver } = require('./receivers');
@@ -134,7 +136,7 @@ class Session {
       result = engine.writeBinary(this._key, message);
     } else {
       // The message's `toString` may close the connection.
-      const text = this._text(message);
+      const text = textOf(message, this._service);
       if (text === undefined || this.readyState !== OPEN) return this.readyState === OPEN;
       result = engine.write(this._key, text);
     }
@@ -155,33 +157,13 @@ class Session {
     const raw = this._transport === RAW;
     // Reading continues, because the client's part of the closing handshake must be read. Held messages are dropped.
     if (this._held) this._stopHolding();
+    // With a wrong code, `engine.close` throws before the native side closes.
+    if (raw) this._engine.native.leaveRooms(this._key);
     this._engine.close(this._key, raw, code ?? 1000, reason ?? 'Normal closure');
     if (this._transport === WEBSOCKET || this._key === DEAD) this._end();
     if (this._response !== 0) this._engine.flushResponse(this._response);
     else if (this._engine.exiting) this._engine.flushResponse(this._bridge);
     return true;
-  }
-
-  /**
-   * Converts a message to a string. A client can send values that cannot be converted, such as `{"toString":1}` or
-   * 100,000 nested arrays. With 0.3.24 the exception ends the process of an echo server. Here such a value is logged
-   * and not sent (deviation 3).
-   *
-   * @param {unknown} message
-   * @returns {string | undefined} undefined for such a value
-   */
-  _text(message) {
-    try {
-      return '' + message;
-    } catch (error) {
-      const failedToConvert = error instanceof TypeError || error instanceof RangeError;
-      if (typeof message !== 'object' || !failedToConvert) throw error;
-      this._service.log(
-        'error',
-        `A message was not written, because it cannot be converted to a string: ${error.message}`,
-      );
-      return undefined;
-    }
   }
 
   /** 1 if the session keeps the process alive, as its timers do in 0.3.24. Raw websockets have no timers there: 0. */
@@ -425,7 +407,7 @@ const NO_ENGINE = /** @type {any} */ ({
   pause() {},
   flushResponse() {},
   requestOf() {},
-  native: { buffered: () => 0, pathname: () => undefined },
+  native: { buffered: () => 0, leaveRooms() {}, pathname: () => undefined },
 });
 
 /**

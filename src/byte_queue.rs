@@ -182,6 +182,16 @@ impl ByteQueue {
         bytes.into()
     }
 
+    /// Appends all bytes to `to`, and empties the queue.
+    pub fn append_to(&mut self, to: &mut Vec<u8>) {
+        while !self.is_empty() {
+            let chunk = self.chunk();
+            to.extend_from_slice(chunk);
+            let len = chunk.len();
+            self.advance(len);
+        }
+    }
+
     /// Moves the first bytes into `to`, which is not larger than the queue.
     pub fn copy_to(&mut self, mut to: &mut [u8]) {
         while !to.is_empty() {

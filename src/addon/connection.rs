@@ -94,7 +94,7 @@ impl NativeEngine {
 impl NativeEngine {
     /// Calls `run` with a connection. Returns `nothing` if JavaScript has been told that the connection has ended. A panic
     /// ends the connection, and is not an exception in the application.
-    fn with_connection<T: Copy>(
+    pub(super) fn with_connection<T: Copy>(
         &self,
         key: u32,
         nothing: T,
@@ -104,7 +104,12 @@ impl NativeEngine {
         let Some(connection) = connection else {
             return nothing;
         };
-        catch_panic(|| run(&connection)).unwrap_or_else(|| {
+        catch_panic(|| {
+            // What was published before comes first.
+            self.runtime.fan_out.catch_up(&connection);
+            run(&connection)
+        })
+        .unwrap_or_else(|| {
             let _ = catch_panic(|| connection.end(Cause::Panic));
             nothing
         })

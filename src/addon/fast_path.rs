@@ -125,6 +125,7 @@ unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) ->
         let sent = match state.connection(key) {
             Some(connection) => {
                 may_panic("write");
+                state.runtime.fan_out.catch_up(connection);
                 read_utf16(env, text, &mut units);
                 let send = || connection.send(Outgoing::Text(&units));
                 if is_first_answer {
@@ -299,6 +300,7 @@ unsafe fn present(
                 request_info,
             } => {
                 state.insert(key, connection);
+                state.opened(row, key);
                 may_panic("present");
                 match request_info {
                     RequestInfo::Node { id, transport } => (
@@ -311,7 +313,6 @@ unsafe fn present(
                         json,
                         whole,
                     } => {
-                        state.opened(key);
                         state.keep_request(row, whole);
                         (EventKind::Open, [key, service, taken_id], text(env, &json))
                     }

@@ -13,6 +13,7 @@ mod id_map;
 mod installation;
 mod options;
 mod request_text;
+mod rooms;
 mod shutdown;
 mod state;
 mod upgrade;
@@ -32,8 +33,10 @@ use crate::http::target::parse_target;
 use crate::ingress::installation::Installation;
 use crate::ingress::takeover;
 use crate::server;
+use crate::server::fan_out::Member;
 use crate::server::io::defer_flushes;
 use crate::server::registry::Registry;
+use crate::server::rooms::Rooms;
 use crate::server::socket::Traffic;
 use crate::server::{Context, Service};
 use crate::{catch_panic, may_panic};
@@ -54,6 +57,7 @@ pub struct NativeEngine {
     state: Rc<RefCell<State>>,
     bridge_state: BridgeState,
     registries: IdMap<Arc<Registry>>,
+    rooms: IdMap<Arc<Rooms<Arc<dyn Member>>>>,
     services: IdMap<Arc<Service>>,
     installations: IdMap<Arc<Installation>>,
     shutdown: Rc<Shutdown>,
@@ -90,6 +94,7 @@ impl NativeEngine {
             waker,
             bridge_state: BridgeState::default(),
             registries: IdMap::default(),
+            rooms: IdMap::default(),
             services: IdMap::default(),
             installations: IdMap::default(),
             shutdown,
@@ -151,10 +156,16 @@ impl NativeEngine {
         drop(self.registries.remove(registry));
     }
 
-    /// Makes a service with the sessions of a registry.
+    /// Makes a service with the sessions of a registry. Its connections can join `rooms`.
     #[napi(catch_unwind)]
-    pub fn create_service(&mut self, registry: u32, options: ServiceOptions) -> Result<u32> {
+    pub fn create_service(
+        &mut self,
+        registry: u32,
+        rooms: u32,
+        options: ServiceOptions,
+    ) -> Result<u32> {
         let registry = self.registries.get(registry)?.clone();
+        let rooms = self.rooms.get(rooms)?.clone();
         let router = Router::new(&options.prefix, options.websocket)
             .map_err(|error| Error::new(Status::InvalidArg, error.0))?;
         let policy = ResponsePolicy::new(response_policy::Options {
@@ -171,6 +182,7 @@ impl NativeEngine {
             let context = Context {
                 id,
                 runtime,
+                rooms,
                 options,
             };
             Arc::new(Service {

@@ -29,6 +29,7 @@ pub struct ServiceOptions {
     pub max_buffered: f64,
     /// Bytes.
     pub high_water_mark: Option<f64>,
+    pub binary: bool,
     /// Milliseconds.
     pub ping: Option<f64>,
     /// Name, value, name, value…
@@ -64,6 +65,7 @@ pub(super) fn service_options(options: ServiceOptions) -> Options {
         max_frame_size: bytes(options.max_frame_size),
         max_buffered: bytes(options.max_buffered),
         high_water_mark: options.high_water_mark.map(bytes),
+        binary: options.binary,
         ping: options.ping.map(delay),
         base_url: options.base_url,
         transports: options.transports.map(|names| {

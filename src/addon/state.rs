@@ -1,12 +1,15 @@
 //! What only the JavaScript thread uses: connections by key, and the batch of events that JavaScript handles.
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::uv_poll::UvPoll;
 use crate::server::Runtime;
 use crate::server::connection::Connection;
 use crate::server::events::{Event, EventBatch};
+use crate::server::fan_out::{Audience, Member};
+use crate::server::rooms::Rooms;
 
 /// Used on the JavaScript thread only, so it needs no lock.
 #[derive(Debug)]
@@ -19,8 +22,10 @@ pub(super) struct State {
     drained: usize,
     /// The whole requests of events in the table that JavaScript handles, with their rows in ascending order.
     requests: Vec<(u32, Vec<u8>)>,
-    /// The keys of connections that opened with events of this table.
-    opened: Vec<u32>,
+    /// The rows of `Open` events of this table, and the keys of their connections.
+    opened: Vec<(u32, u32)>,
+    /// How many of these connections broadcasts reach already, if somebody broadcasts.
+    admitted: usize,
     /// The keys of connections that ended with events of this table.
     ended: Vec<u32>,
     /// The table has one event, and JavaScript has not written since.
@@ -43,6 +48,7 @@ impl State {
             drained: 0,
             requests: Vec::new(),
             opened: Vec::new(),
+            admitted: 0,
             ended: Vec::new(),
             handles_one: false,
             units: Vec::new(),
@@ -79,9 +85,39 @@ impl State {
         self.requests.extend(request.map(|request| (row, request)));
     }
 
-    /// JavaScript gets the `Open` event of this connection with the table.
-    pub(super) fn opened(&mut self, key: u32) {
-        self.opened.push(key);
+    /// JavaScript gets the `Open` event of this connection in this row of the table.
+    pub(super) fn opened(&mut self, row: u32, key: u32) {
+        self.opened.push((row, key));
+    }
+
+    /// The connections of these rooms whose `'connection'` has been emitted: those of which the table tells before
+    /// this row.
+    pub(super) fn everyone(&mut self, rooms: &Rooms<Arc<dyn Member>>, row: u32) -> Audience {
+        if !rooms.keeps_everyone() {
+            rooms.keep_everyone();
+            let later = |(at, key): &(u32, u32)| (*at >= row).then_some(*key);
+            let later: BTreeSet<u32> = self.opened.iter().filter_map(later).collect();
+            for connection in self.connections.iter().flatten() {
+                if connection.has_rooms(rooms) && !later.contains(&connection.key()) {
+                    connection.admit();
+                }
+            }
+        }
+        self.admit_until(row);
+        rooms.everyone().unwrap_or_default()
+    }
+
+    fn admit_until(&mut self, row: u32) {
+        while let Some((at, key)) = self.opened.get(self.admitted)
+            && *at < row
+        {
+            self.admitted += 1;
+            if let Some(Some(connection)) = self.connections.get(*key as usize)
+                && connection.wants_admission()
+            {
+                connection.admit();
+            }
+        }
     }
 
     /// The whole request of the event in a row.
@@ -94,7 +130,9 @@ impl State {
     /// listener that writes to an ended connection could reach a new one.
     pub(super) fn handled(&mut self) {
         self.requests.clear();
-        for key in self.opened.drain(..) {
+        self.admit_until(u32::MAX);
+        self.admitted = 0;
+        for (_, key) in self.opened.drain(..) {
             if let Some(Some(connection)) = self.connections.get(key as usize) {
                 connection.announced();
             }

@@ -6,7 +6,10 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::transport::Transport;
+use crate::byte_queue::ByteQueue;
 
 /// What the session is doing; the numbers are those of `conn.readyState`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,33 +102,45 @@ pub const NO_HEARTBEAT_FRAME: &[u8] = br#"c[3000,"No response from heartbeat"]"#
 /// Quoted messages that wait for a receiver, kept as the inside of the frame they will leave in.
 #[derive(Debug, Default)]
 pub struct Queue {
-    joined: Vec<u8>,
+    // Boxed, because most sessions have none.
+    joined: Option<Box<ByteQueue>>,
 }
 
 impl Queue {
     /// Adds one message; `quote` appends it in quotes.
     pub fn push(&mut self, quote: impl FnOnce(&mut Vec<u8>)) {
-        if !self.joined.is_empty() {
-            self.joined.push(b',');
+        self.next().write(quote);
+    }
+
+    /// Adds one message in quotes, which other queues have too. It is not copied.
+    pub fn push_shared(&mut self, quoted: Bytes) {
+        self.next().write_shared(quoted);
+    }
+
+    /// Where the next message goes.
+    fn next(&mut self) -> &mut ByteQueue {
+        let joined = self.joined.get_or_insert_default();
+        if !joined.is_empty() {
+            joined.write(|out| out.push(b','));
         }
-        quote(&mut self.joined);
+        joined
     }
 
     /// Bytes waiting.
     pub fn len(&self) -> usize {
-        self.joined.len()
+        self.joined.as_ref().map_or(0, |joined| joined.len())
     }
 
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
-        self.joined.is_empty()
+        self.len() == 0
     }
 
     fn take_frame(&mut self) -> Vec<u8> {
-        let joined = std::mem::take(&mut self.joined);
+        let mut joined = self.joined.take().unwrap_or_default();
         let mut frame = Vec::with_capacity(joined.len() + 3);
         frame.extend_from_slice(b"a[");
-        frame.extend_from_slice(&joined);
+        joined.append_to(&mut frame);
         frame.push(b']');
         frame
     }

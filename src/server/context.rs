@@ -4,11 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::events::{Event, Severity};
+use super::fan_out::Member;
+use super::rooms::Rooms;
 use super::runtime::Runtime;
 use crate::protocol::session::Delays;
 use crate::protocol::transport::Transport;
 
 /// The options of the application, which JavaScript has checked.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "they are the application's options"
+)]
 #[derive(Clone, Debug)]
 pub struct Options {
     /// `heartbeat_delay`, `disconnect_delay`, `pong_timeout`.
@@ -23,6 +29,8 @@ pub struct Options {
     pub max_buffered: usize,
     /// Bytes above which `write()` returns false; `None` for never.
     pub high_water_mark: Option<usize>,
+    /// Whether raw websockets send published bytes as binary frames.
+    pub binary: bool,
     /// Period of `faye_server_options.ping`.
     pub ping: Option<Duration>,
     /// `faye_server_options.headers`, for the answer to the handshake.
@@ -55,6 +63,8 @@ pub struct Context {
     pub id: u32,
     /// The runtime of its environment.
     pub runtime: Arc<Runtime>,
+    /// The rooms of its `Server`.
+    pub rooms: Arc<Rooms<Arc<dyn Member>>>,
     /// Its options.
     pub options: Options,
 }

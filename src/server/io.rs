@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Notify, oneshot};
 
 use super::buffer_pool::BufferPool;
+use super::fan_out::FanOut;
 use super::socket::Reactor;
 use crate::{catch_panic, lock};
 
@@ -71,6 +72,8 @@ pub struct Io {
     buffer_pool: BufferPool,
     /// Reports which websockets of this thread are ready.
     reactor: Reactor,
+    /// Published messages, which one of the I/O threads delivers.
+    fan_out: Option<Arc<FanOut>>,
     /// Whether the JavaScript thread polls the reactor instead of this thread.
     driven_by_js: AtomicBool,
     returned: Notify,
@@ -79,7 +82,7 @@ pub struct Io {
 #[derive(Debug, Default)]
 struct Marked {
     send_buffers: Vec<Arc<dyn Flush>>,
-    /// When a thread that flushes by itself first marked one of them.
+    /// When a thread that flushes by itself first marked one of them, or published.
     since: Option<Instant>,
 }
 
@@ -96,9 +99,10 @@ const DIRECT: usize = 2;
 const DIRECT_WITH_REACTOR: usize = 16;
 
 impl Io {
-    /// Starts a thread. It calls `before_sleep` each time before it sleeps.
+    /// Starts a thread. It delivers what is published in `fan_out`. It calls `before_sleep` each time before it sleeps.
     pub fn start(
         name: &str,
+        fan_out: Option<Arc<FanOut>>,
         before_sleep: impl Fn() + Send + Sync + 'static,
     ) -> io::Result<(Arc<Self>, IoThread)> {
         let tokio = Builder::new_current_thread()
@@ -113,6 +117,7 @@ impl Io {
             watch: Notify::new(),
             buffer_pool: BufferPool::default(),
             reactor: Reactor::new()?,
+            fan_out,
             driven_by_js: AtomicBool::new(false),
             returned: Notify::new(),
         });
@@ -176,6 +181,15 @@ impl Io {
     pub fn mark(&self, send_buffer: Arc<dyn Flush>) {
         let mut marked = lock(&self.marked);
         marked.send_buffers.push(send_buffer);
+        self.marked(marked);
+    }
+
+    /// Messages have been published: the next flush delivers them.
+    pub fn mark_published(&self) {
+        self.marked(lock(&self.marked));
+    }
+
+    fn marked(&self, mut marked: MutexGuard<'_, Marked>) {
         if !DEFERS_FLUSH.get() {
             drop(marked);
             return self.wake.notify_one();
@@ -191,8 +205,18 @@ impl Io {
 
     /// Flushes the marked send buffers: on the calling thread if they are few, else on the I/O thread.
     pub fn flush_from_outside(&self) {
+        if let Some(fan_out) = &self.fan_out
+            && !fan_out.is_empty()
+        {
+            if !fan_out.is_small() {
+                lock(&self.marked).since = None;
+                return self.wake.notify_one();
+            }
+            fan_out.deliver_all();
+        }
         let mut marked = lock(&self.marked);
         if marked.send_buffers.is_empty() {
+            marked.since = None;
             return;
         }
         let direct = if self.is_driven_by_js() {
@@ -223,14 +247,29 @@ impl Io {
         let mut send_buffers = Vec::new();
         loop {
             self.wake.notified().await;
-            let mut marked = lock(&self.marked);
-            marked.since = None;
-            std::mem::swap(&mut marked.send_buffers, &mut send_buffers);
-            drop(marked);
-            for send_buffer in send_buffers.drain(..) {
-                flush(&*send_buffer);
+            while self.flush_some(&mut send_buffers) {
+                tokio::task::yield_now().await;
             }
         }
+    }
+
+    /// Delivers some of the published messages, and flushes what is marked. Returns whether more has to be delivered.
+    fn flush_some(&self, send_buffers: &mut Vec<Arc<dyn Flush>>) -> bool {
+        let has_more = self.deliver_published();
+        let mut marked = lock(&self.marked);
+        marked.since = None;
+        std::mem::swap(&mut marked.send_buffers, send_buffers);
+        drop(marked);
+        for send_buffer in send_buffers.drain(..) {
+            flush(&*send_buffer);
+        }
+        has_more
+    }
+
+    /// Delivers some of the published messages, and so marks send buffers. Returns whether more waits.
+    fn deliver_published(&self) -> bool {
+        let fan_out = self.fan_out.as_ref();
+        fan_out.is_some_and(|fan_out| fan_out.deliver_some())
     }
 
     /// Sends what a thread that flushes by itself has left unsent for [`OVERDUE`] or longer, because it is busy.

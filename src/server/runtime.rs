@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, Weak, mpsc};
 use std::time::{Duration, Instant};
 
 use super::events::{EventBatch, EventQueue, Waker};
+use super::fan_out::{Audience, FanOut};
 use super::io::{Io, IoThread, flushing_now};
+use super::publication::Publication;
 use super::taken_sockets::TakenSockets;
 use super::timers::Timers;
 use crate::lock;
@@ -15,6 +17,8 @@ use crate::lock;
 pub struct Runtime {
     /// Events for JavaScript.
     pub events: Arc<EventQueue>,
+    /// Published messages that have not reached all members of their room.
+    pub fan_out: Arc<FanOut>,
     /// Deadlines of all connections.
     pub timers: Arc<Timers>,
     /// Numbers that name connections.
@@ -56,19 +60,21 @@ impl Runtime {
     ) -> io::Result<Arc<Self>> {
         let events = Arc::new(EventQueue::new(waker));
         let timers = Arc::new(Timers::default());
+        let fan_out = Arc::new(FanOut::default());
         let mut ios = Vec::new();
         let mut threads = Vec::new();
         for number in 0..io_threads.max(1) {
             let queue = events.clone();
-            let (io, thread) = Io::start(&format!("sockjs-io-{number}"), move || {
-                queue.wake_if_waiting();
-            })?;
+            let name = format!("sockjs-io-{number}");
+            let delivers = (number == 0).then(|| fan_out.clone());
+            let (io, thread) = Io::start(&name, delivers, move || queue.wake_if_waiting())?;
             ios.push(io);
             threads.push(thread);
         }
         ios[0].handle().spawn(timers.clone().run());
         Ok(Arc::new(Self {
             events,
+            fan_out,
             timers,
             keys: Keys::default(),
             taken: TakenSockets::default(),
@@ -120,6 +126,16 @@ impl Runtime {
         }
     }
 
+    /// Hands a message over to these members, but for those with the keys `except`. It is delivered with the next
+    /// flush, and before anything else happens to a member on the thread that publishes ([`FanOut::catch_up`]).
+    pub fn publish(&self, members: Audience, except: Box<[u32]>, publication: Publication) {
+        if self.fan_out.push(members, except, publication) {
+            self.ios[0].mark_published();
+        } else {
+            self.fan_out.deliver_all();
+        }
+    }
+
     /// Runs `write` and flushes. For the first answer to the only event of a batch: to wait for more bytes would
     /// gain nothing.
     pub fn flush_after<R>(&self, write: impl FnOnce() -> R) -> R {
@@ -133,6 +149,7 @@ impl Runtime {
     /// Sends everything that has been written, as far as the kernel takes it at once. Returns when that is done,
     /// after [`LAST_WAIT`] at the latest. For the end of the process or of its environment.
     pub fn flush_last(&self) {
+        self.fan_out.deliver_all();
         let (done, all_done) = mpsc::channel();
         for io in &self.ios {
             io.flush_last();

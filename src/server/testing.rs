@@ -27,6 +27,7 @@ pub fn service(runtime: &Arc<Runtime>) -> Arc<Service> {
     let context = Context {
         id: 0,
         runtime: runtime.clone(),
+        rooms: Arc::default(),
         options: Options {
             delays: Delays {
                 heartbeat: second,
@@ -38,6 +39,7 @@ pub fn service(runtime: &Arc<Runtime>) -> Arc<Service> {
             max_frame_size: 1 << 20,
             max_buffered: 1 << 20,
             high_water_mark: None,
+            binary: false,
             ping: None,
             handshake_headers: Vec::new(),
             base_url: None,

@@ -7,6 +7,7 @@ mod jsonp;
 mod wrapper;
 mod xhr;
 
+use super::json;
 pub use endpoint::{Endpoint, Sender};
 pub use wrapper::Wrapper;
 
@@ -53,8 +54,13 @@ pub struct HttpTransport {
     /// Appends what the response begins with.
     prelude: fn(callback: &str, out: &mut Vec<u8>),
     /// Appends a frame, which is valid UTF-8. Returns the number of UTF-16 units appended.
-    wrap: fn(callback: &str, frame: &[u8], out: &mut Vec<u8>) -> usize,
+    wrap: Wrap,
+    /// As `wrap`, for a frame that is a JavaScript string literal already. Returns the number of UTF-16 units around the
+    /// literal. `None` if a frame is the same for each callback.
+    wrap_literal: Option<Wrap>,
 }
+
+type Wrap = fn(callback: &str, frame: &[u8], out: &mut Vec<u8>) -> usize;
 
 /// Whether pages of other origins may read a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +118,7 @@ impl Transport {
                     end: End::FirstFrame,
                     prelude: no_prelude,
                     wrap: xhr::wrap,
+                    wrap_literal: None,
                 }),
             },
             Self::XhrStreaming => &Properties {
@@ -127,6 +134,7 @@ impl Transport {
                     end: End::Limit,
                     prelude: xhr::prelude,
                     wrap: xhr::wrap,
+                    wrap_literal: None,
                 }),
             },
             Self::Eventsource => &Properties {
@@ -142,6 +150,7 @@ impl Transport {
                     end: End::Limit,
                     prelude: eventsource::prelude,
                     wrap: eventsource::wrap,
+                    wrap_literal: None,
                 }),
             },
             Self::Htmlfile => &Properties {
@@ -158,6 +167,7 @@ impl Transport {
                     end: End::Limit,
                     prelude: htmlfile::prelude,
                     wrap: htmlfile::wrap,
+                    wrap_literal: None,
                 }),
             },
             Self::JsonpPolling => &Properties {
@@ -173,6 +183,7 @@ impl Transport {
                     end: End::FirstFrame,
                     prelude: no_prelude,
                     wrap: jsonp::wrap,
+                    wrap_literal: Some(jsonp::wrap_literal),
                 }),
             },
         }
@@ -202,6 +213,21 @@ impl Transport {
 }
 
 impl HttpTransport {
+    /// Whether all responses write the same for a frame.
+    pub fn has_shared_frames(&self) -> bool {
+        self.wrap_literal.is_none()
+    }
+
+    /// Appends what responses have in common for a frame: all that they write, or the argument of the callback. Returns the
+    /// number of UTF-16 units appended.
+    pub fn shared_form(&self, frame: &[u8], out: &mut Vec<u8>) -> u64 {
+        let units = match self.wrap_literal {
+            Some(_) => json::stringify(frame, out),
+            None => (self.wrap)("", frame, out),
+        };
+        units as u64
+    }
+
     /// UTF-16 units after which a response ends, counted as [`Wrapper::wrap`] counts them; `None` for never. A
     /// `response_limit` of 0 is no limit.
     pub fn limit(&self, response_limit: u64) -> Option<u64> {

@@ -32,6 +32,14 @@ impl Wrapper {
         out.reserve(frame.len() + AROUND_FRAME);
         (self.http.wrap)(&self.callback, frame, out) as u64
     }
+
+    /// As [`Wrapper::wrap`], for a frame in the form of [`HttpTransport::shared_form`]. `None`, and appends nothing, if
+    /// the form is already what the response gets. Returns the number of UTF-16 units around the form.
+    pub fn wrap_form(&self, form: &[u8], out: &mut Vec<u8>) -> Option<u64> {
+        let wrap = self.http.wrap_literal?;
+        out.reserve(form.len() + AROUND_FRAME);
+        Some(wrap(&self.callback, form, out) as u64)
+    }
 }
 
 /// Bytes around a frame of most transports; for a frame with many escapes it is not enough.

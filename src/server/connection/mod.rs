@@ -7,6 +7,7 @@ mod attaching;
 mod backpressure;
 mod deadlines;
 mod ending;
+mod membership;
 mod name;
 mod outgoing;
 mod pause;
@@ -22,6 +23,7 @@ use tokio::sync::Notify;
 
 use super::context::Context;
 use super::events::Event;
+use super::publication::Publication;
 use super::runtime::Runtime;
 use super::send_buffer::SendBuffer;
 use crate::lock;
@@ -30,6 +32,7 @@ use crate::protocol::rfc6455::{Opcode, encode};
 use crate::protocol::session::{Event as SessionEvent, Send, Session, Transmit};
 use crate::protocol::transport::Wrapper;
 pub use attaching::Attachment;
+use membership::Membership;
 pub use name::{CloseListener, SessionName};
 pub use outgoing::Outgoing;
 use outgoing::{frame_message, frame_payload, frame_text};
@@ -70,6 +73,10 @@ struct Inner {
     scheduled: Option<Instant>,
     /// The application was told "no more" by `write()` and waits for `'drain'`.
     wants_drain: bool,
+    /// The rooms that it has joined; none for most connections.
+    membership: Option<Box<Membership>>,
+    /// The number of the last published message that was for it.
+    delivered: u64,
 }
 
 /// The response, or the websocket, that frames go to.
@@ -114,6 +121,8 @@ impl Connection {
                 websocket: None,
                 scheduled: None,
                 wants_drain: false,
+                membership: None,
+                delivered: 0,
             }),
             paused: AtomicBool::new(false),
             resumed: Notify::new(),
@@ -133,34 +142,48 @@ impl Connection {
 
     /// The application sends.
     pub fn send(self: &Arc<Self>, message: Outgoing<'_>) -> Sent {
-        let mut inner = lock(&self.inner);
-        let inner = &mut *inner;
+        self.send_locked(&mut lock(&self.inner), message)
+    }
+
+    fn send_locked(self: &Arc<Self>, inner: &mut Inner, message: Outgoing<'_>) -> Sent {
         match inner.session.send() {
             Send::Refused => return Sent::Refused,
-            Send::Queued(queue) => queue.push(|out| {
-                if let Outgoing::Text(units) = message {
+            Send::Queued(queue) => match message {
+                Outgoing::Text(units) => queue.push(|out| {
                     json::quote(units, out);
-                }
-            }),
+                }),
+                Outgoing::Published(publication) => publication.queue(queue),
+                // Only raw websockets send bytes, and these have no queue.
+                Outgoing::Binary(_) => return Sent::Refused,
+            },
             Send::Direct => match &inner.receiver {
                 Some(Receiver::Websocket) => {
                     let Some(websocket) = &inner.websocket else {
                         return Sent::Refused;
                     };
                     // Nothing else waits: the queue is empty, or it would have been queued.
-                    let buffered = websocket.send_buffer.write(|out| {
-                        frame_message(message, websocket.kind, out);
-                    });
+                    let send_buffer = &websocket.send_buffer;
+                    let buffered = if let Outgoing::Published(publication) = message {
+                        let binary = self.context.options.binary;
+                        send_buffer.write_shared(publication.websocket(websocket.kind, binary))
+                    } else {
+                        send_buffer.write(|out| frame_message(message, websocket.kind, out))
+                    };
                     return self.after_send(inner, buffered);
                 }
                 Some(Receiver::Response { .. }) => {
-                    let Outgoing::Text(units) = message else {
-                        return Sent::Refused;
-                    };
-                    let mut frame = Vec::with_capacity(units.len() + 5);
-                    frame_text(units, &mut frame);
                     let now = Instant::now();
-                    self.transmit(inner, &frame, now);
+                    match message {
+                        Outgoing::Text(units) => {
+                            let mut frame = Vec::with_capacity(units.len() + 5);
+                            frame_text(units, &mut frame);
+                            self.transmit(inner, &frame, now);
+                        }
+                        Outgoing::Published(publication) => {
+                            self.transmit_published(inner, publication, now);
+                        }
+                        Outgoing::Binary(_) => return Sent::Refused,
+                    }
                     self.settle(inner, now);
                 }
                 None => return Sent::Refused,
@@ -232,6 +255,7 @@ impl Connection {
                 }
             }
         }
+        self.leave_if_closed(inner);
         self.schedule(inner);
     }
 
@@ -260,6 +284,28 @@ impl Connection {
                 }
             }
             None => {}
+        }
+    }
+
+    /// Writes one published message to the response that receives, which is done when its limit is reached.
+    fn transmit_published(
+        self: &Arc<Self>,
+        inner: &mut Inner,
+        publication: &Publication,
+        now: Instant,
+    ) {
+        if let Some(Receiver::Response {
+            wrapper,
+            send_buffer,
+            written,
+            limit,
+            ..
+        }) = &mut inner.receiver
+        {
+            *written += publication.respond(wrapper, send_buffer);
+            if limit.is_some_and(|limit| *written >= limit) {
+                self.finish(inner, now);
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::protocol::hixie;
 use crate::protocol::json;
 use crate::protocol::rfc6455::{Opcode, encode, encode_with};
 use crate::protocol::websocket_kind::WebsocketKind;
+use crate::server::publication::Publication;
 
 /// What the application wants to send.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +13,8 @@ pub enum Outgoing<'a> {
     Text(&'a [u16]),
     /// Bytes; a binary frame on raw websockets.
     Binary(&'a [u8]),
+    /// A message that other connections get too.
+    Published(&'a Publication),
 }
 
 /// One message as an `a[…]` frame.
@@ -52,5 +55,8 @@ pub(super) fn frame_message(message: Outgoing<'_>, kind: WebsocketKind, out: &mu
             hixie::encode_with(out, |out| frame_text(units, out));
         }
         (Outgoing::Binary(bytes), _) => encode(Opcode::Binary, bytes, out),
+        (Outgoing::Published(publication), _) => {
+            out.extend_from_slice(publication.websocket(kind, false));
+        }
     }
 }

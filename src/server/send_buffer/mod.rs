@@ -6,6 +6,8 @@ use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::Waker;
 
+use bytes::Bytes;
+
 use super::events::{Event, EventQueue};
 use super::frames::Frames;
 use super::io::{Flush, Io};
@@ -77,6 +79,8 @@ enum End {
 const KEEP_CAPACITY: usize = 4096;
 /// Bytes of a response body that its destination gets at once. A single frame may be larger.
 const BATCH: usize = 64 << 10;
+/// Bytes from which on a shared write is held once instead of being copied.
+pub const SHARE_FROM: usize = 4096;
 /// The number of slices that one system call writes at most. Shared writes are long, so more would not help.
 const MAX_PARTS: usize = 16;
 
@@ -103,6 +107,22 @@ impl SendBuffer {
             let len = state.out.write(append);
             if self.is_body() {
                 state.frames.push(len);
+            }
+            self.mark(&mut state);
+        }
+        state.waiting()
+    }
+
+    /// As [`SendBuffer::write`], for bytes that other send buffers get too. Long ones are not copied.
+    pub fn write_shared(self: &Arc<Self>, bytes: &Bytes) -> usize {
+        if bytes.len() < SHARE_FROM {
+            return self.write(|out| out.extend_from_slice(bytes));
+        }
+        let mut state = lock(&self.state);
+        if !state.has_ended() {
+            state.out.write_shared(bytes.clone());
+            if self.is_body() {
+                state.frames.push(bytes.len());
             }
             self.mark(&mut state);
         }
