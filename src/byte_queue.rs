@@ -35,6 +35,8 @@ enum Segment {
     Shared(Bytes),
 }
 
+/// Bytes from which on a write is worth sharing: a shorter one is copied into each queue.
+pub const SHARE_FROM: usize = 4096;
 /// About this many bytes lie between two boundaries; more if a single write is larger.
 const STEP: usize = 64 << 10;
 

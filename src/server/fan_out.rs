@@ -4,13 +4,12 @@
 //! Whatever JavaScript does next with one of them, [`FanOut::catch_up`] first delivers to it what was published before:
 //! so a publish is, for each member, like a write at its place in the program.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::publication::Publication;
-use super::rooms::Members;
 use crate::{catch_panic, lock};
 
 /// A connection, as far as publishing to it goes.
@@ -28,6 +27,9 @@ pub trait Member: fmt::Debug + Send + Sync {
     /// It has panicked.
     fn fail(self: Arc<Self>);
 }
+
+/// The members of a room at one moment, by the key of their connection.
+pub type Members<M> = Arc<BTreeMap<u32, M>>;
 
 /// The members of a room.
 pub type Audience = Members<Arc<dyn Member>>;

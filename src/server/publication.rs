@@ -1,15 +1,15 @@
 //! One message for many connections, encoded once in each form that one of them needs.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 
-use super::send_buffer::{SHARE_FROM, SendBuffer};
+use crate::byte_queue::SHARE_FROM;
 use crate::protocol::hixie;
 use crate::protocol::json;
 use crate::protocol::rfc6455::{Opcode, encode};
 use crate::protocol::session::Queue;
-use crate::protocol::transport::{HttpTransport, Transport, Wrapper};
+use crate::protocol::transport::{HttpTransport, Transport};
 use crate::protocol::websocket_kind::WebsocketKind;
 
 /// A message, as its publisher gave it. Any thread may ask for a form; the first one makes it.
@@ -104,28 +104,17 @@ impl Publication {
         }
     }
 
-    /// Writes it to a response. Returns the number of UTF-16 units that count for `response_limit`.
-    pub fn respond(&self, wrapper: &Wrapper, send_buffer: &Arc<SendBuffer>) -> u64 {
-        let Form { bytes, units } = self.response(wrapper.http());
-        let mut around = None;
-        if wrapper.http().has_shared_frames() {
-            send_buffer.write_shared(bytes);
-        } else {
-            send_buffer.write(|out| around = wrapper.wrap_form(bytes, out));
-        }
-        around.unwrap_or(0) + units
-    }
-
-    /// What the responses of a transport have in common.
-    fn response(&self, http: &HttpTransport) -> &Form {
-        self.responses[http.transport as usize].get_or_init(|| {
+    /// What the responses of a transport have in common ([`HttpTransport::shared_form`]), and its UTF-16 units.
+    pub fn response(&self, http: &HttpTransport) -> (&Bytes, u64) {
+        let Form { bytes, units } = self.responses[http.transport as usize].get_or_init(|| {
             let mut out = Vec::new();
             let units = http.shared_form(self.frame(), &mut out);
             Form {
                 bytes: out.into_boxed_slice().into(),
                 units,
             }
-        })
+        });
+        (bytes, *units)
     }
 }
 

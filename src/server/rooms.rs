@@ -4,14 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::fan_out::Members;
 use super::runtime::{Runtime, StopListener};
 use crate::lock;
 
 /// The name of a room: the UTF-16 units of a JavaScript string.
 pub type Name = Arc<[u16]>;
-
-/// The members of a room at one moment, by the key of their connection.
-pub type Members<M> = Arc<BTreeMap<u32, M>>;
 
 /// Rooms with at least one member; others do not exist.
 ///

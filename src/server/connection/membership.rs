@@ -9,15 +9,6 @@ use crate::server::fan_out::{Delivery, Member};
 use crate::server::publication::Publication;
 use crate::server::rooms::{Name, Rooms};
 
-/// What a connection has joined.
-#[derive(Debug, Default)]
-pub(super) struct Membership {
-    /// In the order of joining.
-    rooms: Vec<Name>,
-    /// It is among those that a broadcast reaches.
-    is_admitted: bool,
-}
-
 /// Bytes that may wait for a client before volatile messages pass it by, if `high_water_mark` is not set.
 const VOLATILE_MARK: usize = 64 << 10;
 

@@ -24,6 +24,7 @@ use tokio::sync::Notify;
 use super::context::Context;
 use super::events::Event;
 use super::publication::Publication;
+use super::rooms::Name;
 use super::runtime::Runtime;
 use super::send_buffer::SendBuffer;
 use crate::lock;
@@ -32,10 +33,9 @@ use crate::protocol::rfc6455::{Opcode, encode};
 use crate::protocol::session::{Event as SessionEvent, Send, Session, Transmit};
 use crate::protocol::transport::Wrapper;
 pub use attaching::Attachment;
-use membership::Membership;
 pub use name::{CloseListener, SessionName};
 pub use outgoing::Outgoing;
-use outgoing::{frame_message, frame_payload, frame_text};
+use outgoing::{frame_message, frame_payload, frame_text, write_published};
 pub use pause::Permit;
 use request_interest::RequestInterest;
 use websocket_sender::WebsocketSender;
@@ -77,6 +77,15 @@ struct Inner {
     membership: Option<Box<Membership>>,
     /// The number of the last published message that was for it.
     delivered: u64,
+}
+
+/// What a connection has joined.
+#[derive(Debug, Default)]
+struct Membership {
+    /// In the order of joining.
+    rooms: Vec<Name>,
+    /// It is among those that a broadcast reaches.
+    is_admitted: bool,
 }
 
 /// The response, or the websocket, that frames go to.
@@ -302,7 +311,7 @@ impl Connection {
             ..
         }) = &mut inner.receiver
         {
-            *written += publication.respond(wrapper, send_buffer);
+            *written += write_published(publication, wrapper, send_buffer);
             if limit.is_some_and(|limit| *written >= limit) {
                 self.finish(inner, now);
             }

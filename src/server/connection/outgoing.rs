@@ -1,10 +1,14 @@
 //! What the application sends, and its frames.
 
+use std::sync::Arc;
+
 use crate::protocol::hixie;
 use crate::protocol::json;
 use crate::protocol::rfc6455::{Opcode, encode, encode_with};
+use crate::protocol::transport::Wrapper;
 use crate::protocol::websocket_kind::WebsocketKind;
 use crate::server::publication::Publication;
+use crate::server::send_buffer::SendBuffer;
 
 /// What the application wants to send.
 #[derive(Clone, Copy, Debug)]
@@ -59,4 +63,20 @@ pub(super) fn frame_message(message: Outgoing<'_>, kind: WebsocketKind, out: &mu
             out.extend_from_slice(publication.websocket(kind, false));
         }
     }
+}
+
+/// Writes a published message to a response. Returns the number of UTF-16 units that count for `response_limit`.
+pub(super) fn write_published(
+    publication: &Publication,
+    wrapper: &Wrapper,
+    send_buffer: &Arc<SendBuffer>,
+) -> u64 {
+    let (form, units) = publication.response(wrapper.http());
+    let mut around = None;
+    if wrapper.http().has_shared_frames() {
+        send_buffer.write_shared(form);
+    } else {
+        send_buffer.write(|out| around = wrapper.wrap_form(form, out));
+    }
+    around.unwrap_or(0) + units
 }

@@ -12,7 +12,7 @@ use super::events::{Event, EventQueue};
 use super::frames::Frames;
 use super::io::{Flush, Io};
 use super::socket::Socket;
-use crate::byte_queue::ByteQueue;
+use crate::byte_queue::{ByteQueue, SHARE_FROM};
 use crate::{lock, may_panic};
 pub use take::Take;
 
@@ -79,8 +79,6 @@ enum End {
 const KEEP_CAPACITY: usize = 4096;
 /// Bytes of a response body that its destination gets at once. A single frame may be larger.
 const BATCH: usize = 64 << 10;
-/// Bytes from which on a shared write is held once instead of being copied.
-pub const SHARE_FROM: usize = 4096;
 /// The number of slices that one system call writes at most. Shared writes are long, so more would not help.
 const MAX_PARTS: usize = 16;
 
