@@ -6,6 +6,7 @@
 )]
 
 mod bridge;
+mod bridge_state;
 mod connection;
 mod constants;
 mod fast_path;
@@ -40,7 +41,7 @@ use crate::server::rooms::Rooms;
 use crate::server::socket::Traffic;
 use crate::server::{Context, Service};
 use crate::{catch_panic, may_panic};
-use bridge::BridgeState;
+use bridge_state::BridgeState;
 use id_map::IdMap;
 use options::{ServiceOptions, service_options};
 use shutdown::Shutdown;
