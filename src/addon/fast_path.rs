@@ -265,7 +265,7 @@ unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) ->
         }
         state.handles_one = count == 1;
         if count > 0
-            && let Some(uv_poll) = &mut state.uv_poll
+            && let Some(uv_poll) = &state.uv_poll
         {
             uv_poll.batch(count as usize);
         }

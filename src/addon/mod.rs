@@ -248,7 +248,7 @@ impl NativeEngine {
     pub fn start_polling(&self, env: Env, listener: Function<'_, (), ()>) {
         let uv_poll = catch_panic(|| {
             may_panic("poll");
-            UvPoll::start(&env, &listener, &self.state, self.runtime.ios())
+            UvPoll::start(&env, &listener, &self.runtime)
         });
         self.state.borrow_mut().uv_poll = uv_poll.flatten();
     }

@@ -1,13 +1,10 @@
 //! For platforms where sockets cannot be taken from Node: there is nothing to poll.
 
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use napi::bindgen_prelude::*;
 
-use crate::addon::state::State;
-use crate::server::io::Io;
+use crate::server::Runtime;
 
 /// Has no values.
 #[derive(Debug)]
@@ -17,8 +14,7 @@ impl UvPoll {
     pub(in crate::addon) fn start(
         _env: &Env,
         _listener: &Function<'_, (), ()>,
-        _state: &Rc<RefCell<State>>,
-        _ios: &[Arc<Io>],
+        _runtime: &Arc<Runtime>,
     ) -> Option<Self> {
         None
     }
@@ -27,7 +23,7 @@ impl UvPoll {
         match self {}
     }
 
-    pub(in crate::addon) fn batch(&mut self, _events: usize) {
+    pub(in crate::addon) fn batch(&self, _events: usize) {
         match *self {}
     }
 }

@@ -9,7 +9,7 @@ use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::ptr;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -18,13 +18,17 @@ use napi::bindgen_prelude::*;
 use napi::sys;
 
 use super::policy::ReadPolicy;
-use crate::addon::state::State;
+use crate::server::Runtime;
 use crate::server::io::Io;
 use crate::server::socket::PollCount;
 
 /// The poll handles of one environment. Used on the JavaScript thread only.
 #[derive(Debug)]
-pub(in crate::addon) struct UvPoll {
+pub(in crate::addon) struct UvPoll(Rc<RefCell<PollState>>);
+
+/// Who polls the reactors.
+#[derive(Debug)]
+struct PollState {
     handles: Vec<*mut PollHandle>,
     uv: &'static Uv,
     /// Whether the JavaScript thread polls the reactors.
@@ -37,7 +41,9 @@ struct PollHandle {
     env: sys::napi_env,
     /// The JavaScript function that drains the events.
     listener: sys::napi_ref,
-    state: Rc<RefCell<State>>,
+    /// Gone when the handle is being closed, or the environment ends.
+    poll_state: Weak<RefCell<PollState>>,
+    runtime: Arc<Runtime>,
     io: Arc<Io>,
     uv: &'static Uv,
     handle: *mut c_void,
@@ -99,24 +105,43 @@ impl UvPoll {
     pub(in crate::addon) fn start(
         env: &Env,
         listener: &Function<'_, (), ()>,
-        state: &Rc<RefCell<State>>,
-        ios: &[Arc<Io>],
+        runtime: &Arc<Runtime>,
     ) -> Option<Self> {
         let uv = Uv::get()?;
-        let mut handles = Vec::new();
-        for io in ios {
-            handles.push(PollHandle::new(env, listener, state, io, uv)?);
-        }
-        let mut this = Self {
-            handles,
+        let poll_state = Rc::new(RefCell::new(PollState {
+            handles: Vec::new(),
             uv,
             is_polling: false,
             policy: ReadPolicy::new(),
-        };
-        this.set_polling(true);
-        Some(this)
+        }));
+        for io in runtime.ios() {
+            let handle = PollHandle::new(env, listener, &poll_state, runtime, io, uv)?;
+            poll_state.borrow_mut().handles.push(handle);
+        }
+        poll_state.borrow_mut().set_polling(true);
+        Some(Self(poll_state))
     }
 
+    /// The I/O threads read again. Closes the handles.
+    pub(in crate::addon) fn close(self) {
+        let mut poll_state = self.0.borrow_mut();
+        poll_state.set_polling(false);
+        for handle in std::mem::take(&mut poll_state.handles) {
+            // SAFETY: called on the thread of the environment, before its end, and once for each handle.
+            unsafe { PollHandle::close(handle) };
+        }
+    }
+
+    /// JavaScript has got a batch of events. It counts if the I/O threads read.
+    pub(in crate::addon) fn batch(&self, events: usize) {
+        let poll_state = &mut *self.0.borrow_mut();
+        if !poll_state.is_polling && poll_state.policy.handle_batch(events) {
+            poll_state.set_polling(true);
+        }
+    }
+}
+
+impl PollState {
     /// Sets whether the JavaScript thread polls the reactors, or the I/O threads.
     fn set_polling(&mut self, is_polling: bool) {
         self.is_polling = is_polling;
@@ -134,22 +159,6 @@ impl UvPoll {
         }
     }
 
-    /// The I/O threads read again. Closes the handles.
-    pub(in crate::addon) fn close(mut self) {
-        self.set_polling(false);
-        for handle in self.handles {
-            // SAFETY: called on the thread of the environment, before its end, and once, because `self` is consumed.
-            unsafe { PollHandle::close(handle) };
-        }
-    }
-
-    /// JavaScript has got a batch of events. It counts if the I/O threads read.
-    pub(in crate::addon) fn batch(&mut self, events: usize) {
-        if !self.is_polling && self.policy.handle_batch(events) {
-            self.set_polling(true);
-        }
-    }
-
     /// The JavaScript thread has polled.
     fn record(&mut self, count: PollCount, start: Option<Instant>) {
         if self.is_polling && self.policy.handle_poll(count, start, Instant::now) {
@@ -163,7 +172,8 @@ impl PollHandle {
     fn new(
         env: &Env,
         listener: &Function<'_, (), ()>,
-        state: &Rc<RefCell<State>>,
+        poll_state: &Rc<RefCell<PollState>>,
+        runtime: &Arc<Runtime>,
         io: &Arc<Io>,
         uv: &'static Uv,
     ) -> Option<*mut Self> {
@@ -191,7 +201,8 @@ impl PollHandle {
             let this = Box::into_raw(Box::new(Self {
                 env: env.raw(),
                 listener: reference,
-                state: state.clone(),
+                poll_state: Rc::downgrade(poll_state),
+                runtime: runtime.clone(),
                 io: io.clone(),
                 uv,
                 handle,
@@ -225,24 +236,19 @@ impl PollHandle {
     }
 
     fn poll_once(&self) {
-        let wants_start = |uv_poll: &UvPoll| uv_poll.policy.wants_start();
-        let is_timed = self
-            .state
-            .borrow()
-            .uv_poll
+        let poll_state = self.poll_state.upgrade();
+        let is_timed = poll_state
             .as_ref()
-            .is_some_and(wants_start);
+            .is_some_and(|poll_state| poll_state.borrow().policy.wants_start());
         let start = is_timed.then(Instant::now);
         let count = self.io.reactor().poll_once();
-        let mut state = self.state.borrow_mut();
-        if let Some(uv_poll) = &mut state.uv_poll {
-            uv_poll.record(count, start);
+        if let Some(poll_state) = poll_state {
+            poll_state.borrow_mut().record(count, start);
         }
-        if state.runtime.events.is_empty() {
+        if self.runtime.events.is_empty() {
             // Sends pongs, for which JavaScript is not called.
-            return state.runtime.flush();
+            return self.runtime.flush();
         }
-        drop(state);
         self.call_listener();
     }
 
