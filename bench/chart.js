@@ -113,13 +113,14 @@ function draw(report) {
 
 const TITLE = 'Server cost of a message: how many times less than sockjs (longer is better)';
 
-/** Only pinned cases are drawn, without those that are compared with each other: they repeat one measurement. */
+/** Only pinned cases are drawn, without those that repeat one measurement to compare them with each other. */
 function isDrawn({ name, pinned }) {
-  return pinned && !GROWTH.some(({ cases }) => cases.test(name));
+  return pinned && !GROWTH.some(({ cases, repeat }) => repeat && cases.test(name));
 }
 
-/** The ratios of a case to sockjs: of CPU time; of memory if nothing is sent. */
-function bars({ name, summaries }) {
+/** The ratios of a case to sockjs: of CPU time; of memory if nothing is sent. Rooms are drawn with `publish`. */
+function bars({ name, summaries: all }) {
+  const summaries = { ...all, 'sockjs-rs': all['sockjs-rs-publish'] ?? all['sockjs-rs'] };
   const figure = summaries.sockjs?.bytes ? 'bytes' : 'cpu';
   const rows = summaries['sockjs-rs']
     ? DRAWN.map((peer) => ({ peer, value: ratio(summaries, figure, peer, 'sockjs') }))

@@ -48,6 +48,11 @@ const PEERS = {
     script: 'sockjs-rs.js',
     args: ['--io-threads', '2'],
   },
+  'sockjs-rs-publish': {
+    title: 'sockjs-rs, publish',
+    script: 'sockjs-rs.js',
+    args: ['--publish'],
+  },
   ws: { title: 'ws', script: 'ws.js', websocket: 'raw-websocket' },
   'socket.io': { title: 'socket.io', script: 'socket.io.js', websocket: 'socket-io' },
   'node-http': { title: 'node http', script: 'node-http.js' },
@@ -93,7 +98,8 @@ function slowToWarmUp(parameters) {
   return { load: { ...parameters, 'warmup-messages': 40000 }, warmup: parameters.tls ? 8 : 4 };
 }
 
-const IN_ROOMS = [...BOTH, 'ws', 'socket.io'];
+const PUBLISH = 'sockjs-rs-publish';
+const IN_ROOMS = [...BOTH, PUBLISH, 'ws', 'socket.io'];
 
 /**
  * The load of 1,000 connections that get what some of them send.
@@ -103,6 +109,24 @@ const IN_ROOMS = [...BOTH, 'ws', 'socket.io'];
  */
 function fanOut(size, senders) {
   return { ...load('websocket', 1000, 1, size), scenario: 'fan-out', senders };
+}
+
+/**
+ * The bounds of `publish` on CPU time. The larger the messages, the more of it is the kernel's copying, which is the same
+ * for all peers.
+ *
+ * @param {number} toLoop the ratio to the loop of sockjs-rs
+ * @param {number} toSocketIo the ratio to socket.io
+ * @returns {Bound[]}
+ */
+function publishBounds(toLoop, toSocketIo) {
+  return [
+    { figure: 'js', atLeast: 20, peer: PUBLISH, than: 'sockjs-rs' },
+    { figure: 'js', atLeast: 10, peer: PUBLISH, than: 'socket.io' },
+    { figure: 'cpu', atLeast: toLoop, peer: PUBLISH, than: 'sockjs-rs' },
+    { figure: 'cpu', atLeast: toSocketIo, peer: PUBLISH, than: 'socket.io' },
+    ...cpu(3),
+  ];
 }
 
 /** @type {Case[]} */
@@ -210,22 +234,66 @@ const CASES = [
     bounds: cpu(3),
   },
   ...[
-    ['64 B', 64],
-    ['1 KiB', 1024],
-    ['16 KiB', 16384],
-  ].map(([title, size]) => ({
+    ['64 B', 64, publishBounds(1.25, 10)],
+    ['1 KiB', 1024, publishBounds(1.25, 5)],
+    ['16 KiB', 16384, publishBounds(2, 3)],
+  ].map(([title, size, bounds]) => ({
     name: `publish to a room of 1,000 websockets, ${title}`,
     peers: IN_ROOMS,
     load: fanOut(size, 10),
     server: ['--rooms', '1'],
-    bounds: cpu(3),
+    bounds,
   })),
   {
-    name: 'publish to 1,000 rooms of 10 websockets, 64 B',
+    name: 'publish to 100 of 1,000 rooms of 10 websockets, 64 B',
+    peers: IN_ROOMS,
+    // No connection is in two of the 100 rooms, so that the same is sent and delivered as in one room of 1,000.
+    load: fanOut(64, 10),
+    server: ['--rooms', '1000', '--joined', '10', '--published', '100'],
+    bounds: [{ figure: 'cpu', atLeast: 1, peer: PUBLISH, than: 'sockjs-rs' }, ...cpu(3)],
+  },
+  {
+    name: 'publish to one of 1,000 rooms of 10 websockets, 64 B',
     peers: IN_ROOMS,
     load: { ...fanOut(64, 1000), members: 10 },
     server: ['--rooms', '1000', '--joined', '10'],
-    bounds: cpu(3),
+    bounds: [{ figure: 'cpu', atLeast: 1, peer: PUBLISH, than: 'sockjs-rs' }, ...cpu(3)],
+  },
+  {
+    name: 'join and leave a room',
+    peers: [PUBLISH, 'socket.io'],
+    load: load('websocket', 100, 1),
+    server: ['--join-and-leave'],
+    // ROOMS_AT_ONCE × TURNS in servers/rooms.js.
+    operations: 1000,
+    // Unlike that of socket.io, it calls Rust.
+    bounds: [{ figure: 'cpu', atLeast: 0.5, peer: PUBLISH, than: 'socket.io' }],
+  },
+  ...[
+    ['the same 100 rooms', 'same', [{ figure: 'bytes', atMost: 100, peer: PUBLISH }]],
+    ['100 rooms each of its own', 'own', []],
+  ].map(([title, whose, bounds]) => ({
+    name: `memory of a membership, 1,000 connections in ${title}`,
+    peers: [PUBLISH, 'socket.io'],
+    load: { ...load('websocket', 1000, 1), scenario: 'idle' },
+    server: ['--by-command'],
+    command: { measured: [`join 100 ${whose}`, 'joined'], units: 100 },
+    bounds: [...bounds, { figure: 'bytes', atLeast: 1, peer: PUBLISH, than: 'socket.io' }],
+  })),
+  {
+    name: 'memory of a message of 1 MiB for each member that does not read',
+    peers: ['sockjs-rs', PUBLISH],
+    load: { ...load('websocket', 1000, 1), scenario: 'stalled' },
+    server: ['--by-command'],
+    command: {
+      before: ['stall', 'stalled'],
+      measured: [`publish ${MEBIBYTE}`, 'published'],
+      // The loop needs a mebibyte for each of them.
+      connections: { 'sockjs-rs': 50 },
+      units: 1,
+    },
+    // Less than 20 MiB for the 1,000 members.
+    bounds: [{ figure: 'bytes', atMost: Math.floor((20 * MEBIBYTE) / 1000), peer: PUBLISH }],
   },
   {
     name: 'connect, handshake, one echo, close',
@@ -306,20 +374,29 @@ const CASES = [
 /**
  * Costs that must grow in proportion: between the cases of a group, the CPU time of a peer, which is sockjs-rs by
  * default, for one unit differs by no more than the factor `atMost`. In the second group, quadratic cost would be a
- * factor of 16, and the caches alone cause a factor of 2.
+ * factor of 16, and the caches alone cause a factor of 2. Cases that only repeat one measurement are not in the chart.
  */
 const GROWTH = [
   {
     name: 'same rate over 10 to 5000 connections: growth of CPU per message',
     cases: /^8000 messages a second/,
+    repeat: true,
     unit: () => 1,
     atMost: 1.25,
   },
   {
     name: 'xhr_send of 1 to 16 MiB: growth of CPU per byte',
     cases: /^one xhr_send/,
+    repeat: true,
     unit: (parameters) => parameters.size,
     atMost: 2,
+  },
+  {
+    name: 'publish to one room of 1,000 and to 100 rooms of 10: growth of CPU per delivery',
+    cases: /^publish to (a room of 1,000|100 of 1,000 rooms of 10) websockets, 64 B$/,
+    peer: PUBLISH,
+    unit: () => 1,
+    atMost: 1.5,
   },
 ];
 

@@ -3,8 +3,8 @@
 /**
  * @file The cases about rooms, for all servers.
  *
- * Arguments: with `--rooms N` and `--joined M`, each connection joins M of N rooms, and what it sends is published to
- * one of them; with `--join-and-leave`, it joins and leaves rooms at each message; with `--by-command`, the commands of
+ * Arguments: with `--rooms N`, `--joined M` and `--published P`, each connection joins M of N rooms, and what it sends is
+ * published to P of them; with `--join-and-leave`, it joins and leaves rooms at each message; with `--by-command`, the commands of
  * the runner say what it does.
  */
 
@@ -37,6 +37,7 @@ const SETTLED_MS = 50;
 
 const rooms = numberAfter('--rooms');
 const joined = numberAfter('--joined') ?? 1;
+const published = numberAfter('--published') ?? 1;
 const joinsAndLeaves = argv.includes('--join-and-leave');
 /** Whether the case is about rooms. */
 const inRooms = rooms !== undefined || joinsAndLeaves || argv.includes('--by-command');
@@ -98,7 +99,14 @@ function enter(service, conn, url, reply) {
     service.join(conn, nameOf((number + (rooms - (STRIDE % rooms)) * at) % rooms));
   }
   const own = nameOf(number % rooms);
-  return (message) => service.publish(own, message);
+  if (published === 1) return (message) => service.publish(own, message);
+  // No two of these rooms have a common member, because the members of a room have numbers that are 97 apart.
+  const all = Array.from({ length: published }, (_, at) => {
+    return nameOf((number + (rooms / published) * at) % rooms);
+  });
+  return (message) => {
+    for (const room of all) service.publish(room, message);
+  };
 }
 
 /** @param {number} number of a room */
