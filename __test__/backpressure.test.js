@@ -349,7 +349,7 @@ describe.each(ingresses)('pipe, by the %s ingress', (ingress) => {
   );
 
   addition(
-    '64 MiB by xhr_send reach a slow stream, and memory stays bounded',
+    '64 MiB sent with xhr_send are piped into a slow Writable, in bounded memory, and memory stays bounded',
     async () => {
       const { client } = await serveFixture(ingress, 'measures-memory.js', {
         BEHAVIOUR: 'pipesIntoSlow',
@@ -411,7 +411,7 @@ describe.each(ingresses)('pipe, by the %s ingress', (ingress) => {
   );
 
   addition(
-    'a backlog that is never empty needs memory for itself, not for all that has passed through it',
+    'memory depends on the size of a backlog, not on how many bytes have passed through it',
     async () => {
       const { client } = await serveFixture(ingress, 'measures-memory.js', {
         BEHAVIOUR: 'keepsBacklog',

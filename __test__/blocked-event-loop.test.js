@@ -30,7 +30,7 @@ describe.each(ingresses)('a blocked event loop, by the %s ingress', (ingress) =>
     client.disconnect();
   }, 60_000);
 
-  addition('a websocket survives a stall that is longer than pong_timeout', async () => {
+  addition('a websocket survives a blocked event loop for longer than pong_timeout', async () => {
     const { client } = await serveFixture(ingress, 'measures-memory.js', {
       BEHAVIOUR: 'stalls',
       OPTIONS: JSON.stringify({ heartbeat_delay: 40, pong_timeout: 200 }),

@@ -363,7 +363,7 @@ function allText(from, kind) {
 }
 
 /**
- * What the map of ARCHITECTURE.md lists for src: its layers, and the files of each.
+ * The files and folders of `from` that the map of ARCHITECTURE.md must list; in `src`, also those of each layer.
  *
  * @param {string} from a folder
  * @returns {string[]} folders end with a slash

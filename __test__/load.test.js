@@ -221,7 +221,7 @@ describe('where Node loads no addons', () => {
       expect(steps(error)).toEqual([allow]);
     });
 
-    test(`the error names both with ${option} and --no-addons`, () => {
+    test(`with ${option} and --no-addons, the error names both remedies`, () => {
       const error = requireCopy({ node: [option, '--allow-fs-read=*', '--no-addons'] });
       expect(steps(error)).toEqual([allow, ENABLE]);
     });

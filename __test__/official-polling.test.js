@@ -140,18 +140,22 @@ official('XhrPolling.test_sending_empty_frame', 'an empty array sends nothing', 
   expect((await server.post(`${session}/xhr`)).body).toBe('a["a"]\n');
 });
 
-official('JsonPolling.test_transport', 'a message is echoed in a call', async (server) => {
-  const session = server.session('/echo');
-  const opened = await server.get(`${session}/jsonp?c=%63allback`);
-  expect([opened.status, opened.body]).toEqual([200, '/**/callback("o");\r\n']);
-  expect(opened.headers['content-type']).toBe('application/javascript; charset=UTF-8');
-  const sent = await server.post(`${session}/jsonp_send`, 'd=%5B%22x%22%5D', FORM);
-  expect([sent.status, sent.body]).toEqual([200, 'ok']);
-  expect(sent.headers['content-type']).toBe('text/plain; charset=UTF-8');
-  for (const response of [opened, sent]) expectNotCached(response);
-  const answer = await server.get(`${session}/jsonp?c=%63allback`);
-  expect(answer.body).toBe('/**/callback("a[\\"x\\"]");\r\n');
-});
+official(
+  'JsonPolling.test_transport',
+  'a jsonp poll gets an echoed message as a call of its callback',
+  async (server) => {
+    const session = server.session('/echo');
+    const opened = await server.get(`${session}/jsonp?c=%63allback`);
+    expect([opened.status, opened.body]).toEqual([200, '/**/callback("o");\r\n']);
+    expect(opened.headers['content-type']).toBe('application/javascript; charset=UTF-8');
+    const sent = await server.post(`${session}/jsonp_send`, 'd=%5B%22x%22%5D', FORM);
+    expect([sent.status, sent.body]).toEqual([200, 'ok']);
+    expect(sent.headers['content-type']).toBe('text/plain; charset=UTF-8');
+    for (const response of [opened, sent]) expectNotCached(response);
+    const answer = await server.get(`${session}/jsonp?c=%63allback`);
+    expect(answer.body).toBe('/**/callback("a[\\"x\\"]");\r\n');
+  },
+);
 
 official('JsonPolling.test_no_callback', 'a poll without a callback gets 500', async (server) => {
   const { status, body } = await server.get('/echo/a/a/jsonp');

@@ -58,7 +58,7 @@ describe.each(ingresses)('xhr-streaming, by the %s ingress', (ingress) => {
     expect(await next.line()).toBe('a["next"]\n');
   });
 
-  test('response_limit counts UTF-16 units after escaping, and the frame that reaches it', async () => {
+  test('response_limit is counted in UTF-16 units after escaping, and the frame that reaches it is still sent', async () => {
     // `o\n` has 2 units, `a["é"]\n` 7, `a["\\u200c"]\n` 12: 21 in all.
     const server = await startEcho(ingress, { response_limit: 21 });
     const session = server.session('/s');

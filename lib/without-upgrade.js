@@ -136,7 +136,7 @@ function responseTo(request, socket) {
 }
 
 /**
- * Answers a request whose body Node reads. Bytes after the request are dropped.
+ * Answers a request on its own socket. Node reads the body if it can; other bytes on the socket are dropped.
  *
  * @param {import('./server').Service | undefined} service
  * @param {import('node:http').IncomingMessage} request
@@ -152,7 +152,7 @@ function answer(service, request, response, socket, httpServer) {
   });
   socket.on('drain', () => response.emit('drain'));
   socket.on('timeout', () => socket.destroy());
-  // A socket must be read to notice that its client disconnects. Until the body is complete, Node reads it.
+  // A socket must be read to notice that its client disconnects. Node reads it until the body is complete; after that, `resume` does.
   socket.on('end', end);
   if (request.complete) socket.resume();
   else request.once('end', () => socket.resume());
@@ -165,8 +165,9 @@ function answer(service, request, response, socket, httpServer) {
 
 /**
  * Calls `then` when the earlier response of the connection has been written, unless the client disconnects before.
- * Until then the client's bytes are read and kept, because a socket must be read to notice that its client disconnects.
- * If `socket` is not the connection itself, Node still reads a body from the connection.
+ * Until then the client's bytes are read and kept (at most `HOLD_MAX`), because a socket must be read to notice that its
+ * client disconnects. From Node 25 on, `socket` may be a stream that Node has made. Then Node reads the connection, and
+ * nothing is kept here.
  *
  * @param {import('node:http').ServerResponse} earlier
  * @param {import('node:http').IncomingMessage} request

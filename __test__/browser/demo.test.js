@@ -306,7 +306,7 @@ for (const ingress of ingresses) {
   });
 }
 
-it('says in one line that PORT is not a number', async () => {
+it('the demo says in one line that PORT is not a number', async () => {
   const { code, errors } = await failToStart({ PORT: 'eighty' });
   assert.equal(code, 1);
   assert.match(errors, /^PORT must be a number[^\n]+"eighty"\.\n$/);

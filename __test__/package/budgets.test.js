@@ -16,11 +16,12 @@ const { packed, standIns } = require('./tarball');
 
 /** The largest sizes, in bytes. A change that exceeds one raises it and says why. */
 const BUDGETS = {
-  binary: 2_600_000,
+  // 180 KB of it came with rooms.
+  binary: 2_900_000,
   // Includes the documentation that README links to; docs/compatibility.md, the specification, is 8 KB of it.
   main: 115_000,
-  platform: 1_200_000,
-  source: 170_000,
+  platform: 1_320_000,
+  source: 205_000,
 };
 
 /** @returns {string[]} the committed files of these folders */

@@ -56,7 +56,7 @@ describe('a clone', () => {
   });
 
   for (const [name, [program, ...args]] of Object.entries(COPYING)) {
-    it(`${name} copies its binary too`, async (t) => {
+    it(`${name} also copies the binary that was built in the clone`, async (t) => {
       const machine = new Machine(t, registry.origin);
       await machine.run(program, [...args, `file:${built}`, 'sockjs-client']);
       const found = path.join(machine.app, 'node_modules/sockjs-rs');

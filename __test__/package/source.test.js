@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Platforms without a prebuilt package. npm gets the options of another platform and installs the packages
- * for it, but they are built for this machine.
+ * Platforms without a prebuilt package. npm runs with `--cpu` or `--os` of such a platform, and so installs a source
+ * package. The source package builds for this machine.
  */
 
 const assert = require('node:assert/strict');

@@ -88,7 +88,7 @@ class Session {
     } catch (error) {
       const what = error instanceof Violation ? error.message : error.stack;
       report(plan.name, what, this.state());
-      // The parent asks the server for the session's state now.
+      // Gives the parent time to ask the server for the state of this session before the session ends.
       await delay(1000);
     } finally {
       this.over = true;

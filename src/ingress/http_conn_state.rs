@@ -201,8 +201,8 @@ impl<S: Clone, R> HttpConnState<S, R> {
         self.response = Some(response);
     }
 
-    /// The response has been written or given up. The caller drops the returned service and wakes the returned reader,
-    /// because hyper does not ask a reader again that had nothing for it.
+    /// The response has been written or given up. The caller drops the returned service and wakes the returned reader:
+    /// hyper does not read again by itself after a read that was pending.
     #[must_use]
     pub(super) fn response_complete(
         &mut self,
@@ -241,9 +241,8 @@ impl<S: Clone, R> HttpConnState<S, R> {
         self.reader = Some(reader.clone());
     }
 
-    /// The client has closed its side. Between two requests that ends the connection, and inside of a request it is a
-    /// fault. During a response, `reader` is woken: a complete response is still sent, and a receiver is aborted, as in
-    /// 0.3.24.
+    /// The client has closed its side. Between two requests, the connection ends. Within a request, it is a fault. During a
+    /// response, `reader` is woken: a complete response is still sent; a poll or a stream is aborted, as in 0.3.24.
     pub(super) fn client_closes(&mut self, reader: &Waker) {
         match &mut self.phase {
             Phase::Request { left: 0, gone, .. } | Phase::Response { gone } => {

@@ -236,7 +236,7 @@ impl Io {
         }
     }
 
-    /// Sends what can be sent without waiting. For the end of the environment; may be called on any thread.
+    /// Sends what can be sent without waiting. See [`Runtime::flush_last`](super::Runtime::flush_last); may be called on any thread.
     pub(super) fn flush_last(&self) {
         for send_buffer in std::mem::take(&mut *lock(&self.marked)).send_buffers {
             flush(&*send_buffer);

@@ -146,8 +146,8 @@ impl Runtime {
         })
     }
 
-    /// Sends everything that has been written, as far as the kernel takes it at once. Returns when that is done,
-    /// after [`LAST_WAIT`] at the latest. For the end of the process or of its environment.
+    /// Sends everything that has been written, as far as the kernel takes it at once. For the end of the process or of its
+    /// environment, and before a taken socket is shut down. Blocks the caller until that is done, for at most [`LAST_WAIT`].
     pub fn flush_last(&self) {
         self.fan_out.deliver_all();
         let (done, all_done) = mpsc::channel();

@@ -21,12 +21,13 @@ pub(super) struct ReadPolicy {
 /// A poll with more sockets or bytes than this is a large one.
 const LARGE_SOCKETS: usize = 4;
 const LARGE_BYTES: usize = 32 << 10;
-/// A large poll is a busy one if polls take at least one part in this many of the thread's time. If the application takes
-/// the rest, it gains little from I/O threads that read.
+/// A large poll is busy if it has taken at least 1/`BUSY_PART` of the time since the previous large poll. Below that, the
+/// application uses most of the thread, and I/O threads that read would help little.
 const BUSY_PART: u32 = 10;
 /// After this many busy polls in a row, the I/O threads read.
 const BUSY_POLLS: u32 = 8;
-/// After this many batches in a row of at most [`SMALL_EVENTS`], the JavaScript thread reads again.
+/// After this many small batches in a row, the JavaScript thread reads again; see [`MOST_SMALL_BATCHES`] for later times. A
+/// small batch has at most [`SMALL_EVENTS`] events.
 const SMALL_BATCHES: u32 = 256;
 const SMALL_EVENTS: usize = 2;
 /// If the JavaScript thread reads for fewer polls than this, it has begun too early. It then waits for four times as many

@@ -50,8 +50,9 @@ pub fn encode_close(code: u16, reason: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(&reason[..room]);
 }
 
-/// Appends one frame with the payload that `fill` writes. `min_len` is a lower bound of its length, which is known only
-/// afterwards. If both lengths need a header of the same size, the payload does not have to be moved.
+/// Appends one frame with the payload that `fill` writes. `min_len` is the least length that the payload
+/// can have. If its real length, which is known only afterwards, needs a header of the same size as `min_len`, the payload
+/// does not have to be moved.
 pub fn encode_with(
     opcode: Opcode,
     min_len: usize,
