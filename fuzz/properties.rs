@@ -57,6 +57,16 @@ fn hixie_76_is_decoded_the_same_in_any_pieces() {
     holds("hixie");
 }
 
+#[test]
+fn a_byte_queue_is_a_list_of_its_writes() {
+    holds("byte_queue");
+}
+
+#[test]
+fn rooms_deliver_once_and_in_the_order_of_the_program() {
+    holds("rooms");
+}
+
 fn holds(name: &'static str) {
     let all = checks::ALL.iter().find(|(other, _)| *other == name);
     let (_, check) = all.expect("there is a check of this name");

@@ -18,7 +18,10 @@ const os = require('node:os');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 
-const TARGETS = ['payloads', 'quoting', 'targets', 'session', 'gate', 'websocket', 'hixie'];
+const TARGETS = [
+  ...['payloads', 'quoting', 'targets', 'session', 'gate', 'websocket', 'hixie'],
+  ...['byte_queue', 'rooms'],
+];
 /** Not a libFuzzer target: the core and Node get the same random questions, and must give the same answers. */
 const AGAINST_NODE = 'against-node';
 

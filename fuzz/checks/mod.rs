@@ -3,6 +3,7 @@
 //! Three drivers call these functions: libFuzzer (`fuzz/fuzz_targets`), the property tests of `cargo test`
 //! (`fuzz/properties.rs`, with the committed seeds and random bytes), and `npm run fuzz -- --replay`.
 
+pub mod byte_queue;
 pub mod frames;
 pub mod gate;
 pub mod hixie;
@@ -10,6 +11,7 @@ pub mod input;
 pub mod json;
 pub mod payloads;
 pub mod quoting;
+pub mod rooms;
 pub mod session;
 pub mod targets;
 pub mod websocket;
@@ -18,7 +20,7 @@ pub mod websocket;
 pub type Check = fn(&[u8]);
 
 /// All checks, by the name of their fuzz target.
-pub const ALL: [(&str, Check); 7] = [
+pub const ALL: [(&str, Check); 9] = [
     ("payloads", payloads::check),
     ("quoting", quoting::check),
     ("targets", targets::check),
@@ -26,4 +28,6 @@ pub const ALL: [(&str, Check); 7] = [
     ("gate", gate::check),
     ("websocket", websocket::check),
     ("hixie", hixie::check),
+    ("byte_queue", byte_queue::check),
+    ("rooms", rooms::check),
 ];

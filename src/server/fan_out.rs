@@ -202,3 +202,290 @@ fn deliver(member: &Arc<dyn Member>, group: &[Arc<Delivery>]) {
         let _ = catch_panic(|| member.clone().fail());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Weak;
+    use std::sync::atomic::AtomicBool;
+    use std::thread;
+
+    use super::*;
+    use crate::protocol::websocket_kind::WebsocketKind;
+
+    /// A member that keeps the texts that it has got.
+    #[derive(Debug, Default)]
+    struct Fake {
+        key: u32,
+        state: Mutex<FakeState>,
+        panics: bool,
+        has_failed: AtomicBool,
+    }
+
+    #[derive(Debug, Default)]
+    struct FakeState {
+        delivered: u64,
+        got: Vec<String>,
+        /// How many messages came with each call.
+        calls: Vec<usize>,
+    }
+
+    impl Fake {
+        fn new(key: u32) -> Arc<Self> {
+            Arc::new(Self {
+                key,
+                ..Self::default()
+            })
+        }
+
+        fn got(&self) -> Vec<String> {
+            lock(&self.state).got.clone()
+        }
+
+        fn write(self: &Arc<Self>, fan_out: &FanOut, text: &str) {
+            fan_out.catch_up(self);
+            lock(&self.state).got.push(text.into());
+        }
+    }
+
+    impl Member for Fake {
+        fn key(&self) -> u32 {
+            self.key
+        }
+
+        fn deliver(self: Arc<Self>, deliveries: &[Arc<Delivery>]) {
+            assert!(!self.panics, "as the test wants it");
+            let state = &mut *lock(&self.state);
+            state.calls.push(deliveries.len());
+            for delivery in deliveries {
+                if delivery.sequence > state.delivered {
+                    state.delivered = delivery.sequence;
+                    if delivery.is_for(self.key) {
+                        state.got.push(text(&delivery.publication));
+                    }
+                }
+            }
+        }
+
+        fn offer(self: Arc<Self>, _: &Publication) -> bool {
+            false
+        }
+
+        fn fail(self: Arc<Self>) {
+            self.has_failed.store(true, Ordering::Relaxed);
+            panic!("a member may panic again");
+        }
+    }
+
+    fn publication(text: &str) -> Publication {
+        Publication::new(text.encode_utf16().collect(), None)
+    }
+
+    /// The text of a short message.
+    fn text(publication: &Publication) -> String {
+        let frame = publication.websocket(WebsocketKind::Raw, false);
+        String::from_utf8_lossy(&frame[2..]).into_owned()
+    }
+
+    fn fakes<const N: usize>() -> [Arc<Fake>; N] {
+        std::array::from_fn(|index| Fake::new(u32::try_from(index).unwrap()))
+    }
+
+    fn audience(fakes: &[&Arc<Fake>]) -> Audience {
+        let member = |fake: &&Arc<Fake>| (fake.key, (*fake).clone() as Arc<dyn Member>);
+        Arc::new(fakes.iter().map(member).collect::<BTreeMap<_, _>>())
+    }
+
+    fn publish(fan_out: &FanOut, members: &Audience, text: &str) {
+        assert!(fan_out.push(members.clone(), Box::default(), publication(text)));
+    }
+
+    fn weight(fan_out: &FanOut) -> usize {
+        lock(&fan_out.queue).weight
+    }
+
+    #[test]
+    fn each_member_gets_a_message_once() {
+        let fan_out = FanOut::default();
+        let [a, b, c] = fakes();
+        let members = audience(&[&a, &b, &c]);
+        publish(&fan_out, &members, "1");
+        fan_out.push(members.clone(), Box::from([1, 7]), publication("2"));
+        publish(&fan_out, &audience(&[&a, &b]), "3");
+        assert!(!fan_out.is_empty() && a.got().is_empty());
+        fan_out.deliver_all();
+        fan_out.deliver_all();
+        fan_out.catch_up(&a);
+        assert!(fan_out.is_empty() && !fan_out.deliver_some());
+        assert_eq!(a.got(), ["1", "2", "3"]);
+        assert_eq!(b.got(), ["1", "3"]);
+        assert_eq!(c.got(), ["1", "2"]);
+        assert_eq!(weight(&fan_out), 0);
+    }
+
+    #[test]
+    fn a_write_comes_after_what_was_published_before() {
+        let fan_out = FanOut::default();
+        let [a, b] = fakes();
+        let both = audience(&[&a, &b]);
+        publish(&fan_out, &both, "1");
+        publish(&fan_out, &audience(&[&b]), "2");
+        b.write(&fan_out, "3");
+        publish(&fan_out, &both, "4");
+        assert!(a.got().is_empty());
+        a.write(&fan_out, "5");
+        fan_out.deliver_all();
+        assert_eq!(a.got(), ["1", "4", "5"]);
+        assert_eq!(b.got(), ["1", "2", "3", "4"]);
+    }
+
+    #[test]
+    fn messages_are_for_the_connection_that_had_the_key_when_they_were_published() {
+        let fan_out = FanOut::default();
+        let before = Fake::new(1);
+        let after = Fake::new(1);
+        publish(&fan_out, &audience(&[&before]), "1");
+        after.write(&fan_out, "2");
+        publish(&fan_out, &audience(&[&after]), "3");
+        fan_out.catch_up(&after);
+        assert!(before.got().is_empty());
+        fan_out.deliver_all();
+        assert_eq!(before.got(), ["1"]);
+        assert_eq!(after.got(), ["2", "3"]);
+    }
+
+    #[test]
+    fn consecutive_messages_to_the_same_members_are_delivered_together() {
+        let fan_out = FanOut::default();
+        let [a, b] = fakes();
+        let both = audience(&[&a, &b]);
+        for text in ["1", "2", "3"] {
+            publish(&fan_out, &both, text);
+        }
+        publish(&fan_out, &audience(&[&a]), "4");
+        publish(&fan_out, &both, "5");
+        fan_out.deliver_all();
+        assert_eq!(lock(&a.state).calls, [3, 1, 1]);
+        assert_eq!(a.got(), ["1", "2", "3", "4", "5"]);
+        assert_eq!(b.got(), ["1", "2", "3", "5"]);
+    }
+
+    #[test]
+    fn other_tasks_run_while_much_is_delivered() {
+        let fan_out = FanOut::default();
+        let fakes: [_; 64] = fakes();
+        let members = audience(&fakes.each_ref());
+        let most = STRIDE / fakes.len();
+        for _ in 0..2 * most {
+            publish(&fan_out, &members, "x");
+        }
+        assert!(fan_out.deliver_some());
+        assert!(fakes.iter().all(|fake| fake.got().len() == most));
+        assert!(!fan_out.deliver_some());
+        assert!(fakes.iter().all(|fake| fake.got().len() == 2 * most));
+    }
+
+    #[test]
+    fn whoever_publishes_too_much_delivers_it() {
+        let fan_out = FanOut::default();
+        let [a] = fakes();
+        let members = audience(&[&a]);
+        let large = "x".repeat(MAX_WEIGHT / 4);
+        assert!(fan_out.push(members.clone(), Box::default(), publication(&large)));
+        assert!(!fan_out.push(members.clone(), Box::default(), publication(&large)));
+        fan_out.deliver_all();
+        assert_eq!((a.got().len(), weight(&fan_out)), (2, 0));
+        publish(&fan_out, &members, "1");
+    }
+
+    #[test]
+    fn a_list_of_members_counts_once_and_is_not_kept() {
+        let fan_out = FanOut::default();
+        let fakes: Vec<_> = (0..1000).map(Fake::new).collect();
+        let members = audience(&fakes.iter().collect::<Vec<_>>());
+        publish(&fan_out, &members, "1");
+        let first = weight(&fan_out);
+        assert!(first >= 1000 * MEMBER_WEIGHT);
+        publish(&fan_out, &members, "2");
+        assert!(weight(&fan_out) - first < 1000);
+        let kept: Weak<_> = Arc::downgrade(&members);
+        drop(members);
+        fan_out.deliver_all();
+        assert_eq!((weight(&fan_out), kept.strong_count()), (0, 0));
+        assert_eq!(lock(&fan_out.queue).deliveries.capacity(), 0);
+    }
+
+    #[test]
+    fn only_a_few_deliveries_are_small() {
+        let fan_out = FanOut::default();
+        let fakes: [_; DIRECT] = fakes();
+        assert!(fan_out.is_small());
+        publish(&fan_out, &audience(&fakes.each_ref()), "1");
+        assert!(fan_out.is_small());
+        publish(&fan_out, &audience(&[&fakes[0]]), "2");
+        assert!(!fan_out.is_small());
+    }
+
+    #[test]
+    fn a_member_that_panics_costs_only_itself() {
+        let fan_out = FanOut::default();
+        let [a, _, c] = fakes();
+        let bad = Arc::new(Fake {
+            key: 1,
+            panics: true,
+            ..Fake::default()
+        });
+        let members = audience(&[&a, &bad, &c]);
+        publish(&fan_out, &members, "1");
+        publish(&fan_out, &members, "2");
+        fan_out.deliver_all();
+        assert!(bad.has_failed.load(Ordering::Relaxed));
+        for fake in [a, c] {
+            assert_eq!(fake.got(), ["1", "2"]);
+            assert!(!fake.has_failed.load(Ordering::Relaxed));
+        }
+        assert_eq!(weight(&fan_out), 0);
+    }
+
+    #[test]
+    fn two_threads_that_deliver_at_once_keep_the_order() {
+        let fan_out = FanOut::default();
+        let fakes: [_; 20] = fakes();
+        let all = audience(&fakes.each_ref());
+        let some = audience(&[&fakes[3], &fakes[17]]);
+        let is_over = AtomicBool::new(false);
+        let mut expected: Vec<Vec<String>> = vec![Vec::new(); fakes.len()];
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    if !fan_out.deliver_some() {
+                        thread::yield_now();
+                    }
+                }
+            });
+            for number in 0..1000_usize {
+                let text = number.to_string();
+                let members = if number % 3 == 0 { &some } else { &all };
+                publish(&fan_out, members, &text);
+                for key in members.keys() {
+                    expected[*key as usize].push(text.clone());
+                }
+                match number % 7 {
+                    0 => fan_out.deliver_all(),
+                    1 | 2 => {
+                        let index = number % fakes.len();
+                        fakes[index].write(&fan_out, &format!("w{text}"));
+                        expected[index].push(format!("w{text}"));
+                    }
+                    _ => {}
+                }
+            }
+            fan_out.deliver_all();
+            is_over.store(true, Ordering::Relaxed);
+        });
+        for (fake, expected) in fakes.iter().zip(expected) {
+            assert_eq!(fake.got(), expected);
+        }
+        assert_eq!(weight(&fan_out), 0);
+    }
+}
