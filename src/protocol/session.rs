@@ -154,8 +154,8 @@ pub struct Session {
     queue: Queue,
     close_frame: Vec<u8>,
     delays: Delays,
-    /// Heartbeat while a receiver is attached, disconnect while none is.
-    deadline: Option<Instant>,
+    timer: Timer,
+    /// Until then the client has to answer a heartbeat ping.
     pong_deadline: Option<Instant>,
     /// The pong could not have come in all of the time that it had.
     stalled: bool,
@@ -163,6 +163,26 @@ pub struct Session {
     without_pings: bool,
     pending: Pending,
     events: [Option<Event>; 3],
+}
+
+/// What a session does next by itself, and when.
+#[derive(Clone, Copy, Debug)]
+enum Timer {
+    /// Nothing: it has ended, or its receiver is a raw websocket.
+    Off,
+    /// It sends a heartbeat to the attached receiver.
+    Heartbeat(Instant),
+    /// It ends, because no receiver is attached.
+    Disconnect(Instant),
+}
+
+impl Timer {
+    fn deadline(self) -> Option<Instant> {
+        match self {
+            Self::Off => None,
+            Self::Heartbeat(at) | Self::Disconnect(at) => Some(at),
+        }
+    }
 }
 
 /// Frames owed to the attached receiver, besides the queue.
@@ -182,7 +202,7 @@ impl Session {
             queue: Queue::default(),
             close_frame: Vec::new(),
             delays,
-            deadline: Some(now + delays.disconnect),
+            timer: Timer::Disconnect(now + delays.disconnect),
             pong_deadline: None,
             stalled: false,
             without_pings: false,
@@ -221,10 +241,10 @@ impl Session {
             return Attach::Busy;
         }
         self.receiver = Some(transport);
-        self.deadline = match transport {
-            // Raw websockets have neither heartbeats nor a life after their connection.
-            Transport::WebsocketRaw => None,
-            _ => Some(now + self.delays.heartbeat),
+        self.timer = match transport {
+            // Raw websockets have no heartbeats.
+            Transport::WebsocketRaw => Timer::Off,
+            _ => Timer::Heartbeat(now + self.delays.heartbeat),
         };
         match self.state {
             State::Connecting => {
@@ -255,7 +275,7 @@ impl Session {
         self.pending = Pending::default();
         self.pong_deadline = None;
         if why == Detach::Done && transport.outlives_detach() {
-            self.deadline = Some(now + self.delays.disconnect);
+            self.timer = Timer::Disconnect(now + self.delays.disconnect);
         } else {
             self.end();
         }
@@ -330,16 +350,16 @@ impl Session {
             }
             return;
         }
-        if self.deadline.is_none_or(|at| at > now) {
-            return;
-        }
-        let Some(transport) = self.receiver else {
-            return self.end();
-        };
-        self.deadline = Some(now + self.delays.heartbeat);
-        self.pending.heartbeat = true;
-        if self.pings(transport) {
-            self.pong_deadline.get_or_insert(now + self.delays.pong);
+        match self.timer {
+            Timer::Heartbeat(at) if at <= now => {
+                self.timer = Timer::Heartbeat(now + self.delays.heartbeat);
+                self.pending.heartbeat = true;
+                if self.receiver.is_some_and(|transport| self.pings(transport)) {
+                    self.pong_deadline.get_or_insert(now + self.delays.pong);
+                }
+            }
+            Timer::Disconnect(at) if at <= now => self.end(),
+            Timer::Off | Timer::Heartbeat(_) | Timer::Disconnect(_) => {}
         }
     }
 
@@ -375,7 +395,7 @@ impl Session {
 
     /// When [`Session::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        match (self.deadline, self.pong_deadline) {
+        match (self.timer.deadline(), self.pong_deadline) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         }
@@ -391,7 +411,7 @@ impl Session {
         self.receiver = None;
         self.pending = Pending::default();
         self.queue = Queue::default();
-        self.deadline = None;
+        self.timer = Timer::Off;
         self.pong_deadline = None;
         self.push_event(Event::Closed);
     }
