@@ -4,6 +4,7 @@ pub mod closing;
 pub mod handshake;
 pub mod hixie;
 pub mod json;
+pub mod queue;
 pub mod rfc6455;
 pub mod session;
 pub mod transport;

@@ -6,10 +6,8 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
+use super::queue::Queue;
 use super::transport::Transport;
-use crate::byte_queue::ByteQueue;
 
 /// What the session is doing; the numbers are those of `conn.readyState`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,53 +96,6 @@ pub const BUSY_FRAME: &[u8] = br#"c[2010,"Another connection still open"]"#;
 pub const TOO_SLOW_FRAME: &[u8] = br#"c[3001,"Client too slow"]"#;
 /// Written to a websocket client that leaves a heartbeat ping unanswered.
 pub const NO_HEARTBEAT_FRAME: &[u8] = br#"c[3000,"No response from heartbeat"]"#;
-
-/// Quoted messages that wait for a receiver, kept as the inside of the frame they will leave in.
-#[derive(Debug, Default)]
-pub struct Queue {
-    // Boxed, because most sessions have none.
-    joined: Option<Box<ByteQueue>>,
-}
-
-impl Queue {
-    /// Adds one message; `quote` appends it in quotes.
-    pub fn push(&mut self, quote: impl FnOnce(&mut Vec<u8>)) {
-        self.next().write(quote);
-    }
-
-    /// Adds one message in quotes, which other queues have too. It is not copied.
-    pub fn push_shared(&mut self, quoted: Bytes) {
-        self.next().write_shared(quoted);
-    }
-
-    /// Where the next message goes.
-    fn next(&mut self) -> &mut ByteQueue {
-        let joined = self.joined.get_or_insert_default();
-        if !joined.is_empty() {
-            joined.write(|out| out.push(b','));
-        }
-        joined
-    }
-
-    /// Bytes waiting.
-    pub fn len(&self) -> usize {
-        self.joined.as_ref().map_or(0, |joined| joined.len())
-    }
-
-    /// Whether nothing waits.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    fn take_frame(&mut self) -> Vec<u8> {
-        let mut joined = self.joined.take().unwrap_or_default();
-        let mut frame = Vec::with_capacity(joined.len() + 3);
-        frame.extend_from_slice(b"a[");
-        joined.append_to(&mut frame);
-        frame.push(b']');
-        frame
-    }
-}
 
 /// The state machine. See the module for the order of calls.
 #[derive(Debug)]

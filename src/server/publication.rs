@@ -7,8 +7,8 @@ use bytes::Bytes;
 use crate::byte_queue::SHARE_FROM;
 use crate::protocol::hixie;
 use crate::protocol::json;
+use crate::protocol::queue::Queue;
 use crate::protocol::rfc6455::{Opcode, encode};
-use crate::protocol::session::Queue;
 use crate::protocol::transport::{HttpTransport, Transport};
 use crate::protocol::websocket_kind::WebsocketKind;
 
