@@ -4,10 +4,10 @@ use bytes::Bytes;
 
 use crate::byte_queue::ByteQueue;
 
-/// Quoted messages that wait for a receiver, kept as the inside of the frame they will leave in.
+/// Messages in quotes, joined by commas: the content of the `a[…]` frame in which they will be sent.
 #[derive(Debug, Default)]
 pub struct Queue {
-    // Boxed, because most sessions have none.
+    // `None` and boxed, because most sessions have no waiting messages.
     joined: Option<Box<ByteQueue>>,
 }
 
@@ -22,7 +22,7 @@ impl Queue {
         self.next().write_shared(quoted);
     }
 
-    /// Where the next message goes.
+    /// The messages, with a comma after the last one.
     fn next(&mut self) -> &mut ByteQueue {
         let joined = self.joined.get_or_insert_default();
         if !joined.is_empty() {
@@ -31,7 +31,7 @@ impl Queue {
         joined
     }
 
-    /// Bytes waiting.
+    /// Bytes that wait.
     pub fn len(&self) -> usize {
         self.joined.as_ref().map_or(0, |joined| joined.len())
     }

@@ -1,31 +1,31 @@
-//! One SockJS session: its state, its queue of messages and its deadlines.
+//! One SockJS session as a state machine.
 //!
-//! Fully deterministic, no clock and no socket: time is an argument. Call order for the driver:
-//! an input (`attach`, `detach`, `send`, `close`, `handle_*`), then [`Session::poll_transmit`] until
-//! it is empty, then [`Session::poll_event`] until it is empty, then [`Session::poll_timeout`].
+//! Deterministic, without clock and socket: time is an argument. The driver calls an input (`attach`, `detach`, `send`,
+//! `close`, `handle_*`), then [`Session::poll_transmit`] until it returns `None`, then [`Session::poll_event`] until it
+//! returns `None`, then [`Session::poll_timeout`].
 
 use std::time::{Duration, Instant};
 
 use super::queue::Queue;
 use super::transport::Transport;
 
-/// What the session is doing; the numbers are those of `conn.readyState`.
+/// The state of a session. The numbers are those of `conn.readyState`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Created, no receiver has been attached yet.
+    /// No receiver has attached yet.
     Connecting = 0,
-    /// Messages flow.
+    /// Messages are exchanged.
     Open = 1,
-    /// Closed by the application; every receiver gets the close frame until the session times out.
+    /// The application or the server has closed it. Each receiver gets the close frame, until the session ends.
     Closing = 2,
-    /// Over. Nothing leaves the session any more.
+    /// It has ended. It sends nothing any more.
     Closed = 3,
 }
 
-/// Delays of a session, all measured from the event that starts them.
+/// The delays of a session.
 #[derive(Clone, Copy, Debug)]
 pub struct Delays {
-    /// Period of heartbeats while a receiver is attached; traffic does not postpone them.
+    /// The period of heartbeats while a receiver is attached. Messages do not postpone them.
     pub heartbeat: Duration,
     /// How long a session lives without a receiver.
     pub disconnect: Duration,
@@ -36,31 +36,31 @@ pub struct Delays {
 /// Why a receiver left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detach {
-    /// Its response was complete: the client is expected to come back (HTTP transports).
+    /// It has got all that it gets. On HTTP transports the client is expected to send another request.
     Done,
-    /// The client went away in the middle: the session ends at once.
+    /// The client has left before that. The session ends at once.
     Aborted,
 }
 
 /// Answer to [`Session::attach`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attach {
-    /// The receiver is attached; `poll_transmit` says what to write to it.
+    /// It is attached. [`Session::poll_transmit`] returns what to write to it.
     Attached,
-    /// Another receiver is attached: write [`BUSY_FRAME`] to the new one and end it.
+    /// Another receiver is attached. Write [`BUSY_FRAME`] to the new one, and end it.
     Busy,
-    /// The session ended meanwhile: look it up (or make it) again.
+    /// The session has ended. Look it up again, or make a new one.
     Gone,
 }
 
 /// Answer to [`Session::send`].
 #[derive(Debug)]
 pub enum Send<'a> {
-    /// Not open: the message is not taken, `write()` answers false.
+    /// The session is not open. `write()` returns false.
     Refused,
-    /// A receiver waits and nothing is queued before it: write one `a[…]` frame to it.
+    /// A receiver is attached, and no message is queued. Write one `a[…]` frame to it.
     Direct,
-    /// No receiver now: push the quoted message.
+    /// No receiver is attached, or other messages are queued. Add the message to the queue.
     Queued(&'a mut Queue),
 }
 
@@ -69,35 +69,35 @@ pub enum Send<'a> {
 pub enum Transmit {
     /// The `o` frame.
     Open,
-    /// A whole `a[…]` frame with all queued messages.
+    /// An `a[…]` frame with all queued messages.
     Messages(Vec<u8>),
     /// The `h` frame.
     Heartbeat,
-    /// An empty websocket ping, which takes the place of the `h` frame on websockets that know pings.
+    /// An empty ping. On websockets with pings it replaces the `h` frame.
     Ping,
-    /// The close frame; end the receiver after it, then call `detach(Done)`.
+    /// The close frame. End the receiver after it, then call `detach(Done)`.
     Close(Vec<u8>),
 }
 
-/// What the application has to be told.
+/// What has to be reported to the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The session is open: `'connection'`.
+    /// The session has opened: `'connection'`.
     Opened,
-    /// The server closed the session by itself; only the state changed so far.
+    /// The server has closed the session by itself. Only the state has changed so far.
     Closing,
-    /// `'end'` and `'close'`. Always the last event.
+    /// The session has ended: `'end'` and `'close'`. Always the last event.
     Closed,
 }
 
-/// Written to a receiver that comes while another one is attached.
+/// For a second receiver.
 pub const BUSY_FRAME: &[u8] = br#"c[2010,"Another connection still open"]"#;
-/// Written to a client whose unread messages outgrow `max_buffered`.
+/// For a client for which more than `max_buffered` waits.
 pub const TOO_SLOW_FRAME: &[u8] = br#"c[3001,"Client too slow"]"#;
-/// Written to a websocket client that leaves a heartbeat ping unanswered.
+/// For the client of a websocket that has not answered a heartbeat ping.
 pub const NO_HEARTBEAT_FRAME: &[u8] = br#"c[3000,"No response from heartbeat"]"#;
 
-/// The state machine. See the module for the order of calls.
+/// The state machine. The module describes the order of calls.
 #[derive(Debug)]
 pub struct Session {
     state: State,
@@ -108,9 +108,9 @@ pub struct Session {
     timer: Timer,
     /// Until then the client has to answer a heartbeat ping.
     pong_deadline: Option<Instant>,
-    /// The pong could not have come in all of the time that it had.
+    /// JavaScript was busy while the client had time to answer, so the client gets the whole time once more.
     stalled: bool,
-    /// Its websocket knows no pings.
+    /// Its websocket has no pings.
     without_pings: bool,
     pending: Pending,
     events: [Option<Event>; 3],
@@ -136,7 +136,7 @@ impl Timer {
     }
 }
 
-/// Frames owed to the attached receiver, besides the queue.
+/// The frames that the attached receiver still has to get, besides the queue.
 #[derive(Debug, Default)]
 struct Pending {
     open: bool,
@@ -145,7 +145,7 @@ struct Pending {
 }
 
 impl Session {
-    /// A session that nobody has attached to. It times out like one whose receiver has left.
+    /// A session without receiver. It ends like a session whose receiver has left.
     pub fn new(now: Instant, delays: Delays) -> Self {
         Self {
             state: State::Connecting,
@@ -162,13 +162,12 @@ impl Session {
         }
     }
 
-    /// Current state.
+    /// Its state.
     pub fn state(&self) -> State {
         self.state
     }
 
-    /// Whether a message from the client reaches the application now. A session is receptive from its
-    /// `o` frame until it closes, whether or not a receiver is attached.
+    /// Whether messages of the client reach the application. That does not depend on a receiver.
     pub fn is_open(&self) -> bool {
         self.state == State::Open
     }
@@ -178,12 +177,12 @@ impl Session {
         self.receiver
     }
 
-    /// Bytes of messages that wait for a receiver.
+    /// Bytes of the messages that wait for a receiver.
     pub fn queued(&self) -> usize {
         self.queue.len()
     }
 
-    /// A receiver has come for this session.
+    /// A receiver asks to be attached.
     pub fn attach(&mut self, now: Instant, transport: Transport) -> Attach {
         if self.state == State::Closed {
             return Attach::Gone;
@@ -209,7 +208,7 @@ impl Session {
         Attach::Attached
     }
 
-    /// The websocket that has attached knows no pings: its heartbeats are `h` frames, which nobody answers.
+    /// The attached websocket has no pings: its heartbeats are `h` frames, which the client does not answer.
     pub fn beat_without_pings(&mut self) {
         self.without_pings = true;
     }
@@ -218,7 +217,7 @@ impl Session {
         transport == Transport::Websocket && !self.without_pings
     }
 
-    /// The attached receiver has left; without one this does nothing.
+    /// The attached receiver has left. Does nothing if none is attached.
     pub fn detach(&mut self, now: Instant, why: Detach) {
         let Some(transport) = self.receiver.take() else {
             return;
@@ -232,7 +231,7 @@ impl Session {
         }
     }
 
-    /// The application sends a message. See [`Send`] for what to do with it.
+    /// The application sends a message. Returns what to do with it.
     pub fn send(&mut self) -> Send<'_> {
         match (self.state, self.receiver) {
             (State::Open, Some(_)) if self.queue.is_empty() => Send::Direct,
@@ -241,8 +240,8 @@ impl Session {
         }
     }
 
-    /// The application closes the session with this frame (`c[code,reason]`). False when it was not
-    /// open. A raw websocket stays `Closing` until its closing handshake is over.
+    /// Closes the session with this frame (`c[code,reason]`). Returns false if it was not open. A raw websocket stays
+    /// `Closing` until its closing handshake is over.
     pub fn close(&mut self, frame: &[u8]) -> bool {
         if self.state != State::Open {
             return false;
@@ -256,7 +255,7 @@ impl Session {
         true
     }
 
-    /// The client does not take its messages: they are dropped and the session closes.
+    /// Too much waits for the client: the queue is dropped, and the session closes.
     pub fn overflow(&mut self) {
         self.queue = Queue::default();
         if self.close(TOO_SLOW_FRAME) {
@@ -264,32 +263,32 @@ impl Session {
         }
     }
 
-    /// The websocket has answered a heartbeat.
+    /// The client has answered a heartbeat ping.
     pub fn handle_pong(&mut self) {
         self.pong_deadline = None;
         self.stalled = false;
     }
 
-    /// Whether the client is about to be given up for an unanswered ping.
+    /// Whether the client should have answered a heartbeat ping by now.
     pub fn is_pong_due(&self, now: Instant) -> bool {
         self.pong_deadline.is_some_and(|at| at <= now)
     }
 
-    /// Nothing is being read from the client, so its pong cannot be seen: it has the whole time again.
+    /// A pong could not be read, because nothing is read from the client now. The client gets the whole time again.
     pub fn postpone_pong(&mut self, now: Instant) {
         if let Some(at) = &mut self.pong_deadline {
             *at = now + self.delays.pong;
         }
     }
 
-    /// The pong is due, but the ping may not have left, or the pong not have been read, because JavaScript is
-    /// busy with something else: once it no longer is, there is the whole time again.
+    /// A pong is due, but JavaScript is busy: perhaps the ping has not been sent, or the pong has not been read. The client
+    /// gets the whole time again, and once more when JavaScript is no longer busy.
     pub fn handle_stall(&mut self, now: Instant) {
         self.postpone_pong(now);
         self.stalled = true;
     }
 
-    /// Time has passed. Harmless before [`Session::poll_timeout`].
+    /// Does what is due. It may be called too early.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.is_pong_due(now) && std::mem::take(&mut self.stalled) {
             self.postpone_pong(now);
@@ -314,8 +313,7 @@ impl Session {
         }
     }
 
-    /// The next frame for the attached receiver, in the order 0.3.24 writes them: `o`, queued
-    /// messages, heartbeat, close frame.
+    /// The next frame for the attached receiver, in the order of 0.3.24: `o`, queued messages, heartbeat, close frame.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         let transport = self.receiver?;
         if std::mem::take(&mut self.pending.open) {
@@ -344,7 +342,7 @@ impl Session {
         next
     }
 
-    /// When [`Session::handle_timeout`] wants to be called.
+    /// When [`Session::handle_timeout`] has to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
         match (self.timer.deadline(), self.pong_deadline) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -352,8 +350,7 @@ impl Session {
         }
     }
 
-    /// The one place where a session ends. The driver calls it only when it has to give the session up,
-    /// receiver or not.
+    /// Ends the session. All endings come here; the driver calls it only for a session that it gives up.
     pub fn end(&mut self) {
         if self.state == State::Closed {
             return;
@@ -368,7 +365,7 @@ impl Session {
     }
 
     fn push_event(&mut self, event: Event) {
-        // Opened, Closing and Closed happen once each, so three places are enough.
+        // Each event happens once, so there is always a free place.
         if let Some(free) = self.events.iter_mut().find(|place| place.is_none()) {
             *free = Some(event);
         }

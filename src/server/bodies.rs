@@ -13,7 +13,7 @@ use crate::http::response::{self, Refusal};
 use crate::protocol::json::Messages;
 use crate::protocol::transport::Sender;
 
-/// An `xhr_send` or `jsonp_send` request whose body is awaited.
+/// An `xhr_send` or `jsonp_send` request whose body has not arrived yet.
 #[derive(Debug)]
 pub struct BodyPlan {
     pub(super) sender: Sender,
@@ -141,7 +141,7 @@ fn deliver(
     Err(Failure::NoSession)
 }
 
-/// Drops messages: their payload is only checked.
+/// Drops messages: only the payload is checked.
 struct Discard;
 
 impl Messages for Discard {

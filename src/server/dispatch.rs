@@ -1,4 +1,4 @@
-//! From a request to its answer: the one place where routes meet sessions, for both ingresses.
+//! From a request to its answer, for both ingress paths.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -20,18 +20,17 @@ use crate::http::target::parse_target;
 use crate::protocol::handshake::HandshakeError;
 use crate::protocol::transport::{Endpoint, Transport, Wrapper};
 
-/// What a request leads to.
+/// What to do with a request.
 #[derive(Debug)]
 pub enum Plan {
-    /// This answer.
+    /// Send this answer.
     Reply(Reply),
     /// Read the body, then call [`BodyPlan::finish`].
     Body(BodyPlan),
 }
 
-/// Answers a request that the router claims. `destination` is asked for when the answer goes on in
-/// time, `request_info` when it receives for a session: with its transport, and whether the whole request may be
-/// asked for.
+/// Answers a request that the router claims. `destination` is called for a response that continues. `request_info` is
+/// called for a receiver, with its transport, and with whether the application may ask for the whole request.
 pub fn plan(
     service: &Service,
     head: &Head<'_>,
@@ -110,7 +109,7 @@ fn full(service: &Service, log: LogLine, response: Response<Bytes>) -> Plan {
     Plan::Reply(Reply::Full(response))
 }
 
-/// Routes that need neither a session nor time.
+/// The routes whose answer is complete and needs no session.
 fn answer_alone(
     service: &Service,
     route: &Route<'_>,
@@ -135,7 +134,7 @@ fn answer_alone(
     }
 }
 
-/// Makes a response the receiver of a session, which is created if it is not there.
+/// Attaches a response to a session, which is created if it does not exist.
 fn attach(
     service: &Service,
     session: &str,
@@ -145,7 +144,7 @@ fn attach(
 ) -> Option<Attachment> {
     loop {
         let connection = service.registry.get_or_insert(session, &service.context);
-        // A session that ended between the look-up and this is no longer in the registry.
+        // If the session has ended since the look-up, it is no longer in the registry.
         if let Some(attachment) = connection.attach_response(wrapper, send_buffer, &request_info) {
             return attachment;
         }
@@ -181,12 +180,12 @@ fn chunking_test(
     }
 }
 
-/// The answer to a request without `Upgrade` for a websocket.
+/// The answer to a request for a websocket without `Upgrade`.
 fn not_websocket() -> Response<Bytes> {
     response::bad_handshake(&HandshakeError::NotWebsocket, false)
 }
 
-/// A random number for `/info`, by which clients seed theirs.
+/// A random number for `/info`: clients seed their generators with it.
 fn entropy() -> u32 {
     getrandom::u32().unwrap_or_default()
 }

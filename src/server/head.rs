@@ -1,4 +1,4 @@
-//! The head of a request, and what the application sees of it.
+//! The head of a request, and what it shows the application.
 
 use std::borrow::Cow;
 
@@ -8,20 +8,20 @@ use crate::http::target::parse_target;
 use crate::protocol::json::quote_str;
 use crate::protocol::transport::Transport;
 
-/// The head of a request, from either ingress.
+/// The head of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
-    /// `GET` and so on.
+    /// `GET`, `POST` and so on.
     pub method: &'a str,
-    /// The raw target; bytes above ASCII are latin1, as Node gives them.
+    /// The raw target. Bytes above ASCII are latin1 characters, as in Node.
     pub target: &'a str,
-    /// At least those that sockjs 0.3.24 looks at.
+    /// The headers: at least those that 0.3.24 looks at.
     pub headers: &'a HeaderMap,
-    /// What a `base_url` function has said for this request: JSON text.
+    /// The result of a `base_url` function for this request, as JSON text.
     pub base_url: Option<&'a str>,
 }
 
-/// Request headers that the application sees: those of 0.3.24, and `origin` (deviation 1).
+/// The headers in `conn.headers`: those of 0.3.24, and `origin` (deviation 1).
 pub static SHOWN_HEADERS: [HeaderName; 15] = [
     header::REFERER,
     HeaderName::from_static("x-client-ip"),
@@ -47,7 +47,7 @@ impl Head<'_> {
             .map(|value| latin1(value.as_bytes()).into_owned())
     }
 
-    /// The URL of a websocket, as faye-websocket makes it up; `secure` says that the socket is encrypted.
+    /// The URL of a websocket, as faye-websocket builds it. `secure` is whether the socket is encrypted.
     pub(super) fn location(&self, secure: bool) -> String {
         let by_proxy = [
             ("https", "on"),
@@ -65,7 +65,7 @@ impl Head<'_> {
         format!("{scheme}://{host}{}", self.target)
     }
 
-    /// What `Connection` shows of this request, as JSON text.
+    /// What a connection shows of this request, as JSON text.
     pub fn request_info(&self, transport: Transport) -> String {
         let mut json = Vec::with_capacity(256);
         json.extend_from_slice(b"{\"url\":");
@@ -92,7 +92,7 @@ impl Head<'_> {
         String::from_utf8(json).unwrap_or_default()
     }
 
-    /// `METHOD target`, and a line `name:value` for each header: none of them can contain a line feed.
+    /// `METHOD target`, and a line `name:value` for each header. None of these can contain a line feed.
     pub fn whole(&self) -> Vec<u8> {
         let mut lines = Vec::with_capacity(512);
         lines.extend_from_slice(self.method.as_bytes());

@@ -15,24 +15,24 @@ use super::send_buffer::SendBuffer;
 /// An answer.
 #[derive(Debug)]
 pub enum Reply {
-    /// All of it. It is sent chunked unless it states its length or has no body (204, 304).
+    /// A complete response. It is sent chunked unless it has a `Content-Length` or no body (204, 304).
     Full(Response<Bytes>),
-    /// A head, then what the send buffer gets until its end. The attachment is kept as long as the client
-    /// is there.
+    /// A head. The body is what is written to the send buffer, until its end. The attachment is kept until the client
+    /// has disconnected.
     Stream {
         /// Status and headers.
         response: Response<()>,
         /// The body.
         send_buffer: Arc<SendBuffer>,
-        /// The tie to the session.
+        /// Attaches the response to its session.
         attachment: Option<Attachment>,
     },
 }
 
-/// A request's line for the log, complete but for its status.
+/// The line of a request in the log, without its status.
 #[derive(Debug)]
 pub(super) struct LogLine {
-    /// With the time when it came; `None` when nobody listens.
+    /// Method and target, and when the request came; `None` if no lines are wanted.
     request: Option<(String, Instant)>,
 }
 
@@ -44,7 +44,7 @@ impl LogLine {
         }
     }
 
-    /// 0.3.24 logs a response that goes on as `(unfinished)`.
+    /// `status` is `None` for a response that continues, which 0.3.24 logs as `(unfinished)`.
     pub(super) fn write(self, context: &Context, status: Option<StatusCode>) {
         let Some((request, start)) = self.request else {
             return;

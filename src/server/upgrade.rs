@@ -1,4 +1,4 @@
-//! Judges upgrade requests: from a request to a websocket.
+//! Judges upgrade requests.
 
 use bytes::Bytes;
 use http::{HeaderName, Response, header};
@@ -18,22 +18,22 @@ use crate::protocol::websocket_kind::WebsocketKind;
 /// How to answer an upgrade request.
 #[derive(Debug)]
 pub enum Upgrade {
-    /// As the same request without `Upgrade`; then the connection closes.
+    /// As the same request without `Upgrade`. Then the connection closes.
     Plain,
-    /// With these bytes; then the connection closes.
+    /// With these bytes. Then the connection closes.
     Refuse(Vec<u8>),
-    /// With these bytes; then it is a websocket.
+    /// With these bytes. Then the connection is a websocket.
     Accept {
-        /// What speaks over it.
+        /// The protocol of the websocket.
         kind: WebsocketKind,
         /// The `101`.
         response: Vec<u8>,
-        /// The third key of Hixie-76 is still to come, and to be answered before anything else.
+        /// For Hixie-76: the third key follows, and its answer precedes everything else.
         challenge: Option<Challenge>,
     },
 }
 
-/// The kind of the websocket at a target, if the service has one there. The handshake may be one of Hixie-76.
+/// The kind of the websocket at a target, if the service has one there. A handshake of Hixie-76 changes the kind.
 pub fn websocket_at(service: &Service, method: &str, target: &str) -> Option<WebsocketKind> {
     let kind = match service
         .router
@@ -50,7 +50,7 @@ pub fn websocket_at(service: &Service, method: &str, target: &str) -> Option<Web
     is_served.then_some(kind)
 }
 
-/// Judges an upgrade request that the router claims. `secure` says that its socket is encrypted.
+/// Judges an upgrade request that the router claims. `secure` is whether its socket is encrypted.
 pub fn judge(service: &Service, head: &Head<'_>, secure: bool) -> Upgrade {
     let text = |name: HeaderName| head.text(&name);
     let (connection, upgrade) = (text(header::CONNECTION), text(header::UPGRADE));
@@ -88,7 +88,7 @@ pub fn judge(service: &Service, head: &Head<'_>, secure: bool) -> Upgrade {
     }
 }
 
-/// Answers a handshake in the protocol that it is one of.
+/// Answers a handshake of RFC 6455 or of Hixie-76.
 fn accept(
     service: &Service,
     head: &Head<'_>,
@@ -123,7 +123,7 @@ fn accept(
     })
 }
 
-/// A whole response as it goes over the wire before the connection closes.
+/// The bytes of a response.
 fn serialize(response: &Response<Bytes>) -> Vec<u8> {
     let status = response.status();
     let mut bytes = format!(

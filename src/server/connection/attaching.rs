@@ -1,4 +1,4 @@
-//! A receiver attaches: a response, or a websocket.
+//! Attaches receivers: responses and websockets.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use crate::protocol::websocket_kind::WebsocketKind;
 use crate::server::events::{Event, RequestInfo};
 use crate::server::send_buffer::SendBuffer;
 
-/// Keeps a response attached. Dropping it before the response has ended is an abort by the client.
+/// Keeps a response attached. If it is dropped before the response has ended, the client has aborted.
 #[derive(Debug)]
 pub struct Attachment {
     connection: Arc<Connection>,
@@ -22,7 +22,7 @@ pub struct Attachment {
 }
 
 impl Attachment {
-    /// Whether the session opened with this receiver.
+    /// Whether the session has opened with this receiver.
     pub fn has_opened(&self) -> bool {
         self.opened
     }
@@ -35,8 +35,8 @@ impl Drop for Attachment {
 }
 
 impl Connection {
-    /// A response has come to receive frames. `None` when the session ended meanwhile; the caller then
-    /// makes a new one. A second receiver is told so and ended; its attachment is empty.
+    /// Attaches a response. Returns `None` if the session has ended; the caller then looks it up again. If another
+    /// receiver is attached, writes the frame that says so, ends the response, and returns no attachment.
     pub fn attach_response(
         self: &Arc<Self>,
         wrapper: &Wrapper,
@@ -48,7 +48,7 @@ impl Connection {
         let opened = inner.session.state() == State::Connecting;
         match inner.session.attach(now, wrapper.http().transport) {
             Attach::Gone => return None,
-            // A client that comes back may be seen to come before it is seen to have left.
+            // The client may have left, and its next request be here, before its old connection is seen to have ended.
             Attach::Busy
                 if inner
                     .send_buffer()
@@ -89,7 +89,7 @@ impl Connection {
         }))
     }
 
-    /// A websocket has been accepted.
+    /// Attaches a websocket.
     pub fn attach_websocket(
         self: &Arc<Self>,
         send_buffer: &Arc<SendBuffer>,
@@ -113,7 +113,7 @@ impl Connection {
         self.settle(&mut inner, now);
     }
 
-    /// A receiver has attached: the application learns of a new connection, or of the new request.
+    /// Reports a new connection, or the new request of an open one.
     fn announce(self: &Arc<Self>, inner: &mut Inner, request_info: RequestInfo) {
         let event = match inner.session.poll_event() {
             Some(SessionEvent::Opened) => Event::Open {

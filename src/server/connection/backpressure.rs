@@ -1,4 +1,4 @@
-//! What waits for a client that reads slowly: how much it is, its bound, and `'drain'`.
+//! The bytes that wait for a client: their number, their bound, and `'drain'`.
 
 use std::sync::{Arc, Weak};
 use std::time::Instant;
@@ -10,7 +10,7 @@ use crate::server::events::Event;
 use crate::server::send_buffer::{DrainListener, SendBuffer};
 
 impl Connection {
-    /// Bounds what waits for the client and says whether the application should pause.
+    /// Ends the connection if too much waits for the client. Returns whether the application should wait.
     pub(super) fn after_send(self: &Arc<Self>, inner: &mut Inner, buffered: usize) -> Sent {
         if buffered > self.context.options.max_buffered {
             self.end_locked(inner, Cause::TooSlow, Instant::now());
@@ -30,7 +30,7 @@ impl Connection {
     }
 
     fn tell_drained(&self, inner: &mut Inner) {
-        // What waits for a receiver has yet to leave.
+        // Messages that wait for a receiver have not left.
         if inner.wants_drain && inner.session.queued() == 0 {
             inner.wants_drain = false;
             if inner.session.is_open() {
@@ -39,12 +39,12 @@ impl Connection {
         }
     }
 
-    /// Bytes that the client has not taken.
+    /// Bytes that have not left.
     pub fn buffered(&self) -> usize {
         lock(&self.inner).buffered()
     }
 
-    /// Whoever waits for `'drain'` learns of it when the bytes of this send buffer have left.
+    /// If the application waits for `'drain'`, reports it when the bytes of this send buffer have left.
     pub(super) fn watch_drain(self: &Arc<Self>, inner: &mut Inner, send_buffer: &SendBuffer) {
         // Another thread may have sent them already.
         if inner.wants_drain && !send_buffer.notify_drain(self) {
@@ -54,20 +54,20 @@ impl Connection {
 }
 
 impl DrainListener for Connection {
-    /// Tells the application, if it waits for that.
+    /// Reports `'drain'`, if the application waits for it.
     fn drained(&self) {
         self.tell_drained(&mut lock(&self.inner));
     }
 }
 
 impl Inner {
-    /// All send buffers with bytes of this session, that of the receiver first, then the latest.
+    /// The send buffers that may have bytes: first that of the receiver, then the others, the latest first.
     pub(super) fn send_buffers(&self) -> impl Iterator<Item = Arc<SendBuffer>> {
         let leaving = self.leaving.iter().rev().filter_map(Weak::upgrade);
         self.send_buffer().cloned().into_iter().chain(leaving)
     }
 
-    /// The response of this send buffer is over.
+    /// The response of this send buffer has ended.
     pub(super) fn leaves(&mut self, send_buffer: &Arc<SendBuffer>) {
         let has_bytes = |send_buffer: &Weak<SendBuffer>| {
             let send_buffer = send_buffer.upgrade();
@@ -77,7 +77,7 @@ impl Inner {
         self.leaving.push(Arc::downgrade(send_buffer));
     }
 
-    /// Bytes that have not left: queued, or in a send buffer.
+    /// Bytes that have not left: in the queue, or in a send buffer.
     pub(super) fn buffered(&self) -> usize {
         let leaving: usize = self
             .send_buffers()

@@ -1,4 +1,4 @@
-//! The deadlines of a connection: those of its session and of its websocket, as one entry of the timers.
+//! The deadlines of a session and of its websocket, which have one entry in the timers.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use crate::server::timers::Timed;
 use crate::{lock, may_panic};
 
 impl Connection {
-    /// Keeps the one entry in the timer queue no later than the next deadline.
+    /// Ensures that the entry in the timers is not later than the next deadline.
     pub(super) fn schedule(self: &Arc<Self>, inner: &mut Inner) {
         let websocket = inner
             .websocket
@@ -45,7 +45,7 @@ impl Timed for Connection {
         may_panic("timer");
         let mut stalled = false;
         if lock(&self.inner).session.is_pong_due(now) {
-            // The pong may be there, with the thread busy that would read it.
+            // The pong may have arrived, but the JavaScript thread, which would read it, is busy.
             self.runtime().read_for_js();
             let patience = self.context.options.delays.pong / 4;
             stalled = self.runtime().events.has_waited_for(patience, now);

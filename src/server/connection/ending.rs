@@ -1,5 +1,5 @@
-//! How a connection ends: whoever brings it about calls [`Connection::end`], which carries out what
-//! [`protocol::closing`](crate::protocol::closing) and the session decide.
+//! Ends connections: [`Connection::end`] carries out what [`protocol::closing`](crate::protocol::closing) and the session
+//! decide.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,12 +11,12 @@ use crate::protocol::session::{Detach, State};
 use crate::server::events::{Event, Severity};
 
 impl Connection {
-    /// The one way for a connection to end. A cause that comes too late changes nothing.
+    /// Ends the connection. All endings come here. A cause that comes too late has no effect.
     pub fn end(self: &Arc<Self>, cause: Cause) {
         self.end_locked(&mut lock(&self.inner), cause, Instant::now());
     }
 
-    /// The application has handled all that came before the end of the client ([`Event::ClientClose`]).
+    /// JavaScript has handled [`Event::ClientClose`], and so all messages before it.
     pub fn finish_client_close(self: &Arc<Self>) {
         let mut inner = lock(&self.inner);
         let now = Instant::now();
@@ -62,7 +62,7 @@ impl Connection {
         self.settle(inner, now);
     }
 
-    /// Hands the cause to the closing handshake, if there is one.
+    /// Passes the cause to the closing handshake, if this is a websocket.
     pub(super) fn close_websocket(self: &Arc<Self>, inner: &mut Inner, cause: Cause, now: Instant) {
         if let Some(websocket) = &mut inner.websocket {
             let steps = websocket.closing.end(cause, now);
@@ -88,7 +88,7 @@ impl Connection {
         }
     }
 
-    /// The receiver has all it gets.
+    /// The receiver has got all that it gets.
     pub(super) fn finish(self: &Arc<Self>, inner: &mut Inner, now: Instant) {
         match inner.receiver.take() {
             Some(Receiver::Response { send_buffer, .. }) => {
@@ -101,8 +101,10 @@ impl Connection {
         inner.session.detach(now, Detach::Done);
     }
 
-    /// What waits is dropped at once, but for the writes that have begun to leave: a client that reads
-    /// nothing does not get them anyhow, and one that reads again gets the close frame after them.
+    /// Drops what waits for the client, but not the first bytes ([`SendBuffer::truncate_at_boundary`]): a client that
+    /// reads again gets whole frames, and then the close frame.
+    ///
+    /// [`SendBuffer::truncate_at_boundary`]: crate::server::send_buffer::SendBuffer::truncate_at_boundary
     fn overflow(self: &Arc<Self>, inner: &mut Inner, now: Instant) {
         self.context.log(Severity::Error, || {
             format!(
@@ -114,7 +116,7 @@ impl Connection {
         for send_buffer in inner.send_buffers() {
             send_buffer.truncate_at_boundary();
         }
-        // Decided before the session closes by a `c` frame, whose close frame would be the first.
+        // Before `overflow`, which closes the websocket of a SockJS session: a websocket that is closing is aborted.
         let steps = match &mut inner.websocket {
             Some(websocket) => websocket.closing.end(Cause::TooSlow, now),
             None => Steps::default(),
@@ -124,7 +126,7 @@ impl Connection {
         self.carry_out(inner, &steps, now);
     }
 
-    /// Ends at once, in whatever state it is.
+    /// Ends the session at once.
     fn fail(self: &Arc<Self>, inner: &mut Inner, now: Instant) {
         if inner.session.state() == State::Closed {
             return;

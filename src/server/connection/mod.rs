@@ -1,7 +1,7 @@
-//! A session with the client that is attached to it: what one `conn` in JavaScript stands for.
+//! A session with its receiver: one `conn` in JavaScript.
 //!
-//! Any thread may call in; one lock a connection keeps the order. Everything that happens goes through
-//! `settle`, which carries out what the protocol core decided.
+//! Any thread may call the methods; a lock in each connection orders the calls. Each method calls the session or the
+//! closing handshake, and then `settle`, which carries out what these have decided.
 
 mod attaching;
 mod backpressure;
@@ -43,16 +43,16 @@ use websocket_sender::WebsocketSender;
 /// One session of a service.
 #[derive(Debug)]
 pub struct Connection {
-    /// Names the connection in events; free for another once `Event::Closed` has been handled.
+    /// Its number in events. Another connection may get it when JavaScript has handled `Event::Closed`.
     key: u32,
     context: Arc<Context>,
-    /// Its name; websockets have none.
+    /// `None` for websockets.
     name: Option<SessionName>,
     // A std Mutex: never held across an await.
     inner: Mutex<Inner>,
     paused: AtomicBool,
     resumed: Notify,
-    /// Requests that wait because it is paused.
+    /// The number of requests that wait because it is paused.
     waiting: AtomicUsize,
     request_interest: RequestInterest,
 }
@@ -61,17 +61,17 @@ pub struct Connection {
 struct Inner {
     session: Session,
     receiver: Option<Receiver>,
-    /// Responses that are over, and whose bytes may not all have left.
+    /// The responses that have ended, but perhaps not left completely.
     leaving: Vec<Weak<SendBuffer>>,
-    /// More has waited for the client than `max_buffered` allows.
+    /// More than `max_buffered` has waited for the client.
     overflowed: bool,
-    /// Names the receivers one after the other, so that a late abort hits none but its own.
+    /// The number of the last receiver. A late abort is ignored if its receiver is no longer attached.
     last_receiver: u64,
-    /// The sending side of the websocket, if the client came by one.
+    /// The sending side of the websocket, if the client has one.
     websocket: Option<WebsocketSender>,
-    /// The entry in the timer queue.
+    /// The time of its entry in the timers.
     scheduled: Option<Instant>,
-    /// The application was told "no more" by `write()` and waits for `'drain'`.
+    /// `write()` has returned false, so the application waits for `'drain'`.
     wants_drain: bool,
     /// The rooms that it has joined; none for most connections.
     membership: Option<Box<Membership>>,
@@ -88,7 +88,7 @@ struct Membership {
     is_admitted: bool,
 }
 
-/// The response, or the websocket, that frames go to.
+/// Where the frames go.
 #[derive(Debug)]
 enum Receiver {
     Response {
@@ -102,7 +102,7 @@ enum Receiver {
     Websocket,
 }
 
-/// Answer to a `write()`.
+/// The result of [`Connection::send`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sent {
     /// The connection is not open.
@@ -140,7 +140,7 @@ impl Connection {
         })
     }
 
-    /// Its name in events.
+    /// Its number in events.
     pub fn key(&self) -> u32 {
         self.key
     }
@@ -149,7 +149,7 @@ impl Connection {
         &self.context.runtime
     }
 
-    /// The application sends.
+    /// Sends a message of the application.
     pub fn send(self: &Arc<Self>, message: Outgoing<'_>) -> Sent {
         self.send_locked(&mut lock(&self.inner), message)
     }
@@ -202,8 +202,8 @@ impl Connection {
         self.after_send(inner, buffered)
     }
 
-    /// The response that receives now, by its number among those that the session has had; 0 if none does.
-    /// Whoever asks may look at its request, and at those that follow.
+    /// The number of the attached response among the receivers of the session; 0 if no response is attached. The
+    /// application that asks may also ask for the requests of this receiver and of later ones.
     pub fn receiver(&self) -> u32 {
         self.request_interest.asked();
         match &lock(&self.inner).receiver {
@@ -212,13 +212,12 @@ impl Connection {
         }
     }
 
-    /// The application has been told of the connection.
+    /// JavaScript has handled the event that announces the connection.
     pub fn announced(&self) {
         self.request_interest.told();
     }
 
-    /// Carries out what the session has decided: frames to its receiver, events to the application,
-    /// its deadline to the timers.
+    /// Carries out what the session has decided: writes its frames, reports its events, and updates the timers.
     fn settle(self: &Arc<Self>, inner: &mut Inner, now: Instant) {
         while let Some(transmit) = inner.session.poll_transmit() {
             match transmit {
@@ -246,7 +245,7 @@ impl Connection {
         }
         while let Some(event) = inner.session.poll_event() {
             match event {
-                // `announce` has taken it.
+                // `announce` has reported it.
                 SessionEvent::Opened => {}
                 SessionEvent::Closing => self.runtime().events.push(Event::Closing(self.key)),
                 SessionEvent::Closed => {
@@ -259,7 +258,7 @@ impl Connection {
                         }
                     }
                     self.runtime().events.push(Event::Closed(self.key));
-                    // Whoever waits to deliver to it need not wait any longer.
+                    // Requests that wait because it is paused continue.
                     self.resume();
                 }
             }
@@ -268,7 +267,7 @@ impl Connection {
         self.schedule(inner);
     }
 
-    /// Writes one frame to the receiver, which is done when its limit is reached.
+    /// Writes a frame to the receiver. A response ends when it has reached its limit.
     fn transmit(self: &Arc<Self>, inner: &mut Inner, frame: &[u8], now: Instant) {
         match &mut inner.receiver {
             Some(Receiver::Response {
@@ -296,7 +295,7 @@ impl Connection {
         }
     }
 
-    /// Writes one published message to the response that receives, which is done when its limit is reached.
+    /// Writes a published message to the attached response, which ends when it has reached its limit.
     fn transmit_published(
         self: &Arc<Self>,
         inner: &mut Inner,

@@ -1,4 +1,4 @@
-//! The name of a session, which websockets do not have.
+//! The name of a session. Websockets have none.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,6 +14,6 @@ pub struct SessionName {
 
 /// Learns that a session with a name has closed.
 pub trait CloseListener: fmt::Debug + Send + Sync {
-    /// It has. A new session may have its name already, with another key.
+    /// The session with this name and key has closed. Another one may already have the name, but not the key.
     fn closed(&self, id: &str, key: u32);
 }

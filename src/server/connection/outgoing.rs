@@ -1,4 +1,4 @@
-//! What the application sends, and its frames.
+//! Messages of the application, and their frames.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::protocol::websocket_kind::WebsocketKind;
 use crate::server::publication::Publication;
 use crate::server::send_buffer::SendBuffer;
 
-/// What the application wants to send.
+/// A message of the application.
 #[derive(Clone, Copy, Debug)]
 pub enum Outgoing<'a> {
     /// A JavaScript string.
@@ -21,14 +21,14 @@ pub enum Outgoing<'a> {
     Published(&'a Publication),
 }
 
-/// One message as an `a[…]` frame.
+/// Appends a message as an `a[…]` frame.
 pub(super) fn frame_text(units: &[u16], out: &mut Vec<u8>) {
     out.extend_from_slice(b"a[");
     json::quote(units, out);
     out.push(b']');
 }
 
-/// One SockJS frame in one of its websocket's.
+/// Appends a SockJS frame as a frame of its websocket.
 pub(super) fn frame_payload(frame: &[u8], kind: WebsocketKind, out: &mut Vec<u8>) {
     match kind {
         WebsocketKind::Sockjs | WebsocketKind::Raw => encode(Opcode::Text, frame, out),
@@ -36,7 +36,7 @@ pub(super) fn frame_payload(frame: &[u8], kind: WebsocketKind, out: &mut Vec<u8>
     }
 }
 
-/// One message as a websocket frame. Bytes are for raw websockets only.
+/// Appends a message as a frame of its websocket. Bytes are for raw websockets only.
 pub(super) fn frame_message(message: Outgoing<'_>, kind: WebsocketKind, out: &mut Vec<u8>) {
     match (message, kind) {
         (Outgoing::Text(units), WebsocketKind::Sockjs) => {

@@ -1,4 +1,4 @@
-//! Pausing: nothing is read from the client, and requests that bring messages wait.
+//! While the application has paused a connection, nothing is read from its websocket, and its sending requests wait.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,12 +7,12 @@ use std::time::Instant;
 use super::Connection;
 use crate::lock;
 
-/// A permit for one of the requests that wait because the application has paused their connection.
+/// One of the requests that wait because their connection is paused.
 #[derive(Debug)]
 pub struct Permit(Arc<Connection>);
 
 impl Permit {
-    /// The connection that is waited for.
+    /// The connection for which it waits.
     pub fn connection(&self) -> &Arc<Connection> {
         &self.0
     }
@@ -24,16 +24,16 @@ impl Drop for Permit {
     }
 }
 
-/// Requests that may wait for one paused connection. Clients of SockJS send one at a time.
+/// Requests that may wait for one connection. SockJS clients send one request at a time.
 const MAX_WAITING: usize = 16;
 
 impl Connection {
-    /// Stops or restarts reading from the client.
+    /// Pauses or resumes the connection.
     pub fn pause(&self, paused: bool) {
         if paused {
             self.paused.store(true, Ordering::Release);
         } else {
-            // The pong may be among what has not been read.
+            // The pong may have arrived, but has not been read.
             lock(&self.inner).session.postpone_pong(Instant::now());
             self.resume();
         }
@@ -49,14 +49,15 @@ impl Connection {
         self.paused.load(Ordering::Acquire)
     }
 
-    /// A permit for one of the requests that wait until the connection is resumed; `None` if there are too many.
+    /// A permit to wait until the connection is resumed; `None` if too many requests wait.
     pub fn wait_permit(self: &Arc<Self>) -> Option<Permit> {
         let before = self.waiting.fetch_add(1, Ordering::Relaxed);
         let permit = Permit(self.clone());
         (before < MAX_WAITING).then_some(permit)
     }
 
-    /// Waits until more may be read from the client: it is not paused and JavaScript keeps up.
+    /// Waits until more may be read from the client: until the connection is not paused, and JavaScript has handled enough
+    /// events.
     pub async fn may_read(&self) {
         loop {
             let resumed = self.resumed.notified();

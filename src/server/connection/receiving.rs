@@ -1,4 +1,4 @@
-//! What a client sends: messages, pings and pongs.
+//! Messages, pings and pongs of a client.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,12 +10,12 @@ use crate::protocol::rfc6455::{Opcode, encode};
 use crate::server::events::Inbox;
 
 impl Connection {
-    /// Messages from the client: `decode` adds them. They are dropped unless the session is open.
+    /// Queues messages of the client, which `decode` adds. They are dropped unless the session is open.
     pub fn receive<E>(
         &self,
         decode: impl FnOnce(&mut Inbox<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        // The lock is held while the events are queued: that keeps them before a later `Closed`.
+        // The lock is held while the events are queued, so none of them can follow `Closed`.
         let inner = lock(&self.inner);
         let websocket = inner.websocket.as_ref();
         let open = inner.session.is_open()
@@ -23,7 +23,7 @@ impl Connection {
         self.runtime().events.push_messages(self.key, open, decode)
     }
 
-    /// The client pinged its websocket.
+    /// The client has sent a ping.
     pub fn handle_ping(self: &Arc<Self>, payload: &[u8]) {
         let mut inner = lock(&self.inner);
         let Some(websocket) = &inner.websocket else {
@@ -40,7 +40,7 @@ impl Connection {
         }
     }
 
-    /// The client answered a ping. Only the empty payload is that of a heartbeat.
+    /// The client has sent a pong. One with an empty payload answers a heartbeat.
     pub fn handle_pong(&self, payload: &[u8]) {
         if payload.is_empty() {
             lock(&self.inner).session.handle_pong();

@@ -18,7 +18,7 @@ use crate::server::service::Service;
 use crate::server::socket::Socket;
 use crate::server::testing::{NoWaker, service};
 
-/// Asks to receive by a stream that goes to `near`.
+/// Requests a stream, whose destination is `near`.
 fn receives(service: &Arc<Service>, near: &UnixStream) -> Reply {
     let runtime = &service.context.runtime;
     let socket = Socket::duplicate_of(near.as_raw_fd()).unwrap();
@@ -40,7 +40,7 @@ fn receives(service: &Arc<Service>, near: &UnixStream) -> Reply {
     }
 }
 
-/// The frames that a stream begins with.
+/// The first frames of a stream.
 fn frames(reply: &Reply) -> String {
     let Reply::Stream { send_buffer, .. } = reply else {
         panic!("{reply:?} is no stream");
@@ -54,28 +54,28 @@ fn frames(reply: &Reply) -> String {
 }
 
 #[test]
-fn a_receiver_whose_client_has_left_is_in_nobodys_way() {
+fn a_receiver_whose_client_has_left_does_not_block_the_next() {
     let runtime = Runtime::start(1, 1, Box::new(NoWaker)).unwrap();
     let service = service(&runtime);
     let (near, far) = UnixStream::pair().unwrap();
     let first = receives(&service, &near);
     assert_eq!(frames(&first), "o");
-    // As long as its client is there, another one is.
+    // As long as the client of the first one is there, a second one is refused.
     let busy = receives(&service, &near);
     assert!(frames(&busy).starts_with("c[2010"));
-    // Nobody has read from the socket since.
+    // Nothing has read from the socket, so the server has not seen that.
     drop(far);
     let (near, _far) = UnixStream::pair().unwrap();
     let second = receives(&service, &near);
     assert_eq!(frames(&second), "o");
-    // What is late to see that the first has gone does the second no harm.
+    // The late end of the first one does not end the second.
     drop(first);
     let busy = receives(&service, &near);
     assert!(frames(&busy).starts_with("c[2010"));
     runtime.stop();
 }
 
-/// The connection of the event that comes next, if it opens one, and the whole request in it.
+/// The connection of the next event, if the event opens one, and its whole request.
 fn next(runtime: &Runtime) -> (Option<Arc<Connection>>, Option<Vec<u8>>) {
     let mut batch = EventBatch::default();
     runtime.events.drain(&mut batch);
@@ -98,7 +98,7 @@ fn whole(request_info: RequestInfo) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn whole_requests_are_copied_for_those_who_ask() {
+fn whole_requests_are_copied_only_if_the_application_asks_for_them() {
     let runtime = Runtime::start(1, 1, Box::new(NoWaker)).unwrap();
     let service = service(&runtime);
     let (near, _far) = UnixStream::pair().unwrap();
@@ -106,7 +106,7 @@ fn whole_requests_are_copied_for_those_who_ask() {
     let (connection, request) = next(&runtime);
     let connection = connection.unwrap();
     assert_eq!(request.unwrap(), b"POST /s/0/a/xhr_streaming");
-    // The application may be about to ask.
+    // The application has not handled the event yet, so it may ask.
     connection.end(Cause::ReceiverDone);
     let second = receives(&service, &near);
     assert!(next(&runtime).1.is_some());

@@ -1,4 +1,4 @@
-//! The sending side of a websocket: its frames, its pings, and what the closing handshake asks for.
+//! The sending side of a websocket: its pings, and the closing handshake.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,13 +9,13 @@ use crate::protocol::rfc6455::{Opcode, encode, encode_close};
 use crate::protocol::websocket_kind::WebsocketKind;
 use crate::server::send_buffer::SendBuffer;
 
-/// The sending side, which outlives its session by the closing handshake.
+/// The sending side. The closing handshake may last longer than the session.
 #[derive(Debug)]
 pub(super) struct WebsocketSender {
     pub(super) send_buffer: Arc<SendBuffer>,
     pub(super) kind: WebsocketKind,
     pub(super) closing: Closing,
-    /// When the next ping of `faye_server_options.ping` is due, and its number. None is sent after a close frame.
+    /// When the next ping of `faye_server_options.ping` is due, and its number. No ping follows a close frame.
     ping: Option<(Instant, u64)>,
 }
 
@@ -26,7 +26,7 @@ impl WebsocketSender {
         now: Instant,
         every: Option<Duration>,
     ) -> Self {
-        // Hixie-76 knows no pings.
+        // Hixie-76 has no pings.
         let every = every.filter(|_| kind != WebsocketKind::Hixie76);
         Self {
             send_buffer: send_buffer.clone(),
@@ -36,7 +36,7 @@ impl WebsocketSender {
         }
     }
 
-    /// When the next ping is due, or the closing handshake is given up.
+    /// When the next ping is due, or when the closing handshake ends.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         if self.closing.is_open() {
             self.ping.map(|(at, _)| at)
@@ -45,7 +45,7 @@ impl WebsocketSender {
         }
     }
 
-    /// Sends the ping of `faye_server_options.ping` that is due.
+    /// Sends the next ping of `faye_server_options.ping`, if it is due.
     pub(super) fn ping(&mut self, now: Instant, every: Option<Duration>) {
         if let (Some((at, number)), Some(every)) = (self.ping, every)
             && at <= now
