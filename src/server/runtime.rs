@@ -38,7 +38,7 @@ pub struct Runtime {
 
 /// Learns that a runtime stops.
 pub trait StopListener: Send + Sync {
-    /// It does. Lets go of all connections: they hold the runtime.
+    /// The runtime stops. The listener drops its connections, because they hold the runtime.
     fn stopped(&self);
 }
 

@@ -9,7 +9,7 @@ use tokio::time::timeout_at;
 
 use crate::{catch_panic, lock};
 
-/// What has deadlines: a connection.
+/// A connection, as the timers need it.
 pub trait Timed: Send + Sync {
     /// A deadline may have come.
     fn handle_timeout(self: Arc<Self>, now: Instant);

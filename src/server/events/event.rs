@@ -70,7 +70,7 @@ pub enum Event {
         /// The request that opened it.
         request_info: RequestInfo,
     },
-    /// Another request receives for the session.
+    /// Another request is the receiver of an open session.
     Attached {
         /// The connection of the session.
         key: u32,

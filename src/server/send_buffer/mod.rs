@@ -31,7 +31,7 @@ pub enum Destination {
 
 /// Learns that all bytes of a send buffer have left.
 pub trait DrainListener: Send + Sync {
-    /// They have. Called without a lock.
+    /// All bytes have left. Called without a lock.
     fn drained(&self);
 }
 
