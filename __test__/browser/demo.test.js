@@ -94,6 +94,41 @@ const waitForText = (page, text) =>
     text,
   );
 
+/**
+ * Goes to a room, and waits until the page is in it.
+ *
+ * @param {import('playwright-core').Page} page
+ * @param {string} room
+ */
+async function chooseRoom(page, room) {
+  await page.check(`input[value="${room}"]`, { force: true });
+  await waitForText(page, `You are in the ${room} as`);
+}
+
+/**
+ * Says something, and waits until it is back.
+ *
+ * @param {import('playwright-core').Page} page
+ * @param {string} text
+ */
+async function sayIn(page, text) {
+  await page.fill('#chat-text', text);
+  await page.click('#say');
+  await waitForText(page, text);
+}
+
+/**
+ * @param {import('playwright-core').Page} page
+ * @param {string} counts the number of people in the lobby, the garden and the library
+ */
+const waitForCounts = (page, counts) =>
+  page.waitForFunction(
+    (expected) =>
+      [...document.querySelectorAll('#rooms small')].map((each) => each.innerText).join(' ') ===
+      expected,
+    counts,
+  );
+
 for (const ingress of ingresses) {
   describe(`the demo, ingress: ${ingress}`, { concurrency: 3 }, () => {
     let demo;
@@ -173,6 +208,40 @@ for (const ingress of ingresses) {
         await bob.close();
         await waitForText(ann, 'left.');
         assert.equal(await ann.textContent('#people'), 'You are alone here');
+      } finally {
+        await context.close();
+        await chat.stop();
+      }
+    });
+
+    scenario('messages stay in the room in which they were said', async (context) => {
+      const chat = await startDemo(ingress);
+      try {
+        const [ann, bob] = [await context.newPage(), await context.newPage()];
+        await Promise.all([ann.goto(chat.url), bob.goto(chat.url)]);
+        await Promise.all([waitForChat(ann), waitForChat(bob)]);
+        await waitForCounts(ann, '2 0 0');
+        await chooseRoom(bob, 'garden');
+        await waitForText(ann, 'left.');
+        await Promise.all([waitForCounts(ann, '1 1 0'), waitForCounts(bob, '1 1 0')]);
+        assert.equal(await ann.textContent('#people'), 'You are alone here');
+        await sayIn(bob, 'Only for the garden');
+        await sayIn(ann, 'Only for the lobby');
+
+        await chooseRoom(ann, 'garden');
+        await waitForText(bob, 'came in.');
+        await waitForCounts(bob, '0 2 0');
+        assert.equal(await bob.textContent('#people'), '2 people here');
+        await sayIn(ann, 'Hello, garden');
+        await waitForText(bob, 'Hello, garden');
+        const inGarden = await ann.innerText('#chat-log');
+        assert.doesNotMatch(inGarden, /Only for/);
+        assert.doesNotMatch(await bob.innerText('#chat-log'), /Only for the lobby/);
+
+        await chooseRoom(ann, 'lobby');
+        const inLobby = await ann.innerText('#chat-log');
+        assert.match(inLobby, /Only for the lobby/);
+        assert.doesNotMatch(inLobby, /garden/);
       } finally {
         await context.close();
         await chat.stop();

@@ -20,6 +20,9 @@ const FILES = {
   '/sockjs.min.js': [require.resolve('sockjs-client/dist/sockjs.min.js'), 'text/javascript'],
 };
 
+/** The rooms of the chat. The page has the same. */
+const ROOMS = ['lobby', 'garden', 'library'];
+
 /** The iframe transports load the client from here, so the demo works without internet. */
 const options = {
   sockjs_url: '/sockjs.min.js',
@@ -35,55 +38,72 @@ function createDemo() {
   echo.installHandlers(server, { prefix: '/echo' });
 
   const chat = sockjs.createServer(options);
-  const people = new Map(); // connection → nickname
-  chat.on('connection', (conn) => join(people, conn));
+  chat.on('connection', (conn) => serveGuest(chat, conn));
   chat.installHandlers(server, { prefix: '/chat' });
 
   return server;
 }
 
 /**
- * Serves one client of the chat. `{"name": …}` joins the chat or changes the nickname; `{"say": …}` sends a text.
+ * Serves one client of the chat, which is in one room at a time. `{"name": …}` sets the nickname, `{"room": …}` changes
+ * the room, `{"say": …}` sends a text to the room. One message may have several of them.
  *
- * @param {Map<object, string>} people connections that have a nickname, and their nicknames
- * @param {object} conn the client's SockJS connection
+ * @param {import('../..').Server} chat
+ * @param {import('../..').Connection} conn the client's connection
  */
-function join(people, conn) {
-  const tellAll = (event) => {
-    const text = JSON.stringify({ ...event, people: people.size });
-    for (const each of people.keys()) each.write(text);
+function serveGuest(chat, conn) {
+  let name = '';
+  let room = '';
+
+  /** Tells everybody in the room of this client. */
+  const tell = (event) => chat.publish(room, JSON.stringify({ ...event, room, id: conn.id, name }));
+
+  /** Tells all clients how many are in each room. */
+  const tellCounts = () => {
+    const counts = Object.fromEntries(ROOMS.map((each) => [each, chat.size(each)]));
+    chat.broadcast(JSON.stringify({ type: 'counts', counts }));
   };
 
   conn.on('data', (text) => {
-    const { name, say } = parse(text);
-    const before = people.get(conn);
-    if (name && name !== before) {
-      people.set(conn, name);
-      tellAll({ type: before ? 'rename' : 'join', id: conn.id, name, before });
+    const given = parse(text);
+    if (given.name && given.name !== name) {
+      const before = name;
+      name = given.name;
+      if (room) tell({ type: 'rename', before });
     }
-    if (say && people.has(conn)) {
-      tellAll({ type: 'say', id: conn.id, name: people.get(conn), text: say });
+    if (name && given.room !== room && ROOMS.includes(given.room)) {
+      if (room) {
+        conn.leave(room);
+        tell({ type: 'leave' });
+      }
+      room = given.room;
+      conn.join(room);
+      tell({ type: 'join' });
+      tellCounts();
     }
+    if (given.say && room) tell({ type: 'say', text: given.say });
   });
 
   conn.on('close', () => {
-    const name = people.get(conn);
-    if (people.delete(conn)) tellAll({ type: 'leave', id: conn.id, name });
+    if (!room) return;
+    tell({ type: 'leave' }); // the connection has left the room already
+    tellCounts();
   });
 }
 
 /**
  * @param {string} text a message of a client, which may be any text
- * @returns {{name: string, say: string}} its values, shortened if they are too long; `''` if one is missing
+ * @returns {{name: string, room: string, say: string}} its values, shortened if they are too long; `''` for each that
+ *   is missing
  */
 function parse(text) {
   try {
-    const { name, say } = JSON.parse(text);
+    const { name, room, say } = JSON.parse(text);
     const clean = (value, length) =>
       typeof value === 'string' ? value.trim().slice(0, length) : '';
-    return { name: clean(name, 24), say: clean(say, 500) };
+    return { name: clean(name, 24), room: clean(room, 24), say: clean(say, 500) };
   } catch {
-    return { name: '', say: '' };
+    return { name: '', room: '', say: '' };
   }
 }
 

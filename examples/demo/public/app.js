@@ -433,15 +433,35 @@ function ceiling(time) {
 /** The id of this page's connection to the chat; empty until the server has sent it. */
 let ownId = '';
 
+/**
+ * How many people are in each room, as the server last said.
+ *
+ * @type {Record<string, number>}
+ */
+let counts = {};
+
+/**
+ * The lines of each room that this page has been in, the newest last.
+ *
+ * @type {Record<string, HTMLLIElement[]>}
+ */
+const lines = {};
+
+/** @returns {string} the room that the user has chosen */
+function chosenRoom() {
+  return document.querySelector('input[name="room"]:checked').value;
+}
+
 function openChat() {
   chat = open('chat');
   ownId = '';
-  chat.onopen = () => chat.send(JSON.stringify({ name: $('name').value }));
+  chat.onopen = () => chat.send(JSON.stringify({ name: $('name').value, room: chosenRoom() }));
   chat.onmessage = (event) => onChatEvent(JSON.parse(event.data));
   chat.onclose = ({ code, reason }) => {
     chat = null;
     chatClosed('Connection lost');
     note(
+      chosenRoom(),
       `The chat's connection ended (code ${code}${reason ? `, ${reason}` : ''}). Reconnect to talk.`,
     );
   };
@@ -450,20 +470,42 @@ function openChat() {
 /** @param {string} reason */
 function chatClosed(reason) {
   $('say').disabled = true;
+  counts = {};
+  showCounts();
   setText('people', reason);
 }
 
-/** @param {{type: string, id: string, name: string, before?: string, text?: string, people: number}} event */
-function onChatEvent({ type, id, name, before, text, people }) {
-  if (type === 'join' && !ownId) {
-    ownId = id; // the first event is that this page has joined
+/**
+ * @param {object} event
+ * @param {string} event.type `counts`, or what somebody has done in a room in which this page is
+ * @param {Record<string, number>} [event.counts]
+ * @param {string} [event.room]
+ * @param {string} [event.id] of the connection of that person
+ * @param {string} [event.name] of that person
+ * @param {string} [event.before] the previous name
+ * @param {string} [event.text]
+ */
+function onChatEvent({ type, room, id, name, before, text, ...event }) {
+  if (type === 'counts') {
+    counts = event.counts;
+    showCounts();
+  } else if (type === 'join' && (!ownId || id === ownId)) {
+    ownId = id; // the first of these events is that this page has joined
     $('say').disabled = false;
-    note(`You are here as ${name}.`);
-  } else if (type === 'join') note(`${name} came in.`);
-  else if (type === 'leave') note(`${name} left.`);
-  else if (type === 'rename') note(`${before} is now ${name}.`);
-  else if (type === 'say') say(name, text, id === ownId);
+    note(room, `You are in the ${room} as ${name}.`);
+  } else if (type === 'join') note(room, `${name} came in.`);
+  else if (type === 'leave') note(room, `${name} left.`);
+  else if (type === 'rename') note(room, `${before} is now ${name}.`);
+  else if (type === 'say') say(room, name, text, id === ownId);
+}
 
+/** Shows how many people are in each room, and in the one that the user has chosen. */
+function showCounts() {
+  for (const input of document.querySelectorAll('input[name="room"]')) {
+    setText(`in-${input.value}`, String(counts[input.value] ?? '–'));
+  }
+  const people = counts[chosenRoom()];
+  if (!people) return; // this page is about to enter it
   setText('people', people === 1 ? 'You are alone here' : `${people} people here`);
   showChatHint(people);
 }
@@ -472,7 +514,7 @@ function onChatEvent({ type, id, name, before, text, people }) {
 function showChatHint(people) {
   const websocket = /^(websocket|raw websocket)$/.test($('actual').textContent);
   let hint = 'Open this page in a second tab and talk to yourself.';
-  if (people > 1) hint = 'Everybody who has this page open sees your messages.';
+  if (people > 1) hint = 'Everybody in this room sees your messages, and nobody else does.';
   if (people > 2 && !websocket) {
     hint =
       'A browser opens six HTTP connections to a server: from three tabs on, prefer websocket.';
@@ -480,34 +522,53 @@ function showChatHint(people) {
   setText('chat-hint', hint);
 }
 
-/** @param {string} text */
-function note(text) {
+/**
+ * @param {string} room
+ * @param {string} text
+ */
+function note(room, text) {
   const item = document.createElement('li');
   item.className = 'note';
   item.textContent = text;
-  append(item);
+  append(room, item);
 }
 
 /**
+ * @param {string} room
  * @param {string} name
  * @param {string} text
  * @param {boolean} mine
  */
-function say(name, text, mine) {
+function say(room, name, text, mine) {
   const item = document.createElement('li');
   item.className = mine ? 'said mine' : 'said';
   const author = document.createElement('b');
   author.textContent = mine ? `${name} (you)` : name;
   item.append(author, text);
-  append(item);
+  append(room, item);
 }
 
-/** @param {HTMLLIElement} item */
-function append(item) {
+/**
+ * @param {string} room
+ * @param {HTMLLIElement} item
+ */
+function append(room, item) {
+  const kept = (lines[room] ??= []);
+  kept.push(item);
+  if (kept.length > 200) kept.shift().remove();
+  if (room !== chosenRoom()) return;
   const log = $('chat-log');
   log.append(item);
-  while (log.children.length > 200) log.firstElementChild.remove();
   log.scrollTop = log.scrollHeight;
+}
+
+/** Enters the room that the user has chosen. */
+function changeRoom() {
+  const log = $('chat-log');
+  log.replaceChildren(...(lines[chosenRoom()] ?? []));
+  log.scrollTop = log.scrollHeight;
+  showCounts();
+  if (chat?.readyState === WebSocket.OPEN) chat.send(JSON.stringify({ room: chosenRoom() }));
 }
 
 /** Shows the name that this tab had before it was loaded again, or a random one. */
@@ -555,6 +616,7 @@ $('name').addEventListener('change', () => {
   sessionStorage.setItem('name', $('name').value);
   if (chat && ownId) chat.send(JSON.stringify({ name: $('name').value }));
 });
+$('rooms').addEventListener('change', changeRoom);
 $('chat-form').addEventListener('submit', (event) => {
   event.preventDefault();
   const text = $('chat-text').value.trim();
