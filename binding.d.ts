@@ -102,6 +102,8 @@ export declare class NativeEngine {
   roomNames(rooms: number): Array<string>
   /** The keys of the connections in a room. */
   roomMembers(rooms: number, room: string): Array<number>
+  /** Delivers what has been published. Returns whether anything waited. */
+  deliverPublished(): boolean
   /**
    * Publishes to a room, or to all connections of which JavaScript has been told before the event in the given row
    * of the table. `text` is the message as a string, `bytes` the message if it is bytes. Connections with the keys

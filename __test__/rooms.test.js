@@ -4,6 +4,7 @@
  * Rooms: publishing reaches the members as `write` would. 0.3.24 has no rooms.
  */
 
+const { serveFixture } = require('./support/child');
 const { addition, ingresses } = require('./support/library');
 const { startService } = require('./support/server');
 const { every, open, polls, receive } = require('./support/transports');
@@ -323,6 +324,50 @@ describe.each(ingresses)('rooms, by the %s ingress', (ingress) => {
     expect(lines.filter(([, line]) => line.includes('cannot be converted'))).toHaveLength(2);
     server.service.publish('r', 'y');
     expect(await client.message()).toBe('a["y"]');
+  });
+
+  addition('what is published just before the process exits is sent', async () => {
+    const { child, client } = await serveFixture(ingress, 'publishes-and-exits.js');
+    const clients = [];
+    for (const [protocol, transport] of every) {
+      if (transport.polls) continue;
+      const { wire } = await open(client, transport);
+      await child.line(new RegExp(`^open ${protocol}$`));
+      clients.push({ protocol, wire });
+    }
+    child.process.kill('SIGUSR2');
+    for (const { protocol, wire } of clients) {
+      expect([protocol, await wire.end()]).toEqual([protocol, expect.stringContaining('goodbye')]);
+    }
+    await child.exit();
+  });
+
+  addition('what is published before the application ends the socket is sent', async () => {
+    const server = await startService(ingress);
+    const sockets = [];
+    server.http.on('connection', (socket) => sockets.push(socket));
+    for (const method of ['end', 'destroySoon']) {
+      const client = await server.websocket(`${server.session('/s')}/websocket`);
+      const { conn } = await server.accept();
+      conn.join('r');
+      server.service.publish('r', method);
+      sockets.at(-1)[method]();
+      expect(await client.message()).toBe('o');
+      expect(await client.message()).toBe(`a["${method}"]`);
+    }
+  });
+
+  addition('a server that is closed after a publish closes, although a client polls', async () => {
+    const server = await startService(ingress);
+    const [, transport] = polls[0];
+    const { peer, connection, session } = await receive(server, transport);
+    peer.conn.join('r');
+    server.service.publish('r', 'closing');
+    const closed = new Promise((resolve) => server.http.close(resolve));
+    expect((await (await connection.response()).rest()).toString()).toContain('closing');
+    connection.send(transport.method, session + transport.path);
+    await connection.end();
+    await closed;
   });
 
   addition('members of the application have precedence on their connection', async () => {

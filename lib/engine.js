@@ -193,8 +193,19 @@ class Engine {
 
   /** Hands to the kernel what has been written, because the process exits: no tick and no microtask will run. */
   flushLast() {
-    for (const pending of this.pending.values()) pending.flush?.();
+    this.native.deliverPublished();
+    this.flushPending();
     this.native.flushLast();
+  }
+
+  /** Delivers what has been published, because a response or a connection of a member may end now. */
+  deliverPublished() {
+    if (this.native.deliverPublished()) this.flushPending();
+  }
+
+  /** Writes what waits for responses and websockets on the bridge. */
+  flushPending() {
+    for (const pending of this.pending.values()) pending.flush?.();
   }
 
   flush() {

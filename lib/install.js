@@ -232,6 +232,8 @@ class Installation {
     const original = httpServer.closeIdleConnections;
     if (typeof original !== 'function') return;
     httpServer.closeIdleConnections = function closeIdleConnections() {
+      // A poll that a published message ends is then idle.
+      engine.deliverPublished();
       engine.native.installationCloseIdle(id);
       return original.call(this);
     };

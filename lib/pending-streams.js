@@ -70,6 +70,7 @@ class TrackedStream {
     this.flushing = true;
     for (const writer of this.writers) {
       try {
+        writer.service.engine.native.deliverPublished();
         writer.flushLast();
       } catch (error) {
         const what = /** @type {any} */ (error)?.stack ?? error;

@@ -85,7 +85,8 @@ function roomsOf(session) {
  */
 function publishFrom(session, room, message) {
   checkName(room);
-  return send(session._service.server, room, message, session._key, false);
+  const { server } = session._service;
+  return send(server, session._service, room, message, session._key, false);
 }
 
 /**
@@ -97,7 +98,8 @@ function publishFrom(session, room, message) {
  */
 function publish(server, room, message, options) {
   checkName(room);
-  return send(server, room, message, excepted(server, options), isVolatile(options));
+  const except = excepted(server, options);
+  return send(server, server.options, room, message, except, isVolatile(options));
 }
 
 /**
@@ -107,19 +109,21 @@ function publish(server, room, message, options) {
  * @returns {number} connections that the message was handed to
  */
 function broadcast(server, message, options) {
-  return send(server, undefined, message, excepted(server, options), isVolatile(options));
+  const except = excepted(server, options);
+  return send(server, server.options, undefined, message, except, isVolatile(options));
 }
 
 /**
  * @param {import('./server').Server} server
+ * @param {Parameters<typeof textOf>[1]} logger
  * @param {string | undefined} room undefined for all connections
  * @param {unknown} message
  * @param {Uint32Array | number | undefined} except keys of sessions
  * @param {boolean} skipsSlow
  * @returns {number}
  */
-function send(server, room, message, except, skipsSlow) {
-  const text = textOf(message, server.options);
+function send(server, logger, room, message, except, skipsSlow) {
+  const text = textOf(message, logger);
   const rooms = server._rooms;
   if (rooms === undefined || text === undefined) return 0;
   const { engine } = rooms;

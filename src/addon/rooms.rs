@@ -75,6 +75,14 @@ impl NativeEngine {
         Ok(members.map_or_else(Vec::new, |members| members.keys().copied().collect()))
     }
 
+    /// Delivers what has been published. Returns whether anything waited.
+    #[napi(catch_unwind)]
+    pub fn deliver_published(&self) -> bool {
+        let waits = !self.runtime.fan_out.is_empty();
+        self.runtime.fan_out.deliver_all();
+        waits
+    }
+
     /// Publishes to a room, or to all connections of which JavaScript has been told before the event in the given row
     /// of the table. `text` is the message as a string, `bytes` the message if it is bytes. Connections with the keys
     /// `except` do not get it, nor, if it is volatile, those for which much waits. Returns how many get it.
@@ -98,11 +106,13 @@ impl NativeEngine {
         };
         let text = units(text)?.into_boxed_slice();
         let bytes = bytes.map(|bytes| bytes.to_vec().into_boxed_slice());
-        let except = match except {
-            None => Box::default(),
-            Some(Either::A(key)) => Box::from([key]),
+        let except: BTreeSet<u32> = match except {
+            None => BTreeSet::new(),
+            Some(Either::A(key)) => BTreeSet::from([key]),
             Some(Either::B(keys)) => keys.iter().copied().collect(),
         };
+        // In ascending order.
+        let except: Box<[u32]> = except.into_iter().collect();
         // A panic costs the message, and does not become an exception of the application's.
         let count = catch_panic(|| {
             let publication = Publication::new(text, bytes);
@@ -118,11 +128,8 @@ impl NativeEngine {
 
 impl NativeEngine {
     fn publish_to(&self, members: Audience, except: Box<[u32]>, publication: Publication) -> usize {
-        let excepted: BTreeSet<_> = except
-            .iter()
-            .filter(|key| members.contains_key(key))
-            .collect();
-        let count = members.len() - excepted.len();
+        let excepted = except.iter().filter(|key| members.contains_key(key));
+        let count = members.len() - excepted.count();
         if count > 0 {
             self.runtime.publish(members, except, publication);
         }
@@ -132,7 +139,9 @@ impl NativeEngine {
     /// At once, because the answer depends on what waits for each member.
     fn offer(&self, members: &Audience, except: &[u32], publication: &Publication) -> usize {
         self.runtime.fan_out.deliver_all();
-        let others = members.iter().filter(|(key, _)| !except.contains(key));
+        let others = members
+            .iter()
+            .filter(|(key, _)| except.binary_search(key).is_err());
         others
             .filter(|(_, member)| {
                 let offered = catch_panic(|| (*member).clone().offer(publication));

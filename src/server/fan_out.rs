@@ -40,6 +40,7 @@ pub struct Delivery {
     /// Deliveries are numbered in the order in which they were published.
     pub sequence: u64,
     members: Audience,
+    /// In ascending order.
     except: Box<[u32]>,
     /// The message.
     pub publication: Publication,
@@ -49,7 +50,7 @@ pub struct Delivery {
 impl Delivery {
     /// Whether the message is for this member.
     pub fn is_for(&self, key: u32) -> bool {
-        !self.except.contains(&key)
+        self.except.binary_search(&key).is_err()
     }
 }
 

@@ -85,6 +85,12 @@ impl<M: Clone> Rooms<M> {
         lock(&self.by_name).get(name).cloned()
     }
 
+    /// The name of a room as its members have it; `None` if it has no members.
+    pub fn name(&self, name: &[u16]) -> Option<Name> {
+        let rooms = lock(&self.by_name);
+        rooms.get_key_value(name).map(|(name, _)| name.clone())
+    }
+
     /// The number of members of a room.
     pub fn size(&self, name: &[u16]) -> usize {
         lock(&self.by_name)

@@ -32,7 +32,12 @@ impl Connection {
         let Some(membership) = &mut inner.membership else {
             return false;
         };
-        let Some(index) = membership.rooms.iter().position(|name| **name == *room) else {
+        // Names of one room are one allocation: so a connection with many rooms need not compare their text.
+        let Some(name) = self.context.rooms.name(room) else {
+            return false;
+        };
+        let is_left = |joined: &Name| Arc::ptr_eq(joined, &name);
+        let Some(index) = membership.rooms.iter().position(is_left) else {
             return false;
         };
         membership.rooms.remove(index);
