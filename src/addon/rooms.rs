@@ -111,7 +111,6 @@ impl NativeEngine {
             Some(Either::A(key)) => BTreeSet::from([key]),
             Some(Either::B(keys)) => keys.iter().copied().collect(),
         };
-        // In ascending order.
         let except: Box<[u32]> = except.into_iter().collect();
         // A panic costs the message, and does not become an exception of the application's.
         let count = catch_panic(|| {

@@ -88,7 +88,13 @@ impl FanOut {
 
     /// Adds a message for members. Returns false if so much waits that the caller has to call
     /// [`FanOut::deliver_all`].
-    pub fn push(&self, members: Audience, except: Box<[u32]>, publication: Publication) -> bool {
+    pub fn push(
+        &self,
+        members: Audience,
+        mut except: Box<[u32]>,
+        publication: Publication,
+    ) -> bool {
+        except.sort_unstable();
         let mut queue = lock(&self.queue);
         let is_shared = queue
             .deliveries
