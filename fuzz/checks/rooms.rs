@@ -257,13 +257,15 @@ impl Scene {
         connection.is_admitted = self.keeps_everyone;
     }
 
-    /// Keys for `except`; some may be those of no member.
+    /// Keys for `except`, in ascending order; some may be those of no member.
     fn keys(&self, input: &mut Input<'_>) -> Vec<u32> {
         let most = self.next_key as usize + 1;
         let count = input.below(6).saturating_sub(3);
         let keys = (0..count).map(|_| input.below(most.min(255)));
-        keys.map(|key| u32::try_from(key).expect("it is small"))
-            .collect()
+        let keys: BTreeSet<u32> = keys
+            .map(|key| u32::try_from(key).expect("it is small"))
+            .collect();
+        keys.into_iter().collect()
     }
 
     fn publish(&mut self, room: usize, except: &[u32]) {
