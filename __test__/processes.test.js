@@ -126,6 +126,7 @@ describe.each(ingresses)('a process, by the %s ingress', (ingress) => {
     let now = await counts();
     while (now.closed < now.opened || now.descriptors > descriptors) now = await counts();
     expect(now.closed).toBe(now.opened);
-    expect(now.descriptors).toBe(descriptors);
+    // Node may have closed one of its own meanwhile.
+    expect(now.descriptors).toBeLessThanOrEqual(descriptors);
   });
 });
